@@ -1,0 +1,39 @@
+"""Every error and warning that screlax raises on purpose."""
+
+from __future__ import annotations
+
+
+class ScrelaxError(Exception):
+    """Base class: catch this to catch everything screlax raises on purpose."""
+
+
+class InvalidInputError(ScrelaxError, ValueError):
+    """The input does not describe a problem; the message names the value and the remedy."""
+
+
+class FileFormatError(InvalidInputError):
+    """A file could not be read as what it was said to be."""
+
+
+class SolverUnavailableError(InvalidInputError):
+    """The requested solver is not installed, or screlax has never heard of it."""
+
+
+class SolverCapabilityError(InvalidInputError):
+    """The requested solver is installed but cannot take this problem."""
+
+
+class ProblemTooLargeError(InvalidInputError, MemoryError):
+    """The requested representation would need more memory than this machine has."""
+
+
+class EmbeddingDimensionError(InvalidInputError):
+    """The requested embedding dimension is below the rank of the Gram matrix."""
+
+
+class SolverFailedError(ScrelaxError, RuntimeError):
+    """The solver ended without any finite point that a certificate could be built on."""
+
+
+class InaccurateWarning(UserWarning):
+    """The certified gap of a returned solution exceeds the requested tolerance."""

@@ -1,0 +1,30 @@
+"""Refuse work that cannot fit, before it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from .exceptions import ProblemTooLargeError
+
+
+def available_memory() -> int:
+    """Return the bytes of memory that can be used now, or all there is where that is unknown."""
+    with contextlib.suppress(OSError), open("/proc/meminfo", encoding="ascii") as lines:
+        for line in lines:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 8 << 30
+
+
+def require_memory(needed: float, what: str, hint: str = "") -> None:
+    """Raise a `ProblemTooLargeError` with the estimate unless `needed` bytes are available."""
+    available = available_memory()
+    if needed > available:
+        raise ProblemTooLargeError(
+            f"{what} would need about {needed / 1e9:.3g} GB of memory and "
+            f"{available / 1e9:.3g} GB are available{hint}"
+        )

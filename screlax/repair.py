@@ -1,0 +1,136 @@
+"""Making approximate primal and dual points exactly feasible.
+
+Primal: negative eigenvalues of the n×n Gram matrix are set to zero, then rows are rescaled to the
+norm bound. Dual: softmax rows give S(P, y); where its smallest eigenvalue per sample is −ε, ridge
+mixes P with the targets by θ = ε/(ε + λ/2), because S(targets) = (λ/2)N, and the bounded controls
+add ε to every multiplier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from .controls import Ball, Budget, Ridge, Sphere
+from .partition import CellGram, Vector
+from .relaxation import Relaxation, RowWeights
+from .spectrum import Blocks, gram_blocks, gram_from_blocks, slack_blocks
+
+
+@dataclass(frozen=True, eq=False)
+class DualPoint:
+    """Dual variables: stochastic rows P and the weight y_g of own_g in the Lagrangian, per cell."""
+
+    rows: RowWeights
+    multipliers: Vector
+
+
+def repair_primal(relaxation: Relaxation, gram: CellGram) -> tuple[CellGram, float]:
+    """Return the feasible Gram matrix and the smallest eigenvalue as found.
+
+    Parameters
+    ----------
+    relaxation : Relaxation
+    gram : CellGram
+        A finite approximate solution G/τ.
+
+    Returns
+    -------
+    gram : CellGram
+        Positive semidefinite, within the control's bound.
+    smallest : float
+        Smallest eigenvalue of the n×n Gram matrix before anything was changed.
+    """
+    blocks = gram_blocks(relaxation, CellGram(gram.own, (gram.pair + gram.pair.T) / 2))
+    values, vectors = linalg.eigh(blocks.shared)
+    smallest = float(min(values[0], blocks.split.min()))
+    if smallest < 0:
+        kept = np.maximum(values, 0.0)
+        shared = (vectors * kept) @ vectors.T
+        gram = gram_from_blocks(relaxation, Blocks(shared, np.maximum(blocks.split, 0.0)))
+    return _within_bound(relaxation, gram), smallest
+
+
+def _within_bound(relaxation: Relaxation, gram: CellGram) -> CellGram:
+    """Rescale rows and columns to the norm bound, which keeps semidefiniteness."""
+    control = relaxation.control
+    if isinstance(control, Ridge):
+        return gram
+    if isinstance(control, Budget):
+        limit = relaxation.samples * control.mean_squared_norm
+        trace = relaxation.trace(gram)
+        return gram.scaled(limit / trace) if trace > limit else gram
+    limit = control.radius_squared
+    positive = gram.own > 0
+    norm_ratio = np.sqrt(limit / np.where(positive, gram.own, limit))
+    if isinstance(control, Ball):
+        norm_ratio = np.minimum(norm_ratio, 1.0)
+    pair = gram.pair * np.outer(norm_ratio, norm_ratio)
+    own = gram.own * norm_ratio**2
+    if isinstance(control, Sphere):
+        own = np.full_like(own, limit)  # a point at the origin has a zero row: raising it is free
+    alone = relaxation.points == 1
+    pair[np.diag_indices_from(pair)] = np.where(alone, own, np.diagonal(pair))
+    return CellGram(own, pair)
+
+
+def dual_candidates(
+    relaxation: Relaxation, softmax: RowWeights, duals: Iterable[DualPoint]
+) -> Iterator[RowWeights]:
+    """Yield row-stochastic candidates: the primal's own softmax, then every usable other one."""
+    yield softmax
+    for dual in duals:
+        rows = _stochastic(relaxation, dual.rows)
+        if rows is not None:
+            yield rows
+
+
+def _stochastic(relaxation: Relaxation, rows: RowWeights) -> RowWeights | None:
+    """Normalise rows to sum to one, or return None where they make no rows (wrong sign, NaN)."""
+    anchored = relaxation.anchors > 0
+    own = np.where(relaxation.weight.own > 0, np.maximum(rows.own, 0.0), 0.0)
+    pair = np.where(relaxation.weight.pair > 0, np.maximum(rows.pair, 0.0), 0.0)
+    total = own + pair.sum(axis=1)
+    if not (np.isfinite(total).all() and (total[anchored] > 0).all()):
+        return None
+    share = np.where(anchored, 1.0 / np.where(anchored, total, 1.0), 0.0)
+    return RowWeights(own * share, pair * share[:, None])
+
+
+def repair_dual(
+    relaxation: Relaxation, rows: RowWeights, gram: CellGram
+) -> tuple[DualPoint, float]:
+    """Return a feasible dual point and the smallest slack eigenvalue per sample as found.
+
+    The multipliers of the bounded controls come from stationarity of the Lagrangian along each
+    row of `gram` (along the whole of it for `Budget`).
+    """
+    multipliers = _stationary_multipliers(relaxation, rows, gram)
+    slack = relaxation.slack(rows, multipliers)
+    smallest = slack_blocks(relaxation, slack).smallest_eigenvalue()
+    missing = max(0.0, -smallest)
+    if isinstance(relaxation.control, Ridge):
+        half = relaxation.control.strength / 2
+        if missing > 0:
+            rows = rows.mixed(relaxation.target, missing / (missing + half))
+    else:
+        multipliers = multipliers + missing * relaxation.mass
+    return DualPoint(rows, multipliers), smallest
+
+
+def _stationary_multipliers(relaxation: Relaxation, rows: RowWeights, gram: CellGram) -> Vector:
+    control = relaxation.control
+    if isinstance(control, Ridge):
+        return relaxation.ridge_multipliers()
+    slack = relaxation.slack(rows, np.zeros(relaxation.size))
+    row_product = slack.own * gram.own + (slack.pair * gram.pair).sum(axis=1)
+    if isinstance(control, Budget):
+        trace = relaxation.trace(gram)
+        rate = max(0.0, -float(row_product.sum()) / trace) if trace > 0 else 0.0
+        return rate * relaxation.mass
+    away = gram.own > 0
+    multipliers = np.where(away, -row_product / np.where(away, gram.own, 1.0), 0.0)
+    return np.maximum(multipliers, 0.0) if isinstance(control, Ball) else multipliers
