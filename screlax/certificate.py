@@ -24,9 +24,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .controls import Ball, Budget, Sphere
+from .dual import DualPoint
 from .partition import CellGram, Level, Matrix, Vector
 from .relaxation import Relaxation, RowWeights
-from .repair import DualPoint, dual_candidates, repair_dual, repair_primal
+from .repair import dual_candidates, repair_dual, repair_primal
 from .spectrum import slack_product
 
 
@@ -68,9 +69,25 @@ class Certificate:
         return math.isfinite(self.upper) and abs(self.relative_gap) <= tolerance
 
 
-def certify(
-    relaxation: Relaxation, gram: CellGram, duals: Iterable[DualPoint] = ()
-) -> tuple[Certificate, CellGram]:
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """A certificate together with the two points it stands on.
+
+    Attributes
+    ----------
+    certificate : Certificate
+    gram : CellGram
+        The feasible Gram matrix G/τ whose objective is `certificate.upper`.
+    dual : DualPoint or None
+        The dual candidate behind `certificate.lower`; None for the softmax rows of `gram`.
+    """
+
+    certificate: Certificate
+    gram: CellGram
+    dual: DualPoint | None
+
+
+def certify(relaxation: Relaxation, gram: CellGram, duals: Iterable[DualPoint] = ()) -> Proof:
     """Repair an approximate Gram matrix and prove how far from optimal it is.
 
     Parameters
@@ -82,21 +99,16 @@ def certify(
     duals : iterable of DualPoint, optional
         Further dual candidates, for example a solver's own; each is checked and repaired like the
         softmax rows of `gram`, and the best bound counts.
-
-    Returns
-    -------
-    certificate : Certificate
-    gram : CellGram
-        The repaired, feasible Gram matrix whose objective is `certificate.upper`.
     """
     feasible, primal_min = repair_primal(relaxation, gram)
     upper = relaxation.value(feasible)
     softmax = relaxation.softmax(feasible)
-    found = []
-    for rows in dual_candidates(relaxation, softmax, duals):
-        dual, slack_min = repair_dual(relaxation, rows, feasible)
-        found.append((duality_gap(relaxation, feasible, softmax, dual), slack_min))
-    gap, slack_min = min(found, key=lambda candidate: abs(candidate[0]))
+    found: list[tuple[float, float, DualPoint | None]] = []
+    for candidate in dual_candidates(relaxation, softmax, duals):
+        rows, multipliers, slack_min = repair_dual(relaxation, candidate, feasible)
+        gap = duality_gap(relaxation, feasible, softmax, rows, multipliers)
+        found.append((gap, slack_min, None if candidate.rows is softmax else candidate))
+    gap, slack_min, dual = min(found, key=lambda bound: abs(bound[0]))
     certificate = Certificate(
         level=Level(relaxation.level).value,
         upper=upper,
@@ -106,28 +118,45 @@ def certify(
         primal_min_eigenvalue=primal_min,
         slack_min_eigenvalue=slack_min,
     )
-    return certificate, feasible
+    return Proof(certificate, feasible, dual)
 
 
-def dual_bound(relaxation: Relaxation, dual: DualPoint) -> float:
+def dual_bound(relaxation: Relaxation, rows: RowWeights, multipliers: Vector) -> float:
     """Return D(P, y) term by term; the direct formula, for checking `lower`."""
-    entropy = _weighted_entropy(dual.rows.own, relaxation.weight.own)
-    entropy = entropy + _weighted_entropy(dual.rows.pair, relaxation.weight.pair).sum(axis=1)
-    return float(relaxation.anchors @ entropy) - _bound_paid(relaxation, dual.multipliers)
+    entropy = _weighted_entropy(rows.own, relaxation.weight.own)
+    entropy = entropy + _weighted_entropy(rows.pair, relaxation.weight.pair).sum(axis=1)
+    bound = float(relaxation.anchors @ entropy)
+    if isinstance(relaxation.control, Ball | Sphere | Budget):
+        bound -= relaxation.control.parameter * float(multipliers.sum())
+    return bound
 
 
 def duality_gap(
-    relaxation: Relaxation, gram: CellGram, softmax: RowWeights, dual: DualPoint
+    relaxation: Relaxation,
+    gram: CellGram,
+    softmax: RowWeights,
+    rows: RowWeights,
+    multipliers: Vector,
 ) -> float:
     """Return upper − lower of a feasible pair from its three nonnegative parts.
 
-    `softmax` are the softmax rows at `gram`.
+    Parameters
+    ----------
+    relaxation : Relaxation
+    gram : CellGram
+        Feasible Gram matrix G/τ.
+    softmax : RowWeights
+        The softmax rows at `gram`.
+    rows, multipliers
+        Feasible dual point.
     """
-    divergence = relative_entropy(dual.rows.own, softmax.own)
-    divergence = divergence + relative_entropy(dual.rows.pair, softmax.pair).sum(axis=1)
-    slack = relaxation.slack(dual.rows, dual.multipliers)
-    unused = _bound_paid(relaxation, dual.multipliers) - _bound_used(relaxation, dual, gram)
-    return float(relaxation.anchors @ divergence) + slack_product(slack, gram) + unused
+    divergence = relative_entropy(rows.own, softmax.own)
+    divergence = divergence + relative_entropy(rows.pair, softmax.pair).sum(axis=1)
+    gap = float(relaxation.anchors @ divergence)
+    gap += slack_product(relaxation.slack(rows, multipliers), gram)
+    if isinstance(relaxation.control, Ball | Sphere | Budget):
+        gap += float(multipliers @ (relaxation.control.parameter - gram.own))
+    return gap
 
 
 def relative_entropy(p: Vector | Matrix, q: Vector | Matrix) -> Vector | Matrix:
@@ -147,18 +176,3 @@ def relative_entropy(p: Vector | Matrix, q: Vector | Matrix) -> Vector | Matrix:
 def _weighted_entropy(p: Vector | Matrix, weight: Vector | Matrix) -> Vector | Matrix:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(p > 0, p * np.log(weight / p), 0.0)
-
-
-def _bound_paid(relaxation: Relaxation, multipliers: Vector) -> float:
-    """Return ρ Σ y for the norm bounds; ridge pays nothing."""
-    control = relaxation.control
-    if isinstance(control, Ball | Sphere | Budget):
-        return control.parameter * float(multipliers.sum())
-    return 0.0
-
-
-def _bound_used(relaxation: Relaxation, dual: DualPoint, gram: CellGram) -> float:
-    """Return Σ y_g own_g, so that the difference to what was paid has no large terms."""
-    if isinstance(relaxation.control, Ball | Sphere | Budget):
-        return float(dual.multipliers @ gram.own)
-    return 0.0

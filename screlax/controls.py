@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass, fields
 from typing import ClassVar, Self
@@ -37,7 +38,7 @@ class _ScalarControl:
 
     def at_unit_temperature(self, temperature: float) -> Self:
         """Return the control of the equivalent problem in G/τ with τ = 1 (ρ becomes ρ/τ)."""
-        return type(self)(self.parameter / temperature)
+        return dataclasses.replace(self, **{fields(self)[0].name: self.parameter / temperature})
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Ridge(_ScalarControl):
 
     def at_unit_temperature(self, temperature: float) -> Self:
         """Return Ridge(λτ), the control of the equivalent problem in G/τ."""
-        return type(self)(self.strength * temperature)
+        return dataclasses.replace(self, strength=self.strength * temperature)
 
 
 @dataclass(frozen=True)

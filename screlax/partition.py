@@ -4,10 +4,10 @@ Every level describes a symmetric matrix over *points* that does not change when
 *cell* are exchanged. Such a matrix has one value on the diagonal of each cell (`own`) and one value
 for each pair of cells between different points (`pair`):
 
-    level     points            cells                       what is lost going down
-    samples   n samples         the samples themselves      nothing
-    classes   k class means     the classes themselves      within-class variability (zero at optimum)
-    orbits    k class means     the m distinct class sizes  differences between equal classes
+    level     points          cells                       what is lost going down
+    samples   n samples       the samples themselves      nothing
+    classes   k class means   the classes themselves      within-class variability (0 at optimum)
+    orbits    k class means   the m distinct class sizes  differences between equal classes
 
 `Partition.quotient` averages (Behnia and Thrampoulidis 2024, the symmetrisation behind the reduced
 programs), `Partition.lift` repeats; lift followed by quotient is the identity.
@@ -89,6 +89,15 @@ class Partition:
         """Number of points in each cell, shape (m,)."""
         return np.bincount(self.cell_of_point).astype(float)
 
+    def without_collapse(self) -> Partition:
+        """Return the same cells with their points kept apart."""
+        return Partition(self.cell_of_point, collapse=False)
+
+    def average(self, values: Vector) -> Vector:
+        """Average one number per point over the cells."""
+        total = np.bincount(self.cell_of_point, weights=values)
+        return np.asarray(total / self.multiplicities)
+
     def quotient(self, matrix: Matrix) -> CellGram:
         """Average a p×p Gram matrix over its cells.
 
@@ -101,13 +110,13 @@ class Partition:
             (np.ones(len(self.cell_of_point)), (self.cell_of_point, range(len(matrix)))),
             shape=(len(count), len(matrix)),
         )
-        own = (indicator @ np.diagonal(matrix)) / count
-        total = (indicator @ (indicator @ matrix).T).T
+        own = self.average(np.diagonal(matrix))
+        total = np.asarray(indicator @ np.asarray(indicator @ matrix).T).T
         pair = total / np.outer(count, count)
         several = (count > 1) & (not self.collapse)
         within = (np.diagonal(total) - count * own) / np.maximum(count * (count - 1), 1)
         np.fill_diagonal(pair, np.where(several, within, own))
-        return CellGram(own, (pair + pair.T) / 2)
+        return CellGram(own, pair)
 
     def lift(self, gram: CellGram) -> Matrix:
         """Repeat a cell Gram matrix to all p points, p×p."""

@@ -135,7 +135,7 @@ class UFM:
         """
         values = _flat_labels(labels)
         if self.class_labels is None:
-            lookup: dict[Hashable, int] | range = range(self.classes)
+            lookup: dict[Hashable, int] = {number: number for number in range(self.classes)}
         else:
             lookup = {label: number for number, label in enumerate(self.class_labels)}
         unknown = [value for value in dict.fromkeys(values) if value not in lookup]

@@ -147,6 +147,16 @@ class Relaxation:
         return np.where(self.anchors > 0, values, 0.0)
 
 
+def level_size(problem: UFM, level: Level) -> int:
+    """Return the number of cells of a problem at a level: n, k or m."""
+    sizes = problem.class_sizes
+    return {
+        Level.SAMPLES: sizes.samples,
+        Level.CLASSES: sizes.classes,
+        Level.ORBITS: sizes.orbits,
+    }[level]
+
+
 def build_relaxation(problem: UFM, level: Level) -> Relaxation:
     """Pose the relaxation of a problem at a level.
 
@@ -155,12 +165,7 @@ def build_relaxation(problem: UFM, level: Level) -> Relaxation:
     ProblemTooLargeError
         If the level's matrices would not fit in memory; names the level to use instead.
     """
-    sizes = problem.class_sizes
-    cells = {
-        Level.SAMPLES: sizes.samples,
-        Level.CLASSES: sizes.classes,
-        Level.ORBITS: sizes.orbits,
-    }[level]
+    sizes, cells = problem.class_sizes, level_size(problem, level)
     hint = "" if level is Level.ORBITS else f"; level='orbits' needs only {sizes.orbits} cells"
     require_memory(8 * 8 * cells**2, f"the relaxation of {cells:,} {level}", hint)
     build = _sample_rows if level is Level.SAMPLES else _class_rows
@@ -197,5 +202,5 @@ def _class_rows(sizes: ClassSizes, level: Level) -> _Parts:
     pair = np.tile(mass, (len(size), 1))
     np.fill_diagonal(pair, mass - size)
     anchors = np.where(size > 1, mass, 0.0)
-    target = RowWeights(np.ones(len(size)), np.zeros_like(pair))
+    target = RowWeights((size > 1).astype(float), np.zeros_like(pair))
     return anchors, RowWeights(size - 1, pair), target, points, mass

@@ -9,23 +9,15 @@ add ε to every multiplier.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
 
 from .controls import Ball, Budget, Ridge, Sphere
+from .dual import DualPoint
 from .partition import CellGram, Vector
 from .relaxation import Relaxation, RowWeights
 from .spectrum import Blocks, gram_blocks, gram_from_blocks, slack_blocks
-
-
-@dataclass(frozen=True, eq=False)
-class DualPoint:
-    """Dual variables: stochastic rows P and the weight y_g of own_g in the Lagrangian, per cell."""
-
-    rows: RowWeights
-    multipliers: Vector
 
 
 def repair_primal(relaxation: Relaxation, gram: CellGram) -> tuple[CellGram, float]:
@@ -79,13 +71,15 @@ def _within_bound(relaxation: Relaxation, gram: CellGram) -> CellGram:
 
 def dual_candidates(
     relaxation: Relaxation, softmax: RowWeights, duals: Iterable[DualPoint]
-) -> Iterator[RowWeights]:
+) -> Iterator[DualPoint]:
     """Yield row-stochastic candidates: the primal's own softmax, then every usable other one."""
-    yield softmax
+    yield DualPoint(softmax)
     for dual in duals:
         rows = _stochastic(relaxation, dual.rows)
         if rows is not None:
-            yield rows
+            yield DualPoint(rows)
+            if dual.multipliers is not None and np.isfinite(dual.multipliers).all():
+                yield DualPoint(rows, dual.multipliers)
 
 
 def _stochastic(relaxation: Relaxation, rows: RowWeights) -> RowWeights | None:
@@ -101,14 +95,27 @@ def _stochastic(relaxation: Relaxation, rows: RowWeights) -> RowWeights | None:
 
 
 def repair_dual(
-    relaxation: Relaxation, rows: RowWeights, gram: CellGram
-) -> tuple[DualPoint, float]:
-    """Return a feasible dual point and the smallest slack eigenvalue per sample as found.
+    relaxation: Relaxation, dual: DualPoint, gram: CellGram
+) -> tuple[RowWeights, Vector, float]:
+    """Make a dual candidate feasible.
 
-    The multipliers of the bounded controls come from stationarity of the Lagrangian along each
-    row of `gram` (along the whole of it for `Budget`).
+    Parameters
+    ----------
+    relaxation : Relaxation
+    dual : DualPoint
+        Stochastic rows; where multipliers are missing they come from stationarity of the
+        Lagrangian along each row of `gram` (along the whole of it for `Budget`).
+    gram : CellGram
+        A feasible Gram matrix G/τ.
+
+    Returns
+    -------
+    rows, multipliers
+        A dual point with a positive semidefinite slack.
+    smallest : float
+        Smallest slack eigenvalue per sample as found.
     """
-    multipliers = _stationary_multipliers(relaxation, rows, gram)
+    rows, multipliers = dual.rows, _admissible_multipliers(relaxation, dual, gram)
     slack = relaxation.slack(rows, multipliers)
     smallest = slack_blocks(relaxation, slack).smallest_eigenvalue()
     missing = max(0.0, -smallest)
@@ -118,19 +125,34 @@ def repair_dual(
             rows = rows.mixed(relaxation.target, missing / (missing + half))
     else:
         multipliers = multipliers + missing * relaxation.mass
-    return DualPoint(rows, multipliers), smallest
+    return rows, multipliers, smallest
 
 
-def _stationary_multipliers(relaxation: Relaxation, rows: RowWeights, gram: CellGram) -> Vector:
+def _admissible_multipliers(relaxation: Relaxation, dual: DualPoint, gram: CellGram) -> Vector:
+    """Return multipliers of the right shape and sign for the control."""
     control = relaxation.control
     if isinstance(control, Ridge):
         return relaxation.ridge_multipliers()
-    slack = relaxation.slack(rows, np.zeros(relaxation.size))
-    row_product = slack.own * gram.own + (slack.pair * gram.pair).sum(axis=1)
     if isinstance(control, Budget):
-        trace = relaxation.trace(gram)
-        rate = max(0.0, -float(row_product.sum()) / trace) if trace > 0 else 0.0
-        return rate * relaxation.mass
-    away = gram.own > 0
-    multipliers = np.where(away, -row_product / np.where(away, gram.own, 1.0), 0.0)
+        return _stationary_rate(relaxation, dual, gram) * relaxation.mass
+    multipliers = dual.multipliers
+    if multipliers is None:
+        along = _row_products(relaxation, dual.rows, gram)
+        away = gram.own > 0
+        multipliers = np.where(away, -along / np.where(away, gram.own, 1.0), 0.0)
     return np.maximum(multipliers, 0.0) if isinstance(control, Ball) else multipliers
+
+
+def _stationary_rate(relaxation: Relaxation, dual: DualPoint, gram: CellGram) -> float:
+    """Return the budget's multiplier per sample, from the dual point or from stationarity."""
+    if dual.multipliers is not None:
+        return max(0.0, float(dual.multipliers.sum()) / relaxation.samples)
+    trace = relaxation.trace(gram)
+    along = float(_row_products(relaxation, dual.rows, gram).sum())
+    return max(0.0, -along / trace) if trace > 0 else 0.0
+
+
+def _row_products(relaxation: Relaxation, rows: RowWeights, gram: CellGram) -> Vector:
+    """Return ⟨S, G⟩ row by row, without multipliers."""
+    slack = relaxation.slack(rows, np.zeros(relaxation.size))
+    return np.asarray(slack.own * gram.own + (slack.pair * gram.pair).sum(axis=1))

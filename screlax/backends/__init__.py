@@ -1,0 +1,63 @@
+"""The registry: from a solver's name to a backend, and the choice `auto` makes."""
+
+from __future__ import annotations
+
+from ..exceptions import InvalidInputError, SolverUnavailableError
+from ..partition import Level
+from ..problem import UFM
+from .base import Backend, BackendResult, SolverOptions
+from .closed_form import ClosedFormBackend
+from .conic import ConicBackend
+from .conic_solvers import installed_conic_solvers
+
+__all__ = [
+    "Backend",
+    "BackendResult",
+    "SolverOptions",
+    "available_solvers",
+    "choose_backend",
+]
+
+_PREFERENCE = ("MOSEK", "CLARABEL", "SCS")
+
+
+def available_solvers() -> list[str]:
+    """Return every solver name that `solve_relaxation` accepts on this machine."""
+    return [ClosedFormBackend.name, *installed_conic_solvers()]
+
+
+def choose_backend(solver: str, problem: UFM, level: Level) -> tuple[Backend, str]:
+    """Return the backend for a problem, and why it was chosen.
+
+    Raises
+    ------
+    SolverUnavailableError, SolverCapabilityError
+        If the solver is not installed or cannot take the cones.
+    InvalidInputError
+        If the solver cannot take this problem, with its reason.
+    """
+    if solver.lower() == "auto":
+        return _best_backend(problem, level)
+    if solver.lower() == ClosedFormBackend.name:
+        backend = ClosedFormBackend()
+        reason = backend.why_not(problem, level)
+        if reason is not None:
+            raise InvalidInputError(f"solver {solver!r} cannot take this problem: {reason}")
+        return backend, "requested"
+    return ConicBackend(solver), "requested"
+
+
+def _best_backend(problem: UFM, level: Level) -> tuple[Backend, str]:
+    closed_form = ClosedFormBackend()
+    if closed_form.why_not(problem, level) is None:
+        return closed_form, "the problem has a closed form"
+    installed = installed_conic_solvers()
+    for name in _PREFERENCE:
+        if name in installed:
+            return ConicBackend(name), f"the most accurate conic solver installed ({name})"
+    if not installed:
+        raise SolverUnavailableError(
+            "no installed solver takes semidefinite and exponential cones; "
+            "pip install 'screlax[clarabel]' or pip install scs"
+        )
+    return ConicBackend(installed[0]), "the only conic solver installed"

@@ -1,0 +1,56 @@
+"""Problems whose solution is a formula.
+
+* Ridge at or above λ_max: G = 0 (`UFM.zero_threshold`).
+* Balanced classes of s ≥ 2 samples: a simplex ETF, own = a and pair = −a/(k−1), where
+
+      ball, sphere, budget   a = ρ
+      ridge                  1 − p = λτ(k−1)/(2k),  a = τ ((k−1)/k) log( p/(1−p) · (k−1)s/(s−1) )
+
+  Source: stationarity of the orbit program with one orbit; for the geometry Graf et al. 2021
+  (arXiv 2102.08817), theorem 2, and Behnia and Thrampoulidis 2024.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..controls import Ridge
+from ..partition import CellGram, Level, lift_from_orbits
+from ..problem import UFM
+from .base import BackendResult, SolverOptions
+
+
+class ClosedFormBackend:
+    """The formula, where there is one."""
+
+    name = "closed-form"
+
+    def why_not(self, problem: UFM, level: Level) -> str | None:
+        """Return why there is no formula, or None when there is one."""
+        if problem.is_zero_optimal() or problem.class_sizes.orbits == 1:
+            return None
+        return "only balanced profiles, and ridge at or above λ_max, have a closed form"
+
+    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
+        """Evaluate the formula at any level; see `Backend.solve`."""
+        orbits = problem.class_sizes.orbits
+        if problem.is_zero_optimal():
+            gram = CellGram(np.zeros(orbits), np.zeros((orbits, orbits)))
+        else:
+            norm = balanced_norm(problem)
+            gram = CellGram(np.array([norm]), np.array([[-norm / (problem.classes - 1)]]))
+        lifted = lift_from_orbits(problem.class_sizes, level, gram)
+        return BackendResult(lifted, iterations=0, message="closed form")
+
+
+def balanced_norm(problem: UFM) -> float:
+    """Return a/τ, the squared norm of each embedding of a balanced problem at unit temperature."""
+    control = problem.control_at_unit_temperature
+    if not isinstance(control, Ridge):
+        return control.parameter
+    k, size = problem.classes, int(problem.class_sizes.distinct[0])
+    miss = control.strength * (k - 1) / (2 * k)
+    odds = (1 - miss) / miss * (k - 1) * size / (size - 1)
+    return (k - 1) / k * math.log(odds)

@@ -1,0 +1,330 @@
+"""Class counts and sample labels from text, NumPy and JSON files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import tokenize
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .class_sizes import MAX_SIZE
+from .exceptions import FileFormatError
+
+SUFFIXES = (".csv", ".txt", ".npy", ".json")
+"""File name endings that `read_counts` and `read_labels` understand."""
+
+COUNT_HEADERS = frozenset(
+    {"count", "counts", "n", "size", "sizes", "samples", "frequency", "number"}
+    | {"class_size", "class_sizes", "num_samples", "n_samples"}
+)
+"""First lines taken for a header by `read_counts`, whatever their case."""
+
+LABEL_HEADERS = frozenset({"label", "labels", "class", "classes", "target", "targets", "y"})
+"""First lines taken for a header by `read_labels`, whatever their case."""
+
+# Leading zeros or a plus sign make a label text: '007' and '7' may be two classes.
+_CANONICAL_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+
+_NPY_MAGIC = b"\x93NUMPY"
+
+_Row = tuple[int, list[str]]
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object with its keys in order, repeated ones included."""
+
+
+def read_counts(path: str | os.PathLike[str]) -> NDArray[np.int64]:
+    """Read the number of samples of each class, in file order.
+
+    Parameters
+    ----------
+    path : str or path-like
+        - .csv, .txt: one count a line, or two columns 'label,count' with different labels. Blank
+          lines are skipped. A first line whose last column is one of `COUNT_HEADERS` is a header;
+          no other word is, so that a misspelt first count is never dropped.
+        - .npy: a one-dimensional integer array.
+        - .json: a list of counts, or an object that maps labels to counts.
+
+    Returns
+    -------
+    ndarray of int64, shape (k,)
+
+    Raises
+    ------
+    FileFormatError
+        If the file cannot be read as this, or a count is not a positive whole number.
+    """
+    file, data = _load(path)
+    suffix = file.suffix.lower()
+    if suffix == ".npy":
+        return _counts_from_array(file, _array(file, data))
+    entries = _json_counts(file, data) if suffix == ".json" else _text_counts(file, data)
+    if not entries:
+        raise FileFormatError(f"{file} holds no counts; give one positive whole number per class")
+    return np.array([_count(value, where) for where, value in entries], dtype=np.int64)
+
+
+def read_labels(path: str | os.PathLike[str]) -> list[int] | list[str]:
+    """Read the class label of each sample, in file order.
+
+    Parameters
+    ----------
+    path : str or path-like
+        - .csv, .txt: one label a line; a blank line before the last label is an error, because a
+          sample without a label cannot be told from an accident. The first line is a header if it
+          is one of `LABEL_HEADERS` and does not occur again (so 'y', 'n', 'y' are three labels).
+          Labels are int if all are plain integers without leading zeros, else all are str.
+        - .npy: a one-dimensional array of integers, booleans or text.
+        - .json: a list of integers or a list of strings.
+
+    Returns
+    -------
+    list of int or list of str, length n
+
+    Raises
+    ------
+    FileFormatError
+        If the file cannot be read as this.
+    """
+    file, data = _load(path)
+    suffix = file.suffix.lower()
+    if suffix == ".npy":
+        labels: list[Any] = _labels_from_array(file, _array(file, data))
+    elif suffix == ".json":
+        labels = _json_labels(file, data)
+    else:
+        labels = _text_labels(file, data)
+    if not labels:
+        raise FileFormatError(f"{file} holds no labels; give one label per sample")
+    return labels
+
+
+def _load(path: Any) -> tuple[Path, bytes]:
+    """Read the whole file, unless its suffix says that it is something else."""
+    try:
+        file = Path(path)
+        if file.suffix.lower() not in SUFFIXES and file.exists() and not file.is_dir():
+            data = None
+        else:
+            data = file.read_bytes()
+    except FileNotFoundError:
+        raise FileFormatError(f"{path}: no such file, seen from {Path.cwd()}") from None
+    except IsADirectoryError:
+        raise FileFormatError(f"{path} is a directory; name a file inside it") from None
+    except PermissionError:
+        raise FileFormatError(
+            f"{path}: no permission to read it; check its access rights"
+        ) from None
+    except OSError as error:
+        raise FileFormatError(f"{path} cannot be read: {error.strerror}") from error
+    except (TypeError, ValueError):  # not a path, or with a null character in it
+        raise FileFormatError(f"a path must be text or a Path, got {path!r}") from None
+    if data is None:
+        raise FileFormatError(
+            f"{file}: suffix {file.suffix!r} is not supported; use {', '.join(SUFFIXES)}"
+        )
+    if not data:
+        raise FileFormatError(f"{file} is empty; was it written completely?")
+    return file, data
+
+
+def _text(file: Path, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")  # spreadsheets put a byte order mark in front
+    except UnicodeDecodeError as error:
+        raise FileFormatError(
+            f"{file} is not UTF-8 text (byte {error.start} is 0x{data[error.start]:02x}); "
+            "save it again with encoding UTF-8"
+        ) from None
+
+
+def _rows(file: Path, data: bytes) -> list[_Row]:
+    """Split CSV into (line number, stripped fields); a blank line has no fields."""
+    reader = csv.reader(
+        io.StringIO(_text(file, data), newline=""), strict=True, skipinitialspace=True
+    )
+    rows: list[_Row] = []
+    try:
+        for fields in reader:
+            stripped = [field.strip() for field in fields]
+            rows.append((reader.line_num, stripped if any(stripped) else []))
+    except csv.Error as error:
+        raise FileFormatError(
+            f"{file}, line {reader.line_num}: not valid CSV ({error}); check its quotation marks"
+        ) from None
+    return rows
+
+
+def _text_counts(file: Path, data: bytes) -> list[tuple[str, Any]]:
+    rows = [row for row in _rows(file, data) if row[1]]
+    if rows and rows[0][1][-1].lower() in COUNT_HEADERS:
+        rows = rows[1:]
+    first_line: dict[str, int] = {}
+    for line, fields in rows:
+        if len(fields) > 2 or len(fields) != len(rows[0][1]):
+            raise FileFormatError(
+                f"{file}, line {line}: {len(fields)} columns in {','.join(fields)!r}; every line "
+                "needs one count, or every line a label and a count"
+            )
+        # Also catches thousands separators: '1,280' and '1,100' look like a class '1' twice.
+        if len(fields) == 2 and first_line.setdefault(fields[0], line) != line:
+            raise FileFormatError(
+                f"{file}, line {line}: label {fields[0]!r} already has a count on line "
+                f"{first_line[fields[0]]}; merge the two (or drop thousands separators)"
+            )
+    return [(f"{file}, line {line}", fields[-1]) for line, fields in rows]
+
+
+def _text_labels(file: Path, data: bytes) -> list[int] | list[str]:
+    if file.suffix.lower() == ".csv":
+        rows = _rows(file, data)
+    else:
+        lines = io.StringIO(_text(file, data), newline=None)
+        rows = [(n, [line.strip()] if line.strip() else []) for n, line in enumerate(lines, 1)]
+    while rows and not rows[-1][1]:
+        rows.pop()
+    for line, fields in rows:
+        if len(fields) != 1:
+            problem = f"{len(fields)} columns, keep the label only" if fields else "blank, no label"
+            raise FileFormatError(f"{file}, line {line}: {problem}; write one label per line")
+    labels = [fields[0] for _, fields in rows]
+    if labels and labels[0].lower() in LABEL_HEADERS and labels[0] not in labels[1:]:
+        labels = labels[1:]
+    if all(_CANONICAL_INTEGER.fullmatch(label) for label in labels):
+        return [int(label) for label in labels]
+    return labels
+
+
+def _json(file: Path, data: bytes) -> Any:
+    text = _text(file, data)
+    try:
+        return json.loads(text, object_pairs_hook=_Pairs)
+    except json.JSONDecodeError as error:
+        reason = f"line {error.lineno}, column {error.colno}: {error.msg}"
+    except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets
+        reason = str(error)
+    raise FileFormatError(f"{file} is not valid JSON ({reason})")
+
+
+def _json_counts(file: Path, data: bytes) -> list[tuple[str, Any]]:
+    content = _json(file, data)
+    if isinstance(content, _Pairs):
+        labels = [label for label, _ in content]
+        if len(set(labels)) != len(labels):
+            repeated = next(label for label in labels if labels.count(label) > 1)
+            raise FileFormatError(f"{file}: label {repeated!r} occurs twice; merge its counts")
+        return [(f"{file}, label {label!r}", value) for label, value in content]
+    if not isinstance(content, list):
+        raise FileFormatError(
+            f"{file} holds a single {type(content).__name__}; write a list of counts or an object "
+            "that maps labels to counts"
+        )
+    return [(f"{file}, entry {index} (from 0)", value) for index, value in enumerate(content)]
+
+
+def _json_labels(file: Path, data: bytes) -> list[Any]:
+    content = _json(file, data)
+    if isinstance(content, _Pairs) or not isinstance(content, list):
+        raise FileFormatError(f"{file}: labels in JSON must be a list with one label per sample")
+    for index, label in enumerate(content):
+        if type(label) not in (int, str) or type(label) is not type(content[0]):
+            raise FileFormatError(
+                f"{file}, entry {index} (from 0): {_shown(label)} does not fit; labels must all be "
+                "integers or all be strings"
+            )
+    return content
+
+
+def _count(value: Any, where: str) -> int:
+    """Check one count; whole floats such as 5e3 pass, because numpy.savetxt writes those."""
+    number = _number(value)
+    if number is None:
+        fix = (
+            "a count must be a whole number (a header line must be 'count', a label needs a comma)"
+        )
+    elif not number <= MAX_SIZE:  # also NaN, and integers too large for math.isfinite
+        fix = f"a count must be finite and at most {MAX_SIZE:.0e}"
+    elif number <= 0:
+        fix = "a count must be positive; leave out classes without samples"
+    elif number != int(number):
+        fix = "a count cannot be fractional; give the number of samples, not a share"
+    else:
+        return int(number)
+    raise FileFormatError(f"{where}: {_shown(value)} is not a class count; {fix}")
+
+
+def _number(value: Any) -> float | None:
+    if not isinstance(value, str):
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    try:
+        return float(value)  # exact for every whole number up to MAX_SIZE
+    except ValueError:
+        return None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _array(file: Path, data: bytes) -> NDArray[Any]:
+    if not data.startswith(_NPY_MAGIC):
+        raise FileFormatError(
+            f"{file} is not a NumPy .npy file (a pickle or an .npz perhaps); write it with "
+            "numpy.save(path, array)"
+        )
+    if b"'|O'" in data[:128]:
+        raise FileFormatError(
+            f"{file} holds pickled Python objects, which can run code when loaded and are never "
+            "read; save an integer or text array instead"
+        )
+    try:
+        array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except (
+        ValueError,
+        EOFError,
+        MemoryError,
+        SyntaxError,
+        TypeError,
+        tokenize.TokenError,
+    ) as error:
+        raise FileFormatError(
+            f"{file} is damaged or truncated ({len(data)} bytes: {error}); write it again"
+        ) from None
+    if array.ndim != 1:
+        raise FileFormatError(
+            f"{file} holds an array of shape {array.shape}; it must be one-dimensional"
+        )
+    return array
+
+
+def _counts_from_array(file: Path, array: NDArray[Any]) -> NDArray[np.int64]:
+    if array.dtype.kind not in "iu":
+        raise FileFormatError(
+            f"{file} holds {array.dtype} values; counts must be integers, save "
+            "counts.astype(numpy.int64)"
+        )
+    if not array.size:
+        raise FileFormatError(f"{file} holds no counts; give one positive whole number per class")
+    wrong = (array <= 0) | (array > MAX_SIZE)
+    if wrong.any():
+        index = int(np.argmax(wrong))
+        _count(int(array[index]), f"{file}, entry {index} (from 0)")
+    return array.astype(np.int64)
+
+
+def _labels_from_array(file: Path, array: NDArray[Any]) -> list[Any]:
+    if array.dtype.kind not in "iubU":
+        raise FileFormatError(
+            f"{file} holds {array.dtype} values; labels must be integers, booleans or text"
+        )
+    labels: list[Any] = (array.astype(np.int64) if array.dtype.kind == "b" else array).tolist()
+    return labels

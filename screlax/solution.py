@@ -1,0 +1,230 @@
+"""The result: a feasible Gram matrix, the proof of how good it is, and how it came about."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import linalg
+
+from .certificate import Certificate, certify
+from .dual import DualPoint, dual_from_orbits
+from .embedding import Embeddings, recover_embeddings
+from .memory import require_memory
+from .partition import CellGram, Level, Matrix, check_level, classes_to_orbits, lift_from_orbits
+from .problem import UFM
+from .relaxation import build_relaxation
+from .repair import repair_primal
+from .status import Status
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A certified solution of the relaxation of a `UFM`.
+
+    Attributes
+    ----------
+    problem : UFM
+        The problem it solves.
+    orbit_gram : CellGram
+        The feasible Gram matrix, by distinct class size (largest first), in the units of G.
+    orbit_dual : DualPoint or None
+        Dual point behind the lower bound, by distinct class size at unit temperature; None where
+        the softmax rows of the Gram matrix give the best bound.
+    certificate : Certificate
+        Proved bounds, computed at the level the problem was solved at.
+    tol : float
+        Relative gap up to which `status` is optimal.
+    solver, solver_reason : str
+        What solved it, and why that was chosen.
+    level, level_reason : str
+        The level it was solved at, and why.
+    iterations : int or None
+        Iterations as the solver counts them.
+    seconds : mapping of str to float
+        Wall time by phase: model, solve, certify, total.
+    solver_message : str
+        The solver's own status, for the record; no attribute here depends on it.
+    """
+
+    problem: UFM
+    orbit_gram: CellGram
+    orbit_dual: DualPoint | None
+    certificate: Certificate
+    tol: float
+    solver: str
+    solver_reason: str
+    level: str
+    level_reason: str
+    iterations: int | None
+    seconds: Mapping[str, float]
+    solver_message: str = ""
+
+    @property
+    def status(self) -> Status:
+        """`optimal` if and only if the certified relative gap is at most `tol`."""
+        return Status.OPTIMAL if self.certificate.proves(self.tol) else Status.INACCURATE
+
+    @property
+    def value(self) -> float:
+        """Objective at the returned Gram matrix, summed over anchors; equals `upper`."""
+        return self.certificate.upper
+
+    @property
+    def mean_value(self) -> float:
+        """Objective divided by the number of anchors, the scale of a training loss."""
+        return self.value / self.problem.anchors
+
+    @property
+    def upper(self) -> float:
+        """Upper bound on the optimal value."""
+        return self.certificate.upper
+
+    @property
+    def lower(self) -> float:
+        """Lower bound on the optimal value, for embeddings of any dimension."""
+        return self.certificate.lower
+
+    @property
+    def gap(self) -> float:
+        """Relative duality gap, (upper − lower)/upper."""
+        return self.certificate.relative_gap
+
+    @property
+    def class_gram(self) -> Matrix:
+        """Gram matrix of the class means in class order, shape (k, k).
+
+        Raises
+        ------
+        ProblemTooLargeError
+            If k×k numbers do not fit in memory.
+        """
+        k = self.problem.classes
+        require_memory(16 * k * k, f"the Gram matrix of {k:,} classes", "; use orbit_gram")
+        return classes_to_orbits(self.problem.class_sizes).lift(self.orbit_gram)
+
+    def sample_gram(self, labels: ArrayLike | Sequence[Hashable]) -> Matrix:
+        """Return the Gram matrix of samples with these labels, shape (len(labels), len(labels)).
+
+        Samples of a class coincide at the optimum (zero within-class variability).
+
+        Raises
+        ------
+        InvalidInputError
+            If a label is no class of the problem.
+        ProblemTooLargeError
+            If the matrix does not fit in memory.
+        """
+        number = self.problem.class_index(labels)
+        count = len(number)
+        require_memory(16 * count**2, f"the Gram matrix of {count:,} samples", "; use class_gram")
+        orbit = self.problem.class_sizes.orbit_index()[number]
+        matrix = self.orbit_gram.pair[np.ix_(orbit, orbit)]
+        same = number[:, None] == number[None, :]
+        return np.where(same, self.orbit_gram.own[orbit][:, None], matrix)
+
+    @property
+    def eigenvalues(self) -> np.ndarray:
+        """Distinct-by-block eigenvalues of the class Gram matrix, shape (k,), largest first."""
+        values, copies = self._spectrum()
+        return np.sort(np.repeat(values, copies))[::-1]
+
+    @property
+    def rank(self) -> int:
+        """Numerical rank of the Gram matrix: eigenvalues above `rank_tolerance` × the largest."""
+        values, copies = self._spectrum()
+        return int(copies[values > self.rank_tolerance * max(values.max(), 0.0)].sum())
+
+    @property
+    def rank_tolerance(self) -> float:
+        """Relative size below which an eigenvalue counts as zero.
+
+        √gap, but at least √machine epsilon: near an optimum the objective is quadratic, so that a
+        relative gap of ε only determines the Gram matrix to about √ε.
+        """
+        return math.sqrt(max(abs(self.gap), np.finfo(float).eps)) if math.isfinite(self.gap) else 1
+
+    def _spectrum(self) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvalues of the class Gram matrix with multiplicities, from the m×m blocks."""
+        copies = self.problem.class_sizes.multiplicities
+        root = np.sqrt(copies.astype(float))
+        spread = np.where(copies > 1, self.orbit_gram.spread, 0.0)
+        shared = root[:, None] * self.orbit_gram.pair * root + np.diag(spread)
+        values = np.concatenate([linalg.eigvalsh(shared), spread])
+        return values, np.concatenate([np.ones_like(copies), copies - 1])
+
+    def embeddings(self, dim: int | None = None, *, truncate: bool = False) -> Embeddings:
+        """Return one optimal embedding per class, rows in class order, shape (k, dim).
+
+        Every sample of a class has its class's embedding: index with `problem.class_index(labels)`.
+
+        Parameters
+        ----------
+        dim : int, optional
+            Embedding dimension; the rank by default.
+        truncate : bool, default False
+            Allow a dimension below the rank; `value_lost` of the result is what it costs.
+
+        Raises
+        ------
+        EmbeddingDimensionError
+            If `dim` is below the rank; states both and what truncating would cost.
+        """
+        return recover_embeddings(
+            self.class_gram,
+            dim,
+            truncate=truncate,
+            tolerance=self.rank_tolerance,
+            objective=self._objective_of_class_gram,
+        )
+
+    def _objective_of_class_gram(self, matrix: Matrix) -> float:
+        """Objective of a class Gram matrix, first rescaled to satisfy the control."""
+        relaxation = build_relaxation(self.problem, Level.CLASSES)
+        gram = CellGram.from_matrix(matrix).scaled(1 / self.problem.temperature)
+        return relaxation.value(repair_primal(relaxation, gram)[0])
+
+    def recheck(self, level: str = "orbits") -> Certificate:
+        """Recompute the certificate from scratch, from the problem and the stored points alone.
+
+        Parameters
+        ----------
+        level : str, default "orbits"
+            Level to lift to and certify at; all levels prove the same problem.
+        """
+        target = check_level(level)
+        relaxation = build_relaxation(self.problem, target)
+        gram = self.orbit_gram.scaled(1 / self.problem.temperature)
+        lifted = lift_from_orbits(self.problem.class_sizes, target, gram)
+        stored = self.orbit_dual
+        duals = [] if stored is None else [dual_from_orbits(self.problem, relaxation, stored)]
+        return certify(relaxation, lifted, duals).certificate
+
+    def save(self, path: str | Path) -> Path:
+        """Write to an .npz file, atomically and without pickle; see `screlax.storage`."""
+        from .storage import save_solution
+
+        return save_solution(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Solution:
+        """Read a solution that `save` wrote.
+
+        Raises
+        ------
+        FileFormatError
+            If the file is not a screlax solution, or is damaged.
+        """
+        from .storage import load_solution
+
+        return load_solution(path)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Solution {self.status}: value {self.value:.10g}, relative gap {self.gap:.1e}, "
+            f"k={self.problem.classes}, rank {self.rank}, {self.solver} at level {self.level}>"
+        )

@@ -1,0 +1,168 @@
+"""`solve_relaxation`: choose a level and a solver, run it, prove the result. Orchestration only."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .backends import BackendResult, SolverOptions, choose_backend
+from .certificate import Certificate, certify
+from .class_sizes import ClassSizes
+from .controls import Control
+from .dual import DualPoint, dual_to_orbits
+from .exceptions import InaccurateWarning, InvalidInputError, SolverFailedError
+from .partition import CellGram, Level, check_level, quotient_to_orbits
+from .problem import UFM
+from .relaxation import build_relaxation
+from .solution import Solution
+
+
+def solve_relaxation(
+    problem: UFM | ClassSizes | ArrayLike,
+    *,
+    control: Control | None = None,
+    temperature: float | None = None,
+    solver: str = "auto",
+    level: str = "auto",
+    tol: float = 1e-6,
+    time_limit: float | None = None,
+    verbose: bool = False,
+    **solver_options: Any,
+) -> Solution:
+    """Find the globally optimal geometry of a supervised contrastive problem, with a proof.
+
+    Parameters
+    ----------
+    problem : UFM, or array-like of int, shape (k,)
+        A problem, or class sizes (then `control` is required).
+    control : Ridge, Ball, Sphere or Budget, optional
+        What keeps the embeddings bounded; only together with class sizes.
+    temperature : float, optional
+        τ, 1.0 by default; only together with class sizes.
+    solver : str, default "auto"
+        "auto", "closed-form", "SCS", "Clarabel", or any installed solver cvxpy knows that takes
+        semidefinite and exponential cones.
+    level : str, default "auto"
+        "samples" (n×n), "classes" (k×k) or "orbits" (m×m, m distinct sizes); "auto" is the
+        smallest, orbits. All have the same optimal value.
+    tol : float, default 1e-6
+        Relative duality gap up to which the solution counts as optimal.
+    time_limit : float, optional
+        Seconds after which the solver stops with its best point.
+    verbose : bool, default False
+        Let the solver print.
+    **solver_options
+        Passed through to the solver in its own spelling.
+
+    Returns
+    -------
+    Solution
+        `status` is optimal only when the gap computed here is at most `tol`; otherwise it is
+        inaccurate and one `InaccurateWarning` states gap and tolerance.
+
+    Raises
+    ------
+    InvalidInputError
+        If the input makes no problem, or an argument is out of range.
+    SolverUnavailableError, SolverCapabilityError, ProblemTooLargeError
+        If the solver is missing, cannot take the problem, or memory would not suffice.
+    SolverFailedError
+        If the solver left no finite point.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> solution = screlax.solve_relaxation([50, 20, 5], control=screlax.Ridge(0.1))
+    >>> solution.status
+    <Status.OPTIMAL: 'optimal'>
+    """
+    start = time.perf_counter()
+    ufm = _as_problem(problem, control, temperature)
+    _check_limits(tol, time_limit)
+    chosen_level, level_reason = _choose_level(ufm, level)
+    backend, solver_reason = choose_backend(solver, ufm, chosen_level)
+    options = SolverOptions(float(tol), time_limit, verbose, solver_options)
+    result = backend.solve(ufm, chosen_level, options)
+    solved = time.perf_counter()
+    certificate, orbit_gram, orbit_dual = _certify(ufm, chosen_level, result, backend.name)
+    end = time.perf_counter()
+    seconds = {**(result.seconds or {"solve": solved - start}), "certify": end - solved}
+    solution = Solution(
+        problem=ufm,
+        orbit_gram=orbit_gram,
+        orbit_dual=orbit_dual,
+        certificate=certificate,
+        tol=float(tol),
+        solver=backend.name,
+        solver_reason=solver_reason,
+        level=chosen_level.value,
+        level_reason=level_reason,
+        iterations=result.iterations,
+        seconds={**seconds, "total": end - start},
+        solver_message=result.message,
+    )
+    _warn_if_inaccurate(solution)
+    return solution
+
+
+def _as_problem(problem: Any, control: Control | None, temperature: float | None) -> UFM:
+    if isinstance(problem, UFM):
+        for name, value in (("control", control), ("temperature", temperature)):
+            if value is not None:
+                raise InvalidInputError(
+                    f"the problem already has a {name}, {getattr(problem, name)}, and {value} was "
+                    f"given as well; give it in one place only"
+                )
+        return problem
+    if control is None:
+        raise InvalidInputError(
+            "class sizes alone do not bound the embeddings: choose a control, "
+            "Ridge(λ), Ball(ρ), Sphere(ρ) or Budget(ρ); normalised embeddings are Sphere(1.0)"
+        )
+    return UFM(problem, control, 1.0 if temperature is None else temperature)
+
+
+def _check_limits(tol: float, time_limit: float | None) -> None:
+    if not (isinstance(tol, int | float | np.number) and math.isfinite(tol) and tol > 0):
+        raise InvalidInputError(f"tol must be a positive number, got {tol!r}")
+    if time_limit is not None and not time_limit > 0:
+        raise InvalidInputError(f"time_limit must be positive seconds or None, got {time_limit!r}")
+
+
+def _choose_level(problem: UFM, level: str) -> tuple[Level, str]:
+    if level == "auto":
+        m, k = problem.class_sizes.orbits, problem.classes
+        return Level.ORBITS, f"the smallest exact program: {m} distinct sizes of {k} classes"
+    return check_level(level), "requested"
+
+
+def _certify(
+    problem: UFM, level: Level, result: BackendResult, solver: str
+) -> tuple[Certificate, CellGram, DualPoint | None]:
+    """Certify at the level of the result, then bring both feasible points to the orbits."""
+    gram = result.gram
+    if not (np.isfinite(gram.own).all() and np.isfinite(gram.pair).all()):
+        raise SolverFailedError(f"{solver} returned a Gram matrix with NaN or infinite entries")
+    relaxation = build_relaxation(problem, level)
+    proof = certify(relaxation, gram, result.duals)
+    orbit_gram = quotient_to_orbits(problem.class_sizes, level, proof.gram)
+    dual = None if proof.dual is None else dual_to_orbits(problem, relaxation, proof.dual)
+    return proof.certificate, orbit_gram.scaled(problem.temperature), dual
+
+
+def _warn_if_inaccurate(solution: Solution) -> None:
+    if solution.certificate.proves(solution.tol):
+        return
+    warnings.warn(
+        f"not proved optimal: certified relative gap {solution.gap:.2e} exceeds tol "
+        f"{solution.tol:.0e} ({solution.solver} at level '{solution.level}' ended with "
+        f"'{solution.solver_message}'); try another solver, a smaller solver tolerance, a longer "
+        "time_limit, or accept a larger tol",
+        InaccurateWarning,
+        stacklevel=3,
+    )
