@@ -1,0 +1,47 @@
+"""The command line: `screlax solve` and `screlax certify`.
+
+Exit codes: 0 certified, 1 not certified (or the solver failed), 2 bad input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ..exceptions import InvalidInputError, ScrelaxError
+from . import certify_command, solve_command
+
+CERTIFIED, NOT_CERTIFIED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    from .. import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="screlax",
+        description="Certified optimal geometry of supervised contrastive learning.",
+    )
+    parser.add_argument("--version", action="version", version=f"screlax {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    solve_command.add_parser(commands)
+    certify_command.add_parser(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    options = build_parser().parse_args(arguments)
+    try:
+        certified: bool = options.run(options)
+    except InvalidInputError as error:
+        print(f"screlax: error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except ScrelaxError as error:
+        print(f"screlax: failed: {error}", file=sys.stderr)
+        return NOT_CERTIFIED
+    except KeyboardInterrupt:
+        print("screlax: interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    return CERTIFIED if certified else NOT_CERTIFIED

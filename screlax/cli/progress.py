@@ -1,0 +1,37 @@
+"""A sign of life on standard error for whatever takes longer than a moment."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+_FIRST_SIGN = 1.5
+
+
+@contextlib.contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Show `what` and the seconds elapsed: a live line on a terminal, a line now and then else."""
+    finished = threading.Event()
+    reporter = threading.Thread(target=_report, args=(what, finished), daemon=True)
+    reporter.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        reporter.join()
+
+
+def _report(what: str, finished: threading.Event) -> None:
+    start, pause = time.monotonic(), _FIRST_SIGN
+    live, shown = sys.stderr.isatty(), False
+    while not finished.wait(pause):
+        message = f"{what} … {time.monotonic() - start:.0f} s"
+        print(f"\r{message}" if live else message, end="" if live else "\n", file=sys.stderr)
+        sys.stderr.flush()
+        pause = 1.0 if live else min(2 * pause, 60.0)
+        shown = True
+    if live and shown:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)

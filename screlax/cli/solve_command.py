@@ -1,0 +1,177 @@
+"""`screlax solve`: from class counts to a certified geometry."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..controls import CONTROLS, Control
+from ..counts import read_counts, read_labels
+from ..embedding import Embeddings
+from ..exceptions import InaccurateWarning, InvalidInputError
+from ..problem import UFM
+from ..profiles import profile
+from ..solution import Solution
+from ..solve import solve_relaxation
+from ..storage import atomic_file
+from .progress import progress
+from .table import solution_record, solution_table
+
+_EXAMPLES = """examples:
+  screlax solve --profile cifar100-lt:100 --ridge 0.01
+  screlax solve --counts counts.csv --sphere 1 --temperature 0.1 --out solution.npz
+  screlax solve --labels labels.npy --ball 1 --temperature 0.1 --solver SCS --json
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "solve",
+        help="solve a problem and prove the solution optimal",
+        description="Solve the convex relaxation for given class counts and certify the result.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    source = parser.add_argument_group("class sizes (choose one)")
+    source.add_argument("--counts", metavar="FILE", help=".csv, .txt, .npy or .json of counts")
+    source.add_argument("--labels", metavar="FILE", help="one label per sample, same formats")
+    source.add_argument("--profile", metavar="NAME[:IF]", help="for example cifar10-lt:100")
+    control = parser.add_argument_group("control (choose one)")
+    control.add_argument("--ridge", type=float, metavar="λ", help="(λ/2)‖H‖² added to the sum")
+    control.add_argument("--ball", type=float, metavar="ρ", help="every ‖h‖² ≤ ρ")
+    control.add_argument("--sphere", type=float, metavar="ρ", help="every ‖h‖² = ρ")
+    control.add_argument("--budget", type=float, metavar="ρ", help="mean ‖h‖² ≤ ρ")
+    parser.add_argument("--temperature", type=float, default=1.0, metavar="τ", help="default 1")
+    parser.add_argument("--solver", default="auto", metavar="S", help="auto, SCS, Clarabel, …")
+    parser.add_argument("--level", default="auto", help="auto, samples, classes or orbits")
+    parser.add_argument("--tol", type=float, default=1e-6, metavar="T", help="relative gap")
+    parser.add_argument("--time-limit", type=float, metavar="SECONDS")
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="solver option in the solver's own spelling; may be repeated",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE.npz", help="save the solution")
+    parser.add_argument("--embeddings", type=Path, metavar="FILE.npy", help="save embeddings k×d")
+    parser.add_argument("--dim", type=int, metavar="D", help="embedding dimension (the rank)")
+    parser.add_argument("--truncate", action="store_true", help="allow D below the rank")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--verbose", action="store_true", help="let the solver print")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Solve, print, save; return whether the result is certified."""
+    problem = _problem(options)
+    _check_outputs(options)
+    solution = _solve(problem, options)
+    if options.out:
+        solution.save(options.out)  # first, so that no later error loses it
+    recovered = None
+    if options.embeddings or options.dim is not None:
+        recovered = solution.embeddings(options.dim, truncate=options.truncate)
+    if options.embeddings and recovered is not None:
+        with atomic_file(options.embeddings) as sink:
+            np.save(sink, recovered.vectors)
+    _print(solution, recovered, options)
+    return solution.status == "optimal"
+
+
+def _solve(problem: UFM, options: argparse.Namespace) -> Solution:
+    """Run the solver with progress on standard error; warnings go there as single lines."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", InaccurateWarning)
+        with progress(f"solving {problem.classes:,} classes ({options.solver})"):
+            solution = solve_relaxation(
+                problem,
+                solver=options.solver,
+                level=options.level,
+                tol=options.tol,
+                time_limit=options.time_limit,
+                verbose=options.verbose,
+                **_solver_options(options.option),
+            )
+    for warning in caught:
+        print(f"screlax: warning: {warning.message}", file=sys.stderr)
+    return solution
+
+
+def _problem(options: argparse.Namespace) -> UFM:
+    source = _exactly_one(options, ("counts", "labels", "profile"), "source of class sizes")
+    control = _control(options)
+    if source == "labels":
+        return UFM.from_labels(read_labels(options.labels), control, options.temperature)
+    counts = read_counts(options.counts) if source == "counts" else profile(options.profile)
+    return UFM(counts, control, options.temperature)
+
+
+def _control(options: argparse.Namespace) -> Control:
+    name = _exactly_one(options, tuple(CONTROLS), "control")
+    return CONTROLS[name](getattr(options, name))
+
+
+def _exactly_one(options: argparse.Namespace, names: tuple[str, ...], what: str) -> str:
+    given = [name for name in names if getattr(options, name) is not None]
+    if len(given) != 1:
+        choices = ", ".join(f"--{name}" for name in names)
+        found = " and ".join(f"--{name}" for name in given)
+        problem = f"{found} were given" if given else f"no {what} was given"
+        raise InvalidInputError(f"{problem}; choose exactly one {what}: {choices}")
+    return given[0]
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Refuse what could not be written, before any work."""
+    if options.dim is not None and options.dim < 1:
+        raise InvalidInputError(f"--dim must be at least 1, got {options.dim}")
+    for path, suffix in ((options.out, ".npz"), (options.embeddings, ".npy")):
+        if path is None:
+            continue
+        if path.suffix != suffix:
+            raise InvalidInputError(f"{path} must end in {suffix}")
+        if not path.parent.is_dir():
+            raise InvalidInputError(f"{path} cannot be written: {path.parent} is not a folder")
+
+
+def _solver_options(pairs: list[str]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not separator or not key.isidentifier():
+            raise InvalidInputError(f"--option takes KEY=VALUE, got {pair!r}")
+        try:
+            options[key] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            options[key] = text
+    return options
+
+
+def _print(solution: Solution, recovered: Embeddings | None, options: argparse.Namespace) -> None:
+    files = [str(path) for path in (options.out, options.embeddings) if path]
+    if options.json:
+        record = solution_record(solution)
+        if recovered is not None:
+            record["embeddings"] = {
+                "dim": recovered.vectors.shape[1],
+                "rank": recovered.rank,
+                "value_lost": recovered.value_lost,
+            }
+        print(json.dumps({**record, "written": files}, indent=2))
+        return
+    print(solution_table(solution))
+    if recovered is not None:
+        dim = recovered.vectors.shape[1]
+        print(f"embeddings   {solution.problem.classes}×{dim}, rank {recovered.rank}, "
+              f"objective lost by truncation {recovered.value_lost:.6g}")  # fmt: skip
+    for name in files:
+        print(f"written      {name}")
