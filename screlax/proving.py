@@ -1,0 +1,54 @@
+"""One way to a proof for every kind of Gram matrix: structured where possible, dense otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .certificate import Proof, certify
+from .dual import DualPoint
+from .native.gram import SlackVectorGram
+from .native.proof import prove, state_of_gram
+from .native.solver import equations_for
+from .partition import CellGram, Level, lift_from_orbits
+from .problem import UFM
+from .relaxation import build_relaxation
+
+AnyGram = CellGram | SlackVectorGram
+
+SLACK_VECTOR_ONLY = 6000
+"""From this many distinct sizes on, a dense certificate is not attempted: it would take hours."""
+
+
+def prove_gram(
+    problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPoint] = ()
+) -> Proof:
+    """Repair a Gram matrix at unit temperature and prove how far from optimal it is.
+
+    Parameters
+    ----------
+    problem : UFM
+    level : Level
+        The level of `gram`, and at which to certify.
+    gram : CellGram or SlackVectorGram
+        Approximate solution G/τ; a `SlackVectorGram` is at orbit level.
+    duals : iterable of DualPoint
+        Further dual candidates at that level.
+    """
+    if isinstance(gram, SlackVectorGram):
+        if level is Level.ORBITS:
+            proof = _structured(problem, gram)
+            if proof is not None:
+                return proof
+        gram = gram.dense()
+        gram = lift_from_orbits(problem.class_sizes, level, gram)
+    return certify(build_relaxation(problem, level), gram, duals)
+
+
+def _structured(problem: UFM, gram: SlackVectorGram) -> Proof | None:
+    """Return the proof in O(m), or None where it fails and a dense one may still succeed."""
+    equations = equations_for(problem.class_sizes, problem.control_at_unit_temperature)
+    proof = prove(equations, state_of_gram(equations, gram))
+    certificate = proof.certificate()
+    if not certificate.proves(1e-3) and problem.class_sizes.orbits < SLACK_VECTOR_ONLY:
+        return None
+    return Proof(certificate, proof.gram(gram.copies), None)
