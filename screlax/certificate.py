@@ -25,6 +25,7 @@ import numpy as np
 
 from .controls import Ball, Budget, Sphere
 from .dual import DualPoint
+from .native.gram import SlackVectorGram
 from .partition import CellGram, Level, Matrix, Vector
 from .relaxation import Relaxation, RowWeights
 from .repair import dual_candidates, repair_dual, repair_primal
@@ -76,14 +77,14 @@ class Proof:
     Attributes
     ----------
     certificate : Certificate
-    gram : CellGram
+    gram : CellGram or SlackVectorGram
         The feasible Gram matrix G/τ whose objective is `certificate.upper`.
     dual : DualPoint or None
         The dual candidate behind `certificate.lower`; None for the softmax rows of `gram`.
     """
 
     certificate: Certificate
-    gram: CellGram
+    gram: CellGram | SlackVectorGram
     dual: DualPoint | None
 
 

@@ -19,9 +19,7 @@ SLACK_VECTOR_ONLY = 6000
 """From this many distinct sizes on, a dense certificate is not attempted: it would take hours."""
 
 
-def prove_gram(
-    problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPoint] = ()
-) -> Proof:
+def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPoint] = ()) -> Proof:
     """Repair a Gram matrix at unit temperature and prove how far from optimal it is.
 
     Parameters

@@ -119,6 +119,34 @@ class Relaxation:
         slack = self.slack(self.softmax(gram), self.ridge_multipliers())
         return CellGram(slack.own, slack.pair)
 
+    def curvature(self, softmax: RowWeights, direction: CellGram) -> CellGram:
+        """Return the Hessian of the loss applied to a direction, in the form of `gradient`.
+
+        Row by row the softmax moves by p (d − ⟨p, d⟩).
+
+        Parameters
+        ----------
+        softmax : RowWeights
+            The softmax rows at the point.
+        direction : CellGram
+            A change of (own, pair), pair symmetric.
+        """
+        mean = softmax.own * direction.own + (softmax.pair * direction.pair).sum(axis=1)
+        own = self.anchors * softmax.own * (direction.own - mean)
+        pair = self.anchors[:, None] * softmax.pair * (direction.pair - mean[:, None])
+        return CellGram(own, (pair + pair.T) / 2)
+
+    def change(self, softmax: RowWeights, step: CellGram) -> float:
+        """Return how much the objective changes along a step of (own, pair), without cancellation.
+
+        The change of a row is log(1 + Σ p (e^d − 1)) − target; subtracting two values would lose
+        every change below 1e-16 of the value.
+        """
+        inside = softmax.own * np.expm1(step.own) + (softmax.pair * np.expm1(step.pair)).sum(axis=1)
+        target = self.target.own * step.own + (self.target.pair * step.pair).sum(axis=1)
+        rows = np.where(self.anchors > 0, np.log1p(inside) - target, 0.0)
+        return float(self.anchors @ rows + self.ridge_multipliers() @ step.own)
+
     def ridge_multipliers(self) -> Vector:
         """Return the weight of own_g in the objective itself: (λ/2) mass_g for ridge, else zero."""
         strength = self.control.strength if isinstance(self.control, Ridge) else 0.0

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg
 
-from .certificate import Certificate, certify
+from .certificate import Certificate
 from .dual import DualPoint, dual_from_orbits
 from .embedding import Embeddings, recover_embeddings
 from .memory import require_memory
+from .native.gram import SlackVectorGram
 from .partition import CellGram, Level, Matrix, check_level, classes_to_orbits, lift_from_orbits
 from .problem import UFM
+from .proving import SLACK_VECTOR_ONLY, AnyGram, prove_gram
 from .relaxation import build_relaxation
 from .repair import repair_primal
 from .status import Status
@@ -52,7 +54,7 @@ class Solution:
     """
 
     problem: UFM
-    orbit_gram: CellGram
+    orbit_gram: CellGram | SlackVectorGram
     orbit_dual: DualPoint | None
     certificate: Certificate
     tol: float
@@ -105,7 +107,7 @@ class Solution:
         """
         k = self.problem.classes
         require_memory(16 * k * k, f"the Gram matrix of {k:,} classes", "; use orbit_gram")
-        return classes_to_orbits(self.problem.class_sizes).lift(self.orbit_gram)
+        return classes_to_orbits(self.problem.class_sizes).lift(_dense(self.orbit_gram))
 
     def sample_gram(self, labels: ArrayLike | Sequence[Hashable]) -> Matrix:
         """Return the Gram matrix of samples with these labels, shape (len(labels), len(labels)).
@@ -135,7 +137,13 @@ class Solution:
 
     @property
     def rank(self) -> int:
-        """Numerical rank of the Gram matrix: eigenvalues above `rank_tolerance` × the largest."""
+        """Numerical rank of the Gram matrix: eigenvalues above `rank_tolerance` × the largest.
+
+        Beyond a few thousand distinct sizes that is k − 1 by the structure of the certificate
+        (`screlax.native.slack_vector`): the kernel is spanned by the slack vector.
+        """
+        if self._is_structured_only and self.certificate.proves(self.tol):
+            return self.problem.classes - 1
         values, copies = self._spectrum()
         return int(copies[values > self.rank_tolerance * max(values.max(), 0.0)].sum())
 
@@ -147,6 +155,11 @@ class Solution:
         relative gap of ε only determines the Gram matrix to about √ε.
         """
         return math.sqrt(max(abs(self.gap), np.finfo(float).eps)) if math.isfinite(self.gap) else 1
+
+    @property
+    def _is_structured_only(self) -> bool:
+        sizes = self.problem.class_sizes
+        return isinstance(self.orbit_gram, SlackVectorGram) and sizes.orbits >= SLACK_VECTOR_ONLY
 
     def _spectrum(self) -> tuple[np.ndarray, np.ndarray]:
         """Eigenvalues of the class Gram matrix with multiplicities, from the m×m blocks."""
@@ -197,12 +210,14 @@ class Solution:
             Level to lift to and certify at; all levels prove the same problem.
         """
         target = check_level(level)
-        relaxation = build_relaxation(self.problem, target)
-        gram = self.orbit_gram.scaled(1 / self.problem.temperature)
-        lifted = lift_from_orbits(self.problem.class_sizes, target, gram)
-        stored = self.orbit_dual
-        duals = [] if stored is None else [dual_from_orbits(self.problem, relaxation, stored)]
-        return certify(relaxation, lifted, duals).certificate
+        gram: AnyGram = self.orbit_gram.scaled(1 / self.problem.temperature)
+        if isinstance(gram, CellGram):
+            gram = lift_from_orbits(self.problem.class_sizes, target, gram)
+        duals = []
+        if self.orbit_dual is not None:
+            relaxation = build_relaxation(self.problem, target)
+            duals.append(dual_from_orbits(self.problem, relaxation, self.orbit_dual))
+        return prove_gram(self.problem, target, gram, duals).certificate
 
     def save(self, path: str | Path) -> Path:
         """Write to an .npz file, atomically and without pickle; see `screlax.storage`."""
@@ -228,3 +243,7 @@ class Solution:
             f"<Solution {self.status}: value {self.value:.10g}, relative gap {self.gap:.1e}, "
             f"k={self.problem.classes}, rank {self.rank}, {self.solver} at level {self.level}>"
         )
+
+
+def _dense(gram: AnyGram) -> CellGram:
+    return gram.dense() if isinstance(gram, SlackVectorGram) else gram

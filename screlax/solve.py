@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .backends import BackendResult, SolverOptions, choose_backend
-from .certificate import Certificate, certify
+from .certificate import Certificate
 from .class_sizes import ClassSizes
 from .controls import Control
 from .dual import DualPoint, dual_to_orbits
 from .exceptions import InaccurateWarning, InvalidInputError, SolverFailedError
+from .native.gram import SlackVectorGram
 from .partition import CellGram, Level, check_level, quotient_to_orbits
 from .problem import UFM
+from .proving import AnyGram, prove_gram
 from .relaxation import build_relaxation
 from .solution import Solution
 
@@ -29,7 +31,7 @@ def solve_relaxation(
     temperature: float | None = None,
     solver: str = "auto",
     level: str = "auto",
-    tol: float = 1e-6,
+    tol: float = 1e-9,
     time_limit: float | None = None,
     verbose: bool = False,
     **solver_options: Any,
@@ -45,13 +47,15 @@ def solve_relaxation(
     temperature : float, optional
         τ, 1.0 by default; only together with class sizes.
     solver : str, default "auto"
-        "auto", "closed-form", "SCS", "Clarabel", or any installed solver cvxpy knows that takes
-        semidefinite and exponential cones.
+        "auto" is the closed form where there is one, else "native" (slack-vector Newton, then
+        Burer–Monteiro); also "slack-vector", "burer-monteiro", "closed-form", and "SCS",
+        "Clarabel" or any installed solver of cvxpy's that takes semidefinite and exponential cones.
     level : str, default "auto"
         "samples" (n×n), "classes" (k×k) or "orbits" (m×m, m distinct sizes); "auto" is the
         smallest, orbits. All have the same optimal value.
-    tol : float, default 1e-6
-        Relative duality gap up to which the solution counts as optimal.
+    tol : float, default 1e-9
+        Relative duality gap up to which the solution counts as optimal; conic solvers rarely
+        reach below 1e-6 to 1e-8.
     time_limit : float, optional
         Seconds after which the solver stops with its best point.
     verbose : bool, default False
@@ -143,16 +147,22 @@ def _choose_level(problem: UFM, level: str) -> tuple[Level, str]:
 
 def _certify(
     problem: UFM, level: Level, result: BackendResult, solver: str
-) -> tuple[Certificate, CellGram, DualPoint | None]:
+) -> tuple[Certificate, AnyGram, DualPoint | None]:
     """Certify at the level of the result, then bring both feasible points to the orbits."""
     gram = result.gram
-    if not (np.isfinite(gram.own).all() and np.isfinite(gram.pair).all()):
-        raise SolverFailedError(f"{solver} returned a Gram matrix with NaN or infinite entries")
-    relaxation = build_relaxation(problem, level)
-    proof = certify(relaxation, gram, result.duals)
-    orbit_gram = quotient_to_orbits(problem.class_sizes, level, proof.gram)
-    dual = None if proof.dual is None else dual_to_orbits(problem, relaxation, proof.dual)
-    return proof.certificate, orbit_gram.scaled(problem.temperature), dual
+    entries = gram.log_normalizer if isinstance(gram, SlackVectorGram) else gram.pair
+    if not (np.isfinite(gram.own).all() and np.isfinite(entries).all()):
+        raise SolverFailedError(
+            f"{solver} left a Gram matrix with NaN or infinite entries ({result.message}); "
+            "try another solver"
+        )
+    proof = prove_gram(problem, level, gram, result.duals)
+    feasible, dual = proof.gram, proof.dual
+    if isinstance(feasible, CellGram):
+        feasible = quotient_to_orbits(problem.class_sizes, level, feasible)
+    if dual is not None:
+        dual = dual_to_orbits(problem, build_relaxation(problem, level), dual)
+    return proof.certificate, feasible.scaled(problem.temperature), dual
 
 
 def _warn_if_inaccurate(solution: Solution) -> None:

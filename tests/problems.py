@@ -219,9 +219,7 @@ def dual_slack(case: Case, gram: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     return rows, multipliers, bare + np.diag(multipliers)
 
 
-def _multipliers(
-    case: Case, bare: np.ndarray, gram: np.ndarray, sizes: np.ndarray
-) -> np.ndarray:
+def _multipliers(case: Case, bare: np.ndarray, gram: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Return R of section 4: given for ridge, from stationarity on the diagonal otherwise."""
     if isinstance(case.control, Ridge):
         return case.control.strength / 2 * sizes

@@ -25,7 +25,7 @@ from screlax.certificate import Proof, certify, dual_bound, relative_entropy
 from screlax.dual import DualPoint
 from screlax.partition import CellGram, Level, lift_from_orbits, quotient_to_orbits
 from screlax.relaxation import Relaxation, RowWeights, build_relaxation
-from screlax.repair import repair_dual, repair_primal
+from screlax.repair import dual_candidates, repair_dual, repair_primal
 
 ROUNDING = 1e-10
 TOL = 1e-6
@@ -95,7 +95,7 @@ def test_lower_equals_the_independent_formula(case, seed):
 def test_random_dual_candidates_never_break_the_bound(case, seed):
     rng = np.random.default_rng(seed)
     k = len(case.sizes)
-    rows = RowWeights(rng.exponential(size=k), rng.exponential(size=(k, k)))
+    rows = RowWeights(rng.standard_normal(k) + 0.5, rng.standard_normal((k, k)) + 0.5)
     duals = (DualPoint(rows), DualPoint(rows, rng.standard_normal(k) * 10))
     proof = certify_classes(case, any_symmetric(case, rng), duals)
     assert_honest(proof.certificate, case.optimum)
@@ -179,8 +179,10 @@ def test_eigenvalues_before_repair_are_those_of_the_whole_gram_and_slack():
 
 @pytest.mark.parametrize(
     ("gap", "proved"),
-    [(1e-6, True), (0.0, True), (-1e-7, True), (1.1e-6, False), (-1e-3, False)]
-    + [(np.nan, False), (np.inf, False), (-np.inf, False)],
+    [
+        *((1e-6, True), (0.0, True), (-1e-7, True), (1.1e-6, False), (-1e-3, False)),
+        *((np.nan, False), (np.inf, False), (-np.inf, False)),
+    ],
 )
 def test_what_a_certificate_proves(gap, proved):
     certificate = Certificate("orbits", 1.0, 1.0 - gap, gap, gap, 0.0, 0.0)
@@ -309,9 +311,25 @@ def garbage_duals(case: Case) -> dict[str, DualPoint]:
         "infinite": DualPoint(RowWeights(inf[0], inf), inf[0]),
         "zero": DualPoint(RowWeights(np.zeros(k), np.zeros((k, k))), np.zeros(k)),
         "not stochastic": DualPoint(RowWeights(5 * softmax.own, 7 * softmax.pair)),
+        "wrong sign off the diagonal": DualPoint(RowWeights(softmax.own, softmax.pair - 0.01)),
+        "wrong sign on the diagonal": DualPoint(RowWeights(-0.5 * softmax.own, softmax.pair)),
         "transposed": DualPoint(RowWeights(softmax.own, softmax.pair.T)),
         "on forbidden entries": DualPoint(RowWeights(np.ones(k), np.eye(k))),
     }
+
+
+@every_case(cases_of("long-tailed", "singletons"))
+def test_candidates_are_stochastic_on_the_entries_of_the_loss(case):
+    relaxation = build_relaxation(case.problem, Level.CLASSES)
+    softmax = relaxation.softmax(class_cells(case, np.eye(len(case.sizes))))
+    candidates = list(dual_candidates(relaxation, softmax, garbage_duals(case).values()))
+    assert len(candidates) > 5
+    for candidate in candidates:
+        own, pair = candidate.rows.own, candidate.rows.pair
+        assert min(own.min(), pair.min()) >= 0
+        assert not own[relaxation.weight.own == 0].any()
+        assert not pair[relaxation.weight.pair == 0].any()
+        assert own + pair.sum(axis=1) == pytest.approx((relaxation.anchors > 0).astype(float))
 
 
 @every_case(cases_of("long-tailed", "singletons"))
@@ -381,9 +399,7 @@ def exact_divergence(p: float, q: float) -> Decimal:
         return a * (a / b).ln() - a + b if p != q else Decimal(0)
 
 
-@given(
-    st.floats(1e-12, 1.0), st.floats(-17, 0), st.sampled_from([-1.0, 1.0]), st.floats(0.5, 2.0)
-)
+@given(st.floats(1e-12, 1.0), st.floats(-17, 0), st.sampled_from([-1.0, 1.0]), st.floats(0.5, 2.0))
 def test_relative_entropy_is_accurate_near_and_far(q, exponent, sign, stretch):
     p = q * (1 + sign * 10.0**exponent * 0.99) * (stretch if exponent > -0.5 else 1.0)
     computed = float(relative_entropy(np.array([p]), np.array([q]))[0])

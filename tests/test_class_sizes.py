@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screlax import ClassSizes, UFM, Ridge, ScrelaxError
+from screlax import UFM, ClassSizes, Ridge, ScrelaxError
 from screlax.class_sizes import MAX_SIZE
 from screlax.exceptions import InvalidInputError, ProblemTooLargeError
 

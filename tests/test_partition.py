@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from problems import CASES, random_feasible_gram
 
-from screlax import ClassSizes, UFM, Ridge
+from screlax import UFM, ClassSizes, Ridge
 from screlax.exceptions import InvalidInputError
 from screlax.partition import (
     CellGram,

@@ -117,6 +117,7 @@ LABELS = {
 def test_labels_become_classes(labels, names, sizes):
     problem = UFM.from_labels(labels, Sphere(1.0), 0.5)
     assert problem.class_labels == names
+    assert all(type(name).__module__ == "builtins" for name in problem.class_labels)
     assert list(problem.class_sizes) == sizes
     assert problem.control == Sphere(1.0)
     assert problem.temperature == 0.5

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from ..exceptions import InvalidInputError, SolverUnavailableError
+from collections.abc import Callable
+
+from ..exceptions import InvalidInputError
 from ..partition import Level
 from ..problem import UFM
 from .base import Backend, BackendResult, SolverOptions
 from .closed_form import ClosedFormBackend
 from .conic import ConicBackend
 from .conic_solvers import installed_conic_solvers
+from .native import BurerMonteiroBackend, NativeBackend, SlackVectorBackend
 
 __all__ = [
     "Backend",
@@ -18,12 +21,15 @@ __all__ = [
     "choose_backend",
 ]
 
-_PREFERENCE = ("MOSEK", "CLARABEL", "SCS")
+_NATIVE: dict[str, Callable[[], Backend]] = {
+    backend.name: backend
+    for backend in (ClosedFormBackend, NativeBackend, SlackVectorBackend, BurerMonteiroBackend)
+}
 
 
 def available_solvers() -> list[str]:
     """Return every solver name that `solve_relaxation` accepts on this machine."""
-    return [ClosedFormBackend.name, *installed_conic_solvers()]
+    return [*_NATIVE, *installed_conic_solvers()]
 
 
 def choose_backend(solver: str, problem: UFM, level: Level) -> tuple[Backend, str]:
@@ -38,8 +44,8 @@ def choose_backend(solver: str, problem: UFM, level: Level) -> tuple[Backend, st
     """
     if solver.lower() == "auto":
         return _best_backend(problem, level)
-    if solver.lower() == ClosedFormBackend.name:
-        backend = ClosedFormBackend()
+    if solver.lower() in _NATIVE:
+        backend = _NATIVE[solver.lower()]()
         reason = backend.why_not(problem, level)
         if reason is not None:
             raise InvalidInputError(f"solver {solver!r} cannot take this problem: {reason}")
@@ -51,13 +57,4 @@ def _best_backend(problem: UFM, level: Level) -> tuple[Backend, str]:
     closed_form = ClosedFormBackend()
     if closed_form.why_not(problem, level) is None:
         return closed_form, "the problem has a closed form"
-    installed = installed_conic_solvers()
-    for name in _PREFERENCE:
-        if name in installed:
-            return ConicBackend(name), f"the most accurate conic solver installed ({name})"
-    if not installed:
-        raise SolverUnavailableError(
-            "no installed solver takes semidefinite and exponential cones; "
-            "pip install 'screlax[clarabel]' or pip install scs"
-        )
-    return ConicBackend(installed[0]), "the only conic solver installed"
+    return NativeBackend(), "exact and fastest on every profile; conic solvers are the reference"

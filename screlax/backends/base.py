@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..dual import DualPoint
+from ..native.gram import SlackVectorGram
 from ..partition import CellGram, Level
 from ..problem import UFM
 
@@ -39,8 +40,8 @@ class BackendResult:
 
     Attributes
     ----------
-    gram : CellGram
-        Approximate solution G/τ.
+    gram : CellGram or SlackVectorGram
+        Approximate solution G/τ; the latter at orbit level.
     duals : tuple of DualPoint
         Dual variables the solver also found, as further candidates for the certificate.
     iterations : int or None
@@ -51,7 +52,7 @@ class BackendResult:
         Wall time of the backend's phases.
     """
 
-    gram: CellGram
+    gram: CellGram | SlackVectorGram
     duals: tuple[DualPoint, ...] = ()
     iterations: int | None = None
     message: str = ""

@@ -6,6 +6,9 @@
       ball, sphere, budget   a = ρ
       ridge                  1 − p = λτ(k−1)/(2k),  a = τ ((k−1)/k) log( p/(1−p) · (k−1)s/(s−1) )
 
+* Two classes on a ball or sphere: own = ρ and pair = −ρ, whatever their sizes; the loss increases
+  with their inner product.
+
   Source: stationarity of the orbit program with one orbit; for the geometry Graf et al. 2021
   (arXiv 2102.08817), theorem 2, and Behnia and Thrampoulidis 2024.
 """
@@ -16,7 +19,7 @@ import math
 
 import numpy as np
 
-from ..controls import Ridge
+from ..controls import Ball, Ridge, Sphere
 from ..partition import CellGram, Level, lift_from_orbits
 from ..problem import UFM
 from .base import BackendResult, SolverOptions
@@ -29,20 +32,31 @@ class ClosedFormBackend:
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return why there is no formula, or None when there is one."""
-        if problem.is_zero_optimal() or problem.class_sizes.orbits == 1:
+        sizes = problem.class_sizes
+        if problem.is_zero_optimal() or sizes.orbits == 1 or _is_antipodal(problem):
             return None
-        return "only balanced profiles, and ridge at or above λ_max, have a closed form"
+        return (
+            "only balanced profiles, two classes on a ball or sphere, and ridge at or above λ_max "
+            "have a closed form"
+        )
 
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
         """Evaluate the formula at any level; see `Backend.solve`."""
         orbits = problem.class_sizes.orbits
         if problem.is_zero_optimal():
             gram = CellGram(np.zeros(orbits), np.zeros((orbits, orbits)))
+        elif orbits == 2:
+            norm = problem.control_at_unit_temperature.parameter
+            gram = CellGram(np.full(2, norm), norm * (2 * np.eye(2) - 1))
         else:
             norm = balanced_norm(problem)
             gram = CellGram(np.array([norm]), np.array([[-norm / (problem.classes - 1)]]))
         lifted = lift_from_orbits(problem.class_sizes, level, gram)
         return BackendResult(lifted, iterations=0, message="closed form")
+
+
+def _is_antipodal(problem: UFM) -> bool:
+    return problem.classes == 2 and isinstance(problem.control, Ball | Sphere)
 
 
 def balanced_norm(problem: UFM) -> float:

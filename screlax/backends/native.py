@@ -1,14 +1,34 @@
-"""The native backend: slack-vector Newton, and what takes over where the slack has another form."""
+"""The native backends: slack-vector Newton, Burer–Monteiro, and the two in turn.
+
+They solve at orbit level whatever level is asked for and lift the result, so that a certificate at
+another level also checks the reduction itself.
+"""
 
 from __future__ import annotations
 
+import math
 import time
 
+import numpy as np
+
+from ..certificate import certify
+from ..exceptions import InvalidInputError
+from ..memory import require_memory
+from ..native.burer_monteiro import solve_burer_monteiro
+from ..native.gram import SlackVectorGram
 from ..native.proof import prove
+from ..native.singletons import polish_singletons
 from ..native.solver import equations_for, solve_slack_vector
-from ..partition import Level, lift_from_orbits
+from ..partition import CellGram, Level, lift_from_orbits
 from ..problem import UFM
+from ..relaxation import build_relaxation
 from .base import BackendResult, SolverOptions
+
+_ROUGH = 1e-7
+"""Accuracy of Burer–Monteiro that Newton on the singleton equations can start from."""
+
+PROVED = 1e-9
+"""Certified relative gap up to which a slack-vector root is taken for the optimum."""
 
 
 class SlackVectorBackend:
@@ -24,15 +44,100 @@ class SlackVectorBackend:
 
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
         """Find a root; the certificate decides whether it is the optimum. See `Backend.solve`."""
+        _reject_options(self.name, options)
         start = time.perf_counter()
-        equations = equations_for(problem.class_sizes, problem.control_at_unit_temperature)
-        result = solve_slack_vector(equations)
-        proof = prove(equations, result.state)
-        gram = proof.gram(equations.copies)
-        message = "converged" if result.converged[0] else "no root found"
-        seconds = {"solve": time.perf_counter() - start}
-        if level is Level.ORBITS:
-            return BackendResult(gram, (), result.steps, message, seconds)
-        lifted = lift_from_orbits(problem.class_sizes, level, gram.dense())
-        return BackendResult(lifted, (), result.steps, message, seconds)
+        gram, steps, _ = _slack_vector_root(problem)
+        return _result(problem, level, gram, steps, "slack-vector Newton", start)
 
+
+class BurerMonteiroBackend:
+    """Trust-region Newton on factored Gram matrices (`screlax.native.burer_monteiro`)."""
+
+    name = "burer-monteiro"
+
+    def why_not(self, problem: UFM, level: Level) -> str | None:
+        """Return None: the factored problem has no special form to rely on."""
+        return None
+
+    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
+        """Descend from an uninformed start. See `Backend.solve`."""
+        _reject_options(self.name, options)
+        return _descend(problem, level, options, None, time.perf_counter())
+
+
+class NativeBackend:
+    """Slack-vector Newton where its root proves optimal, else Burer–Monteiro from that root."""
+
+    name = "native"
+
+    def why_not(self, problem: UFM, level: Level) -> str | None:
+        """Return None: between them the methods take every problem."""
+        return None
+
+    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
+        """Solve by the first method whose result proves optimal. See `Backend.solve`."""
+        _reject_options(self.name, options)
+        start = time.perf_counter()
+        if SlackVectorBackend().why_not(problem, level) is not None:
+            return _descend(problem, level, options, None, start)
+        gram, steps, proved = _slack_vector_root(problem)
+        if proved:
+            return _result(problem, level, gram, steps, "slack-vector Newton", start)
+        return _descend(problem, level, options, gram, start)
+
+
+def _slack_vector_root(problem: UFM) -> tuple[SlackVectorGram, int, bool]:
+    """Return the Gram matrix of the root reached, Newton steps, and whether it proves optimal."""
+    equations = equations_for(problem.class_sizes, problem.control_at_unit_temperature)
+    result = solve_slack_vector(equations)
+    proof = prove(equations, result.state)
+    return proof.gram(equations.copies), result.steps, proof.certificate().proves(PROVED)
+
+
+def _descend(
+    problem: UFM, level: Level, options: SolverOptions, near: SlackVectorGram | None, start: float
+) -> BackendResult:
+    """Run Burer–Monteiro at orbit level from near a Gram matrix, or from separate classes."""
+    cells = problem.class_sizes.orbits
+    require_memory(8 * 40 * cells**2, f"Burer–Monteiro with {cells:,} distinct class sizes")
+    guess = CellGram(np.ones(cells), np.eye(cells))
+    if near is not None:
+        dense = near.dense()
+        if np.isfinite(dense.own).all() and np.isfinite(dense.pair).all():
+            guess = dense
+    deadline = math.inf if options.time_limit is None else start + options.time_limit
+    relaxation = build_relaxation(problem, Level.ORBITS)
+    iterations = 0
+    if problem.class_sizes.singletons:
+        guess, run = solve_burer_monteiro(relaxation, guess, accuracy=_ROUGH, deadline=deadline)
+        iterations = run.iterations
+        for gram, steps in polish_singletons(
+            problem.class_sizes, relaxation.control, relaxation, guess
+        ):
+            if certify(relaxation, gram).certificate.proves(PROVED):
+                message = "Burer–Monteiro, then singleton Newton"
+                return _result(problem, level, gram, iterations + steps, message, start)
+    gram, run = solve_burer_monteiro(relaxation, guess, deadline=deadline)
+    message = f"Burer–Monteiro: {run.reason}"
+    return _result(problem, level, gram, iterations + run.iterations, message, start)
+
+
+def _result(
+    problem: UFM,
+    level: Level,
+    gram: CellGram | SlackVectorGram,
+    iterations: int,
+    message: str,
+    start: float,
+) -> BackendResult:
+    if level is not Level.ORBITS:
+        dense = gram.dense() if isinstance(gram, SlackVectorGram) else gram
+        gram = lift_from_orbits(problem.class_sizes, level, dense)
+    return BackendResult(gram, (), iterations, message, {"solve": time.perf_counter() - start})
+
+
+def _reject_options(name: str, options: SolverOptions) -> None:
+    if options.extra:
+        raise InvalidInputError(
+            f"solver {name!r} takes no options of its own, got {sorted(options.extra)}"
+        )

@@ -142,8 +142,7 @@ def _prove_penalty(
 
 
 def _half_strength(equations: SlackVectorEquations, leaving: Array) -> Array:
-    """Return λ/2 (B, 1): given for ridge, for budget the multiplier that (E1) holds for on average.
-    """
+    """Return λ/2 (B, 1): given for ridge; for budget what (E1) yields on average."""
     if isinstance(equations.control, Ridge):
         return np.asarray(equations.parameters[:, None] / 2)
     return np.asarray((leaving @ equations.mass)[:, None] / equations.samples)

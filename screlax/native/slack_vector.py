@@ -57,9 +57,7 @@ class State:
 
     def pick(self, index: Array | slice) -> State:
         """Return some of the problems of the batch."""
-        return State(
-            self.log_slack[index], self.log_normalizer[index], self.log_strength[index]
-        )
+        return State(self.log_slack[index], self.log_normalizer[index], self.log_strength[index])
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +100,7 @@ class SlackVectorEquations:
         λ for ridge, ρ for the others, one per problem of the batch.
     """
 
-    def __init__(
-        self, sizes: Array, copies: Array, control: Control, parameters: Array
-    ) -> None:
+    def __init__(self, sizes: Array, copies: Array, control: Control, parameters: Array) -> None:
         self.sizes = np.asarray(sizes, dtype=float)
         self.copies = np.asarray(copies, dtype=float)
         self.control = control
@@ -202,7 +198,7 @@ class SlackVectorEquations:
     def _row_terms(self, state: State, moments: Moments) -> tuple[Array, ...]:
         """Return the derivatives that stay within a row, and the factor of the sums in (E1)."""
         slack = moments.slack
-        own, on_itself = self.own(state, slack)
+        _, on_itself = self.own(state, slack)
         zero, one = np.zeros_like(slack), np.ones_like(slack)
         if self.is_penalty:
             factor = 2 / (slack + 2 * moments.share)

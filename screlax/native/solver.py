@@ -28,7 +28,9 @@ def equations_for(
     """
     if parameters is None:
         parameters = np.array([control.parameter])
-    return SlackVectorEquations(sizes.distinct, sizes.multiplicities, control, parameters)
+    return SlackVectorEquations(
+        sizes.distinct.astype(float), sizes.multiplicities.astype(float), control, parameters
+    )
 
 
 def solve_slack_vector(equations: SlackVectorEquations) -> NewtonResult:
@@ -37,7 +39,7 @@ def solve_slack_vector(equations: SlackVectorEquations) -> NewtonResult:
     if result.converged.all():
         return result
     state, converged, steps = result.state, result.converged.copy(), result.steps
-    for index in np.flatnonzero(~converged):
+    for index in np.flatnonzero(np.logical_not(converged)).tolist():
         single = _single(equations, index)
         again = _continued(single)
         steps += again.steps

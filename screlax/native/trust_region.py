@@ -1,0 +1,156 @@
+"""Trust-region Newton with conjugate gradients (Steihaug), on a manifold given by five functions.
+
+Nocedal and Wright, Numerical Optimization, algorithms 4.1 and 7.2; on manifolds Absil, Mahony and
+Sepulchre, Optimization Algorithms on Matrix Manifolds, chapter 7.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..partition import Matrix
+
+
+class TrustRegionProblem(Protocol):
+    """What the method needs to know: all vectors are matrices of the same shape."""
+
+    def local_model(self, point: Matrix) -> Any:
+        """Everything that `gradient` and `hessian` share at a point."""
+
+    def change(self, model: Any, candidate: Matrix) -> float:
+        """Objective at a candidate less that at the model's point, accurate however small."""
+
+    def gradient(self, model: Any) -> Matrix:
+        """Riemannian gradient."""
+
+    def hessian(self, model: Any, direction: Matrix) -> Matrix:
+        """Riemannian Hessian applied to a tangent direction."""
+
+    def precondition(self, model: Any, direction: Matrix) -> Matrix:
+        """Approximate inverse Hessian, symmetric positive definite on the tangent space."""
+
+    def retract(self, point: Matrix, step: Matrix) -> Matrix:
+        """Move along a tangent step and return to the manifold."""
+
+
+_MAX_FAILURES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class TrustRegionResult:
+    """Where the method ended.
+
+    Attributes
+    ----------
+    point : ndarray
+    gradient_norm : float
+    iterations, products : int
+        Outer iterations and Hessian-vector products.
+    reason : str
+        Why it stopped.
+    """
+
+    point: Matrix
+    gradient_norm: float
+    iterations: int
+    products: int
+    reason: str
+
+
+def minimize(
+    problem: TrustRegionProblem,
+    point: Matrix,
+    *,
+    gradient_tolerance: float,
+    max_iterations: int = 300,
+    max_products: int = 20_000,
+    deadline: float = math.inf,
+) -> TrustRegionResult:
+    """Minimise from a point until the gradient is small or nothing improves any more.
+
+    Parameters
+    ----------
+    problem : TrustRegionProblem
+    point : ndarray
+        A point on the manifold.
+    gradient_tolerance : float
+        Frobenius norm of the gradient to stop at.
+    max_iterations, max_products : int
+        Limits on outer iterations and on Hessian-vector products.
+    deadline : float
+        Value of `time.perf_counter()` after which to stop.
+    """
+    radius_limit = 4 * max(float(np.linalg.norm(point)), 1.0)
+    radius, model = radius_limit / 32, problem.local_model(point)
+    products = failures = 0
+    for iteration in range(max_iterations):
+        gradient = problem.gradient(model)
+        norm = float(np.linalg.norm(gradient))
+        reason = ""
+        if norm <= gradient_tolerance:
+            reason = "gradient small"
+        elif failures >= _MAX_FAILURES:
+            reason = "limit of double precision"
+        elif products > max_products:
+            reason = "product limit"
+        elif time.perf_counter() > deadline:
+            reason = "time limit"
+        if reason:
+            return TrustRegionResult(point, norm, iteration, products, reason)
+        step, predicted, used, on_boundary = _steihaug(problem, model, gradient, radius)
+        products += used
+        candidate = problem.retract(point, step)
+        ratio = -problem.change(model, candidate) / predicted
+        if not ratio >= 0.25:
+            radius = 0.25 * min(radius, float(np.linalg.norm(step)))
+        elif ratio > 0.75 and on_boundary:
+            radius = min(2 * radius, radius_limit)
+        failures = 0 if ratio > 0.05 else failures + 1
+        if ratio > 0.05:
+            point, model = candidate, problem.local_model(candidate)
+    return TrustRegionResult(point, norm, max_iterations, products, "iteration limit")
+
+
+def _steihaug(
+    problem: TrustRegionProblem, model: Any, gradient: Matrix, radius: float
+) -> tuple[Matrix, float, int, bool]:
+    """Minimise the quadratic model within the radius: step, predicted decrease, products used."""
+    step, residual = np.zeros_like(gradient), gradient
+    hessian_step = np.zeros_like(gradient)
+    scaled = problem.precondition(model, residual)
+    direction, product = -scaled, float(np.vdot(residual, scaled))
+    norm = float(np.linalg.norm(gradient))
+    target = norm * min(0.1, norm**0.5 / (1 + norm**0.5))
+    target = max(target, 1e-3 * norm if norm > 1 else 0.0)
+    for used in range(1, 4 * gradient.size + 1):
+        curved = problem.hessian(model, direction)
+        curvature = float(np.vdot(direction, curved))
+        length = product / curvature if curvature > 0 else math.inf
+        if curvature <= 0 or np.linalg.norm(step + length * direction) >= radius:
+            length = _to_boundary(step, direction, radius)
+            step, hessian_step = step + length * direction, hessian_step + length * curved
+            return step, _decrease(gradient, step, hessian_step), used, True
+        step, hessian_step = step + length * direction, hessian_step + length * curved
+        residual = residual + length * curved
+        if np.linalg.norm(residual) <= target or used >= 500:
+            break
+        scaled = problem.precondition(model, residual)
+        new_product = float(np.vdot(residual, scaled))
+        direction = -scaled + (new_product / product) * direction
+        product = new_product
+    return step, _decrease(gradient, step, hessian_step), used, False
+
+
+def _decrease(gradient: Matrix, step: Matrix, hessian_step: Matrix) -> float:
+    return -float(np.vdot(gradient, step)) - float(np.vdot(step, hessian_step)) / 2
+
+
+def _to_boundary(step: Matrix, direction: Matrix, radius: float) -> float:
+    a, b = float(np.vdot(direction, direction)), float(np.vdot(step, direction))
+    c = float(np.vdot(step, step)) - radius**2
+    return (-b + math.sqrt(max(b * b - a * c, 0.0))) / a

@@ -1,0 +1,487 @@
+"""The command line, in process: every command and option, exit codes, files, messages."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from problems import CASE
+
+from screlax import Solution, __version__, solve_relaxation
+from screlax.cli import main
+from screlax.cli.progress import progress
+from screlax.cli.table import orbit_geometry
+from screlax.exceptions import SolverFailedError
+
+LONG_TAILED = CASE["long-tailed/ridge"]
+RIDGE = ("--ridge", "0.3", "--temperature", "0.7")
+CLARABEL = ("--solver", "Clarabel", "--tol", "1e-6")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "counts.csv").write_text("15\n8\n4\n2\n")
+    (tmp_path / "labels.txt").write_text("\n".join("aaaabbbccd"))
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    """Return exit code, standard output and standard error."""
+    code = main(arguments)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def solve_json(capsys, *arguments: str) -> dict:
+    code, out, err = run(capsys, "solve", *arguments, "--json")
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+def assert_bad_input(capsys, *arguments: str) -> str:
+    """Run with bad input and return the message."""
+    code, out, err = run(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("screlax: error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+# ----------------------------------------------------------------- solve
+
+
+def test_table_of_a_small_problem(capsys):
+    code, out, err = run(capsys, "solve", "--counts", "counts.csv", *RIDGE, *CLARABEL)
+    assert (code, err) == (0, "")
+    assert "k=4 classes, n=29 samples, m=4 distinct sizes (2 to 15)" in out
+    assert "ridge 0.3, temperature 0.7" in out
+    assert "status       optimal (certified relative gap" in out
+    assert f"value        {LONG_TAILED.optimum:.6f}"[:20] in out
+    assert "solver       CLARABEL (requested)" in out
+    assert "level        orbits" in out
+    assert "rank         3" in out
+    rows = out.splitlines()[-4:]
+    assert [row.split()[:2] for row in rows] == [["0", "15"], ["1", "8"], ["2", "4"], ["3", "2"]]
+
+
+def test_json_holds_the_whole_result(capsys):
+    record = solve_json(capsys, "--counts", "counts.csv", *RIDGE, *CLARABEL)
+    assert record["status"] == "optimal"
+    assert record["value"] == pytest.approx(LONG_TAILED.optimum, rel=1e-6)
+    assert record["mean_value"] == pytest.approx(LONG_TAILED.optimum / 29, rel=1e-6)
+    assert record["certificate"]["lower"] <= LONG_TAILED.optimum <= record["certificate"]["upper"]
+    assert record["problem"] == {
+        **{"classes": 4, "samples": 29, "distinct_sizes": 4},
+        **{"control": "ridge", "parameter": 0.3, "temperature": 0.7},
+    }
+    assert record["geometry"]["size"] == [15, 8, 4, 2]
+    assert record["geometry"]["classes"] == [1, 1, 1, 1]
+    assert record["geometry"]["cosine_largest"][0] == 1.0
+    assert record["written"] == []
+    assert record["tol"] == 1e-6
+    assert set(record["seconds"]) == {"model", "solve", "certify", "total"}
+
+
+@pytest.mark.parametrize("control", ["ridge", "ball", "sphere", "budget"])
+def test_every_control(capsys, control):
+    case = next(
+        case
+        for case in CASE.values()
+        if case.name.startswith("long-tailed") and case.control.name == control
+    )
+    record = solve_json(
+        capsys,
+        *("--counts", "counts.csv", f"--{control}", str(case.control.parameter)),
+        *("--temperature", str(case.temperature), *CLARABEL),
+    )
+    assert record["value"] == pytest.approx(case.optimum, rel=1e-6)
+    assert record["problem"]["control"] == control
+
+
+def test_labels_name_the_classes(capsys):
+    code, out, _ = run(capsys, "solve", "--labels", "labels.txt", "--sphere", "1", *CLARABEL)
+    assert code == 0
+    rows = [row.split()[:2] for row in out.splitlines()[-4:]]
+    assert rows == [["a", "4"], ["b", "3"], ["c", "2"], ["d", "1"]]
+
+
+def test_profile_by_name(capsys):
+    record = solve_json(capsys, "--profile", "cifar10-step:10", "--ridge", "100", *CLARABEL)
+    assert record["problem"]["classes"] == 10
+    assert record["problem"]["distinct_sizes"] == 2
+
+
+@pytest.mark.parametrize("level", ["samples", "classes", "orbits"])
+def test_every_level(capsys, level):
+    record = solve_json(capsys, "--counts", "counts.csv", *RIDGE, *CLARABEL, "--level", level)
+    assert record["level"] == record["certificate"]["level"] == level
+    assert record["value"] == pytest.approx(LONG_TAILED.optimum, rel=1e-6)
+
+
+def test_many_classes_are_summarised_by_size(capsys, tmp_path):
+    (tmp_path / "many.txt").write_text("\n".join(map(str, range(2, 32))))
+    code, out, _ = run(capsys, "solve", "--counts", "many.txt", "--ridge", "100")
+    assert code == 0
+    rows = [row.split()[0] for row in out.splitlines()[-7:]]
+    assert rows == ["largest", "90%", "75%", "median", "25%", "10%", "smallest"]
+    sizes = [int(row.split()[1]) for row in out.splitlines()[-7:]]
+    assert (sizes[0], sizes[3], sizes[-1]) == (31, 17, 2)
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_options_reach_the_solver(capsys):
+    arguments = ("--counts", "counts.csv", *RIDGE, *CLARABEL, "--option", "max_iter=2")
+    code, out, err = run(capsys, "solve", *arguments, "--json")
+    assert code == 1
+    record = json.loads(out)
+    assert (record["status"], record["iterations"]) == ("inaccurate", 2)
+    assert err.startswith("screlax: warning: not proved optimal: certified relative gap")
+    assert err.count("\n") == 1
+
+
+def test_options_may_be_repeated_and_are_numbers_or_text(capsys):
+    options = ("--option", "max_iter=60", "--option", "tol_feas=1e-9")
+    options += ("--option", "direct_solve_method=qdldl")
+    solve_json(capsys, "--counts", "counts.csv", *RIDGE, *CLARABEL, *options)
+
+
+def test_tolerance_decides(capsys):
+    arguments = ("solve", "--counts", "counts.csv", *RIDGE, *CLARABEL, "--option", "max_iter=2")
+    assert run(capsys, *arguments, "--tol", "0.99")[0] == 0
+    assert run(capsys, *arguments, "--tol", "1e-9")[0] == 1
+
+
+def test_time_limit(capsys):
+    arguments = ("solve", "--counts", "counts.csv", *RIDGE, *CLARABEL, "--time-limit")
+    assert run(capsys, *arguments, "1e-9")[0] == 1
+    assert run(capsys, *arguments, "60")[0] == 0
+
+
+def test_solver_prints_only_when_asked(capfd):
+    arguments = ["solve", "--counts", "counts.csv", *RIDGE, *CLARABEL, "--json"]
+    assert main(arguments) == 0
+    json.loads(capfd.readouterr().out)
+    assert main([*arguments, "--verbose"]) == 0
+    assert "Clarabel.rs" in capfd.readouterr().out
+
+
+# ----------------------------------------------------------------- files
+
+
+def test_solution_and_embeddings_are_written(capsys, tmp_path):
+    record = solve_json(
+        capsys,
+        *("--counts", "counts.csv", *RIDGE, *CLARABEL),
+        *("--out", "x.npz", "--embeddings", "x.npy", "--dim", "5"),
+    )
+    assert record["written"] == ["x.npz", "x.npy"]
+    assert record["embeddings"] == {"dim": 5, "rank": 3, "value_lost": 0.0}
+    solution = Solution.load("x.npz")
+    assert solution.value == record["value"]
+    vectors = np.load("x.npy")
+    assert vectors.shape == (4, 5)
+    assert vectors @ vectors.T == pytest.approx(solution.class_gram, abs=1e-4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("counts.csv", "labels.txt", "x.npy", "x.npz")
+    ]
+
+
+def test_written_files_are_listed_in_the_table(capsys):
+    arguments = ("--counts", "counts.csv", *RIDGE, *CLARABEL, "--out", "x.npz", "--dim", "3")
+    _, out, _ = run(capsys, "solve", *arguments)
+    assert "embeddings   4×3, rank 3, objective lost by truncation 0" in out
+    assert "written      x.npz" in out
+
+
+def test_truncated_embeddings(capsys):
+    arguments = ("--counts", "counts.csv", *RIDGE, *CLARABEL, "--dim", "1", "--embeddings", "x.npy")
+    record = solve_json(capsys, *arguments, "--truncate")
+    assert record["embeddings"]["value_lost"] > 0
+    assert np.load("x.npy").shape == (4, 1)
+
+
+def test_dimension_below_the_rank_keeps_the_solution(capsys, tmp_path):
+    arguments = ("--counts", "counts.csv", *RIDGE, *CLARABEL, "--dim", "1")
+    message = assert_bad_input(
+        capsys, "solve", *arguments, "--out", "x.npz", "--embeddings", "y.npy"
+    )
+    assert "below the rank 3" in message
+    assert Solution.load("x.npz").status == "optimal"
+    assert not (tmp_path / "y.npy").exists()
+
+
+def test_inaccurate_solution_is_written_too(capsys):
+    arguments = ("--counts", "counts.csv", *RIDGE, *CLARABEL, "--option", "max_iter=2")
+    assert run(capsys, "solve", *arguments, "--out", "x.npz")[0] == 1
+    assert Solution.load("x.npz").status == "inaccurate"
+
+
+# ----------------------------------------------------------------- bad input to solve
+
+GOOD = ("--counts", "counts.csv", "--ridge", "0.3")
+BAD_SOLVE = {
+    "no source": (("--ridge", "1"), "no source of class sizes was given; choose exactly one"),
+    "two sources": ((*GOOD, "--profile", "cifar10-lt"), "--counts and --profile were given"),
+    "no control": (("--counts", "counts.csv"), "no control was given; choose exactly one control"),
+    "two controls": ((*GOOD, "--ball", "1"), "--ridge and --ball were given"),
+    "missing file": (("--counts", "none.csv", "--ridge", "1"), "none.csv"),
+    "text as counts": (("--counts", "labels.txt", "--ridge", "1"), "labels.txt"),
+    "unknown profile": (("--profile", "cifar11", "--ridge", "1"), "cifar11"),
+    "zero control": (("--counts", "counts.csv", "--ridge", "0"), "positive and finite"),
+    "nan control": (("--counts", "counts.csv", "--ball", "nan"), "positive and finite"),
+    "temperature": ((*GOOD, "--temperature", "-1"), "temperature must be positive"),
+    "tolerance": ((*GOOD, "--tol", "0"), "tol must be a positive number"),
+    "tolerance nan": ((*GOOD, "--tol", "nan"), "tol must be a positive number"),
+    "time limit": ((*GOOD, "--time-limit", "-3"), "time_limit must be positive"),
+    "unknown solver": ((*GOOD, "--solver", "banana"), "'banana' is unknown"),
+    "incapable solver": ((*GOOD, "--solver", "OSQP"), "does not take semidefinite"),
+    "closed form": ((*GOOD, "--solver", "closed-form"), "cannot take this problem"),
+    "unknown level": ((*GOOD, "--level", "sample"), "level must be"),
+    "no value": ((*GOOD, "--option", "max_iter"), "--option takes KEY=VALUE, got 'max_iter'"),
+    "no key": ((*GOOD, "--option", "=3"), "--option takes KEY=VALUE"),
+    "no identifier": ((*GOOD, "--option", "max-iter=3"), "--option takes KEY=VALUE"),
+    "unknown option": ((*GOOD, *CLARABEL, "--option", "banana=3"), "does not take the options"),
+    "dimension": ((*GOOD, "--dim", "0"), "--dim must be at least 1, got 0"),
+    "suffix of out": ((*GOOD, "--out", "x.npy"), "x.npy must end in .npz"),
+    "suffix of embeddings": ((*GOOD, "--embeddings", "x.npz"), "x.npz must end in .npy"),
+    "folder of out": ((*GOOD, "--out", "no/x.npz"), "no is not a folder"),
+    "too large": (
+        ("--profile", "cifar10-lt", "--ridge", "1", "--level", "samples", *CLARABEL),
+        "GB of memory",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_SOLVE.values(), ids=BAD_SOLVE)
+def test_bad_input_to_solve(capsys, arguments, message):
+    assert message in assert_bad_input(capsys, "solve", *arguments)
+
+
+@pytest.mark.xfail(reason="BUG 24: options named like arguments raise TypeError", raises=TypeError)
+@pytest.mark.parametrize("option", ["tol=1e-3", "verbose=True", "time_limit=3", "problem=1"])
+def test_option_named_like_an_argument_is_bad_input(capsys, option):
+    assert_bad_input(capsys, "solve", *GOOD, "--option", option)
+
+
+@pytest.mark.xfail(reason="BUG 14: a folder in the way", raises=IsADirectoryError)
+@pytest.mark.parametrize("option", ["--out", "--embeddings"])
+def test_folder_in_the_way_is_bad_input(capsys, tmp_path, option):
+    name = "x.npz" if option == "--out" else "x.npy"
+    (tmp_path / name).mkdir()
+    assert_bad_input(capsys, "solve", *GOOD, *CLARABEL, option, name)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([], ["banana"], ["solve", "--banana"], ["solve", "--ridge", "x"], ["certify"]),
+        *(["solve", "--dim", "1.5"], ["solve", "extra"], ["certify", "x.npz", "--tol", "x"]),
+    ],
+)
+def test_usage_errors_exit_with_two(capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "usage: screlax" in captured.err
+
+
+# ----------------------------------------------------------------- failures and interruptions
+
+
+def fail_with(monkeypatch, error: BaseException) -> None:
+    def fail(*_args, **_kwargs):
+        raise error
+
+    monkeypatch.setattr("screlax.cli.solve_command.solve_relaxation", fail)
+
+
+def test_failing_solver_exits_with_one(capsys, monkeypatch):
+    fail_with(monkeypatch, SolverFailedError("no finite point"))
+    assert run(capsys, "solve", *GOOD) == (1, "", "screlax: failed: no finite point\n")
+
+
+def test_interruption_exits_with_130(capsys, monkeypatch):
+    fail_with(monkeypatch, KeyboardInterrupt())
+    code, out, err = run(capsys, "solve", *GOOD, "--out", "x.npz")
+    assert (code, out) == (130, "")
+    assert err == "screlax: interrupted; nothing was written\n"
+
+
+# ----------------------------------------------------------------- certify
+
+
+@pytest.fixture
+def saved(tmp_path):
+    solution = solve_relaxation(LONG_TAILED.problem, solver="Clarabel", tol=1e-6)
+    return str(solution.save(tmp_path / "saved.npz"))
+
+
+def test_certify_proves_a_saved_solution(capsys, saved):
+    code, out, err = run(capsys, "certify", saved)
+    assert (code, err) == (0, "")
+    assert "k=4 classes" in out
+    assert "status       optimal" in out
+    assert "certified at level orbits" in out
+
+
+@pytest.mark.parametrize("level", ["samples", "classes", "orbits"])
+def test_certify_at_every_level(capsys, saved, level):
+    code, out, _ = run(capsys, "certify", saved, "--level", level, "--json")
+    record = json.loads(out)
+    assert (code, record["status"], record["level"]) == (0, "optimal", level)
+    assert record["upper"] == pytest.approx(LONG_TAILED.optimum, rel=1e-6)
+    assert record["tol"] == 1e-6
+
+
+def test_certify_to_another_tolerance(capsys, saved):
+    code, out, _ = run(capsys, "certify", saved, "--tol", "1e-15", "--json")
+    assert (code, json.loads(out)["status"]) == (1, "inaccurate")
+    assert run(capsys, "certify", saved, "--tol", "0.1")[0] == 0
+
+
+def test_certify_does_not_prove_a_tampered_file(capsys, saved):
+    with np.load(saved) as stored:
+        held = {name: stored[name] for name in stored.files}
+    np.savez(saved, **{**held, "own": 1.1 * held["own"], "pair_upper": 1.1 * held["pair_upper"]})
+    code, out, _ = run(capsys, "certify", saved)
+    assert code == 1
+    assert "status       inaccurate" in out
+
+
+BAD_CERTIFY = {
+    "missing": (("none.npz",), "cannot read none.npz"),
+    "text": (("counts.csv",), "not a screlax solution"),
+    "level": (("saved.npz", "--level", "sample"), "level must be"),
+    "tolerance": (("saved.npz", "--tol", "0"), "--tol must be positive"),
+    "tolerance nan": (("saved.npz", "--tol", "nan"), "--tol must be positive"),
+}
+
+
+@pytest.mark.usefixtures("saved")
+@pytest.mark.parametrize(("arguments", "message"), BAD_CERTIFY.values(), ids=BAD_CERTIFY)
+def test_bad_input_to_certify(capsys, arguments, message):
+    assert message in assert_bad_input(capsys, "certify", *arguments)
+
+
+@pytest.mark.xfail(reason="BUG 15: a .npy array raises TypeError", raises=TypeError)
+def test_certify_of_a_single_array(capsys, tmp_path):
+    np.save(tmp_path / "x.npy", np.ones(3))
+    assert_bad_input(capsys, "certify", "x.npy")
+
+
+@pytest.mark.xfail(reason="BUG 25: an infinite tolerance proves anything")
+def test_certify_with_an_infinite_tolerance(capsys, saved):
+    assert_bad_input(capsys, "certify", saved, "--tol", "inf")
+
+
+# ----------------------------------------------------------------- help and version
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"screlax {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "mentions"),
+    [
+        ([], ["solve", "certify"]),
+        (["solve"], ["--counts", "--ridge", "--out", "examples:", "--option"]),
+        (["certify"], ["FILE.npz", "--level"]),
+    ],
+)
+def test_help(capsys, command, mentions):
+    with pytest.raises(SystemExit) as caught:
+        main([*command, "--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert all(text in out for text in mentions)
+
+
+def test_module_can_be_run():
+    done = subprocess.run(
+        [sys.executable, "-m", "screlax", "solve", "--counts", "counts.csv", "--ridge", "100"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "status       optimal" in done.stdout
+    assert done.stderr == ""
+
+
+# ----------------------------------------------------------------- progress
+
+
+def test_progress_shows_a_sign_of_life(capsys, monkeypatch):
+    monkeypatch.setattr("screlax.cli.progress._FIRST_SIGN", 0.02)
+    with progress("counting sheep"):
+        time.sleep(0.12)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("counting sheep … 0 s\n")
+
+
+def test_progress_is_live_on_a_terminal(capsys, monkeypatch):
+    monkeypatch.setattr("screlax.cli.progress._FIRST_SIGN", 0.02)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress("counting sheep"):
+        time.sleep(0.12)
+    assert capsys.readouterr().err == "\rcounting sheep … 0 s\r\033[K"
+
+
+def test_progress_keeps_quiet_about_short_work(capsys):
+    with progress("nothing"):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_ends_with_an_error(capsys, monkeypatch):
+    monkeypatch.setattr("screlax.cli.progress._FIRST_SIGN", 0.02)
+    with pytest.raises(RuntimeError, match="boom"), progress("working"):
+        raise RuntimeError("boom")
+    time.sleep(0.1)
+    assert capsys.readouterr().err == ""
+
+
+def test_slow_solve_reports_on_standard_error(capsys, monkeypatch):
+    monkeypatch.setattr("screlax.cli.progress._FIRST_SIGN", 0.001)
+    code, out, err = run(capsys, "solve", *GOOD, *CLARABEL, "--level", "samples", "--json")
+    assert code == 0
+    assert "solving 4 classes (Clarabel) … 0 s" in err
+    json.loads(out)
+
+
+# ----------------------------------------------------------------- geometry
+
+
+def test_geometry_of_an_example():
+    case = CASE["unsorted/ridge"]
+    solution = solve_relaxation(case.problem, solver="Clarabel", tol=1e-8)
+    gram, geometry = solution.class_gram, orbit_geometry(solution.problem, solution.orbit_gram)
+    norm = np.sqrt(np.diagonal(gram))
+    cosine = gram / np.outer(norm, norm)
+    for orbit, size in enumerate(solution.problem.class_sizes.distinct):
+        c = case.sizes.index(size)
+        others = np.delete(cosine[c], c)
+        assert geometry["norm"][orbit] == pytest.approx(norm[c])
+        assert geometry["cosine_mean"][orbit] == pytest.approx(others.mean())
+        assert geometry["cosine_nearest"][orbit] == pytest.approx(others.max())
+        expected = 1.0 if size == 9 else cosine[c, 1]
+        assert geometry["cosine_largest"][orbit] == pytest.approx(expected)
+
+
+def test_cosines_of_zero_embeddings_are_null_in_json(capsys):
+    record = solve_json(capsys, "--counts", "counts.csv", "--ridge", "100")
+    assert record["geometry"]["norm"] == [0.0] * 4
+    assert record["geometry"]["cosine_mean"] == [None] * 4
+    assert record["geometry"]["cosine_nearest"] == [None] * 4

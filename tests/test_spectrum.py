@@ -1,0 +1,75 @@
+"""Blocks of invariant matrices against the full n×n matrices they stand for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from screlax import UFM, ClassSizes, Ridge
+from screlax.partition import CellGram, Level, classes_to_orbits, lift_from_orbits
+from screlax.relaxation import build_relaxation
+from screlax.spectrum import gram_blocks, gram_from_blocks, slack_blocks, slack_product
+
+sizes_lists = st.lists(st.integers(1, 5), min_size=2, max_size=6).filter(lambda x: max(x) > 1)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def invariant(sizes: list[int], seed: int) -> CellGram:
+    """Return arbitrary values of an orbit Gram matrix, indefinite in general."""
+    partition = classes_to_orbits(ClassSizes.from_counts(sizes))
+    rng, count = np.random.default_rng(seed), partition.multiplicities
+    pair = rng.standard_normal((len(count), len(count)))
+    pair = pair + pair.T
+    own = np.where(count > 1, rng.standard_normal(len(count)), np.diagonal(pair))
+    return CellGram(own, pair)
+
+
+@given(sizes_lists, seeds)
+def test_gram_blocks_have_the_eigenvalues_of_all_samples(sizes, seed):
+    problem, gram = UFM(sizes, Ridge(0.1)), invariant(sizes, seed)
+    samples = lift_from_orbits(problem.class_sizes, Level.SAMPLES, gram).pair
+    relaxation = build_relaxation(problem, Level.ORBITS)
+    blocks = gram_blocks(relaxation, gram)
+    copies = (relaxation.points - 1).astype(int)
+    split = np.repeat(np.where(copies > 0, blocks.split, 0.0), copies)
+    found = np.concatenate([np.linalg.eigvalsh(blocks.shared), split])
+    found = np.sort(np.concatenate([found, np.zeros(sum(sizes) - len(found))]))
+    assert found == pytest.approx(np.linalg.eigvalsh(samples), abs=1e-10)
+    assert blocks.smallest_eigenvalue() == pytest.approx(
+        min(np.linalg.eigvalsh(blocks.shared)[0], *split, np.inf)
+    )
+
+
+@given(sizes_lists, seeds)
+def test_blocks_and_back_is_the_identity(sizes, seed):
+    relaxation = build_relaxation(UFM(sizes, Ridge(0.1)), Level.ORBITS)
+    gram = invariant(sizes, seed)
+    back = gram_from_blocks(relaxation, gram_blocks(relaxation, gram))
+    assert back.own == pytest.approx(gram.own, abs=1e-12)
+    assert back.pair == pytest.approx(gram.pair, abs=1e-12)
+
+
+@given(sizes_lists, seeds)
+def test_slack_of_orbits_has_the_smallest_eigenvalue_of_that_of_classes(sizes, seed):
+    problem, gram = UFM(sizes, Ridge(0.1)), invariant(sizes, seed)
+    smallest = []
+    for level in (Level.ORBITS, Level.CLASSES):
+        relaxation = build_relaxation(problem, level)
+        cells = lift_from_orbits(problem.class_sizes, level, gram)
+        slack = relaxation.slack(relaxation.softmax(cells), relaxation.ridge_multipliers())
+        smallest.append(slack_blocks(relaxation, slack).smallest_eigenvalue())
+    assert smallest[0] == pytest.approx(smallest[1], abs=1e-11)
+
+
+@given(sizes_lists, seeds)
+def test_slack_product_is_the_same_at_every_level(sizes, seed):
+    problem, gram = UFM(sizes, Ridge(0.1)), invariant(sizes, seed)
+    products = []
+    for level in Level:
+        relaxation = build_relaxation(problem, level)
+        cells = lift_from_orbits(problem.class_sizes, level, gram)
+        slack = relaxation.slack(relaxation.softmax(cells), relaxation.ridge_multipliers())
+        products.append(slack_product(slack, cells))
+    assert products == pytest.approx([products[0]] * 3, abs=1e-10)
