@@ -49,7 +49,8 @@ class Certificate:
     relative_gap : float
         gap / upper (the objective is positive).
     primal_min_eigenvalue : float
-        Smallest eigenvalue of the n×n Gram matrix as the solver returned it, before repair.
+        Smallest eigenvalue of the n×n Gram matrix as the solver returned it, before repair, not
+        counting the zeros that lifting from a smaller level adds.
     slack_min_eigenvalue : float
         Smallest eigenvalue of N^{-1/2} S N^{-1/2}, the dual slack per sample, before repair.
     """
@@ -104,22 +105,41 @@ def certify(relaxation: Relaxation, gram: CellGram, duals: Iterable[DualPoint] =
     feasible, primal_min = repair_primal(relaxation, gram)
     upper = relaxation.value(feasible)
     softmax = relaxation.softmax(feasible)
-    found: list[tuple[float, float, DualPoint | None]] = []
+    found: list[_Bound] = []
     for candidate in dual_candidates(relaxation, softmax, duals):
         rows, multipliers, slack_min = repair_dual(relaxation, candidate, feasible)
         gap = duality_gap(relaxation, feasible, softmax, rows, multipliers)
-        found.append((gap, slack_min, None if candidate.rows is softmax else candidate))
-    gap, slack_min, dual = min(found, key=lambda bound: abs(bound[0]))
+        direct = dual_bound(relaxation, rows, multipliers)
+        dual = None if candidate.rows is softmax else candidate
+        found.append(_Bound(gap, direct, slack_min, dual))
+    best = min(found, key=lambda bound: abs(bound.gap))
     certificate = Certificate(
         level=Level(relaxation.level).value,
         upper=upper,
-        lower=upper - gap,
-        gap=gap,
-        relative_gap=gap / upper,
+        lower=upper - best.gap if best.gap < 0.999 * upper else best.direct,
+        gap=best.gap,
+        relative_gap=relative(best.gap, upper),
         primal_min_eigenvalue=primal_min,
-        slack_min_eigenvalue=slack_min,
+        slack_min_eigenvalue=best.slack_min,
     )
-    return Proof(certificate, feasible, dual)
+    return Proof(certificate, feasible, best.dual)
+
+
+@dataclass(frozen=True, eq=False)
+class _Bound:
+    """A dual candidate's gap, the same bound computed directly, and where it came from."""
+
+    gap: float
+    direct: float
+    slack_min: float
+    dual: DualPoint | None
+
+
+def relative(gap: float, upper: float) -> float:
+    """Return gap / upper; the objective is nonnegative, and zero only where the gap is too."""
+    if upper > 0:
+        return gap / upper
+    return 0.0 if gap == 0 else math.inf
 
 
 def dual_bound(relaxation: Relaxation, rows: RowWeights, multipliers: Vector) -> float:
@@ -165,12 +185,12 @@ def relative_entropy(p: Vector | Matrix, q: Vector | Matrix) -> Vector | Matrix:
 
     The entries are nonnegative and, for stochastic rows, sum to the Kullback–Leibler divergence.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         change = (p - q) / q
         near = np.abs(change) < 1e-2
         small = np.where(near, change, 0.0)
         series = sum((-1) ** j / (j * (j - 1)) * small**j for j in range(9, 1, -1))
-        far = np.where(p > 0, p * np.log(p / q), 0.0) - p + q
+        far = np.where(p > 0, p * (np.log(p) - np.log(q)), 0.0) - p + q
     return np.where((p == 0) & (q == 0), 0.0, np.where(near, q * series, far))
 
 

@@ -26,6 +26,9 @@ from .memory import require_memory
 from .partition import CellGram, Level, Matrix, Vector, samples_to_classes
 from .problem import UFM
 
+_LARGE = 30.0
+"""Entries this far above a row's mean positive make its loss large; then a shift is needed."""
+
 
 @dataclass(frozen=True, eq=False)
 class RowWeights:
@@ -87,9 +90,22 @@ class Relaxation:
         return float(self.mass.sum())
 
     def loss(self, gram: CellGram) -> float:
-        """Return the loss, summed over anchors, at a Gram matrix G/τ."""
-        own_target, pair_target = self.target.own * gram.own, self.target.pair * gram.pair
-        rows = self._log_normalizer(gram) - own_target - pair_target.sum(axis=1)
+        """Return the loss, summed over anchors, at a Gram matrix G/τ.
+
+        A row is log(1 + x) with x = Σ (weight − target) e^d + Σ target (e^d − 1) and d an entry
+        less the row's mean positive, so that a loss near zero keeps its digits.
+        """
+        mean = self.target.own * gram.own + (self.target.pair * gram.pair).sum(axis=1)
+        own, pair = gram.own - mean, gram.pair - mean[:, None]
+        top = np.maximum(
+            np.where(self.weight.own > 0, own, -np.inf),
+            np.where(self.weight.pair > 0, pair, -np.inf).max(axis=1),
+        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            excess = _excess(self.weight.own, self.target.own, own)
+            excess = excess + _excess(self.weight.pair, self.target.pair, pair).sum(axis=1)
+            near = np.log1p(excess)
+        rows = np.where(top < _LARGE, near, self._log_normalizer(gram) - mean)
         return float(self.anchors @ np.where(self.anchors > 0, rows, 0.0))
 
     def trace(self, gram: CellGram) -> float:
@@ -106,10 +122,13 @@ class Relaxation:
     def softmax(self, gram: CellGram) -> RowWeights:
         """Return the softmax rows of the loss at a Gram matrix G/τ."""
         shift = self._log_normalizer(gram)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            own = self._anchored(np.exp(np.log(self.weight.own) + gram.own - shift))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            own = np.exp(np.log(self.weight.own) + gram.own - shift)
             pair = np.exp(np.log(self.weight.pair) + gram.pair - shift[:, None])
-        return RowWeights(own, np.where(self.anchors[:, None] > 0, pair, 0.0))
+            total = own + pair.sum(axis=1)  # one, up to the rounding of large entries
+            own, pair = own / total, pair / total[:, None]
+        anchored = self.anchors > 0
+        return RowWeights(np.where(anchored, own, 0.0), np.where(anchored[:, None], pair, 0.0))
 
     def gradient(self, gram: CellGram) -> CellGram:
         """Return the gradient of the objective as the pair (∂own, ∂pair), ∂pair symmetric.
@@ -159,7 +178,8 @@ class Relaxation:
         (Behnia and Thrampoulidis 2024, KKT conditions of the relaxation).
         """
         weighted = self.anchors[:, None] * (rows.pair - self.target.pair)
-        own = self.anchors * (rows.own - self.target.own) + multipliers
+        # rows sum to one: p_own − t is minus the rest, which keeps its digits where p_own is near t
+        own = np.where(self.weight.own > 0, -weighted.sum(axis=1), 0.0) + multipliers
         return CellGram(own, (weighted + weighted.T) / 2)
 
     def _log_normalizer(self, gram: CellGram) -> Vector:
@@ -171,8 +191,11 @@ class Relaxation:
             total = np.exp(own - top) + np.exp(pair - top[:, None]).sum(axis=1)
             return np.where(self.anchors > 0, top + np.log(total), 0.0)
 
-    def _anchored(self, values: Vector) -> Vector:
-        return np.where(self.anchors > 0, values, 0.0)
+
+def _excess(weight: Vector | Matrix, target: Vector | Matrix, entry: Vector | Matrix) -> Matrix:
+    """Return (weight − target) e^entry + target (e^entry − 1), zero where there is no weight."""
+    value = (weight - target) * np.exp(entry) + target * np.expm1(entry)
+    return np.where(weight > 0, value, 0.0)
 
 
 def level_size(problem: UFM, level: Level) -> int:

@@ -15,6 +15,7 @@ from scipy import linalg
 
 from .controls import Ball, Budget, Ridge, Sphere
 from .dual import DualPoint
+from .exceptions import InvalidInputError
 from .partition import CellGram, Vector
 from .relaxation import Relaxation, RowWeights
 from .spectrum import Blocks, gram_blocks, gram_from_blocks, slack_blocks
@@ -34,9 +35,17 @@ def repair_primal(relaxation: Relaxation, gram: CellGram) -> tuple[CellGram, flo
     gram : CellGram
         Positive semidefinite, within the control's bound.
     smallest : float
-        Smallest eigenvalue of the n×n Gram matrix before anything was changed.
+        Smallest eigenvalue of the mass-scaled Gram matrix before anything was changed.
+
+    Raises
+    ------
+    InvalidInputError
+        If an entry is NaN or infinite.
     """
-    blocks = gram_blocks(relaxation, CellGram(gram.own, (gram.pair + gram.pair.T) / 2))
+    if not (np.isfinite(gram.own).all() and np.isfinite(gram.pair).all()):
+        raise InvalidInputError("the Gram matrix to certify has NaN or infinite entries")
+    gram = CellGram(gram.own, (gram.pair + gram.pair.T) / 2)
+    blocks = gram_blocks(relaxation, gram)
     values, vectors = linalg.eigh(blocks.shared)
     smallest = float(min(values[0], blocks.split.min()))
     if smallest < 0:
@@ -47,7 +56,11 @@ def repair_primal(relaxation: Relaxation, gram: CellGram) -> tuple[CellGram, flo
 
 
 def _within_bound(relaxation: Relaxation, gram: CellGram) -> CellGram:
-    """Rescale rows and columns to the norm bound, which keeps semidefiniteness."""
+    """Rescale rows and columns to the norm bound, which keeps semidefiniteness.
+
+    On a sphere, rows far inside it are lengthened by a direction of their own instead: scaling
+    them up would scale up their rounding.
+    """
     control = relaxation.control
     if isinstance(control, Ridge):
         return gram
@@ -56,14 +69,13 @@ def _within_bound(relaxation: Relaxation, gram: CellGram) -> CellGram:
         trace = relaxation.trace(gram)
         return gram.scaled(limit / trace) if trace > limit else gram
     limit = control.radius_squared
-    positive = gram.own > 0
-    norm_ratio = np.sqrt(limit / np.where(positive, gram.own, limit))
+    norm_ratio = np.sqrt(limit / np.where(gram.own > limit / 4, gram.own, limit))
     if isinstance(control, Ball):
         norm_ratio = np.minimum(norm_ratio, 1.0)
     pair = gram.pair * np.outer(norm_ratio, norm_ratio)
     own = gram.own * norm_ratio**2
     if isinstance(control, Sphere):
-        own = np.full_like(own, limit)  # a point at the origin has a zero row: raising it is free
+        own = np.full_like(own, limit)
     alone = relaxation.points == 1
     pair[np.diag_indices_from(pair)] = np.where(alone, own, np.diagonal(pair))
     return CellGram(own, pair)

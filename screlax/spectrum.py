@@ -54,6 +54,7 @@ def gram_from_blocks(relaxation: Relaxation, blocks: Blocks) -> CellGram:
     size = relaxation.mass / relaxation.points
     split = np.where(relaxation.points > 1, blocks.split, 0.0)
     pair = (blocks.shared - np.diag(split)) / np.outer(root, root)
+    pair = (pair + pair.T) / 2
     return CellGram(np.diagonal(pair) + split / size, pair)
 
 

@@ -62,7 +62,6 @@ def test_balanced_ridge_norm_is_the_formula(k, s, strength, temperature):
     assert class_objective(case, solution.class_gram) == pytest.approx(solution.value, rel=1e-12)
 
 
-@pytest.mark.xfail(reason="BUG 2: log Σexp − own cancels for classes of two samples")
 @pytest.mark.parametrize(
     ("k", "strength", "temperature"), [(2, 1e-3, 0.1), (2, 1e-9, 0.1), (7, 1e-9, 1.0)]
 )
@@ -124,7 +123,6 @@ def test_auto_prefers_the_formula(problem):
     assert solution.iterations == 0
 
 
-@pytest.mark.xfail(reason="BUG 2: the value cancels to zero: ZeroDivisionError")
 @pytest.mark.parametrize("temperature", [0.05, 0.001])
 def test_balanced_pairs_of_samples_at_low_temperature(temperature):
     solution = solve_relaxation([2, 2], control=Sphere(1.0), temperature=temperature)

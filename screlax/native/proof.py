@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..certificate import Certificate, relative_entropy
+from ..certificate import Certificate, relative, relative_entropy
 from ..controls import Ridge
 from .gram import SlackVectorGram
 from .kernels import Array
@@ -59,7 +59,7 @@ class StructuredProof:
             upper=upper,
             lower=upper - gap,
             gap=gap,
-            relative_gap=gap / upper,
+            relative_gap=relative(gap, upper),
             primal_min_eigenvalue=min(0.0, float(self.spread_min[index])),
             slack_min_eigenvalue=float(self.slack_min[index]),
         )
@@ -123,10 +123,11 @@ def _prove_penalty(
     inside = np.log(sizes - 1) + own
     outside = state.log_normalizer + log_off
     log_total = np.logaddexp(inside, outside)
+    rows = _row_loss(sizes, outside - own)
     kept = (1 - share) * off
     divergence = relative_entropy(kept, np.exp(outside - log_total))
     divergence = divergence + relative_entropy(1 - kept, np.exp(inside - log_total))
-    upper = (log_total - own) @ mass
+    upper = rows @ mass
     if not equations.is_budget:
         upper = upper + half[:, 0] * (own @ mass)
     gap = divergence @ mass + (slack_per_sample * own) @ mass
@@ -139,6 +140,12 @@ def _prove_penalty(
         (own - 2 * centre).min(axis=1),
         residual.min(axis=1),
     )
+
+
+def _row_loss(sizes: Array, outside: Array) -> Array:
+    """Return log(s − 1 + e^outside), accurate also where it is nearly zero."""
+    near = np.log1p(sizes - 2 + np.exp(np.minimum(outside, 30.0)))
+    return np.where(outside < 30.0, near, np.logaddexp(np.log(sizes - 1), outside))
 
 
 def _half_strength(equations: SlackVectorEquations, leaving: Array) -> Array:
@@ -175,7 +182,7 @@ def _prove_bounded(
         own,
         centre,
         state.log_normalizer,
-        (log_total - own) @ mass,
+        _row_loss(sizes, outside - own) @ mass,
         np.where((off < 1).all(axis=1), divergence @ mass, np.inf),
         (own - 2 * centre).min(axis=1),
         np.zeros(len(limit)),

@@ -2,9 +2,9 @@
 
 Singletons (κ_0 of them) have no row in the loss and share one point h_0 = −Σ_c B_c h_c / ν_0,
 where B_c = s_c e^{y_c−β_c}/2, y_c = ⟨h_c, h_0⟩, and ν_0 is their diagonal slack: λ/2 for ridge and
-budget, their multiplier on a ball or sphere. Eliminating them leaves the Schur complement of the slack,
-S_aa − γ B Bᵀ = v vᵀ with γ = κ_0/ν_0. With Z, g and log cosh as in
-`slack_vector.py` and η = y − β/2 + ½ log γ − log 2, every pair of anchored classes has
+budget, their multiplier on a ball or sphere. Eliminating them leaves the Schur complement of the
+slack, S_aa − γ B Bᵀ = v vᵀ with γ = κ_0/ν_0. With Z, g and log cosh as in `slack_vector.py` and
+η = y − β/2 + ½ log γ − log 2, every pair of anchored classes has
 
     pair_gh = log( e^{g_g+g_h} + e^{η_g+η_h} ) − log cosh((β_g − β_h)/2)
 
