@@ -196,4 +196,4 @@ def relative_entropy(p: Vector | Matrix, q: Vector | Matrix) -> Vector | Matrix:
 
 def _weighted_entropy(p: Vector | Matrix, weight: Vector | Matrix) -> Vector | Matrix:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(p > 0, p * np.log(weight / p), 0.0)
+        return np.where(p > 0, p * (np.log(weight) - np.log(p)), 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
@@ -13,6 +14,9 @@ from .exceptions import InvalidInputError, ProblemTooLargeError
 
 MAX_SIZE = 10**12
 """Largest class size accepted: beyond it sample counts stop being exact in double precision."""
+
+MAX_SAMPLES = 2**53
+"""Largest number of samples accepted: up to it every count is exact in double precision."""
 
 _MAX_CLASSES_LISTED = 200_000_000
 
@@ -42,6 +46,7 @@ class ClassSizes:
         for array in (self.distinct, self.multiplicities, self.orbit_of_class):
             if array is not None:
                 array.setflags(write=False)
+        _check_samples(self.distinct, self.multiplicities)
         if self.classes < 2:
             raise InvalidInputError(
                 "a contrastive problem needs at least two classes, got one; "
@@ -92,7 +97,8 @@ class ClassSizes:
         Raises
         ------
         InvalidInputError
-            If the lengths differ or any entry is not a positive whole number.
+            If the lengths differ, any entry is not a positive whole number, or there are more than
+            `MAX_SAMPLES` samples.
         """
         size_array = _whole_numbers(sizes, "class sizes")
         counts = _whole_numbers(multiplicities, "multiplicities")
@@ -100,6 +106,7 @@ class ClassSizes:
             raise InvalidInputError(
                 f"{len(size_array)} sizes but {len(counts)} multiplicities; give one for each size"
             )
+        _check_samples(size_array, counts)
         ascending, inverse = np.unique(size_array, return_inverse=True)
         total = np.zeros(len(ascending), dtype=np.int64)
         np.add.at(total, inverse.reshape(-1), counts)
@@ -166,8 +173,16 @@ class ClassSizes:
         return (
             np.array_equal(self.distinct, other.distinct)
             and np.array_equal(self.multiplicities, other.multiplicities)
-            and np.array_equal(self.orbit_index(), other.orbit_index())
+            and self._same_order(other)
         )
+
+    def _same_order(self, other: ClassSizes) -> bool:
+        """Whether the classes come in the same order, given that their sizes are the same."""
+        first, second = self.orbit_of_class, other.orbit_of_class
+        if first is not None and second is not None:
+            return bool(np.array_equal(first, second))
+        listed = second if first is None else first  # from pairs, classes come orbit by orbit
+        return listed is None or bool((listed[1:] >= listed[:-1]).all())
 
     def __hash__(self) -> int:
         return hash((self.distinct.tobytes(), self.multiplicities.tobytes()))
@@ -176,6 +191,16 @@ class ClassSizes:
         return (
             f"ClassSizes(k={self.classes}, n={self.samples}, m={self.orbits}, "
             f"largest={self.distinct[0]}, smallest={self.distinct[-1]})"
+        )
+
+
+def _check_samples(sizes: NDArray[np.int64], multiplicities: NDArray[np.int64]) -> None:
+    """Refuse more samples than a double counts; Python integers do not overflow."""
+    samples = sum(map(operator.mul, sizes.tolist(), multiplicities.tolist()))
+    if samples > MAX_SAMPLES:
+        raise InvalidInputError(
+            f"{samples:.3g} samples in all; above 2^53 = {MAX_SAMPLES:.3g} they cannot be counted "
+            "exactly in double precision"
         )
 
 

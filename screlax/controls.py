@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass, fields
 from typing import ClassVar, Self
 
+import numpy as np
+
 from .exceptions import InvalidInputError
 
 
@@ -20,8 +22,8 @@ class _ScalarControl:
         field_name = fields(self)[0].name
         given = getattr(self, field_name)
         try:
-            value = float(given)
-        except (TypeError, ValueError):
+            value = real_number(given)
+        except TypeError:
             raise InvalidInputError(
                 f"{type(self).__name__}: {field_name} must be a number, got {given!r}"
             ) from None
@@ -109,6 +111,25 @@ CONTROLS: dict[str, type[Ridge] | type[Ball] | type[Sphere] | type[Budget]] = {
 }
 
 
+def real_number(given: object) -> float:
+    """Return a real number as a float, infinite where it is beyond double precision.
+
+    Raises
+    ------
+    TypeError
+        If it is none: text and booleans are not taken for numbers, nor arrays for their entry.
+    """
+    try:
+        array = np.asarray(given)
+        if array.ndim or array.dtype.kind not in "iufO":
+            raise TypeError
+        return float(given)  # type: ignore[arg-type]
+    except OverflowError:
+        return math.inf
+    except (TypeError, ValueError):
+        raise TypeError(f"not a real number: {given!r}") from None
+
+
 def check_control(control: object) -> Control:
     """Return `control` unchanged, or raise an `InvalidInputError` that lists the choices."""
     if isinstance(control, Ridge | Ball | Sphere | Budget):
@@ -122,8 +143,8 @@ def check_control(control: object) -> Control:
 def check_temperature(temperature: object) -> float:
     """Return the temperature as a float, or raise an `InvalidInputError` that shows it."""
     try:
-        value = float(temperature)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        value = real_number(temperature)
+    except TypeError:
         raise InvalidInputError(f"temperature must be a number, got {temperature!r}") from None
     if not (math.isfinite(value) and value > 0):
         raise InvalidInputError(f"temperature must be positive and finite, got {temperature!r}")

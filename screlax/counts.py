@@ -29,6 +29,11 @@ COUNT_HEADERS = frozenset(
 LABEL_HEADERS = frozenset({"label", "labels", "class", "classes", "target", "targets", "y"})
 """First lines taken for a header by `read_labels`, whatever their case."""
 
+PAIR_HEADERS = COUNT_HEADERS | frozenset(
+    {"multiplicity", "multiplicities", "classes", "copies", "n_classes", "num_classes", "k"}
+)
+"""Second columns of a header of `read_pairs`, whatever their case; the first is a count's."""
+
 # Leading zeros or a plus sign make a label text: '007' and '7' may be two classes.
 _CANONICAL_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
@@ -70,6 +75,48 @@ def read_counts(path: str | os.PathLike[str]) -> NDArray[np.int64]:
     if not entries:
         raise FileFormatError(f"{file} holds no counts; give one positive whole number per class")
     return np.array([_count(value, where) for where, value in entries], dtype=np.int64)
+
+
+def read_pairs(path: str | os.PathLike[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Read class sizes with the number of classes of each, for `UFM.from_pairs`.
+
+    Parameters
+    ----------
+    path : str or path-like
+        .csv or .txt with two columns 'size,multiplicity'. Blank lines are skipped. A first line
+        of one of `COUNT_HEADERS` and one of `PAIR_HEADERS` is a header.
+
+    Returns
+    -------
+    sizes, multiplicities : ndarray of int64, shape (p,)
+
+    Raises
+    ------
+    FileFormatError
+        If the file cannot be read as this, or a number is not a positive whole number.
+    """
+    file, data = _load(path)
+    if file.suffix.lower() not in (".csv", ".txt"):
+        raise FileFormatError(f"{file}: pairs of size and multiplicity are read from .csv or .txt")
+    rows = [row for row in _rows(file, data) if row[1]]
+    if rows and _is_pair_header(rows[0][1]):
+        rows = rows[1:]
+    if not rows:
+        raise FileFormatError(f"{file} holds no pairs; give one 'size,multiplicity' a line")
+    for line, fields in rows:
+        if len(fields) != 2:
+            raise FileFormatError(
+                f"{file}, line {line}: {len(fields)} columns in {','.join(fields)!r}; every line "
+                "needs a class size and how many classes have it"
+            )
+        if line == rows[0][0] and any(_number(field) is None for field in fields):
+            raise FileFormatError(
+                f"{file}, line {line}: {','.join(fields)!r} is neither two numbers nor a header "
+                "such as 'size,multiplicity'"
+            )
+    pairs = [[_count(field, f"{file}, line {line}") for field in fields] for line, fields in rows]
+    sizes, multiplicities = np.array(pairs, dtype=np.int64).T.copy()
+    return sizes, multiplicities
 
 
 def read_labels(path: str | os.PathLike[str]) -> list[int] | list[str]:
@@ -161,6 +208,11 @@ def _rows(file: Path, data: bytes) -> list[_Row]:
             f"{file}, line {reader.line_num}: not valid CSV ({error}); check its quotation marks"
         ) from None
     return rows
+
+
+def _is_pair_header(fields: list[str]) -> bool:
+    names = [field.lower() for field in fields]
+    return len(names) == 2 and names[0] in COUNT_HEADERS and names[1] in PAIR_HEADERS
 
 
 def _text_counts(file: Path, data: bytes) -> list[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import linalg
 
+from .controls import real_number
 from .exceptions import EmbeddingDimensionError, InvalidInputError
+from .memory import require_memory
 from .partition import Matrix, Vector
 
 
@@ -75,10 +78,15 @@ def recover_embeddings(
     EmbeddingDimensionError
         If `dim` is below the rank and `truncate` is False; states both and the cost.
     InvalidInputError
-        If `dim` < 1 or the matrix is not a finite symmetric positive semidefinite one.
+        If `dim` < 1 or `tolerance` < 0, or the matrix is not a finite symmetric positive
+        semidefinite one.
+    ProblemTooLargeError
+        If the embeddings do not fit in memory.
     """
-    if dim is not None and (int(dim) != dim or dim < 1):
+    if dim is not None and not _is_dimension(dim):
         raise InvalidInputError(f"dim must be a whole number of at least 1, got {dim!r}")
+    if not _number_or_nan(tolerance) >= 0:
+        raise InvalidInputError(f"tolerance must be a number of at least 0, got {tolerance!r}")
     matrix = _checked_gram(gram)
     values, basis = linalg.eigh((matrix + matrix.T) / 2)
     values, basis = values[::-1], _fixed_signs(basis[:, ::-1])
@@ -90,6 +98,7 @@ def recover_embeddings(
         )
     rank = int((values > tolerance * largest).sum())
     width = max(rank, 1) if dim is None else int(dim)
+    require_memory(8 * len(matrix) * width, f"{len(matrix):,} embeddings of dimension {width:,}")
     vectors = np.zeros((len(matrix), width))
     kept = min(width, rank)
     vectors[:, :kept] = basis[:, :kept] * np.sqrt(values[:kept])
@@ -106,8 +115,26 @@ def recover_embeddings(
     return Embeddings(vectors, rank, tolerance, values, lost)
 
 
+def _number_or_nan(value: object) -> float:
+    try:
+        return real_number(value)
+    except TypeError:
+        return math.nan
+
+
+def _is_dimension(dim: object) -> bool:
+    number = _number_or_nan(dim)
+    return math.isfinite(number) and number >= 1 and number == int(number)
+
+
 def _checked_gram(gram: ArrayLike) -> Matrix:
-    matrix = np.asarray(gram, dtype=float)
+    try:
+        given = np.asarray(gram)
+        if given.dtype.kind not in "biufO":
+            raise TypeError(f"entries of type {given.dtype}")
+        matrix = np.asarray(given, dtype=float)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInputError(f"a Gram matrix must be a matrix of numbers: {error}") from None
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
         raise InvalidInputError(f"a Gram matrix must be square, got shape {matrix.shape}")
     if not np.isfinite(matrix).all():

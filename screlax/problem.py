@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +37,8 @@ class UFM:
     temperature : float, default 1.0
         τ > 0.
     class_labels : sequence of hashable, optional
-        The label that each class stands for, in class order; `from_labels` fills it in.
+        The label that each class stands for, in class order; `from_labels` fills it in. NumPy
+        scalars become Python objects.
 
     Raises
     ------
@@ -57,12 +59,7 @@ class UFM:
         class_labels: Sequence[Hashable] | None = None,
     ) -> None:
         sizes = ClassSizes.from_counts(class_sizes)
-        labels = None if class_labels is None else tuple(class_labels)
-        if labels is not None and (len(labels) != len(sizes) or len(set(labels)) != len(labels)):
-            raise InvalidInputError(
-                f"class_labels must be {len(sizes)} different labels, one per class, "
-                f"got {len(labels)} of which {len(set(labels))} differ"
-            )
+        labels = None if class_labels is None else _distinct_labels(class_labels, sizes.classes)
         object.__setattr__(self, "class_sizes", sizes)
         object.__setattr__(self, "control", check_control(control))
         object.__setattr__(self, "temperature", check_temperature(temperature))
@@ -134,8 +131,9 @@ class UFM:
             If a label belongs to no class of this problem.
         """
         values = _flat_labels(labels)
+        _check_hashable(values)
         if self.class_labels is None:
-            lookup: dict[Hashable, int] = {number: number for number in range(self.classes)}
+            lookup = {value: int(value) for value in set(values) if _is_class(value, self.classes)}
         else:
             lookup = {label: number for number, label in enumerate(self.class_labels)}
         unknown = [value for value in dict.fromkeys(values) if value not in lookup]
@@ -164,32 +162,78 @@ class UFM:
         return isinstance(self.control, Ridge) and self.control.strength >= self.zero_threshold()
 
 
-def _flat_labels(labels: Any) -> list[Hashable]:
+def _flat_labels(labels: Any, one_per: str = "sample") -> list[Any]:
     """List labels as Python objects, so that 3, np.int64(3) and a file's 3 are one class."""
     if isinstance(labels, str | bytes) or not hasattr(labels, "__iter__"):
-        raise InvalidInputError(f"labels must be a sequence with one label per sample: {labels!r}")
+        raise InvalidInputError(
+            f"labels must be a sequence with one label per {one_per}: {labels!r}"
+        )
     if hasattr(labels, "tolist") and hasattr(labels, "ndim"):
         if labels.ndim != 1:
             raise InvalidInputError(
                 f"labels must be one-dimensional, got shape {tuple(labels.shape)}"
             )
-        return list(labels.tolist())
-    return [label.item() if isinstance(label, np.generic) else label for label in labels]
+        labels = labels.tolist()
+    return [_plain(label) for label in labels]
+
+
+def _plain(label: Any) -> Any:
+    """Turn NumPy scalars, also within tuples, into the Python objects they stand for."""
+    if isinstance(label, np.generic):
+        return label.item()
+    return tuple(map(_plain, label)) if type(label) is tuple else label
+
+
+def _check_hashable(labels: list[Any]) -> None:
+    for position, label in enumerate(labels):
+        try:
+            hash(label)
+        except TypeError:
+            raise InvalidInputError(f"label {position} is not hashable: {label!r}") from None
+
+
+def _check_names(labels: list[Any]) -> None:
+    """Refuse labels that cannot name a class: not hashable, or NaN."""
+    _check_hashable(labels)
+    for position, label in enumerate(labels):
+        if _is_missing(label):
+            raise InvalidInputError(f"label {position} is NaN; every sample needs a class")
+
+
+def _is_missing(label: Any) -> bool:
+    """Whether a label is a NaN or contains one: not equal to itself, or undecided about it."""
+    if type(label) is tuple:
+        return any(map(_is_missing, label))
+    try:
+        return bool(label != label)
+    except (TypeError, ValueError):
+        return True
+
+
+def _is_class(value: Any, classes: int) -> bool:
+    return isinstance(value, int | float) and 0 <= value < classes and value == int(value)
+
+
+def _distinct_labels(class_labels: Any, classes: int) -> tuple[Hashable, ...]:
+    """Check that there is one label per class, and that no two are the same."""
+    labels = _flat_labels(class_labels, "class")
+    _check_names(labels)
+    if len(labels) != classes or len(set(labels)) != len(labels):
+        raise InvalidInputError(
+            f"class_labels must be {classes} different labels, one per class, "
+            f"got {len(labels)} of which {len(set(labels))} differ"
+        )
+    return tuple(labels)
 
 
 def _count_labels(labels: Any) -> tuple[tuple[Hashable, ...], list[int]]:
-    counts: dict[Hashable, int] = {}
-    for position, label in enumerate(_flat_labels(labels)):
-        if label != label:
-            raise InvalidInputError(f"label {position} is NaN; every sample needs a class")
-        try:
-            counts[label] = counts.get(label, 0) + 1
-        except TypeError:
-            raise InvalidInputError(f"label {position} is not hashable: {label!r}") from None
+    values = _flat_labels(labels)
+    _check_names(values)
+    counts = Counter(values)
     if not counts:
         raise InvalidInputError("labels are empty; give one label per sample")
     try:
-        ordered = tuple(sorted(counts))  # type: ignore[type-var]
+        ordered = tuple(sorted(counts))
     except TypeError:
         ordered = tuple(counts)
     return ordered, [counts[label] for label in ordered]

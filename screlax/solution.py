@@ -14,12 +14,12 @@ from scipy import linalg
 from .certificate import Certificate
 from .dual import DualPoint, dual_from_orbits
 from .embedding import Embeddings, recover_embeddings
-from .memory import require_memory
+from .memory import require_level_memory, require_memory
 from .native.gram import SlackVectorGram
 from .partition import CellGram, Level, Matrix, check_level, classes_to_orbits, lift_from_orbits
 from .problem import UFM
 from .proving import SLACK_VECTOR_ONLY, AnyGram, prove_gram
-from .relaxation import build_relaxation
+from .relaxation import build_relaxation, level_size
 from .repair import repair_primal
 from .status import Status
 
@@ -207,9 +207,12 @@ class Solution:
         Parameters
         ----------
         level : str, default "orbits"
-            Level to lift to and certify at; all levels prove the same problem.
+            Level to lift to and certify at; all levels prove the same problem. "auto" is orbits.
         """
-        target = check_level(level)
+        target = Level.ORBITS if level == "auto" else check_level(level)
+        if target is not Level.ORBITS:
+            cells = level_size(self.problem, target)
+            require_level_memory(target, cells, self.problem.class_sizes.orbits)
         gram: AnyGram = self.orbit_gram.scaled(1 / self.problem.temperature)
         if isinstance(gram, CellGram):
             gram = lift_from_orbits(self.problem.class_sizes, target, gram)

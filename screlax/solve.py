@@ -13,14 +13,15 @@ from numpy.typing import ArrayLike
 from .backends import BackendResult, SolverOptions, choose_backend
 from .certificate import Certificate
 from .class_sizes import ClassSizes
-from .controls import Control
+from .controls import Control, real_number
 from .dual import DualPoint, dual_to_orbits
 from .exceptions import InaccurateWarning, InvalidInputError, SolverFailedError
+from .memory import require_level_memory
 from .native.gram import SlackVectorGram
 from .partition import CellGram, Level, check_level, quotient_to_orbits
 from .problem import UFM
 from .proving import AnyGram, prove_gram
-from .relaxation import build_relaxation
+from .relaxation import build_relaxation, level_size
 from .solution import Solution
 
 
@@ -31,7 +32,7 @@ def solve_relaxation(
     temperature: float | None = None,
     solver: str = "auto",
     level: str = "auto",
-    tol: float = 1e-9,
+    tol: float | None = None,
     time_limit: float | None = None,
     verbose: bool = False,
     **solver_options: Any,
@@ -53,15 +54,15 @@ def solve_relaxation(
     level : str, default "auto"
         "samples" (n×n), "classes" (k×k) or "orbits" (m×m, m distinct sizes); "auto" is the
         smallest, orbits. All have the same optimal value.
-    tol : float, default 1e-9
-        Relative duality gap up to which the solution counts as optimal; conic solvers rarely
-        reach below 1e-6 to 1e-8.
+    tol : float, optional
+        Relative duality gap up to which the solution counts as optimal: by default 1e-9, and 1e-6
+        for conic solvers, which rarely reach below 1e-6 to 1e-8.
     time_limit : float, optional
-        Seconds after which the solver stops with its best point.
+        Seconds after which the solver stops with its best point; by default there is no limit.
     verbose : bool, default False
         Let the solver print.
     **solver_options
-        Passed through to the solver in its own spelling.
+        Passed through to a conic solver in its own spelling; the other solvers take none.
 
     Returns
     -------
@@ -87,10 +88,15 @@ def solve_relaxation(
     """
     start = time.perf_counter()
     ufm = _as_problem(problem, control, temperature)
-    _check_limits(tol, time_limit)
+    _check_limits(solver, tol, time_limit)
     chosen_level, level_reason = _choose_level(ufm, level)
+    if chosen_level is not Level.ORBITS:  # before anything is lifted; orbits may need no matrix
+        cells = level_size(ufm, chosen_level)
+        require_level_memory(chosen_level, cells, ufm.class_sizes.orbits)
     backend, solver_reason = choose_backend(solver, ufm, chosen_level)
-    options = SolverOptions(float(tol), time_limit, verbose, solver_options)
+    wanted = float(getattr(backend, "default_tol", 1e-9) if tol is None else tol)
+    limit = None if time_limit is None else float(time_limit)
+    options = SolverOptions(wanted, limit, verbose, solver_options)
     result = backend.solve(ufm, chosen_level, options)
     solved = time.perf_counter()
     certificate, orbit_gram, orbit_dual = _certify(ufm, chosen_level, result, backend.name)
@@ -101,7 +107,7 @@ def solve_relaxation(
         orbit_gram=orbit_gram,
         orbit_dual=orbit_dual,
         certificate=certificate,
-        tol=float(tol),
+        tol=wanted,
         solver=backend.name,
         solver_reason=solver_reason,
         level=chosen_level.value,
@@ -131,11 +137,23 @@ def _as_problem(problem: Any, control: Control | None, temperature: float | None
     return UFM(problem, control, 1.0 if temperature is None else temperature)
 
 
-def _check_limits(tol: float, time_limit: float | None) -> None:
-    if not (isinstance(tol, int | float | np.number) and math.isfinite(tol) and tol > 0):
+def _check_limits(solver: Any, tol: Any, time_limit: Any) -> None:
+    if not isinstance(solver, str):
+        raise InvalidInputError(f"solver must be the name of one, got {solver!r}")
+    if tol is not None and not _is_positive(tol):
         raise InvalidInputError(f"tol must be a positive number, got {tol!r}")
-    if time_limit is not None and not time_limit > 0:
-        raise InvalidInputError(f"time_limit must be positive seconds or None, got {time_limit!r}")
+    if time_limit is not None and not _is_positive(time_limit):
+        raise InvalidInputError(
+            f"time_limit must be positive seconds or None (no limit), got {time_limit!r}"
+        )
+
+
+def _is_positive(value: Any) -> bool:
+    try:
+        number = real_number(value)
+    except TypeError:
+        return False
+    return math.isfinite(number) and number > 0
 
 
 def _choose_level(problem: UFM, level: str) -> tuple[Level, str]:

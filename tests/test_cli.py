@@ -262,13 +262,11 @@ def test_bad_input_to_solve(capsys, arguments, message):
     assert message in assert_bad_input(capsys, "solve", *arguments)
 
 
-@pytest.mark.xfail(reason="BUG 24: options named like arguments raise TypeError", raises=TypeError)
 @pytest.mark.parametrize("option", ["tol=1e-3", "verbose=True", "time_limit=3", "problem=1"])
 def test_option_named_like_an_argument_is_bad_input(capsys, option):
     assert_bad_input(capsys, "solve", *GOOD, "--option", option)
 
 
-@pytest.mark.xfail(reason="BUG 14: a folder in the way", raises=IsADirectoryError)
 @pytest.mark.parametrize("option", ["--out", "--embeddings"])
 def test_folder_in_the_way_is_bad_input(capsys, tmp_path, option):
     name = "x.npz" if option == "--out" else "x.npy"
@@ -370,13 +368,11 @@ def test_bad_input_to_certify(capsys, arguments, message):
     assert message in assert_bad_input(capsys, "certify", *arguments)
 
 
-@pytest.mark.xfail(reason="BUG 15: a .npy array raises TypeError", raises=TypeError)
 def test_certify_of_a_single_array(capsys, tmp_path):
     np.save(tmp_path / "x.npy", np.ones(3))
     assert_bad_input(capsys, "certify", "x.npy")
 
 
-@pytest.mark.xfail(reason="BUG 25: an infinite tolerance proves anything")
 def test_certify_with_an_infinite_tolerance(capsys, saved):
     assert_bad_input(capsys, "certify", saved, "--tol", "inf")
 

@@ -129,7 +129,6 @@ def test_balanced_pairs_of_samples_at_low_temperature(temperature):
     assert solution.status == "optimal"
 
 
-@pytest.mark.xfail(reason="BUG 12: numpy's MemoryError instead of ProblemTooLargeError")
 def test_samples_that_do_not_fit_are_refused_before_they_are_listed():
     with pytest.raises(InvalidInputError, match="GB"):
         solve_relaxation([10**7, 10**7], control=Sphere(1.0), level="samples")

@@ -25,24 +25,13 @@ from screlax.relaxation import build_relaxation
 SIZES = [9, 7, 5, 4]
 LEVELS = [level.value for level in Level]
 SCS_CASES = cases_of("long-tailed", "one-anchored")
-BALANCED_ORBIT = pytest.mark.xfail(
-    reason="BUG 4: the conic model of one orbit (m = 1) is malformed", raises=ValueError
-)
-
-
-def cases_at_levels():
-    """Pair the table with the levels, marking the combination that cannot be modelled yet."""
-    for case in CASES:
-        for level in LEVELS:
-            broken = case.name.startswith("balanced") and level == "orbits"
-            marks = BALANCED_ORBIT if broken else ()
-            yield pytest.param(case, level, id=f"{case.name}-{level}", marks=marks)
 
 
 # ----------------------------------------------------------------- the right answer
 
 
-@pytest.mark.parametrize(("case", "level"), list(cases_at_levels()))
+@pytest.mark.parametrize("level", LEVELS)
+@every_case(CASES)
 def test_clarabel_finds_the_optimum_at_every_level(case, level):
     solution = solve_relaxation(case.problem, solver="Clarabel", level=level, tol=1e-7)
     assert solution.status == "optimal"

@@ -145,7 +145,6 @@ def test_dimension_must_be_a_positive_whole_number(dim):
         recover_embeddings(np.eye(2), dim=dim)
 
 
-@pytest.mark.xfail(reason="BUG 23: raw ValueError or OverflowError")
 @pytest.mark.parametrize(
     "call",
     [

@@ -47,7 +47,6 @@ def test_temperature_must_be_a_number(value):
         UFM([3, 2], Ridge(0.1), value)
 
 
-@pytest.mark.xfail(reason="BUG 10: OverflowError escapes", raises=OverflowError)
 @pytest.mark.parametrize("build", [Ridge, lambda value: UFM([3, 2], Ridge(0.1), value)])
 def test_integers_beyond_double_precision_are_refused(build):
     with pytest.raises(InvalidInputError):
@@ -197,7 +196,6 @@ def test_class_labels_must_be_one_per_class(names):
         UFM([3, 2], Ridge(0.1), class_labels=names)
 
 
-@pytest.mark.xfail(reason="BUG 11: TypeError or ValueError instead of InvalidInputError")
 @pytest.mark.parametrize(
     "call",
     [

@@ -219,11 +219,15 @@ def test_recheck_at_an_unknown_level(level):
         solved(CASE["step/ridge"]).recheck(level)
 
 
-@pytest.mark.xfail(reason="BUG 18: the message offers 'auto', which is then refused")
-def test_recheck_does_not_offer_what_it_refuses():
-    with pytest.raises(InvalidInputError) as caught:
-        solved(CASE["step/ridge"]).recheck("auto")
-    assert "must be auto" not in str(caught.value)
+def test_recheck_takes_the_automatic_level():
+    solution = solved(CASE["step/ridge"])
+    assert solution.recheck("auto") == solution.recheck("orbits")
+
+
+def test_recheck_at_a_level_that_does_not_fit_is_refused_before_it_is_listed():
+    solution = solve_relaxation([10**7, 10**7], control=Sphere(1.0))
+    with pytest.raises(ProblemTooLargeError, match="GB"):
+        solution.recheck("samples")
 
 
 def test_cases_cover_all_controls():

@@ -111,7 +111,6 @@ def test_other_labels_are_kept_as_text(tmp_path):
     assert Solution.load(path).problem.class_labels == ("frozenset({1})", "1j")
 
 
-@pytest.mark.xfail(reason="BUG 13: nested tuples cannot be loaded; NumPy integers become text")
 @pytest.mark.parametrize("labels", [[(1, (2, 3)), "b"], [np.int64(4), np.int64(5)]])
 def test_numbers_and_nested_tuples_come_back_as_labels(labels, tmp_path):
     problem = UFM([4, 4], Ridge(0.1), class_labels=labels)
@@ -149,7 +148,6 @@ def test_ten_thousand_classes_take_less_than_four_megabytes(tmp_path):
     assert np.array_equal(loaded.orbit_gram.own, solution.orbit_gram.own)
 
 
-@pytest.mark.xfail(reason="BUG 19: the repaired Gram is not exactly symmetric, the stored one is")
 def test_round_trip_of_a_repaired_gram_is_bit_for_bit(tmp_path):
     rng = np.random.default_rng(0)
     problem = UFM(np.arange(2, 52), Ridge(0.1))
@@ -192,7 +190,6 @@ def test_missing_folder_is_an_input_error(solution, tmp_path):
         solution.save(tmp_path / "missing" / "x.npz")
 
 
-@pytest.mark.xfail(reason="BUG 14: raw IsADirectoryError", raises=IsADirectoryError)
 def test_a_folder_in_the_way_is_an_input_error(solution, tmp_path):
     (tmp_path / "x.npz").mkdir()
     with pytest.raises(InvalidInputError):
@@ -262,7 +259,6 @@ def collect_leaks():
     gc.collect()
 
 
-@pytest.mark.xfail(reason="BUG 20: np.load leaves a damaged archive open")
 def test_damaged_archive_is_closed_again(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and no more")
     with warnings.catch_warnings(record=True) as caught:
@@ -336,7 +332,6 @@ def test_pickled_arrays_are_not_executed(saved):
         Solution.load(saved)
 
 
-@pytest.mark.xfail(reason="BUG 15: a .npy array raises TypeError", raises=TypeError)
 def test_single_array_under_the_suffix_of_an_archive(tmp_path):
     buffer = io.BytesIO()
     np.save(buffer, np.ones(3))
@@ -405,7 +400,6 @@ def load_and_judge(path):
     return loaded.status
 
 
-@pytest.mark.xfail(reason="BUG 16: damage that is not noticed at loading, or escapes as IndexError")
 @pytest.mark.parametrize(
     "damage",
     [
@@ -435,7 +429,6 @@ def test_damage_of_every_kind_is_a_file_format_error(saved, damage):
 
 @LEAK_IS_REPORTED_ONCE
 @pytest.mark.usefixtures("collect_leaks")
-@pytest.mark.xfail(reason="BUG 17: NotImplementedError and RuntimeError of zipfile escape")
 def test_flipped_bytes_are_noticed_or_harmless(saved):
     data, rng = saved.read_bytes(), np.random.default_rng(0)
     escaped = set()
@@ -452,9 +445,6 @@ def test_flipped_bytes_are_noticed_or_harmless(saved):
     assert not escaped
 
 
-@pytest.mark.xfail(
-    reason="BUG 17: zipfile's NotImplementedError escapes", raises=NotImplementedError
-)
 def test_unknown_compression(saved):
     data = bytearray(saved.read_bytes())
     start = data.rindex(b"PK\x01\x02")  # last entry of the central directory: compression method

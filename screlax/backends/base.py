@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..dual import DualPoint
+from ..exceptions import InvalidInputError
 from ..native.gram import SlackVectorGram
 from ..partition import CellGram, Level
 from ..problem import UFM
@@ -60,9 +61,18 @@ class BackendResult:
 
 
 class Backend(Protocol):
-    """A way to an approximate solution of a relaxation."""
+    """A way to an approximate solution of a relaxation.
+
+    Attributes
+    ----------
+    name : str
+        What `solve_relaxation` calls it.
+    default_tol : float
+        Certified relative gap that it usually reaches: the tolerance where none is given.
+    """
 
     name: str
+    default_tol: float
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return why this backend cannot take the problem, or None when it can."""
@@ -75,3 +85,11 @@ class Backend(Protocol):
         SolverFailedError
             If there is no finite point to return.
         """
+
+
+def reject_options(name: str, options: SolverOptions) -> None:
+    """Raise an `InvalidInputError` that names them if a backend without options was given any."""
+    if options.extra:
+        raise InvalidInputError(
+            f"solver {name!r} takes no options of its own, got {sorted(options.extra)}"
+        )

@@ -22,13 +22,14 @@ import numpy as np
 from ..controls import Ball, Ridge, Sphere
 from ..partition import CellGram, Level, lift_from_orbits
 from ..problem import UFM
-from .base import BackendResult, SolverOptions
+from .base import BackendResult, SolverOptions, reject_options
 
 
 class ClosedFormBackend:
     """The formula, where there is one."""
 
     name = "closed-form"
+    default_tol = 1e-9
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return why there is no formula, or None when there is one."""
@@ -42,6 +43,7 @@ class ClosedFormBackend:
 
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
         """Evaluate the formula at any level; see `Backend.solve`."""
+        reject_options(self.name, options)
         orbits = problem.class_sizes.orbits
         if problem.is_zero_optimal():
             gram = CellGram(np.zeros(orbits), np.zeros((orbits, orbits)))

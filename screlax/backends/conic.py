@@ -35,6 +35,8 @@ class ConicBackend:
         If the solver is not installed or cannot take the cones.
     """
 
+    default_tol = 1e-6
+
     def __init__(self, name: str) -> None:
         self.name = resolve_conic_solver(name)
 
@@ -104,7 +106,7 @@ class ConicBackend:
                     raise InvalidInputError(
                         f"{self.name} does not take the options {dict(options.extra)}: {error}"
                     ) from error
-                raise
+                raise SolverFailedError(f"{self.name} failed: {error}") from error
 
 
 @contextlib.contextmanager

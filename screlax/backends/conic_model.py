@@ -73,7 +73,9 @@ class ConicModel:
         self._spread: Any = None
         if self._several.size:
             self._spread = cvxpy.Variable(len(self._several), nonneg=True)
-        self._own = cvxpy.diag(self._pair) + self._spread_per_cell(self._spread)
+        flat = cvxpy.vec(self._pair, order="C")  # cvxpy.diag takes a 1×1 matrix for a vector
+        diagonal = flat[np.arange(relaxation.size) * (relaxation.size + 1)]
+        self._own = diagonal + self._spread_per_cell(self._spread)
         self._norm_bounds = self._bounds()
         cones = self._loss_cones(cvxpy)
         self.problem = cvxpy.Problem(

@@ -73,7 +73,7 @@ def solver_arguments(name: str, options: SolverOptions) -> dict[str, Any]:
     tol, limit = options.tol, options.time_limit
     arguments: dict[str, Any] = {}
     if name == "SCS":
-        eps = max(tol / 10, 1e-12)
+        eps = max(tol / 100, 1e-12)
         arguments = {"eps_abs": eps, "eps_rel": eps, "max_iters": 200_000}
         if limit is not None:
             arguments["time_limit_secs"] = limit

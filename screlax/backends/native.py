@@ -12,20 +12,20 @@ import time
 import numpy as np
 
 from ..certificate import certify
+from ..controls import Ball, Sphere
 from ..exceptions import InvalidInputError
 from ..memory import require_memory
 from ..native.burer_monteiro import solve_burer_monteiro
 from ..native.gram import SlackVectorGram
 from ..native.proof import prove
-from ..native.singletons import polish_singletons
 from ..native.solver import equations_for, solve_slack_vector
+from ..native.with_singletons import singleton_candidates
 from ..partition import CellGram, Level, lift_from_orbits
 from ..problem import UFM
-from ..relaxation import build_relaxation
+from ..relaxation import Relaxation, build_relaxation
 from .base import BackendResult, SolverOptions
 
-_ROUGH = 1e-7
-"""Accuracy of Burer–Monteiro that Newton on the singleton equations can start from."""
+_MAX_COLLAPSED_ORBITS = 2000
 
 PROVED = 1e-9
 """Certified relative gap up to which a slack-vector root is taken for the optimum."""
@@ -79,10 +79,13 @@ class NativeBackend:
         _reject_options(self.name, options)
         start = time.perf_counter()
         if SlackVectorBackend().why_not(problem, level) is not None:
-            return _descend(problem, level, options, None, start)
+            return _with_singletons(problem, level, options, start)
         gram, steps, proved = _slack_vector_root(problem)
         if proved:
             return _result(problem, level, gram, steps, "slack-vector Newton", start)
+        collapsed = _collapsed(problem)
+        if collapsed is not None:
+            return _result(problem, level, collapsed, steps, "minority collapse", start)
         return _descend(problem, level, options, gram, start)
 
 
@@ -105,21 +108,56 @@ def _descend(
         dense = near.dense()
         if np.isfinite(dense.own).all() and np.isfinite(dense.pair).all():
             guess = dense
-    deadline = math.inf if options.time_limit is None else start + options.time_limit
+    gram, run = solve_burer_monteiro(
+        build_relaxation(problem, Level.ORBITS), guess, deadline=_deadline(options, start)
+    )
+    return _result(problem, level, gram, run.iterations, f"Burer–Monteiro: {run.reason}", start)
+
+
+def _with_singletons(
+    problem: UFM, level: Level, options: SolverOptions, start: float
+) -> BackendResult:
+    """Return the first candidate that proves optimal, or the last there is."""
+    cells = problem.class_sizes.orbits
+    require_memory(8 * 40 * cells**2, f"singletons beside {cells:,} distinct class sizes")
     relaxation = build_relaxation(problem, Level.ORBITS)
-    iterations = 0
-    if problem.class_sizes.singletons:
-        guess, run = solve_burer_monteiro(relaxation, guess, accuracy=_ROUGH, deadline=deadline)
-        iterations = run.iterations
-        for gram, steps in polish_singletons(
-            problem.class_sizes, relaxation.control, relaxation, guess
-        ):
-            if certify(relaxation, gram).certificate.proves(PROVED):
-                message = "Burer–Monteiro, then singleton Newton"
-                return _result(problem, level, gram, iterations + steps, message, start)
-    gram, run = solve_burer_monteiro(relaxation, guess, deadline=deadline)
-    message = f"Burer–Monteiro: {run.reason}"
-    return _result(problem, level, gram, iterations + run.iterations, message, start)
+    deadline = _deadline(options, start)
+    collapsed = _collapsed(problem)
+    if collapsed is not None:
+        return _result(problem, level, collapsed, 0, "minority collapse", start)
+    candidates = singleton_candidates(problem.class_sizes, relaxation.control, relaxation, deadline)
+    best = next(candidates)
+    for candidate in candidates:
+        if _proves(relaxation, best[0]):
+            break
+        best = candidate
+    return _result(problem, level, *best, start)
+
+
+def _collapsed(problem: UFM) -> CellGram | None:
+    """Return the Gram matrix of all classes opposite the largest one, if that is the optimum.
+
+    On a ball or sphere with a high temperature and one dominating class the slack has rank k − 1
+    and all minority classes sit on one point.
+    """
+    sizes, control = problem.class_sizes, problem.control_at_unit_temperature
+    if not isinstance(control, Ball | Sphere) or sizes.multiplicities[0] != 1:
+        return None
+    if sizes.orbits > _MAX_COLLAPSED_ORBITS:
+        return None
+    side = np.where(np.arange(sizes.orbits) == 0, 1.0, -1.0)
+    own = np.full(sizes.orbits, control.parameter)
+    gram = CellGram(own, control.parameter * np.outer(side, side))
+    return gram if _proves(build_relaxation(problem, Level.ORBITS), gram) else None
+
+
+def _proves(relaxation: Relaxation, gram: CellGram) -> bool:
+    finite = bool(np.isfinite(gram.own).all() and np.isfinite(gram.pair).all())
+    return finite and certify(relaxation, gram).certificate.proves(PROVED)
+
+
+def _deadline(options: SolverOptions, start: float) -> float:
+    return math.inf if options.time_limit is None else start + options.time_limit
 
 
 def _result(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ..exceptions import InvalidInputError, ScrelaxError
 from . import certify_command, solve_command
+from .output import WrittenFiles
 
 CERTIFIED, NOT_CERTIFIED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -33,15 +34,20 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     options = build_parser().parse_args(arguments)
+    written = WrittenFiles(options)
     try:
         certified: bool = options.run(options)
     except InvalidInputError as error:
-        print(f"screlax: error: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except ScrelaxError as error:
-        print(f"screlax: failed: {error}", file=sys.stderr)
-        return NOT_CERTIFIED
+        return _fail(f"error: {error}", written, BAD_INPUT)
+    except (ScrelaxError, OSError) as error:
+        return _fail(f"failed: {error}", written, NOT_CERTIFIED)
     except KeyboardInterrupt:
-        print("screlax: interrupted; nothing was written", file=sys.stderr)
-        return INTERRUPTED
+        reason = "interrupted" if written else "interrupted; nothing was written"
+        return _fail(reason, written, INTERRUPTED)
     return CERTIFIED if certified else NOT_CERTIFIED
+
+
+def _fail(reason: str, written: WrittenFiles, code: int) -> int:
+    """Say in one line what went wrong and which files there are nevertheless."""
+    print(f"screlax: {reason}" + (f"; {written}" if written else ""), file=sys.stderr)
+    return code

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..exceptions import InvalidInputError
 from ..solution import Solution
+from .output import to_json
 from .progress import progress
 from .table import certificate_lines, problem_line
+
+LARGEST_TOL = 1e-6
+"""Tolerance that a file cannot exceed by itself: one that is enough for anything proves nothing."""
 
 
 def add_parser(commands: Any) -> None:
@@ -23,25 +27,32 @@ def add_parser(commands: Any) -> None:
         "does not count.",
     )
     parser.add_argument("file", type=Path, metavar="FILE.npz")
-    parser.add_argument("--level", default="orbits", help="samples, classes or orbits")
-    parser.add_argument("--tol", type=float, metavar="T", help="relative gap (that of the file)")
+    parser.add_argument("--level", default="orbits", help="samples, classes or orbits (default)")
+    parser.add_argument(
+        "--tol",
+        type=float,
+        metavar="T",
+        help=f"relative gap that counts as optimal (that of the file, but at most {LARGEST_TOL:g})",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> bool:
     """Recheck, print; return whether the certificate holds within the tolerance."""
-    if options.tol is not None and not options.tol > 0:
-        raise InvalidInputError(f"--tol must be positive, got {options.tol}")
+    if options.tol is not None and not (math.isfinite(options.tol) and options.tol > 0):
+        raise InvalidInputError(f"--tol must be positive and finite, got {options.tol}")
     solution = Solution.load(options.file)
-    tol = solution.tol if options.tol is None else options.tol
+    tol = min(solution.tol, LARGEST_TOL) if options.tol is None else options.tol
     with progress(f"certifying {solution.problem.classes:,} classes"):
         certificate = solution.recheck(options.level)
     proved = certificate.proves(tol)
     status = "optimal" if proved else "inaccurate"
     if options.json:
-        print(json.dumps({"status": status, "tol": tol, **asdict(certificate)}, indent=2))
-    else:
-        print(problem_line(solution))
-        print("\n".join(certificate_lines(certificate, status, tol, solution.problem.anchors)))
+        print(to_json({"status": status, "tol": tol, **asdict(certificate)}))
+        return proved
+    origin = f"that of the file, but at most {LARGEST_TOL:g}" if options.tol is None else "--tol"
+    print(problem_line(solution))
+    print("\n".join(certificate_lines(certificate, status, tol, solution.problem.anchors)))
+    print(f"tolerance    {tol:g} ({origin})")
     return proved

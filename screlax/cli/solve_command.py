@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import json
 import sys
 import warnings
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..controls import CONTROLS, Control
-from ..counts import read_counts, read_labels
+from ..counts import read_counts, read_labels, read_pairs
 from ..embedding import Embeddings
 from ..exceptions import InaccurateWarning, InvalidInputError
 from ..problem import UFM
@@ -21,14 +20,24 @@ from ..profiles import profile
 from ..solution import Solution
 from ..solve import solve_relaxation
 from ..storage import atomic_file
+from .output import check_outputs, to_json
 from .progress import progress
 from .table import solution_record, solution_table
 
 _EXAMPLES = """examples:
   screlax solve --profile cifar100-lt:100 --ridge 0.01
   screlax solve --counts counts.csv --sphere 1 --temperature 0.1 --out solution.npz
+  screlax solve --pairs sizes.csv --budget 1
   screlax solve --labels labels.npy --ball 1 --temperature 0.1 --solver SCS --json
 """
+
+_FLAGS = {
+    **{name: f"--{name}" for name in ("temperature", "solver", "level", "tol", "verbose")},
+    "time_limit": "--time-limit",
+    "problem": "--counts, --labels, --pairs or --profile",
+    "control": "--ridge, --ball, --sphere or --budget",
+}
+"""The flag for each argument of `solve_relaxation`, none of which is an option of a solver."""
 
 
 def add_parser(commands: Any) -> None:
@@ -43,6 +52,9 @@ def add_parser(commands: Any) -> None:
     source = parser.add_argument_group("class sizes (choose one)")
     source.add_argument("--counts", metavar="FILE", help=".csv, .txt, .npy or .json of counts")
     source.add_argument("--labels", metavar="FILE", help="one label per sample, same formats")
+    source.add_argument(
+        "--pairs", metavar="FILE", help=".csv or .txt with two columns: size, number of classes"
+    )
     source.add_argument("--profile", metavar="NAME[:IF]", help="for example cifar10-lt:100")
     control = parser.add_argument_group("control (choose one)")
     control.add_argument("--ridge", type=float, metavar="λ", help="(λ/2)‖H‖² added to the sum")
@@ -52,7 +64,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--temperature", type=float, default=1.0, metavar="τ", help="default 1")
     parser.add_argument("--solver", default="auto", metavar="S", help="auto, SCS, Clarabel, …")
     parser.add_argument("--level", default="auto", help="auto, samples, classes or orbits")
-    parser.add_argument("--tol", type=float, default=1e-6, metavar="T", help="relative gap")
+    parser.add_argument(
+        "--tol",
+        type=float,
+        metavar="T",
+        help="relative gap that counts as optimal (1e-9; 1e-6 for conic solvers)",
+    )
     parser.add_argument("--time-limit", type=float, metavar="SECONDS")
     parser.add_argument(
         "--option",
@@ -73,7 +90,9 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Solve, print, save; return whether the result is certified."""
     problem = _problem(options)
-    _check_outputs(options)
+    if options.dim is not None and options.dim < 1:
+        raise InvalidInputError(f"--dim must be at least 1, got {options.dim}")
+    check_outputs(options)
     solution = _solve(problem, options)
     if options.out:
         solution.save(options.out)  # first, so that no later error loses it
@@ -107,8 +126,11 @@ def _solve(problem: UFM, options: argparse.Namespace) -> Solution:
 
 
 def _problem(options: argparse.Namespace) -> UFM:
-    source = _exactly_one(options, ("counts", "labels", "profile"), "source of class sizes")
+    sources = ("counts", "labels", "pairs", "profile")
+    source = _exactly_one(options, sources, "source of class sizes")
     control = _control(options)
+    if source == "pairs":
+        return UFM.from_pairs(*read_pairs(options.pairs), control, options.temperature)
     if source == "labels":
         return UFM.from_labels(read_labels(options.labels), control, options.temperature)
     counts = read_counts(options.counts) if source == "counts" else profile(options.profile)
@@ -130,28 +152,17 @@ def _exactly_one(options: argparse.Namespace, names: tuple[str, ...], what: str)
     return given[0]
 
 
-def _check_outputs(options: argparse.Namespace) -> None:
-    """Refuse what could not be written, before any work."""
-    if options.dim is not None and options.dim < 1:
-        raise InvalidInputError(f"--dim must be at least 1, got {options.dim}")
-    for path, suffix in ((options.out, ".npz"), (options.embeddings, ".npy")):
-        if path is None:
-            continue
-        if path.suffix != suffix:
-            raise InvalidInputError(f"{path} must end in {suffix}")
-        if not path.parent.is_dir():
-            raise InvalidInputError(f"{path} cannot be written: {path.parent} is not a folder")
-
-
 def _solver_options(pairs: list[str]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for pair in pairs:
         key, separator, text = pair.partition("=")
         if not separator or not key.isidentifier():
             raise InvalidInputError(f"--option takes KEY=VALUE, got {pair!r}")
+        if key in _FLAGS:
+            raise InvalidInputError(f"--option {pair} is no option of a solver: use {_FLAGS[key]}")
         try:
             options[key] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             options[key] = text
     return options
 
@@ -166,7 +177,7 @@ def _print(solution: Solution, recovered: Embeddings | None, options: argparse.N
                 "rank": recovered.rank,
                 "value_lost": recovered.value_lost,
             }
-        print(json.dumps({**record, "written": files}, indent=2))
+        print(to_json({**record, "written": files}))
         return
     print(solution_table(solution))
     if recovered is not None:

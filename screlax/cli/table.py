@@ -6,14 +6,21 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..certificate import Certificate
-from ..partition import CellGram, Vector
+from ..class_sizes import ClassSizes
+from ..native.gram import SlackVectorGram
+from ..partition import Vector
 from ..problem import UFM
+from ..proving import AnyGram
 from ..solution import Solution
 
 SMALL = 20
 """Up to this many classes every class has its row; beyond, rows are quantiles of class size."""
+
+MOST_LISTED = 2000
+"""Up to this many distinct sizes JSON lists all of them; beyond, the quantiles of class size."""
 
 _QUANTILES = (1.0, 0.9, 0.75, 0.5, 0.25, 0.1, 0.0)
 
@@ -32,8 +39,8 @@ def problem_line(solution: Solution) -> str:
 def certificate_lines(certificate: Certificate, status: str, tol: float, anchors: int) -> list[str]:
     """Return the certificate in words."""
     return [
-        f"status       {status} (certified relative gap {certificate.relative_gap:.2e}, "
-        f"tolerance {tol:.0e}, certified at level {certificate.level})",
+        f"status       {status} (certified relative gap {_gap_in_words(certificate.relative_gap)}, "
+        f"tolerance {tol:.3g}, certified at level {certificate.level})",
         f"value        {certificate.upper:.12g} summed over anchors, "
         f"{certificate.upper / anchors:.10g} per anchor",
         f"bounds       {certificate.lower:.12g} ≤ optimum ≤ {certificate.upper:.12g}",
@@ -67,7 +74,6 @@ def solution_table(solution: Solution) -> str:
 def solution_record(solution: Solution) -> dict[str, Any]:
     """Return the whole report as JSON-ready data, the geometry by distinct class size."""
     problem, sizes = solution.problem, solution.problem.class_sizes
-    geometry = orbit_geometry(problem, solution.orbit_gram)
     return {
         "status": solution.status.value,
         "value": solution.value,
@@ -90,16 +96,21 @@ def solution_record(solution: Solution) -> dict[str, Any]:
             "parameter": problem.control.parameter,
             "temperature": problem.temperature,
         },
-        "geometry": {
-            "size": sizes.distinct.tolist(),
-            "classes": sizes.multiplicities.tolist(),
-            **{name: _json_numbers(column) for name, column in geometry.items()},
-        },
+        "geometry": geometry_record(solution),
     }
 
 
-def orbit_geometry(problem: UFM, gram: CellGram) -> dict[str, Vector]:
+def orbit_geometry(
+    problem: UFM, gram: AnyGram, orbits: NDArray[np.int64] | None = None
+) -> dict[str, Vector]:
     """Return norms and cosines of the class means, one entry per distinct size.
+
+    Parameters
+    ----------
+    problem : UFM
+    gram : CellGram or SlackVectorGram
+    orbits : ndarray of int, optional
+        The distinct sizes wanted, by default all; only their rows of the Gram matrix are formed.
 
     Returns
     -------
@@ -108,53 +119,82 @@ def orbit_geometry(problem: UFM, gram: CellGram) -> dict[str, Vector]:
         cosine_nearest, over all other classes. NaN where a norm is zero.
     """
     copies = problem.class_sizes.multiplicities.astype(float)
+    wanted = np.arange(len(copies)) if orbits is None else orbits
     norm = np.sqrt(gram.own)
+    rows = gram.rows(wanted) if isinstance(gram, SlackVectorGram) else gram.pair[wanted]
     with np.errstate(invalid="ignore", divide="ignore"):
-        cosine = gram.pair / np.outer(norm, norm)
-    alone = copies == 1
-    weight = np.tile(copies, (len(copies), 1)) - np.eye(len(copies))
+        cosine = rows / np.outer(norm[wanted], norm)
+    weight = np.tile(copies, (len(wanted), 1))
+    weight[np.arange(len(wanted)), wanted] -= 1
     others = np.where(weight > 0, cosine, 0.0)
     nearest = np.where(weight > 0, cosine, -np.inf).max(axis=1)
     mean = (others * weight).sum(axis=1) / (copies.sum() - 1)
-    largest = cosine[:, 0].copy()
-    if alone[0]:
-        largest[0] = 1.0
+    itself = (wanted == 0) & (copies[0] == 1)
     return {
-        "norm": norm,
-        "cosine_largest": largest,
+        "norm": norm[wanted],
+        "cosine_largest": np.where(itself, 1.0, cosine[:, 0]),
         "cosine_mean": mean,
-        "cosine_nearest": np.where(np.isfinite(norm * mean), nearest, np.nan),
+        "cosine_nearest": np.where(np.isfinite(norm[wanted] * mean), nearest, np.nan),
+    }
+
+
+def geometry_record(solution: Solution) -> dict[str, Any]:
+    """Return the geometry as JSON-ready data: of all sizes, or of quantiles beyond `MOST_LISTED`.
+
+    Returns
+    -------
+    dict
+        all_sizes, whether every distinct size is listed; else quantile, the share of classes that
+        are no larger; size, classes, and the columns of `orbit_geometry`.
+    """
+    sizes = solution.problem.class_sizes
+    complete = sizes.orbits <= MOST_LISTED
+    orbits = np.arange(sizes.orbits) if complete else _quantile_orbits(sizes)
+    geometry = orbit_geometry(solution.problem, solution.orbit_gram, orbits)
+    return {
+        "all_sizes": complete,
+        **({} if complete else {"quantile": list(_QUANTILES)}),
+        "size": sizes.distinct[orbits].tolist(),
+        "classes": sizes.multiplicities[orbits].tolist(),
+        **{name: column.tolist() for name, column in geometry.items()},
     }
 
 
 def _geometry_lines(solution: Solution) -> list[str]:
     problem, sizes = solution.problem, solution.problem.class_sizes
-    geometry = orbit_geometry(problem, solution.orbit_gram)
     heading = f"{'size':>10} {'‖h‖':>9} {'cos to largest':>15} {'cos mean':>9} {'cos nearest':>12}"
     if sizes.classes <= SMALL:
-        orbit = sizes.orbit_index()
-        labels = problem.class_labels or tuple(range(sizes.classes))
-        rows = [
-            f"{str(labels[c])[:14]:>14} {_row(sizes.distinct, geometry, int(orbit[c]))}"
-            for c in range(sizes.classes)
-        ]
-        return [f"{'class':>14} {heading}", *rows]
+        orbits = sizes.orbit_index()
+        names = [str(label)[:14] for label in problem.class_labels or range(sizes.classes)]
+        title = "class"
+    else:
+        orbits = _quantile_orbits(sizes)
+        special = {1.0: "largest", 0.5: "median", 0.0: "smallest"}
+        names = [special.get(quantile, f"{quantile:.0%}") for quantile in _QUANTILES]
+        title = "class size"
+    geometry = orbit_geometry(problem, solution.orbit_gram, orbits)
+    rows = [
+        f"{name:>14} {_row(int(sizes.distinct[orbits[row]]), geometry, row)}"
+        for row, name in enumerate(names)
+    ]
+    return [f"{title:>14} {heading}", *rows]
+
+
+def _quantile_orbits(sizes: ClassSizes) -> NDArray[np.int64]:
+    """Return the orbit of the class at each quantile of class size."""
     share = np.cumsum(sizes.multiplicities) / sizes.classes
-    rows = []
-    for quantile in _QUANTILES:
-        orbit_at = min(int(np.searchsorted(share, 1 - quantile)), sizes.orbits - 1)
-        name = {1.0: "largest", 0.5: "median", 0.0: "smallest"}.get(quantile, f"{quantile:.0%}")
-        rows.append(f"{name:>14} {_row(sizes.distinct, geometry, orbit_at)}")
-    return [f"{'class size':>14} {heading}", *rows]
+    found = np.searchsorted(share, 1 - np.array(_QUANTILES))
+    return np.minimum(found, sizes.orbits - 1).astype(np.int64)
 
 
-def _row(sizes: np.ndarray, geometry: dict[str, Vector], orbit: int) -> str:
+def _row(size: int, geometry: dict[str, Vector], row: int) -> str:
     return (
-        f"{sizes[orbit]:>10,} {geometry['norm'][orbit]:>9.5g} "
-        f"{geometry['cosine_largest'][orbit]:>15.5f} {geometry['cosine_mean'][orbit]:>9.5f} "
-        f"{geometry['cosine_nearest'][orbit]:>12.5f}"
+        f"{size:>10,} {geometry['norm'][row]:>9.5g} "
+        f"{geometry['cosine_largest'][row]:>15.5f} {geometry['cosine_mean'][row]:>9.5f} "
+        f"{geometry['cosine_nearest'][row]:>12.5f}"
     )
 
 
-def _json_numbers(values: Vector) -> list[float | None]:
-    return [float(value) if np.isfinite(value) else None for value in values]
+def _gap_in_words(gap: float) -> str:
+    """Return a relative gap with the digits that double precision has."""
+    return "< 1e-16" if abs(gap) < 1e-16 else f"{gap:.2e}"

@@ -200,11 +200,11 @@ class BurerMonteiro:
     def _onto_manifold(self, point: Matrix) -> Matrix:
         control, relaxation = self.relaxation.control, self.relaxation
         if self._fixed_rows:
-            wanted = np.sqrt(relaxation.mass * control.parameter)[:, None]
-            return point * (wanted / np.sqrt(_row_dot(point, point)))
+            wanted = relaxation.mass[:, None] * control.parameter
+            return np.asarray(point * np.sqrt(wanted / _row_dot(point, point)))
         if self._fixed_total:
-            wanted = relaxation.samples * control.parameter
-            return point * np.sqrt(wanted / np.vdot(point, point))
+            total = relaxation.samples * control.parameter
+            return np.asarray(point * np.sqrt(total / np.vdot(point, point)))
         return point
 
 

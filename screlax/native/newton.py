@@ -142,7 +142,7 @@ def initial_state(equations: SlackVectorEquations) -> State:
 
 def _initial_log_strength(equations: SlackVectorEquations) -> Array:
     if isinstance(equations.control, Ridge):
-        return np.log(equations.parameters)
+        return np.asarray(np.log(equations.parameters))
     if not equations.is_budget:
         return np.zeros_like(equations.parameters)
     classes = equations.copies.sum()
@@ -150,4 +150,4 @@ def _initial_log_strength(equations: SlackVectorEquations) -> Array:
     log_odds = equations.parameters * classes / (classes - 1) - np.log(
         (classes - 1) * size / (size - 1)
     )
-    return np.log(2 * classes / (classes - 1)) - np.logaddexp(0.0, log_odds)
+    return np.asarray(np.log(2 * classes / (classes - 1)) - np.logaddexp(0.0, log_odds))

@@ -34,6 +34,7 @@ from ..class_sizes import ClassSizes
 from ..controls import Ball, Budget, Control, Ridge, Sphere
 from ..partition import CellGram, Matrix, Vector
 from ..relaxation import Relaxation
+from .gram import SlackVectorGram
 
 _MAX_STEPS = 40
 _MAX_MOVE = 2.0
@@ -269,6 +270,52 @@ class SingletonEquations:
         pair[np.diag_indices_from(pair)] = np.where(alone, own, np.diagonal(pair))
         return CellGram(own, pair)
 
+    def start_beside(self, gram: SlackVectorGram, strength: float) -> Vector:
+        """Return the unknowns that the solution without the singletons suggests.
+
+        The singletons are put where they are at rest: y solves (E3) with the classes held fixed.
+        """
+        if self.bounded:
+            return self._start_on_boundary(gram)
+        beta, product = gram.log_normalizer, np.zeros_like(gram.centre)
+        weighted = (np.tile(self.copies, (len(beta), 1)) - np.eye(len(beta))) * gram.pair
+        weighted[np.diag_indices_from(weighted)] += gram.own
+        for _ in range(_MAX_STEPS):
+            pull = self.sizes * np.exp(product - beta) / 2
+            residual = product + weighted @ pull / strength
+            step = np.linalg.solve(np.eye(len(beta)) + weighted * pull / strength, -residual)
+            size = float(np.abs(step).max())
+            product = product + step * min(1.0, _MAX_MOVE / max(size, _MAX_MOVE))
+            if size < 1e-6:
+                break
+        log_slack = gram.centre + np.log(self.sizes) - beta / 2
+        beta = np.logaddexp(beta, math.log(self.singletons) + product)
+        return np.concatenate([log_slack, beta, product, [np.log(strength)]])
+
+    def _start_on_boundary(self, gram: SlackVectorGram) -> Vector:
+        """Return the start for a ball or sphere, where the slack vector is √γ B.
+
+        With q = √(ν_0/κ_0) that gives y = log(2v/s) + β + log q, and (E4) becomes the equation
+        ρ κ_0 q + Σ κ v (log(2v/s) + β + log q) = 0, increasing and convex in log q.
+        """
+        beta = gram.log_normalizer
+        log_slack = gram.centre + np.log(self.sizes) - beta / 2
+        constant = log_slack + math.log(2) - np.log(self.sizes) + beta
+        weight = self.copies * np.exp(log_slack)
+        limit = self.control.parameter * self.singletons
+        total, shift = float(weight.sum()), float(weight @ constant)
+        log_ratio = -shift / total
+        for _ in range(_MAX_STEPS):
+            risen = limit * math.exp(log_ratio)
+            step = -(risen + total * log_ratio + shift) / (risen + total)
+            log_ratio += step
+            if abs(step) < 1e-10:
+                break
+        product = constant + log_ratio
+        log_strength = 2 * log_ratio + math.log(self.singletons)
+        beta = np.logaddexp(beta, math.log(self.singletons) + product)
+        return np.concatenate([log_slack, beta, product, [log_strength]])
+
     def start(self, relaxation: Relaxation, gram: CellGram) -> Vector:
         """Return the unknowns that a nearly optimal Gram matrix suggests."""
         softmax = relaxation.softmax(gram)
@@ -293,25 +340,12 @@ class SingletonEquations:
         return np.concatenate([log_slack, beta, product, [np.log(strength)]])
 
 
-def polish_singletons(
-    sizes: ClassSizes, control: Control, relaxation: Relaxation, gram: CellGram
-) -> Iterator[tuple[CellGram, int]]:
-    """Yield the Gram matrices of roots near a nearly optimal one, with the Newton steps taken.
+def singleton_roots(equations: SingletonEquations, start: Vector) -> Iterator[tuple[CellGram, int]]:
+    """Yield the Gram matrices of roots near a start, with the Newton steps taken.
 
     Both forms of the slack are tried, the likelier first.
-
-    Parameters
-    ----------
-    sizes, control
-        The problem at unit temperature.
-    relaxation : Relaxation
-        The same at orbit level.
-    gram : CellGram
-        Nearly optimal, at orbit level.
     """
-    equations = SingletonEquations(sizes, control)
     with np.errstate(all="ignore"):
-        start = equations.start(relaxation, gram)
         for has_slack in (not equations.bounded, equations.bounded):
             root = _newton(equations, start, has_slack)
             if root is not None:

@@ -1,0 +1,73 @@
+"""Files and JSON that commands write: refused early, announced truthfully."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from ..exceptions import InvalidInputError
+
+_Mark = tuple[int, int] | None
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """Refuse what could not be written, before any work."""
+    for path, suffix in ((options.out, ".npz"), (options.embeddings, ".npy")):
+        if path is None:
+            continue
+        if path.suffix != suffix:
+            raise InvalidInputError(f"{path} must end in {suffix}")
+        if path.is_dir():
+            raise InvalidInputError(f"{path} cannot be written: it is a folder")
+        if not path.parent.is_dir():
+            raise InvalidInputError(f"{path} cannot be written: {path.parent} is not a folder")
+        if not os.access(path.parent, os.W_OK):
+            raise InvalidInputError(f"{path} cannot be written: no permission in {path.parent}")
+
+
+class WrittenFiles:
+    """Tells which of the files a command was asked for have appeared or changed since.
+
+    It looks at the files themselves, so that an interruption at any moment is reported as it is.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        Options of any command.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        names = (getattr(options, name, None) for name in ("out", "embeddings"))
+        self._before: dict[Path, _Mark] = {path: _mark(path) for path in names if path is not None}
+
+    def __str__(self) -> str:
+        written = [str(path) for path, mark in self._before.items() if _mark(path) != mark]
+        return f"{' and '.join(written)} {'was' if len(written) == 1 else 'were'} written"
+
+    def __bool__(self) -> bool:
+        return any(_mark(path) != mark for path, mark in self._before.items())
+
+
+def to_json(record: dict[str, Any]) -> str:
+    """Return JSON that every parser takes: null for numbers that are NaN or infinite."""
+    return json.dumps(_finite(record), indent=2, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _mark(path: Path) -> _Mark:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns

@@ -1,0 +1,81 @@
+"""Problems with singleton classes: Newton from the solution without them, then from a descent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..class_sizes import ClassSizes
+from ..controls import Control, Ridge
+from ..partition import CellGram
+from ..relaxation import Relaxation
+from .burer_monteiro import solve_burer_monteiro
+from .gram import SlackVectorGram
+from .proof import prove
+from .singletons import SingletonEquations, singleton_roots
+from .solver import equations_for, solve_slack_vector
+
+_ROUGH = 1e-7
+"""Accuracy of a descent that Newton on the singleton equations can start from."""
+
+
+def singleton_candidates(
+    sizes: ClassSizes, control: Control, relaxation: Relaxation, deadline: float
+) -> Iterator[tuple[CellGram, int, str]]:
+    """Yield Gram matrices that may be optimal, cheapest first: matrix, iterations, method.
+
+    Parameters
+    ----------
+    sizes : ClassSizes
+        With singletons.
+    control : Control
+        At unit temperature.
+    relaxation : Relaxation
+        The problem at orbit level.
+    deadline : float
+        Value of `time.perf_counter()` after which to stop descending.
+    """
+    equations = SingletonEquations(sizes, control)
+    near = _without_singletons(sizes, control)
+    guess = CellGram(np.ones(sizes.orbits), np.eye(sizes.orbits))
+    if near is not None:
+        gram, strength, steps = near
+        start = equations.start_beside(gram, strength)
+        for root, more in singleton_roots(equations, start):
+            yield root, steps + more, "singleton Newton"
+        guess = _with_singletons_apart(gram, control)
+    rough, run = solve_burer_monteiro(relaxation, guess, accuracy=_ROUGH, deadline=deadline)
+    for root, more in singleton_roots(equations, equations.start(relaxation, rough)):
+        yield root, run.iterations + more, "Burer–Monteiro, then singleton Newton"
+    fine, final = solve_burer_monteiro(relaxation, rough, deadline=deadline)
+    yield fine, run.iterations + final.iterations, f"Burer–Monteiro: {final.reason}"
+
+
+def _without_singletons(
+    sizes: ClassSizes, control: Control
+) -> tuple[SlackVectorGram, float, int] | None:
+    """Solve for the anchored classes alone: Gram matrix, λ/2 and Newton steps."""
+    if sizes.classes - sizes.singletons < 2:
+        return None
+    anchored = ClassSizes(sizes.distinct[:-1].copy(), sizes.multiplicities[:-1].copy())
+    equations = equations_for(anchored, control)
+    result = solve_slack_vector(equations)
+    gram = prove(equations, result.state).gram(equations.copies)
+    if not (np.isfinite(gram.own).all() and np.isfinite(gram.centre).all()):
+        return None
+    strength = float(np.exp(result.state.log_strength[0])) / 2
+    if isinstance(control, Ridge):
+        strength = control.strength / 2
+    return gram, strength, result.steps
+
+
+def _with_singletons_apart(gram: SlackVectorGram, control: Control) -> CellGram:
+    """Add the singletons at right angles to everything, with a typical norm."""
+    dense = gram.dense()
+    count = len(dense.own)
+    own = np.append(dense.own, control.parameter if not isinstance(control, Ridge) else 0.0)
+    pair = np.zeros((count + 1, count + 1))
+    pair[:-1, :-1] = dense.pair
+    pair[-1, -1] = own[-1]
+    return CellGram(own, pair)
