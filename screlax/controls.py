@@ -38,9 +38,13 @@ class _ScalarControl:
         """The one number of this control."""
         return float(getattr(self, fields(self)[0].name))
 
+    def with_parameter(self, parameter: float) -> Self:
+        """Return the same control with another number."""
+        return dataclasses.replace(self, **{fields(self)[0].name: float(parameter)})
+
     def at_unit_temperature(self, temperature: float) -> Self:
         """Return the control of the equivalent problem in G/τ with τ = 1 (ρ becomes ρ/τ)."""
-        return dataclasses.replace(self, **{fields(self)[0].name: self.parameter / temperature})
+        return self.with_parameter(self.parameter / temperature)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Ridge(_ScalarControl):
 
     def at_unit_temperature(self, temperature: float) -> Self:
         """Return Ridge(λτ), the control of the equivalent problem in G/τ."""
-        return dataclasses.replace(self, strength=self.strength * temperature)
+        return self.with_parameter(self.strength * temperature)
 
 
 @dataclass(frozen=True)

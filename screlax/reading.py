@@ -92,9 +92,10 @@ def _solution(arrays: dict[str, Any]) -> Solution:
     name, parameter = record["control"]
     sizes = _sizes(arrays)
     labels = None if record["labels"] is None else as_label(record["labels"])
+    problem = UFM(sizes, CONTROLS[name](parameter), record["temperature"], labels)
     return Solution(
-        problem=UFM(sizes, CONTROLS[name](parameter), record["temperature"], labels),
-        orbit_gram=_gram(arrays, sizes),
+        problem=problem,
+        orbit_gram=_gram(arrays, problem),
         orbit_dual=_dual(arrays, sizes.orbits),
         certificate=_certificate(record["certificate"]),
         tol=_positive(record["tol"], "tol"),
@@ -119,19 +120,25 @@ def _sizes(arrays: dict[str, Any]) -> ClassSizes:
     return sizes
 
 
-def _gram(arrays: dict[str, Any], sizes: ClassSizes) -> CellGram | SlackVectorGram:
-    m = sizes.orbits
+def _gram(arrays: dict[str, Any], problem: UFM) -> CellGram | SlackVectorGram:
+    m, copies = problem.class_sizes.orbits, problem.class_sizes.multiplicities
     if "unit_own" in arrays:
         names = ("unit_own", "centre", "log_normalizer")
         own, centre, normalizer = (_numbers(arrays, name, (m,)) for name in names)
         scale = _positive(arrays["scale"], "scale")
-        return SlackVectorGram(own, centre, normalizer, sizes.multiplicities.astype(float), scale)
+        if not math.isclose(scale, problem.temperature):
+            raise ValueError(f"scale {scale} is not the temperature {problem.temperature}")
+        return SlackVectorGram(own, centre, normalizer, copies.astype(float), scale)
+    own = _numbers(arrays, "own", (m,))
     values = _numbers(arrays, "pair_upper", (m * (m + 1) // 2,))
     upper = np.triu_indices(m)
     pair = np.empty((m, m))
     pair[upper] = values
     pair.T[upper] = values
-    return CellGram(_numbers(arrays, "own", (m,)), pair)
+    alone = copies == 1
+    if not np.allclose(np.diagonal(pair)[alone], own[alone], rtol=1e-6, atol=1e-6 * own.max()):
+        raise ValueError("squared norms and inner products do not agree")
+    return CellGram(own, pair)
 
 
 def _dual(arrays: dict[str, Any], orbits: int) -> DualPoint | None:

@@ -21,6 +21,7 @@ from .problem import UFM
 from .proving import SLACK_VECTOR_ONLY, AnyGram, prove_gram
 from .relaxation import build_relaxation, level_size
 from .repair import repair_primal
+from .sensitivity import Sensitivity, require_slack_vector, sensitivity_of
 from .status import Status
 
 
@@ -221,6 +222,20 @@ class Solution:
             relaxation = build_relaxation(self.problem, target)
             duals.append(dual_from_orbits(self.problem, relaxation, self.orbit_dual))
         return prove_gram(self.problem, target, gram, duals).certificate
+
+    def sensitivity(self) -> Sensitivity:
+        """Return how value, norms and Gram matrix move with λ or ρ, τ and the class sizes.
+
+        By the implicit function theorem on the slack-vector equations; see
+        `screlax.sensitivity.Sensitivity`.
+
+        Raises
+        ------
+        InvalidInputError
+            If the solution has no slack-vector form (singletons, minority collapse, closed form,
+            conic solver).
+        """
+        return sensitivity_of(self.problem, require_slack_vector(self.orbit_gram))
 
     def save(self, path: str | Path) -> Path:
         """Write to an .npz file, atomically and without pickle; see `screlax.storage`."""

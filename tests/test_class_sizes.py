@@ -166,3 +166,21 @@ def test_number_of_samples_is_exact_or_refused():
     except InvalidInputError:
         return
     assert samples == 10**24
+
+
+def test_equality_of_pairs_and_lists_is_that_of_the_order_of_classes():
+    pairs = ClassSizes.from_pairs([5, 2], [2, 1])
+    assert pairs == ClassSizes.from_counts([5, 5, 2]) == pairs
+    assert pairs != ClassSizes.from_counts([5, 2, 5])
+    assert ClassSizes.from_counts([2, 5, 5]) != pairs
+    assert pairs != ClassSizes.from_pairs([5, 2], [1, 2])
+
+
+def test_samples_are_counted_up_to_the_last_exact_one():
+    assert ClassSizes.from_pairs([2], [2**39]).samples == 2**40
+    assert ClassSizes.from_pairs([2**13], [2**39]).samples == 2**52
+    assert ClassSizes.from_pairs([2**14], [2**39]).samples == 2**53
+    with pytest.raises(InvalidInputError, match="counted exactly in double precision"):
+        ClassSizes.from_pairs([2**14, 2], [2**39, 1])
+    with pytest.raises(InvalidInputError, match="samples in all"):
+        ClassSizes.from_counts([10**12] * 10**4)

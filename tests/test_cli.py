@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from problems import CASE
 
-from screlax import Solution, __version__, solve_relaxation
+from screlax import UFM, Ridge, Solution, Sphere, __version__, solve_relaxation
 from screlax.cli import main
+from screlax.cli.output import to_json
 from screlax.cli.progress import progress
-from screlax.cli.table import orbit_geometry
+from screlax.cli.table import geometry_record, orbit_geometry
 from screlax.exceptions import SolverFailedError
+from screlax.native.gram import SlackVectorGram
 
 LONG_TAILED = CASE["long-tailed/ridge"]
 RIDGE = ("--ridge", "0.3", "--temperature", "0.7")
@@ -170,6 +174,45 @@ def test_solver_prints_only_when_asked(capfd):
     assert "Clarabel.rs" in capfd.readouterr().out
 
 
+def test_pairs_of_size_and_number_of_classes(capsys, tmp_path):
+    (tmp_path / "pairs.csv").write_text("size,multiplicity\n20,1000000000\n3,5\n")
+    record = solve_json(capsys, "--pairs", "pairs.csv", "--sphere", "1", "--temperature", "0.1")
+    assert record["problem"]["classes"] == 10**9 + 5
+    assert record["geometry"]["size"] == [20, 3]
+    assert record["geometry"]["classes"] == [10**9, 5]
+
+
+@pytest.mark.parametrize(("solver", "tol"), [("auto", 1e-9), ("Clarabel", 1e-6), ("SCS", 1e-6)])
+def test_default_tolerance_is_that_of_the_solver(capsys, solver, tol):
+    record = solve_json(capsys, "--counts", "counts.csv", *RIDGE, "--solver", solver)
+    assert record["tol"] == tol
+    assert record["status"] == "optimal"
+
+
+def test_gaps_beyond_double_precision_have_no_digits(capsys):
+    _, out, _ = run(capsys, "solve", "--counts", "counts.csv", "--ridge", "100")
+    assert "certified relative gap < 1e-16, tolerance 1e-09," in out
+
+
+def test_json_has_no_numbers_that_are_none():
+    record = {"a": [math.nan, 1.0, (math.inf,)], "b": {"c": -math.inf, "d": 2, "e": None}}
+    assert json.loads(to_json(record)) == {
+        "a": [None, 1.0, [None]],
+        "b": {"c": None, "d": 2, "e": None},
+    }
+
+
+def test_json_of_an_unproved_solution_is_valid(capsys, monkeypatch):
+    solution = solve_relaxation(LONG_TAILED.problem)
+    unproved = replace(solution.certificate, gap=math.inf, relative_gap=math.inf, lower=-math.inf)
+    solution = replace(solution, certificate=unproved)
+    monkeypatch.setattr("screlax.cli.solve_command.solve_relaxation", lambda *_, **__: solution)
+    code, out, _ = run(capsys, "solve", *GOOD, "--json")
+    assert code == 1
+    assert "Infinity" not in out
+    assert json.loads(out)["certificate"]["relative_gap"] is None
+
+
 # ----------------------------------------------------------------- files
 
 
@@ -264,7 +307,9 @@ def test_bad_input_to_solve(capsys, arguments, message):
 
 @pytest.mark.parametrize("option", ["tol=1e-3", "verbose=True", "time_limit=3", "problem=1"])
 def test_option_named_like_an_argument_is_bad_input(capsys, option):
-    assert_bad_input(capsys, "solve", *GOOD, "--option", option)
+    message = assert_bad_input(capsys, "solve", *GOOD, "--option", option)
+    flag = option.partition("=")[0].replace("_", "-")
+    assert ("--counts" if flag == "problem" else f"use --{flag}") in message
 
 
 @pytest.mark.parametrize("option", ["--out", "--embeddings"])
@@ -312,6 +357,35 @@ def test_interruption_exits_with_130(capsys, monkeypatch):
     assert err == "screlax: interrupted; nothing was written\n"
 
 
+@pytest.mark.parametrize("existing", [False, True])
+def test_interruption_names_the_files_that_were_written(capsys, monkeypatch, tmp_path, existing):
+    def interrupt(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    if existing:
+        (tmp_path / "x.npz").write_text("an older file")
+        (tmp_path / "y.npy").write_text("an older file")
+    monkeypatch.setattr(Solution, "embeddings", interrupt)
+    code, _, err = run(capsys, "solve", *GOOD, "--out", "x.npz", "--embeddings", "y.npy")
+    assert code == 130
+    assert err == "screlax: interrupted; x.npz was written\n"
+
+
+def test_error_after_saving_names_the_file(capsys):
+    arguments = ("solve", *GOOD, "--out", "x.npz", "--embeddings", "y.npy", "--dim", "1")
+    assert assert_bad_input(capsys, *arguments).endswith("; x.npz was written\n")
+
+
+def test_full_disk_exits_with_one(capsys, monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", fail)
+    code, out, err = run(capsys, "solve", *GOOD, "--out", "x.npz")
+    assert (code, out) == (1, "")
+    assert err == "screlax: failed: [Errno 28] No space left on device\n"
+
+
 # ----------------------------------------------------------------- certify
 
 
@@ -342,6 +416,40 @@ def test_certify_to_another_tolerance(capsys, saved):
     code, out, _ = run(capsys, "certify", saved, "--tol", "1e-15", "--json")
     assert (code, json.loads(out)["status"]) == (1, "inaccurate")
     assert run(capsys, "certify", saved, "--tol", "0.1")[0] == 0
+
+
+def test_a_file_cannot_choose_its_own_tolerance(capsys, saved):
+    with np.load(saved) as stored:
+        held = {name: stored[name] for name in stored.files}
+    record = {**json.loads(str(held["record"])), "tol": 1e3}
+    held |= {name: 1.1 * held[name] for name in ("own", "pair_upper")}
+    held["record"] = np.array(json.dumps(record))
+    np.savez(saved, **held)
+    code, out, _ = run(capsys, "certify", saved)
+    assert code == 1
+    assert "tolerance    1e-06 (that of the file, but at most 1e-06)" in out
+    code, out, _ = run(capsys, "certify", saved, "--tol", "0.9")
+    assert code == 0
+    assert "tolerance    0.9 (--tol)" in out
+
+
+def test_certify_of_numbers_that_overflow(capsys, saved):
+    with np.load(saved) as stored:
+        held = {name: stored[name] for name in stored.files}
+    scale = 1e308 / np.abs(held["pair_upper"]).max()
+    np.savez(
+        saved, **{**held, "own": scale * held["own"], "pair_upper": scale * held["pair_upper"]}
+    )
+    with np.errstate(all="ignore"):
+        code, out, err = run(capsys, "certify", saved)
+    assert code == 1
+    assert "optimal" not in out
+    assert err.count("\n") <= 1
+
+
+def test_certify_at_the_automatic_level(capsys, saved):
+    code, out, _ = run(capsys, "certify", saved, "--level", "auto", "--json")
+    assert (code, json.loads(out)["level"]) == (0, "orbits")
 
 
 def test_certify_does_not_prove_a_tampered_file(capsys, saved):
@@ -474,6 +582,30 @@ def test_geometry_of_an_example():
         assert geometry["cosine_nearest"][orbit] == pytest.approx(others.max())
         expected = 1.0 if size == 9 else cosine[c, 1]
         assert geometry["cosine_largest"][orbit] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("control", [Sphere(1.0), Ridge(0.1)])
+def test_geometry_of_some_rows_is_that_of_all(control):
+    problem = UFM([9, 7, 7, 4, 2], control, 0.5)
+    slack_vector = solve_relaxation(problem, solver="slack-vector").orbit_gram
+    wanted = np.array([3, 0])
+    expected = orbit_geometry(problem, slack_vector.dense())
+    for gram in (slack_vector, slack_vector.dense()):
+        for name, column in orbit_geometry(problem, gram, wanted).items():
+            assert column == pytest.approx(expected[name][wanted], rel=1e-12)
+
+
+def test_geometry_of_very_many_sizes_is_that_of_quantiles(monkeypatch):
+    problem = UFM(np.arange(2, 2203), Sphere(1.0), 0.1)
+    solution = solve_relaxation(problem)
+    monkeypatch.setattr(SlackVectorGram, "dense", pytest.fail)
+    record = geometry_record(solution)
+    assert not record["all_sizes"]
+    assert record["quantile"] == [1.0, 0.9, 0.75, 0.5, 0.25, 0.1, 0.0]
+    assert record["size"][0] == 2202
+    assert record["size"][-1] == 2
+    assert {len(column) for name, column in record.items() if name != "all_sizes"} == {7}
+    assert geometry_record(solve_relaxation([4, 3, 3], control=Ridge(0.1)))["all_sizes"]
 
 
 def test_cosines_of_zero_embeddings_are_null_in_json(capsys):

@@ -17,6 +17,7 @@ from screlax.exceptions import (
     InvalidInputError,
     ProblemTooLargeError,
     SolverCapabilityError,
+    SolverFailedError,
     SolverUnavailableError,
 )
 from screlax.partition import Level
@@ -249,3 +250,33 @@ def test_memory_is_checked_against_what_is_available(monkeypatch):
 def test_interior_point_needs_more_memory_than_first_order():
     assert conic_memory("CLARABEL", 300) > 10 * conic_memory("SCS", 300)
     assert conic_memory("SCS", 300) > conic_memory("SCS", 100)
+
+
+# ----------------------------------------------------------------- defaults and failures
+
+
+@pytest.mark.parametrize("control", [Ridge(0.3), Sphere(1.0)])
+@pytest.mark.parametrize("solver", ["SCS", "Clarabel"])
+def test_one_orbit(solver, control):
+    solution = solve_relaxation([4, 4, 4], control=control, solver=solver)
+    assert solution.status == "optimal"
+    exact = solve_relaxation([4, 4, 4], control=control, solver="closed-form")
+    assert solution.value == pytest.approx(exact.value, rel=1e-6)
+
+
+@pytest.mark.parametrize("control", [Ridge(0.3), Sphere(1.0)])
+def test_scs_reaches_the_default_tolerance(control):
+    assert solve_relaxation(SIZES, control=control, solver="SCS").status == "optimal"
+
+
+def test_scs_is_not_asked_for_the_impossible():
+    assert solver_arguments("SCS", SolverOptions(1e-15))["eps_abs"] == 1e-12
+
+
+def test_an_error_without_options_is_the_solvers(monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise ValueError("bad workspace")
+
+    monkeypatch.setattr(cvxpy.Problem, "solve", fail)
+    with pytest.raises(SolverFailedError, match="SCS failed: bad workspace"):
+        solve_relaxation(SIZES, control=Ridge(0.1), solver="SCS")

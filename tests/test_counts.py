@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from real_counts import CLASS_COUNTS, needs_real_counts
 
-from screlax.counts import read_counts, read_labels
+from screlax.counts import read_counts, read_labels, read_pairs
 from screlax.exceptions import FileFormatError
 
 READERS = [read_counts, read_labels]
@@ -283,3 +283,43 @@ def test_labels_refused(write, name, content, message):
     with pytest.raises(FileFormatError, match=message) as caught:
         read_labels(path)
     assert str(path) in str(caught.value)
+
+
+# ----------------------------------------------------------------- pairs
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("p.csv", "30,2\n20,5\n"),
+        ("p.txt", "\n30, 2\n\n20, 5\n\n"),
+        ("p.csv", "size,multiplicity\n30,2\n20,5\n"),
+        ("p.csv", "\ufeffSize,Classes\r\n30,2\r\n20,5\r\n"),
+        ("p.csv", "30.0,2e0\n20,5"),
+    ],
+)
+def test_pairs_are_read(write, name, content):
+    sizes, multiplicities = read_pairs(write(name, content))
+    assert sizes.tolist() == [30, 20]
+    assert multiplicities.tolist() == [2, 5]
+    assert sizes.dtype == multiplicities.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("p.csv", "30,2\n20\n", r"line 2: 1 columns"),
+        ("p.csv", "30,2,1\n", r"line 1: 3 columns"),
+        ("p.csv", "30,2\nx,5\n", r"line 2: 'x' is not a class count"),
+        ("p.csv", "30,2\n20,0\n", r"line 2: '0' is not a class count; a count must be positive"),
+        ("p.csv", "30,2.5\n", r"cannot be fractional"),
+        ("p.csv", "Breite,Anzahl\n30,2\n", r"line 1: 'Breite,Anzahl' is neither two numbers nor"),
+        ("p.csv", "size,multiplicity\n", "holds no pairs"),
+        ("p.csv", "", "is empty"),
+        ("p.json", "[[30, 2]]", r"from \.csv or \.txt"),
+        ("p.csv", '"30,2\n', "not valid CSV"),
+    ],
+)
+def test_other_files_hold_no_pairs(write, name, content, message):
+    with pytest.raises(FileFormatError, match=message):
+        read_pairs(write(name, content))

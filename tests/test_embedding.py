@@ -197,3 +197,29 @@ def test_input_is_left_alone():
     before = gram.copy()
     assert isinstance(recover_embeddings(gram), Embeddings)
     assert np.array_equal(gram, before)
+
+
+@pytest.mark.parametrize("dim", [True, [2], 1j, None])
+def test_dimension_is_a_number(dim):
+    if dim is None:
+        assert recover_embeddings(np.eye(2), dim).vectors.shape == (2, 2)
+        return
+    with pytest.raises(InvalidInputError, match="dim must be a whole number"):
+        recover_embeddings(np.eye(2), dim=dim)
+
+
+@pytest.mark.parametrize("tolerance", [-1e-9, np.nan, "small", None, True])
+def test_tolerance_is_a_number_of_at_least_zero(tolerance):
+    with pytest.raises(InvalidInputError, match="tolerance must be a number of at least 0"):
+        recover_embeddings(np.eye(2), tolerance=tolerance)
+
+
+@pytest.mark.parametrize("gram", [[["1", "0"], ["0", "1"]], [[{}]], np.array([["1"]]), "eye"])
+def test_text_and_objects_are_no_gram_matrix(gram):
+    with pytest.raises(InvalidInputError, match="must be a matrix of numbers"):
+        recover_embeddings(gram)
+
+
+def test_embeddings_that_do_not_fit_are_refused():
+    with pytest.raises(InvalidInputError, match=r"2 embeddings of dimension .* GB"):
+        recover_embeddings(np.eye(2), dim=10**15)

@@ -15,7 +15,8 @@ from screlax.exceptions import InvalidInputError
 
 CONTROLS = [Ridge, Ball, Sphere, Budget]
 NOT_POSITIVE = [0, -1, -1e-300, math.nan, math.inf, -math.inf]
-NOT_A_NUMBER = ["x", None, [1.0], np.array([1.0, 2.0]), 1j, {}]
+NOT_A_NUMBER = ["x", None, [1.0], np.array([1.0, 2.0]), 1j, {}, "0.5", b"1", True, np.True_]
+NOT_A_NUMBER += [np.array([2.0]), [[1], 2], np.complex128(1)]
 
 
 # ----------------------------------------------------------------- controls and temperature
@@ -208,6 +209,40 @@ def test_class_labels_must_be_one_per_class(names):
 def test_labels_that_cannot_be_compared_are_refused(call):
     with pytest.raises(InvalidInputError):
         call()
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "names", [[NAN, "a"], np.array([NAN, 1.0]), [(1, NAN), (1, 2)], ("b", np.float32("nan"))]
+)
+def test_nan_names_no_class(names):
+    with pytest.raises(InvalidInputError, match="is NaN"):
+        UFM([3, 2], Ridge(0.1), class_labels=names)
+
+
+@pytest.mark.parametrize("names", ["ab", np.zeros((2, 1)), {}])
+def test_class_labels_are_a_flat_sequence(names):
+    with pytest.raises(InvalidInputError, match="labels must be"):
+        UFM([3, 2], Ridge(0.1), class_labels=names)
+
+
+def test_numpy_scalars_become_python_objects():
+    names = [np.int64(4), (np.str_("x"), (np.float64(0.5), 1))]
+    problem = UFM([3, 2], Ridge(0.1), class_labels=names)
+    assert repr(problem.class_labels) == "(4, ('x', (0.5, 1)))"
+    assert problem.class_index([(np.str_("x"), (0.5, np.int8(1))), 4]).tolist() == [1, 0]
+    array = UFM([3, 2], Ridge(0.1), class_labels=np.array([7, 9]))
+    assert repr(array.class_labels) == "(7, 9)"
+
+
+def test_class_index_does_not_list_the_classes():
+    problem = UFM.from_pairs([3], [10**12], Ridge(0.1))
+    assert problem.class_index([10**12 - 1, 0.0]).tolist() == [10**12 - 1, 0]
+    for wrong in (10**12, 0.5, math.inf):
+        with pytest.raises(InvalidInputError, match="no class of this problem"):
+            problem.class_index([wrong])
 
 
 # ----------------------------------------------------------------- where the optimum vanishes

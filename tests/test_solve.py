@@ -50,6 +50,30 @@ def test_tolerance_must_be_a_positive_number(tol):
         solve_relaxation(PROBLEM, tol=tol)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"solver": "Clarabel"}, 1e-6),
+        ({"solver": "native"}, 1e-9),
+        ({"solver": "Clarabel", "tol": 1e-5}, 1e-5),
+        ({"solver": "Clarabel", "tol": np.float32(0.5)}, 0.5),
+        ({"control": Ridge(100.0)}, 1e-9),
+    ],
+)
+def test_default_tolerance_is_what_the_solver_reaches(arguments, expected):
+    control = arguments.pop("control", Ridge(0.1))
+    solution = solve_relaxation([9, 7, 4], control=control, **arguments)
+    assert solution.tol == expected
+    assert type(solution.tol) is float
+    assert solution.status is Status.OPTIMAL
+
+
+@pytest.mark.parametrize("limit", [True, "3", [3]])
+def test_time_limit_must_be_a_number(limit):
+    with pytest.raises(InvalidInputError, match="time_limit must be positive seconds or None"):
+        solve_relaxation(PROBLEM, time_limit=limit)
+
+
 @pytest.mark.parametrize("limit", [0, -1, np.nan, -np.inf])
 def test_time_limit_must_be_positive(limit):
     with pytest.raises(InvalidInputError, match="time_limit must be positive seconds or None"):
@@ -77,7 +101,7 @@ def test_arguments_of_the_wrong_kind_are_input_errors(arguments):
 
 @pytest.mark.parametrize("options", [{"temprature": 0.1}, {"banana": 1}])
 def test_unknown_options_are_an_error_with_a_closed_form_too(options):
-    with pytest.raises(InvalidInputError):
+    with pytest.raises(InvalidInputError, match=f"no options of its own.*{next(iter(options))}"):
         solve_relaxation([4, 4], control=Sphere(1.0), **options)
 
 

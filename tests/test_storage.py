@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from problems import CASE, cases_of, every_case
 
-from screlax import UFM, ClassSizes, Ridge, Solution, Sphere, solve_relaxation
+from screlax import UFM, Budget, ClassSizes, Ridge, Solution, Sphere, solve_relaxation
 from screlax.certificate import certify
 from screlax.exceptions import FileFormatError, InvalidInputError
+from screlax.native.gram import SlackVectorGram
 from screlax.partition import CellGram, Level
 from screlax.relaxation import build_relaxation
 from screlax.storage import atomic_file, load_solution, save_solution
@@ -118,6 +119,14 @@ def test_numbers_and_nested_tuples_come_back_as_labels(labels, tmp_path):
     assert Solution.load(path).problem.class_index(labels).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("labels", [[1j, "1j"], [("a", b"x"), ("a", "b'x'")]])
+def test_labels_that_become_the_same_text_are_not_saved(labels, tmp_path):
+    solution = solve_relaxation(UFM([4, 4], Ridge(0.1), class_labels=labels))
+    with pytest.raises(InvalidInputError, match="the class labels cannot be saved"):
+        solution.save(tmp_path / "x.npz")
+    assert not list(tmp_path.iterdir())
+
+
 def test_methods_and_functions_are_the_same(solution, tmp_path):
     assert same_solution(load_solution(solution.save(tmp_path / "a.npz")), solution)
     assert same_solution(Solution.load(str(save_solution(solution, tmp_path / "b.npz"))), solution)
@@ -156,6 +165,59 @@ def test_round_trip_of_a_repaired_gram_is_bit_for_bit(tmp_path):
     solution = by_hand(problem, proof.gram, proof.certificate)
     loaded = Solution.load(solution.save(tmp_path / "x.npz"))
     assert np.array_equal(loaded.orbit_gram.pair, solution.orbit_gram.pair)
+
+
+@pytest.fixture(scope="module")
+def many_sizes() -> Solution:
+    """A million classes of 13,822 distinct sizes, by the slack-vector equations."""
+    sizes = np.arange(2, 13_824)
+    copies = np.maximum(1, (1e6 / sizes / np.sum(1 / sizes)).astype(int))
+    return solve_relaxation(UFM.from_pairs(sizes, copies, Budget(1.0), 0.1))
+
+
+def test_slack_vector_gram_takes_three_numbers_a_size(many_sizes, tmp_path):
+    path = many_sizes.save(tmp_path / "x.npz")
+    assert path.stat().st_size < 5e5
+    loaded = Solution.load(path)
+    before, after = many_sizes.orbit_gram, loaded.orbit_gram
+    assert isinstance(after, SlackVectorGram)
+    for name in ("unit_own", "centre", "log_normalizer", "copies"):
+        first, second = getattr(before, name), getattr(after, name)
+        assert np.array_equal(first, second)
+        assert first.dtype == second.dtype
+    assert after.scale == before.scale == 0.1
+    assert loaded.problem == many_sizes.problem
+    assert loaded.certificate == many_sizes.certificate
+    assert loaded.recheck() == many_sizes.recheck()
+    assert loaded.recheck().proves(1e-9)
+
+
+def test_slack_vector_gram_of_listed_classes(tmp_path):
+    problem = UFM([9, 4, 9, 5], Ridge(0.1), 0.5, class_labels=["a", "b", "c", "d"])
+    solution = solve_relaxation(problem, solver="slack-vector")
+    loaded = Solution.load(solution.save(tmp_path / "x.npz"))
+    assert same_solution(solution, loaded)
+    assert np.array_equal(loaded.class_gram, solution.class_gram)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"scale": np.array(-1.0)},
+        {"scale": np.array(2.0)},
+        {"scale": np.array("1")},
+        {"scale": np.ones(1)},
+        {"centre": np.array([0.0, np.nan, 0.0])},
+        {"log_normalizer": np.ones(2)},
+        {"unit_own": np.ones(3, dtype=int)},
+        {"drop": ["centre"]},
+    ],
+)
+def test_damaged_slack_vector_gram(damage, tmp_path):
+    solution = solve_relaxation(UFM([9, 4, 5], Ridge(0.1)), solver="slack-vector")
+    path = solution.save(tmp_path / "x.npz")
+    with pytest.raises(FileFormatError, match="damaged screlax solution"):
+        Solution.load(tamper(path, **damage))
 
 
 def by_hand(problem: UFM, gram: CellGram, certificate) -> Solution:
@@ -245,6 +307,16 @@ def test_permissions_follow_the_umask(solution, tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
+def test_umask_of_the_process_is_never_changed(solution, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "umask", pytest.fail)
+    solution.save(tmp_path / "x.npz")
+
+
+def test_name_as_long_as_names_can_be(solution, tmp_path):
+    path = solution.save(tmp_path / f"{'x' * 251}.npz")
+    assert same_solution(Solution.load(path), solution)
+
+
 # ----------------------------------------------------------------- reading what is no solution
 
 LEAK_IS_REPORTED_ONCE = pytest.mark.filterwarnings(
@@ -272,6 +344,12 @@ def test_damaged_archive_is_closed_again(tmp_path):
 def test_missing_file(tmp_path):
     with pytest.raises(FileFormatError, match=r"cannot read .*x\.npz: No such file"):
         Solution.load(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("path", [None, 3.5, "x\0y"])
+def test_what_is_no_path(path):
+    with pytest.raises(FileFormatError, match="a path must be text or a Path"):
+        Solution.load(path)
 
 
 def test_folder(tmp_path):
@@ -368,6 +446,14 @@ FIELDS = {
     "too few labels": {"labels": ["a"]},
     "unhashable labels": {"labels": [{}, 1, 2, 3]},
     "certificate": {"certificate": {"upper": 1.0}},
+    "text instead of phases": {"seconds": "long"},
+    "text as time": {"seconds": {"solve": "long"}},
+    "fraction of an iteration": {"iterations": 0.5},
+    "number as name": {"solver": 3},
+    "infinite tolerance": {"tol": float("inf")},
+    "boolean tolerance": {"tol": True},
+    "boolean temperature": {"temperature": True},
+    "NaN label": {"labels": [float("nan"), 1, 2, 3]},
 }
 
 
@@ -406,6 +492,7 @@ def load_and_judge(path):
         {"own": np.array([np.nan, 1.0, 1.0])},
         {"pair_upper": np.full(6, np.inf)},
         {"pair_upper": np.ones(1)},
+        {"pair_upper": np.array([50.0, -1.0, -1.0, 50.0, -1.0, 50.0])},
         {"own": np.ones(3, dtype=complex)},
         {"orbit_of_class": np.array([0, 1, 2, 7])},
         {"orbit_of_class": np.array([0.0, 1.0, 2.0, 2.0])},
@@ -470,6 +557,15 @@ def test_scaled_gram_is_not_proved(tmp_path, factor):
     assert not certificate.proves(loaded.tol)
     assert certificate.upper > case.optimum * (1 + 1e-6)
     assert certificate.lower <= case.optimum * (1 + 1e-9)
+
+
+@pytest.mark.xfail(reason="BUG 26: the structured proof never looks at the stored norms")
+@pytest.mark.parametrize("control", [Ridge(0.1), Sphere(1.0), Budget(1.0)])
+def test_forged_norms_of_a_slack_vector_gram_are_not_proved(control, tmp_path):
+    solution = solve_relaxation(UFM([9, 4, 9, 5], control, 0.5), solver="slack-vector")
+    path = solution.save(tmp_path / "x.npz")
+    tamper(path, unit_own=1.5 * contents(path)["unit_own"])
+    assert not Solution.load(path).recheck().proves(1e-6)
 
 
 def test_forged_certificate_does_not_survive_a_recheck(saved):

@@ -16,6 +16,7 @@ from .native import BurerMonteiroBackend, NativeBackend, SlackVectorBackend
 __all__ = [
     "Backend",
     "BackendResult",
+    "SlackVectorBackend",
     "SolverOptions",
     "available_solvers",
     "choose_backend",

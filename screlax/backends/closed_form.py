@@ -20,6 +20,7 @@ import math
 import numpy as np
 
 from ..controls import Ball, Ridge, Sphere
+from ..native.gram import SlackVectorGram
 from ..partition import CellGram, Level, lift_from_orbits
 from ..problem import UFM
 from .base import BackendResult, SolverOptions, reject_options
@@ -46,6 +47,8 @@ class ClosedFormBackend:
         reject_options(self.name, options)
         orbits = problem.class_sizes.orbits
         if problem.is_zero_optimal():
+            if level is Level.ORBITS and not problem.class_sizes.singletons:
+                return BackendResult(_zero_gram(problem), iterations=0, message="closed form")
             gram = CellGram(np.zeros(orbits), np.zeros((orbits, orbits)))
         elif orbits == 2:
             norm = problem.control_at_unit_temperature.parameter
@@ -55,6 +58,13 @@ class ClosedFormBackend:
             gram = CellGram(np.array([norm]), np.array([[-norm / (problem.classes - 1)]]))
         lifted = lift_from_orbits(problem.class_sizes, level, gram)
         return BackendResult(lifted, iterations=0, message="closed form")
+
+
+def _zero_gram(problem: UFM) -> SlackVectorGram:
+    """Return G = 0 with its normalisers Z = n − 1, so that its certificate takes O(m) as well."""
+    sizes = problem.class_sizes
+    zero, copies = np.zeros(sizes.orbits), sizes.multiplicities.astype(float)
+    return SlackVectorGram(zero, zero, np.full(sizes.orbits, math.log(sizes.samples - 1)), copies)
 
 
 def _is_antipodal(problem: UFM) -> bool:

@@ -13,7 +13,6 @@ import numpy as np
 
 from ..certificate import certify
 from ..controls import Ball, Sphere
-from ..exceptions import InvalidInputError
 from ..memory import require_memory
 from ..native.burer_monteiro import solve_burer_monteiro
 from ..native.gram import SlackVectorGram
@@ -23,7 +22,7 @@ from ..native.with_singletons import singleton_candidates
 from ..partition import CellGram, Level, lift_from_orbits
 from ..problem import UFM
 from ..relaxation import Relaxation, build_relaxation
-from .base import BackendResult, SolverOptions
+from .base import BackendResult, SolverOptions, reject_options
 
 _MAX_COLLAPSED_ORBITS = 2000
 
@@ -35,6 +34,7 @@ class SlackVectorBackend:
     """Newton on the 2m slack-vector equations (`screlax.native.slack_vector`)."""
 
     name = "slack-vector"
+    default_tol = 1e-9
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return why the equations do not apply, or None when they do."""
@@ -44,7 +44,7 @@ class SlackVectorBackend:
 
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
         """Find a root; the certificate decides whether it is the optimum. See `Backend.solve`."""
-        _reject_options(self.name, options)
+        reject_options(self.name, options)
         start = time.perf_counter()
         gram, steps, _ = _slack_vector_root(problem)
         return _result(problem, level, gram, steps, "slack-vector Newton", start)
@@ -54,6 +54,7 @@ class BurerMonteiroBackend:
     """Trust-region Newton on factored Gram matrices (`screlax.native.burer_monteiro`)."""
 
     name = "burer-monteiro"
+    default_tol = 1e-9
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return None: the factored problem has no special form to rely on."""
@@ -61,7 +62,7 @@ class BurerMonteiroBackend:
 
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
         """Descend from an uninformed start. See `Backend.solve`."""
-        _reject_options(self.name, options)
+        reject_options(self.name, options)
         return _descend(problem, level, options, None, time.perf_counter())
 
 
@@ -69,6 +70,7 @@ class NativeBackend:
     """Slack-vector Newton where its root proves optimal, else Burer–Monteiro from that root."""
 
     name = "native"
+    default_tol = 1e-9
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return None: between them the methods take every problem."""
@@ -76,7 +78,7 @@ class NativeBackend:
 
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
         """Solve by the first method whose result proves optimal. See `Backend.solve`."""
-        _reject_options(self.name, options)
+        reject_options(self.name, options)
         start = time.perf_counter()
         if SlackVectorBackend().why_not(problem, level) is not None:
             return _with_singletons(problem, level, options, start)
@@ -172,10 +174,3 @@ def _result(
         dense = gram.dense() if isinstance(gram, SlackVectorGram) else gram
         gram = lift_from_orbits(problem.class_sizes, level, dense)
     return BackendResult(gram, (), iterations, message, {"solve": time.perf_counter() - start})
-
-
-def _reject_options(name: str, options: SolverOptions) -> None:
-    if options.extra:
-        raise InvalidInputError(
-            f"solver {name!r} takes no options of its own, got {sorted(options.extra)}"
-        )

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..exceptions import InvalidInputError
+from ..certificate import Certificate
+from ..exceptions import InvalidInputError, ScrelaxError, SolverFailedError
 from ..solution import Solution
 from .output import to_json
 from .progress import progress
@@ -44,8 +45,7 @@ def run(options: argparse.Namespace) -> bool:
         raise InvalidInputError(f"--tol must be positive and finite, got {options.tol}")
     solution = Solution.load(options.file)
     tol = min(solution.tol, LARGEST_TOL) if options.tol is None else options.tol
-    with progress(f"certifying {solution.problem.classes:,} classes"):
-        certificate = solution.recheck(options.level)
+    certificate = _recheck(solution, options.level)
     proved = certificate.proves(tol)
     status = "optimal" if proved else "inaccurate"
     if options.json:
@@ -56,3 +56,14 @@ def run(options: argparse.Namespace) -> bool:
     print("\n".join(certificate_lines(certificate, status, tol, solution.problem.anchors)))
     print(f"tolerance    {tol:g} ({origin})")
     return proved
+
+
+def _recheck(solution: Solution, level: str) -> Certificate:
+    """Certify whatever finite numbers there were in the file."""
+    try:
+        with progress(f"certifying {solution.problem.classes:,} classes"):
+            return solution.recheck(level)
+    except ScrelaxError:
+        raise
+    except (ArithmeticError, ValueError) as error:  # numbers near the largest there are
+        raise SolverFailedError(f"these numbers cannot be certified: {error}") from error

@@ -21,6 +21,9 @@ from ..partition import Vector
 
 Array = Vector  # any number of axes
 
+EXACT = 1e-16
+"""Interpolation error that rounding hides."""
+
 _ALWAYS_EXACT = 24
 
 
@@ -40,10 +43,10 @@ class Interpolation:
     matrix: Array | None
 
     @classmethod
-    def of(cls, beta: Array) -> Interpolation:
+    def of(cls, beta: Array, accuracy: float = EXACT) -> Interpolation:
         """Choose nodes for β, shape (B, m): Chebyshev, or β itself where that is no more work."""
         low, high = beta.min(axis=1), beta.max(axis=1)
-        count = node_count(float((high - low).max()))
+        count = node_count(float((high - low).max()), accuracy)
         if beta.shape[1] <= max(_ALWAYS_EXACT, 2 * count):
             return cls(beta, None)
         margin = 1e-3 + 1e-12 * np.abs(high)  # keeps the map to [−1, 1] defined for equal β
@@ -63,12 +66,14 @@ class Interpolation:
         return np.asarray((self.matrix @ values[..., None])[..., 0])
 
 
-def node_count(width: float, accuracy: float = 1e-17) -> int:
+def node_count(width: float, accuracy: float = EXACT) -> int:
     """Return how many Chebyshev nodes resolve the kernels on a range of that width.
 
     With poles at distance π from the real axis the error falls like r^−q,
     r = π/h + √(1 + (π/h)²) and h half the width.
     """
+    if not math.isfinite(width):
+        return 2  # a problem of the batch has broken down; nothing can resolve it
     ratio = 0.95 * math.pi / max(width / 2, 2e-3)
     return 2 + math.ceil(math.log(1 / accuracy) / math.asinh(ratio))
 
@@ -89,33 +94,25 @@ class Kernels:
 
     Attributes
     ----------
-    tangent : ndarray
-        tanh((b − β_h)/2).
     logistic : ndarray
-        Z_h/(Z + Z_h) = (1 − tanh)/2.
+        Z_h/(Z + Z_h) with Z = e^b.
     bend : ndarray
         log cosh((b − β_h)/2): half the squared distance that a difference in normalisers puts
         between two class means.
     """
 
-    tangent: Array
     logistic: Array
     bend: Array
 
     @classmethod
     def between(cls, nodes: Array, beta: Array) -> Kernels:
-        """Evaluate the kernels at nodes (B, q) against β (B, m)."""
-        half = (nodes[:, :, None] - beta[:, None, :]) / 2
-        tangent = np.tanh(half)
-        size = np.abs(half)
-        # log cosh x = |x| + log(1 + e^{−2|x|}) − log 2, without cancellation for small x
-        bend = np.where(
-            size < 0.5, -0.5 * np.log1p(-np.square(tangent)), size + np.log1p(np.exp(-2 * size))
-        )
-        bend -= np.where(size < 0.5, 0.0, math.log(2))
-        with np.errstate(over="ignore"):
-            logistic = np.where(half < 0, 0.5 * (1 - tangent), 1 / (1 + np.exp(2 * half)))
-        return cls(tangent, logistic, bend)
+        """Evaluate the kernels at nodes (B, q) against β (B, m), with one exponential each."""
+        difference = nodes[:, :, None] - beta[:, None, :]
+        size = np.abs(difference)
+        decay = np.exp(-size)
+        smaller = decay / (1 + decay)
+        logistic = np.where(difference > 0, smaller, 1 - smaller)
+        return cls(logistic, size / 2 + np.log1p(decay) - math.log(2))
 
 
 def weighted(kernel: Array, weights: Array) -> Array:

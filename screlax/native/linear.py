@@ -74,10 +74,7 @@ class StructuredJacobian:
         block = self.blocks[..., None]
         determinant = block[:, 0, 0] * block[:, 1, 1] - block[:, 0, 1] * block[:, 1, 0]
         first, second = values[:, 0], values[:, 1]
-        return np.stack(
-            [
-                (block[:, 1, 1] * first - block[:, 0, 1] * second) / determinant,
-                (block[:, 0, 0] * second - block[:, 1, 0] * first) / determinant,
-            ],
-            axis=1,
-        )
+        solution = np.empty_like(values)
+        solution[:, 0] = (block[:, 1, 1] * first - block[:, 0, 1] * second) / determinant
+        solution[:, 1] = (block[:, 0, 0] * second - block[:, 1, 0] * first) / determinant
+        return solution

@@ -107,7 +107,7 @@ def _prove_penalty(
     half = _half_strength(equations, off + slack**2 / sizes)
     residual = half - off - slack**2 / sizes
     missing = np.maximum(0.0, -residual.min(axis=1, keepdims=True))
-    own = -moments.product / slack
+    own = 0.0 - moments.product / slack  # not −0.0 where G is zero
     centre = moments.centre
     if equations.is_budget:
         along = 2 * (1 - moments.total / slack)

@@ -33,8 +33,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..controls import Budget, Control, Ridge
-from .kernels import Array, Interpolation, Kernels, weighted
+from .kernels import EXACT, Array, Interpolation, Kernels, weighted
 from .linear import StructuredJacobian
+
+_JACOBIAN_ACCURACY = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +112,10 @@ class SlackVectorEquations:
         self.is_penalty = isinstance(control, Ridge | Budget)
         self.is_budget = isinstance(control, Budget)
 
+    def at(self, parameters: Array) -> SlackVectorEquations:
+        """Return the same equations for other parameters, shape (B,)."""
+        return SlackVectorEquations(self.sizes, self.copies, self.control, parameters)
+
     def moments(self, state: State) -> Moments:
         """Return the sums that residuals, Jacobian and certificate are made of."""
         beta = state.log_normalizer
@@ -165,34 +171,33 @@ class SlackVectorEquations:
         second = (slack * own + moments.product) / moments.total
         return np.stack([first, second], axis=1), own
 
-    def jacobian(self, state: State, moments: Moments) -> StructuredJacobian:
-        """Return the Jacobian of `residuals` by (log v, β), rows of (E2) times V/v held fixed."""
-        slack, total, kernels = moments.slack, moments.total, moments.kernels
+    def jacobian(
+        self, state: State, moments: Moments, *, exact: bool = False
+    ) -> StructuredJacobian:
+        """Return the Jacobian of `residuals` by (log v, β), the factor 1/V of (E2) held fixed.
+
+        Unless `exact`, its kernels are interpolated to `_JACOBIAN_ACCURACY` only: Newton then
+        gains that many digits a step at most, and a step costs a fraction.
+        """
+        slack, total, beta = moments.slack, moments.total, state.log_normalizer
         weight = self.copies * slack
+        nodes = Interpolation.of(beta, EXACT if exact else _JACOBIAN_ACCURACY)
+        kernels = Kernels.between(nodes.nodes, beta)
         variance = kernels.logistic * (1 - kernels.logistic)
-        extend = moments.interpolation.extend
-        mass_flow = extend(weighted(variance, weight))
-        tilt = extend(weighted(kernels.tangent, weight))
+        mass_flow = nodes.extend(weighted(variance, weight))
+        tilt = total - 2 * nodes.extend(weighted(kernels.logistic, weight))
         by_slack, by_normalizer, factor, own_by_slack, own_by_normalizer = self._row_terms(
             state, moments
         )
         relative = slack / total
-        blocks = np.stack(
-            [
-                np.stack([by_slack, by_normalizer - factor * mass_flow], axis=1),
-                np.stack(
-                    [
-                        relative * (own_by_slack - 2 * moments.centre - 2)
-                        + 1
-                        - moments.product / total,
-                        relative * (own_by_normalizer - 1) + (1 - tilt / total) / 2,
-                    ],
-                    axis=1,
-                ),
-            ],
-            axis=1,
-        )
-        left, right = self._low_rank(moments, weight, variance, factor)
+        blocks = np.empty((len(slack), 2, 2, slack.shape[1]))
+        blocks[:, 0, 0] = by_slack
+        blocks[:, 0, 1] = by_normalizer - factor * mass_flow
+        blocks[:, 1, 0] = relative * (own_by_slack - 2 * moments.centre - 2) + 1
+        blocks[:, 1, 0] -= moments.product / total
+        blocks[:, 1, 1] = relative * (own_by_normalizer - 1) + (1 - tilt / total) / 2
+        left = self._left(moments, nodes, factor)
+        right = self._right(moments, kernels, variance, weight)
         return StructuredJacobian(blocks, left, right)
 
     def _row_terms(self, state: State, moments: Moments) -> tuple[Array, ...]:
@@ -207,26 +212,29 @@ class SlackVectorEquations:
         by_slack = slack * (2 * moments.share - slack) / self.sizes / total
         return by_slack, -on_itself / total, 2 * slack / self.sizes / total, zero, zero
 
-    def _low_rank(
-        self, moments: Moments, weight: Array, variance: Array, factor: Array
-    ) -> tuple[Array, Array]:
-        """Return U (B, 2, m, r) and C (B, r, 2, m): how every orbit moves every row."""
-        kernels, total = moments.kernels, moments.total[:, :, None]
-        batch, count, cells = variance.shape
-        column = weight[:, None, :]
-        right = np.zeros((batch, 2 * count + 1, 2, cells))
-        right[:, :count, 0] = kernels.logistic * column
-        right[:, :count, 1] = variance * column
-        right[:, count:-1, 0] = column * (1 + moments.centre[:, None, :] - kernels.bend) / total
-        right[:, count:-1, 1] = column * (1 + kernels.tangent) / (2 * total)
-        right[:, -1, 0] = weight / moments.total
+    def _left(self, moments: Moments, nodes: Interpolation, factor: Array) -> Array:
+        """Return U, shape (B, 2, m, 2q + 1): from nodes to rows."""
+        batch, cells = moments.slack.shape
+        basis = np.eye(cells)[None] if nodes.matrix is None else nodes.matrix
+        count = basis.shape[2]
         left = np.zeros((batch, 2, cells, 2 * count + 1))
-        matrix = moments.interpolation.matrix
-        basis = np.eye(cells) if matrix is None else matrix
         left[:, 0, :, :count] = factor[:, :, None] * basis
         left[:, 1, :, count:-1] = basis
         left[:, 1, :, -1] = moments.centre
-        return left, right
+        return left
+
+    def _right(self, moments: Moments, kernels: Kernels, variance: Array, weight: Array) -> Array:
+        """Return C, shape (B, 2q + 1, 2, m): how every orbit moves the sums at the nodes."""
+        batch, count, cells = variance.shape
+        column, relative = weight[:, None, :], (weight / moments.total)[:, None, :]
+        right = np.empty((batch, 2 * count + 1, 2, cells))
+        right[:, :count, 0] = kernels.logistic * column
+        right[:, :count, 1] = variance * column
+        right[:, count:-1, 0] = relative * (1 + moments.centre[:, None, :] - kernels.bend)
+        right[:, count:-1, 1] = relative * (1 - kernels.logistic)
+        right[:, -1, 0] = relative[:, 0]
+        right[:, -1, 1] = 0.0
+        return right
 
     def by_parameter(self, state: State, moments: Moments) -> tuple[Array, Array]:
         """Return the derivatives of the residuals (B, 2, m) and of own by log λ (by ρ else)."""
@@ -240,6 +248,31 @@ class SlackVectorEquations:
             inside = 2 * moments.slack * moments.share / self.sizes
             first = on_itself / (on_itself + inside)
         return np.stack([first, relative * own_moves], axis=1), own_moves
+
+    def by_log_size(self, state: State, moments: Moments) -> tuple[Array, Array]:
+        """Return derivatives by log s_h at fixed (log v, β): residuals (1, 2, m, m), own (m, m).
+
+        For a single problem (B = 1). The centres g = log v − log s + β/2 move with the sizes.
+        """
+        slack, sizes = moments.slack[0], self.sizes
+        own, on_itself = (part[0] for part in self.own(state, moments.slack))
+        weight = self.copies * slack
+        total = float(moments.total[0, 0])
+        if self.is_penalty:
+            first = -np.ones_like(sizes)
+            own_moves = -(slack**2) / sizes / on_itself - sizes / (sizes - 1)
+        else:
+            outside = 2 * slack * moments.share[0] / sizes
+            first = (sizes * np.exp(own - state.log_normalizer[0]) - outside) / (
+                on_itself + outside
+            )
+            own_moves = np.zeros_like(sizes)
+        # the sum over the other classes: each pair_gh loses 1 by log s_g and 1 by log s_h
+        moved = -np.repeat(weight[None, :], len(sizes), axis=0)
+        moved[np.diag_indices_from(moved)] += slack
+        moved[np.diag_indices_from(moved)] -= total - slack
+        second = (moved + np.diag(slack * own_moves)) / total
+        return np.stack([np.diag(first), second])[None], np.diag(own_moves)
 
     def own_derivatives(self, state: State, moments: Moments) -> Array:
         """Return the derivatives of own by (log v, β), shape (B, 2, m)."""

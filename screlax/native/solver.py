@@ -40,7 +40,7 @@ def solve_slack_vector(equations: SlackVectorEquations) -> NewtonResult:
         return result
     state, converged, steps = result.state, result.converged.copy(), result.steps
     for index in np.flatnonzero(np.logical_not(converged)).tolist():
-        single = _single(equations, index)
+        single = equations.at(equations.parameters[index : index + 1])
         again = _continued(single)
         steps += again.steps
         if again.converged[0]:
@@ -48,15 +48,6 @@ def solve_slack_vector(equations: SlackVectorEquations) -> NewtonResult:
             for whole, part in zip(_arrays(state), _arrays(again.state), strict=True):
                 whole[index] = part[0]
     return NewtonResult(state, converged, steps)
-
-
-def _single(equations: SlackVectorEquations, index: int) -> SlackVectorEquations:
-    return SlackVectorEquations(
-        equations.sizes,
-        equations.copies,
-        equations.control,
-        equations.parameters[index : index + 1],
-    )
 
 
 def _arrays(state: State) -> tuple[Array, Array, Array]:
@@ -74,7 +65,7 @@ def _continued(equations: SlackVectorEquations) -> NewtonResult:
     stride, steps = target - reached, 0
     for _ in range(_MAX_CONTINUATION_STEPS):
         aim = target if abs(target - reached) <= abs(stride) else reached + stride
-        local = _at(equations, np.exp(aim))
+        local = equations.at(np.exp([aim]))
         result = newton(local, _moved(local, last), max_steps=15)
         steps += result.steps
         if result.converged[0]:
@@ -90,7 +81,7 @@ def _easy_start(equations: SlackVectorEquations) -> tuple[float, State]:
     """Return the logarithm of an easy parameter and a state near its solution."""
     if not equations.is_penalty:
         easy = min(1e-2, float(equations.parameters[0]))
-        return float(np.log(easy)), initial_state(_at(equations, easy))
+        return float(np.log(easy)), initial_state(equations.at(np.array([easy])))
     n = equations.samples
     strength = 2 * n / (n - 1)
     log_slack = np.log(equations.sizes) + 0.5 * np.log(strength / (2 * n))
@@ -99,12 +90,6 @@ def _easy_start(equations: SlackVectorEquations) -> tuple[float, State]:
     if equations.is_budget:
         return float(np.log(min(1e-4, equations.parameters[0]))), state
     return float(state.log_strength[0]), state
-
-
-def _at(equations: SlackVectorEquations, parameter: float) -> SlackVectorEquations:
-    return SlackVectorEquations(
-        equations.sizes, equations.copies, equations.control, np.array([parameter])
-    )
 
 
 def _moved(equations: SlackVectorEquations, state: State) -> State:

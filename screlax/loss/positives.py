@@ -1,0 +1,116 @@
+"""The positives of every anchor, from labels, by class sums in O(nd).
+
+With S_c = Σ_{j in class c} h_j the mean of the positives of a sample i of that class is
+(S_c − h_i)/(n_c − 1): the sum over pairs never has to be formed. The part of the loss that they make,
+−(1/τ) Σ_i w_i ⟨h_i, m_i⟩, has the gradient −(1/τ) (v_i S_c + V_c − 2 v_i h_i) with
+v_i = w_i/(n_c − 1) and V_c = Σ_{j in class c} v_j h_j.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from .rows import Rows
+
+Vector = NDArray[np.float64]
+
+
+class Positives(Protocol):
+    """What the loss has to know about the positives, however they are given."""
+
+    counts: Vector
+    """How many positives each row has, itself not counted."""
+    negatives: Vector
+    """How many negatives each row has."""
+
+    def similarities(self) -> Vector:
+        """Return ⟨h_i, m_i⟩, m_i the mean of the positives of row i; zero without positives."""
+
+    def subtract_gradient(self, gradient: NDArray[Any], weights: Vector, factor: float) -> None:
+        """Make `gradient` factor·gradient minus the gradient of Σ_i w_i ⟨h_i, m_i⟩ over τ."""
+
+    def exclude(self, entries: NDArray[Any], rows: slice, columns: slice) -> None:
+        """Zero the entries of a tile that are positives or the diagonal."""
+
+
+class ClassPositives:
+    """Positives are the other rows of the same class.
+
+    Parameters
+    ----------
+    rows : Rows
+        The embeddings.
+    codes : ndarray of int, shape (rows,)
+        Class of each row; rows of different items have different classes.
+    classes, size : int
+        Number of classes, and of rows of an item.
+    """
+
+    def __init__(self, rows: Rows, codes: NDArray[np.int64], classes: int, size: int) -> None:
+        self._rows = rows
+        self._codes = codes
+        same = np.bincount(codes, minlength=classes)[codes]
+        self.counts: Vector = same - 1.0
+        self.negatives: Vector = size - same.astype(np.float64)
+        self._classes = classes
+        self._sums = self._class_sums(None)
+
+    def similarities(self) -> Vector:
+        """Return ⟨h_i, S_c − h_i⟩/(n_c − 1)."""
+        products = np.empty(len(self._rows))
+        for part in self._rows.blocks():
+            sums = self._sums.take(self._codes[part], axis=0)
+            np.einsum("ij,ij->i", self._rows.doubles(part), sums, out=products[part])
+        products -= self._rows.squares
+        return products / np.maximum(self.counts, 1.0)
+
+    def subtract_gradient(self, gradient: NDArray[Any], weights: Vector, factor: float) -> None:
+        """Subtract v_i S_c + V_c − 2 v_i h_i after scaling, a block at a time."""
+        shares = weights / np.maximum(self.counts, 1.0)
+        dtype = gradient.dtype
+        sums = self._sums.astype(dtype)
+        uniform = self._is_constant_on_classes(shares)
+        others = None if uniform else self._class_sums(shares).astype(dtype)
+        twice = (2 * shares).astype(dtype)[:, None]
+        for part in self._rows.blocks():
+            code, share = self._codes[part], twice[part]
+            pull = sums.take(code, axis=0)
+            pull -= self._rows.scaled(part, 1.0, dtype)
+            pull *= share
+            if others is not None:  # replace v_i S_c by V_c in half of it
+                pull += others.take(code, axis=0) - share / 2 * sums.take(code, axis=0)
+            gradient[part] *= dtype.type(factor)
+            gradient[part] -= pull
+
+    def exclude(self, entries: NDArray[Any], rows: slice, columns: slice) -> None:
+        """Zero the entries of the same class, which include the diagonal."""
+        same = self._codes[rows, None] == self._codes[columns]
+        np.copyto(entries, 0, where=same)
+
+    def _is_constant_on_classes(self, values: Vector) -> bool:
+        first = np.zeros(self._classes)
+        first[self._codes] = values
+        return bool(np.array_equal(first[self._codes], values))
+
+    def _class_sums(self, weights: Vector | None) -> NDArray[np.float64]:
+        """Return Σ_j weight_j h_j over each class, shape (classes, d), in double precision."""
+        sums = np.zeros((self._classes, self._rows.array.shape[1]))
+        for part in self._rows.blocks():
+            codes, block = self._codes[part], self._rows.doubles(part)
+            factors = np.ones(len(codes)) if weights is None else weights[part]
+            if self._classes <= 2 * len(codes):
+                sums += _indicator(codes, factors, self._classes) @ block
+            else:
+                present, local = np.unique(codes, return_inverse=True)
+                sums[present] += _indicator(local, factors, len(present)) @ block
+        return sums
+
+
+def _indicator(codes: NDArray[Any], factors: Vector, classes: int) -> sparse.csc_array[Any, Any]:
+    """Return the matrix, classes × rows, with one entry for each row."""
+    ends = np.arange(len(codes) + 1)
+    return sparse.csc_array((factors, codes, ends), shape=(classes, len(codes)))

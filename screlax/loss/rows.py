@@ -1,0 +1,88 @@
+"""Embeddings a block of rows at a time: checked, normalised, scaled, in memory or mapped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .validate import refuse_nonfinite
+
+Locate = Callable[[int], tuple[int, ...]]
+
+_BLOCK_ENTRIES = 1 << 18
+"""Entries of a block that is held in double precision, 2 MB."""
+
+
+class Rows:
+    """Embeddings in canonical order, read in blocks and never copied as a whole.
+
+    Parameters
+    ----------
+    array : ndarray, shape (rows, d)
+        In memory or memory-mapped, of any strides.
+    normalize : bool
+        Whether each row is to be divided by its norm. A zero row stays zero.
+    locate : callable
+        The index in the user's array of a row number, to name a bad entry by.
+
+    Attributes
+    ----------
+    squares : ndarray, shape (rows,)
+        Squared norms, after normalisation.
+    inverse_norms : ndarray, shape (rows,), or None
+        What each row is multiplied by; None where nothing is normalised.
+    """
+
+    def __init__(self, array: NDArray[Any], normalize: bool, locate: Locate) -> None:
+        self.array = array
+        self.inverse_norms: NDArray[np.float64] | None = None
+        self.squares = self._squared_norms(locate)
+        if normalize:
+            norms = np.sqrt(self.squares)
+            self.inverse_norms = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+            self.squares = (norms > 0).astype(np.float64)
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    @property
+    def largest_product(self) -> float:
+        """The largest |⟨h_i, h_l⟩| there can be, by the Cauchy–Schwarz inequality."""
+        return float(self.squares.max())
+
+    def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[slice]:
+        """Cut a range of rows into blocks."""
+        step = max(1, _BLOCK_ENTRIES // self.array.shape[1])
+        stop = len(self) if stop is None else stop
+        return (slice(first, min(first + step, stop)) for first in range(start, stop, step))
+
+    def doubles(self, part: slice) -> NDArray[np.float64]:
+        """Return a block in double precision, normalised."""
+        block = self.array[part].astype(np.float64)
+        if self.inverse_norms is not None:
+            block *= self.inverse_norms[part, None]
+        return np.asarray(block)
+
+    def scaled(self, part: slice, factor: float, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return a block multiplied by a number, normalised, as a new C-contiguous array."""
+        source = self.array[part]
+        out = np.empty(source.shape, dtype)
+        if self.inverse_norms is None:
+            return np.multiply(source, dtype.type(factor), out=out, dtype=dtype)
+        scale = self.inverse_norms[part, None] * factor
+        if dtype == np.float64:
+            return np.multiply(source, scale, out=out)
+        return np.multiply(source, scale.astype(dtype), out=out)
+
+    def _squared_norms(self, locate: Locate) -> NDArray[np.float64]:
+        squares = np.empty(len(self.array))
+        for part in self.blocks():
+            block = self.array[part].astype(np.float64)
+            np.einsum("ij,ij->i", block, block, out=squares[part])
+            if not math.isfinite(squares[part].sum()):
+                refuse_nonfinite(self.array[part], part.start, locate)
+        return squares

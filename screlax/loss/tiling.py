@@ -1,0 +1,113 @@
+"""Which tiles of the Gram matrix are computed, and in what order.
+
+Every unordered pair of blocks of rows is one tile. The tiles are dealt out in rounds in which every
+block occurs at most once (a round-robin tournament), so the threads of a round never write to the
+same rows: no locks, no accumulator for each thread, and the order of every sum is fixed, so the
+result is the same to the last bit for any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Consecutive rows of the scaled embeddings, in memory.
+
+    Attributes
+    ----------
+    start : int
+        Number of the first row.
+    rows : ndarray, shape (rows, d), C-contiguous
+    """
+
+    start: int
+    rows: NDArray[Any]
+
+    def blocks(self, size: int) -> list[slice]:
+        """Cut the row numbers into nearly equal blocks of at most `size`, a multiple of 16."""
+        count = len(self.rows)
+        pieces = -(-count // size)
+        step = -(-count // pieces)
+        step = -(-step // 16) * 16
+        stop = self.start + count
+        return [slice(a, min(a + step, stop)) for a in range(self.start, stop, step)]
+
+    def take(self, part: slice) -> NDArray[Any]:
+        """Return the rows of a block."""
+        return self.rows[part.start - self.start : part.stop - self.start]
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """A pair of blocks: row numbers of the Gram matrix, and the embeddings of both.
+
+    `diagonal` marks a block paired with itself.
+    """
+
+    rows: slice
+    columns: slice
+    left: NDArray[Any]
+    right: NDArray[Any]
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether both blocks are the same."""
+        return self.rows == self.columns
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the tile."""
+        return len(self.left), len(self.right)
+
+
+def rounds(first: Panel, second: Panel, size: int, anchors: int) -> Iterator[list[Tile]]:
+    """Deal out all tiles of a panel with another, or with itself.
+
+    Parameters
+    ----------
+    first, second : Panel
+        The same object twice for the tiles within a panel.
+    size : int
+        Largest number of rows of a block.
+    anchors : int
+        Rows from this number on are no anchors; tiles of two such blocks are left out.
+    """
+    same = first is second
+    lefts, rights = first.blocks(size), second.blocks(size)
+    for pairs in _tournament(len(lefts)) if same else _latin(len(lefts), len(rights)):
+        tiles = [
+            Tile(lefts[i], rights[j], first.take(lefts[i]), second.take(rights[j]))
+            for i, j in pairs
+            if min(lefts[i].start, rights[j].start) < anchors
+        ]
+        if tiles:
+            yield tiles
+
+
+def _tournament(count: int) -> Iterator[list[tuple[int, int]]]:
+    """Pair 0 … count−1 so that each pair, and each number with itself, comes once.
+
+    The circle method: the last number stays, the others turn.
+    """
+    yield [(i, i) for i in range(count)]
+    even = count + count % 2
+    turning = even - 1
+    for turn in range(turning):
+        pairs = [(turn, turning)]
+        pairs += [((turn + k) % turning, (turn - k) % turning) for k in range(1, even // 2)]
+        yield [(min(pair), max(pair)) for pair in pairs if max(pair) < count]
+
+
+def _latin(lefts: int, rights: int) -> Iterator[list[tuple[int, int]]]:
+    """Pair every left with every right, in rounds where each occurs once."""
+    most = max(lefts, rights)
+    for turn in range(most):
+        pairs = ((i, (i + turn) % most) for i in range(most))
+        yield [(i, j) for i, j in pairs if i < lefts and j < rights]

@@ -1,0 +1,91 @@
+"""Threads that share tiles: one Python thread a core, BLAS held to one thread in each."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import cache
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+from .validate import cores
+
+Item = TypeVar("Item")
+
+_WORK_PER_THREAD = 5e7
+"""Multiplications below which a second thread costs more than it saves."""
+
+
+def thread_count(n_jobs: int | None, work: float) -> int:
+    """Return n_jobs, or as many threads as the cores and the number of multiplications justify."""
+    if n_jobs is not None:
+        return n_jobs
+    return max(1, min(cores(), int(work / _WORK_PER_THREAD)))
+
+
+@cache
+def _blas_controller() -> ThreadpoolController:
+    """Find the BLAS libraries of this process, once: it takes a millisecond."""
+    return ThreadpoolController().select(user_api="blas")
+
+
+class Workers(Generic[Item]):
+    """A context in which BLAS is single-threaded and `run` shares work among threads.
+
+    Parameters
+    ----------
+    jobs : int
+        Number of threads, the calling one included.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self._stack = ExitStack()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(_blas_controller().limit(limits=1))
+        if self.jobs > 1:
+            self._pool = self._stack.enter_context(ThreadPoolExecutor(self.jobs - 1))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def run(self, task: Callable[[Item, int], None], items: Sequence[Item]) -> None:
+        """Call task(item, worker) for every item, in any order; worker numbers the thread.
+
+        Items must not write to the same memory.
+        """
+        if self._pool is None or len(items) == 1:
+            for item in items:
+                task(item, 0)
+            return
+        waiting = deque(items)
+        helpers = min(self.jobs, len(items)) - 1
+        futures = [self._pool.submit(_drain, task, waiting, 1 + j) for j in range(helpers)]
+        try:
+            _drain(task, waiting, 0)
+        finally:
+            waiting.clear()
+            for future in futures:
+                future.result()
+
+
+def _drain(task: Callable[[Item, int], None], waiting: deque[Item], worker: int) -> None:
+    """Take items until there are none; `deque.popleft` is atomic."""
+    while True:
+        try:
+            item = waiting.popleft()
+        except IndexError:
+            return
+        task(item, worker)
