@@ -12,6 +12,7 @@ from .controls import Ball, Budget, Ridge, Sphere
 from .counts import read_counts, read_labels
 from .embedding import Embeddings, recover_embeddings
 from .exceptions import InaccurateWarning, ScrelaxError
+from .path import path_table, regularization_path
 from .problem import UFM
 from .profiles import balanced, exponential, pareto, profile, step
 from .solution import Solution
@@ -36,10 +37,12 @@ __all__ = [
     "balanced",
     "exponential",
     "pareto",
+    "path_table",
     "profile",
     "read_counts",
     "read_labels",
     "recover_embeddings",
+    "regularization_path",
     "solve_relaxation",
     "step",
 ]

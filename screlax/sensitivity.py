@@ -158,9 +158,7 @@ def _with_multiplier(equations: SlackVectorEquations, state: State) -> State:
     return State(state.log_slack, state.log_normalizer, np.log(mean))
 
 
-def _moves_by_parameter(
-    equations: SlackVectorEquations, state: State, moments: Moments
-) -> _Moves:
+def _moves_by_parameter(equations: SlackVectorEquations, state: State, moments: Moments) -> _Moves:
     """Return derivatives by the control's parameter at unit temperature."""
     residual, own = equations.by_parameter(state, moments)
     if equations.is_budget:

@@ -559,7 +559,6 @@ def test_scaled_gram_is_not_proved(tmp_path, factor):
     assert certificate.lower <= case.optimum * (1 + 1e-9)
 
 
-@pytest.mark.xfail(reason="BUG 26: the structured proof never looks at the stored norms")
 @pytest.mark.parametrize("control", [Ridge(0.1), Sphere(1.0), Budget(1.0)])
 def test_forged_norms_of_a_slack_vector_gram_are_not_proved(control, tmp_path):
     solution = solve_relaxation(UFM([9, 4, 9, 5], control, 0.5), solver="slack-vector")

@@ -16,17 +16,22 @@ _Mark = tuple[int, int] | None
 
 def check_outputs(options: argparse.Namespace) -> None:
     """Refuse what could not be written, before any work."""
-    for path, suffix in ((options.out, ".npz"), (options.embeddings, ".npy")):
-        if path is None:
-            continue
-        if path.suffix != suffix:
-            raise InvalidInputError(f"{path} must end in {suffix}")
-        if path.is_dir():
-            raise InvalidInputError(f"{path} cannot be written: it is a folder")
-        if not path.parent.is_dir():
-            raise InvalidInputError(f"{path} cannot be written: {path.parent} is not a folder")
-        if not os.access(path.parent, os.W_OK):
-            raise InvalidInputError(f"{path} cannot be written: no permission in {path.parent}")
+    refuse_unwritable(options.out, ".npz")
+    refuse_unwritable(options.embeddings, ".npy")
+
+
+def refuse_unwritable(path: Path | None, suffix: str) -> None:
+    """Raise an `InvalidInputError` unless a file of that name and suffix could be written."""
+    if path is None:
+        return
+    if path.suffix != suffix:
+        raise InvalidInputError(f"{path} must end in {suffix}")
+    if path.is_dir():
+        raise InvalidInputError(f"{path} cannot be written: it is a folder")
+    if not path.parent.is_dir():
+        raise InvalidInputError(f"{path} cannot be written: {path.parent} is not a folder")
+    if not os.access(path.parent, os.W_OK):
+        raise InvalidInputError(f"{path} cannot be written: no permission in {path.parent}")
 
 
 class WrittenFiles:

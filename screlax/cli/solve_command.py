@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ..controls import CONTROLS, Control
-from ..counts import read_counts, read_labels, read_pairs
 from ..embedding import Embeddings
 from ..exceptions import InaccurateWarning, InvalidInputError
 from ..problem import UFM
-from ..profiles import profile
 from ..solution import Solution
 from ..solve import solve_relaxation
 from ..storage import atomic_file
 from .output import check_outputs, to_json
+from .problem_options import add_problem_options, problem_of
 from .progress import progress
 from .table import solution_record, solution_table
 
@@ -49,19 +47,7 @@ def add_parser(commands: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    source = parser.add_argument_group("class sizes (choose one)")
-    source.add_argument("--counts", metavar="FILE", help=".csv, .txt, .npy or .json of counts")
-    source.add_argument("--labels", metavar="FILE", help="one label per sample, same formats")
-    source.add_argument(
-        "--pairs", metavar="FILE", help=".csv or .txt with two columns: size, number of classes"
-    )
-    source.add_argument("--profile", metavar="NAME[:IF]", help="for example cifar10-lt:100")
-    control = parser.add_argument_group("control (choose one)")
-    control.add_argument("--ridge", type=float, metavar="λ", help="(λ/2)‖H‖² added to the sum")
-    control.add_argument("--ball", type=float, metavar="ρ", help="every ‖h‖² ≤ ρ")
-    control.add_argument("--sphere", type=float, metavar="ρ", help="every ‖h‖² = ρ")
-    control.add_argument("--budget", type=float, metavar="ρ", help="mean ‖h‖² ≤ ρ")
-    parser.add_argument("--temperature", type=float, default=1.0, metavar="τ", help="default 1")
+    add_problem_options(parser)
     parser.add_argument("--solver", default="auto", metavar="S", help="auto, SCS, Clarabel, …")
     parser.add_argument("--level", default="auto", help="auto, samples, classes or orbits")
     parser.add_argument(
@@ -89,7 +75,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     """Solve, print, save; return whether the result is certified."""
-    problem = _problem(options)
+    problem = problem_of(options)
     if options.dim is not None and options.dim < 1:
         raise InvalidInputError(f"--dim must be at least 1, got {options.dim}")
     check_outputs(options)
@@ -123,33 +109,6 @@ def _solve(problem: UFM, options: argparse.Namespace) -> Solution:
     for warning in caught:
         print(f"screlax: warning: {warning.message}", file=sys.stderr)
     return solution
-
-
-def _problem(options: argparse.Namespace) -> UFM:
-    sources = ("counts", "labels", "pairs", "profile")
-    source = _exactly_one(options, sources, "source of class sizes")
-    control = _control(options)
-    if source == "pairs":
-        return UFM.from_pairs(*read_pairs(options.pairs), control, options.temperature)
-    if source == "labels":
-        return UFM.from_labels(read_labels(options.labels), control, options.temperature)
-    counts = read_counts(options.counts) if source == "counts" else profile(options.profile)
-    return UFM(counts, control, options.temperature)
-
-
-def _control(options: argparse.Namespace) -> Control:
-    name = _exactly_one(options, tuple(CONTROLS), "control")
-    return CONTROLS[name](getattr(options, name))
-
-
-def _exactly_one(options: argparse.Namespace, names: tuple[str, ...], what: str) -> str:
-    given = [name for name in names if getattr(options, name) is not None]
-    if len(given) != 1:
-        choices = ", ".join(f"--{name}" for name in names)
-        found = " and ".join(f"--{name}" for name in given)
-        problem = f"{found} were given" if given else f"no {what} was given"
-        raise InvalidInputError(f"{problem}; choose exactly one {what}: {choices}")
-    return given[0]
 
 
 def _solver_options(pairs: list[str]) -> dict[str, Any]:

@@ -130,9 +130,7 @@ def _contrast(
     )
 
 
-def _log_normalizers(
-    contrast: Contrast, options: Options, products: NDArray[Any] | None
-) -> Vector:
+def _log_normalizers(contrast: Contrast, options: Options, products: NDArray[Any] | None) -> Vector:
     work = len(contrast.rows) * contrast.size * contrast.rows.array.shape[1]
     jobs = thread_count(options.n_jobs, work * (0.5 if products is None else 1.5))
     resources = Resources(jobs, options.memory_budget, _panel_rows(contrast))

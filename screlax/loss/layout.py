@@ -39,6 +39,8 @@ class Layout:
         Rows per sample, one except in the multi-view layout.
     view_major : bool
         Whether all samples of the first view come before those of the second.
+    offset : tuple of int
+        The index of an item that was cut out of a batch.
     """
 
     rows: NDArray[Any]
@@ -48,6 +50,7 @@ class Layout:
     anchors: int
     views: int = 1
     view_major: bool = False
+    offset: tuple[int, ...] = ()
 
     @property
     def samples(self) -> int:
@@ -86,12 +89,19 @@ class Layout:
             return values[: self.anchors]
         return values.reshape(self.shape[:-1])
 
+    def item(self, number: int) -> Layout:
+        """Return one item of a batch as a layout of its own."""
+        part = slice(number * self.size, (number + 1) * self.size)
+        rows = self.rows[part]
+        return Layout(rows, rows.shape, 1, self.size, self.size, offset=(number,))
+
     def locate(self, row: int) -> tuple[int, ...]:
         """Return the index in the input, features left out, of a row number of `rows`."""
         if self.view_major:
             view, sample = divmod(row, self.samples)
             return sample, view
-        return tuple(int(number) for number in np.unravel_index(row, self.shape[:-1]))
+        index = np.unravel_index(row, self.shape[:-1])
+        return self.offset + tuple(int(number) for number in index)
 
 
 def arrange(embeddings: NDArray[Any], contrast_mode: str | None) -> Layout:

@@ -103,9 +103,7 @@ def _each_tile(
             workers.run(task, tiles)
 
 
-def _panel_pairs(
-    contrast: Contrast, span: slice, panel_rows: int
-) -> Iterator[tuple[Panel, Panel]]:
+def _panel_pairs(contrast: Contrast, span: slice, panel_rows: int) -> Iterator[tuple[Panel, Panel]]:
     """Load every unordered pair of panels, each also with itself."""
     starts = range(span.start, span.stop, panel_rows)
     for number, start in enumerate(starts):

@@ -46,6 +46,8 @@ class Interpolation:
     def of(cls, beta: Array, accuracy: float = EXACT) -> Interpolation:
         """Choose nodes for β, shape (B, m): Chebyshev, or β itself where that is no more work."""
         low, high = beta.min(axis=1), beta.max(axis=1)
+        if (low == high).all():  # as at G = 0, which stays exactly zero
+            return cls(beta[:, :1], np.ones((*beta.shape, 1)))
         count = node_count(float((high - low).max()), accuracy)
         if beta.shape[1] <= max(_ALWAYS_EXACT, 2 * count):
             return cls(beta, None)

@@ -1,0 +1,98 @@
+"""`screlax path`: a problem at many strengths, radii or temperatures."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..exceptions import InvalidInputError
+from ..partition import Vector
+from ..path import path_table, regularization_path
+from ..storage import atomic_file
+from .output import refuse_unwritable, to_json
+from .problem_options import add_problem_options, problem_of
+from .progress import progress
+
+_EXAMPLES = """examples:
+  screlax path --profile cifar100-lt:100 --ridge 1 --points 50
+  screlax path --counts counts.csv --sphere 1 --temperatures 0.05,0.1,0.2,0.5 --out path.csv
+  screlax path --profile cifar10-lt --ridge 1 --values 1,0.1,0.01 --json
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "path",
+        help="solve and certify along a path of λ, ρ or τ",
+        description="Solve a problem at many values of its control's parameter (whose own value "
+        "is then only a placeholder) or of the temperature, and certify each.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_problem_options(parser)
+    parser.add_argument("--points", type=int, default=100, help="points of the default path (100)")
+    parser.add_argument("--values", metavar="A,B,…", help="values of λ or ρ instead")
+    parser.add_argument("--temperatures", metavar="A,B,…", help="values of τ instead")
+    parser.add_argument("--tol", type=float, default=1e-9, metavar="T", help="relative gap (1e-9)")
+    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="write the table as CSV")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Solve, print, save; return whether every point is certified."""
+    problem = problem_of(options)
+    refuse_unwritable(options.out, ".csv")
+    values, temperatures = _numbers(options.values), _numbers(options.temperatures)
+    with progress(f"path of {problem.classes:,} classes"):
+        solutions = regularization_path(
+            problem,
+            values,
+            temperatures=temperatures,
+            points=options.points,
+            tol=options.tol,
+        )
+    table = path_table(solutions)
+    if options.out:
+        with atomic_file(options.out) as sink:
+            sink.write(_csv(table).encode())
+    if options.json:
+        print(to_json({name: column.tolist() for name, column in table.items()}))
+    else:
+        print("\n".join(_lines(table)))
+        if options.out:
+            print(f"written      {options.out}")
+    return all(solution.status == "optimal" for solution in solutions)
+
+
+def _numbers(text: str | None) -> Vector | None:
+    if text is None:
+        return None
+    try:
+        return np.array([float(part) for part in text.split(",")])
+    except ValueError:
+        raise InvalidInputError(f"expected numbers separated by commas, got {text!r}") from None
+
+
+def _csv(table: dict[str, Vector]) -> str:
+    sink = io.StringIO()
+    np.savetxt(
+        sink,
+        np.column_stack(list(table.values())),
+        delimiter=",",
+        header=",".join(table),
+        comments="",
+        fmt="%.17g",
+    )
+    return sink.getvalue()
+
+
+def _lines(table: dict[str, Vector]) -> list[str]:
+    heading = " ".join(f"{name:>13}" for name in table)
+    rows = zip(*table.values(), strict=True)
+    return [heading, *(" ".join(f"{number:>13.6g}" for number in row) for row in rows)]

@@ -1,0 +1,62 @@
+"""The options that say which problem: class sizes, control, temperature; shared by all commands."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..controls import CONTROLS, Control
+from ..counts import read_counts, read_labels, read_pairs
+from ..exceptions import InvalidInputError
+from ..problem import UFM
+from ..profiles import profile
+
+
+def add_problem_options(parser: argparse.ArgumentParser) -> None:
+    """Register the options."""
+    source = parser.add_argument_group("class sizes (choose one)")
+    source.add_argument("--counts", metavar="FILE", help=".csv, .txt, .npy or .json of counts")
+    source.add_argument("--labels", metavar="FILE", help="one label per sample, same formats")
+    source.add_argument(
+        "--pairs", metavar="FILE", help=".csv or .txt with two columns: size, number of classes"
+    )
+    source.add_argument("--profile", metavar="NAME[:IF]", help="for example cifar10-lt:100")
+    control = parser.add_argument_group("control (choose one)")
+    control.add_argument("--ridge", type=float, metavar="λ", help="(λ/2)‖H‖² added to the sum")
+    control.add_argument("--ball", type=float, metavar="ρ", help="every ‖h‖² ≤ ρ")
+    control.add_argument("--sphere", type=float, metavar="ρ", help="every ‖h‖² = ρ")
+    control.add_argument("--budget", type=float, metavar="ρ", help="mean ‖h‖² ≤ ρ")
+    parser.add_argument("--temperature", type=float, default=1.0, metavar="τ", help="default 1")
+
+
+def problem_of(options: argparse.Namespace) -> UFM:
+    """Return the problem that the options describe.
+
+    Raises
+    ------
+    InvalidInputError
+        If not exactly one source of class sizes and one control were given.
+    """
+    sources = ("counts", "labels", "pairs", "profile")
+    source = _exactly_one(options, sources, "source of class sizes")
+    control = _control(options)
+    if source == "pairs":
+        return UFM.from_pairs(*read_pairs(options.pairs), control, options.temperature)
+    if source == "labels":
+        return UFM.from_labels(read_labels(options.labels), control, options.temperature)
+    counts = read_counts(options.counts) if source == "counts" else profile(options.profile)
+    return UFM(counts, control, options.temperature)
+
+
+def _control(options: argparse.Namespace) -> Control:
+    name = _exactly_one(options, tuple(CONTROLS), "control")
+    return CONTROLS[name](getattr(options, name))
+
+
+def _exactly_one(options: argparse.Namespace, names: tuple[str, ...], what: str) -> str:
+    given = [name for name in names if getattr(options, name) is not None]
+    if len(given) != 1:
+        choices = ", ".join(f"--{name}" for name in names)
+        found = " and ".join(f"--{name}" for name in given)
+        problem = f"{found} were given" if given else f"no {what} was given"
+        raise InvalidInputError(f"{problem}; choose exactly one {what}: {choices}")
+    return given[0]
