@@ -1,0 +1,170 @@
+"""The native solver: accuracy on real profiles, speed against conic solvers, growth to 10⁷ classes.
+
+    python benchmarks/native.py --counts-dir FOLDER [--skip-conic] [--plot growth.png]
+
+Times are medians of interleaved runs in one process, always beside the certified relative gap;
+memory is the peak of a fresh process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from provenance import provenance_line
+
+import screlax
+
+SETTINGS = [
+    *((f"ridge λ={strength:g}", screlax.Ridge(strength)) for strength in (1.0, 1e-2, 1e-4)),
+    *((f"sphere ρ/τ={radius:g}", screlax.Sphere(radius)) for radius in (1.0, 10.0)),
+    *((f"ball ρ/τ={radius:g}", screlax.Ball(radius)) for radius in (1.0, 10.0)),
+    *((f"budget ρ/τ={radius:g}", screlax.Budget(radius)) for radius in (1.0, 10.0)),
+]
+
+
+def median_seconds(work: Callable[[], object], repeats: int = 7) -> float:
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def real_profiles(folder: Path) -> None:
+    print("| profile | k | m | worst certified gap | at | median ms | slowest ms |")
+    print("|---|---|---|---|---|---|---|")
+    for path in sorted(folder.glob("*.csv")):
+        sizes = screlax.ClassSizes.from_counts(screlax.read_counts(path))
+        rows = []
+        for label, control in SETTINGS:
+            problem = screlax.UFM(sizes, control)
+            solution = screlax.solve_relaxation(problem)
+            seconds = median_seconds(lambda p=problem: screlax.solve_relaxation(p), 5)
+            rows.append((abs(solution.gap), label, 1e3 * seconds))
+        gap, label, _ = max(rows)
+        times = [row[2] for row in rows]
+        print(
+            f"| {path.stem} | {sizes.classes} | {sizes.orbits} | {gap:.1e} | {label} "
+            f"| {statistics.median(times):.1f} | {max(times):.1f} |",
+            flush=True,
+        )
+
+
+def against_conic(folder: Path) -> None:
+    counts = screlax.read_counts(folder / "cifar100_lt_exp_if100.csv")
+    problem = screlax.UFM(counts, screlax.Ridge(0.01))
+    native = screlax.solve_relaxation(problem)
+    rows = [("native", median_seconds(lambda: screlax.solve_relaxation(problem)), native.gap)]
+    for solver in ("SCS", "CLARABEL"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", screlax.InaccurateWarning)
+            solution = screlax.solve_relaxation(problem, solver=solver, tol=1e-5)
+        rows.append((solver, solution.seconds["total"], solution.gap))
+    print("\n| CIFAR-100-LT exponential, λ=0.01, orbit level | seconds | certified gap | slower |")
+    print("|---|---|---|---|")
+    for solver, seconds, gap in rows:
+        print(f"| {solver} | {seconds:.4g} | {gap:.1e} | {seconds / rows[0][1]:,.0f}× |")
+
+
+def against_eigh(folder: Path) -> None:
+    counts = screlax.read_counts(folder / "imagenet_lt.csv")
+    matrix = np.random.default_rng(0).standard_normal((310, 310))
+    matrix = matrix + matrix.T
+    print(
+        "\n| ImageNet-LT | solve + certificate | eigh of 310×310 | ratio | 100-point path | ratio |"
+    )
+    print("|---|---|---|---|---|---|")
+    for label, control in SETTINGS[1], SETTINGS[4], SETTINGS[8]:
+        problem = screlax.UFM(counts, control)
+        work = {
+            "solve": lambda p=problem: screlax.solve_relaxation(p),
+            "eigh": lambda: np.linalg.eigh(matrix),
+            "path": lambda p=problem: screlax.regularization_path(p),
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in work}
+        for _ in range(9):
+            for name, run in work.items():
+                seconds[name].append(median_seconds(run, 1))
+        solve, eigh, path = (1e3 * statistics.median(seconds[name]) for name in work)
+        print(
+            f"| {label} | {solve:.1f} ms | {eigh:.1f} ms | {solve / eigh:.2f} | {path:.0f} ms "
+            f"| {path / solve:.1f} |"
+        )
+
+
+_FRESH = """
+import json, resource, sys, time
+import numpy as np
+import screlax
+k = int(sys.argv[1])
+start = time.perf_counter()
+i = np.arange(1, k + 1)
+sizes, copies = np.unique(np.maximum(2, np.floor(20 * k / i**0.9)).astype(int), return_counts=True)
+del i
+problem = screlax.UFM.from_pairs(sizes, copies, screlax.Ridge(0.01))
+solve = time.perf_counter()
+solution = screlax.solve_relaxation(problem)
+end = time.perf_counter()
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps([len(sizes), end - solve, solve - start, solution.gap, solution.status, peak]))
+"""
+
+
+def growth(plot: Path | None) -> None:
+    print("\n| Zipf profile, k | m | solve + certificate | certified gap | peak memory |")
+    print("|---|---|---|---|---|")
+    points = []
+    for k in (10**4, 10**5, 10**6, 10**7):
+        runs = []
+        for _ in range(3):
+            command = [sys.executable, "-c", _FRESH, str(k)]
+            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            runs.append(json.loads(output))
+        m, seconds, _, gap, status, peak = sorted(runs, key=lambda run: run[1])[1]
+        points.append((m, seconds))
+        print(f"| {k:,} | {m:,} | {1e3 * seconds:.0f} ms | {gap:.1e} ({status}) | {peak:.0f} MB |")
+    if plot is not None:
+        _plot(points, plot)
+
+
+def _plot(points: list[tuple[int, float]], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    sizes, seconds = np.array(points).T
+    figure, axes = pyplot.subplots(figsize=(5, 3.5), layout="constrained")
+    axes.loglog(sizes, seconds, "o-", color="#0072b2", label="solve + certificate")
+    axes.loglog(sizes, seconds[0] * sizes / sizes[0], "--", color="#999999", label="linear in m")
+    axes.set(xlabel="distinct class sizes m", ylabel="seconds", title="Zipf, k = 10⁴ to 10⁷")
+    axes.legend()
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--counts-dir", type=Path, required=True)
+    parser.add_argument("--skip-conic", action="store_true", help="leave out the slow comparison")
+    parser.add_argument("--plot", type=Path, help="write the growth figure here")
+    options = parser.parse_args()
+    print(f"_{provenance_line()}_\n")
+    real_profiles(options.counts_dir)
+    against_eigh(options.counts_dir)
+    growth(options.plot)
+    if not options.skip_conic:
+        against_conic(options.counts_dir)
+
+
+if __name__ == "__main__":
+    main()
