@@ -3,7 +3,7 @@
     python benchmarks/random_profiles.py [--count 2000] [--seed 0] [--compare 40]
 
 k = 2 … 50 classes, sizes log-uniform in 1 … 10⁷ (half of the profiles with more singletons), all
-controls, λ from 1e-8 to λ_max, ρ/τ from 1e-2 to 1e2. `--compare` of the small ones are also solved by
+controls, λ from 1e-8 to λ_max, ρ/τ from 1e-2 to 1e2. `--compare` small ones are also solved by
 Clarabel: the two intervals [lower, upper] have to overlap.
 """
 

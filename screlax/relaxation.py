@@ -22,7 +22,7 @@ import numpy as np
 
 from .class_sizes import ClassSizes
 from .controls import Control, Ridge
-from .memory import require_memory
+from .memory import require_level_memory
 from .partition import CellGram, Level, Matrix, Vector, samples_to_classes
 from .problem import UFM
 
@@ -158,12 +158,16 @@ class Relaxation:
     def change(self, softmax: RowWeights, step: CellGram) -> float:
         """Return how much the objective changes along a step of (own, pair), without cancellation.
 
-        The change of a row is log(1 + Σ p (e^d − 1)) − target; subtracting two values would lose
-        every change below 1e-16 of the value.
+        The change of a row is log(1 + Σ p (e^d − 1)), d the change of an entry less that of the
+        row's mean positive; subtracting two values would lose every change below 1e-16 of them.
         """
-        inside = softmax.own * np.expm1(step.own) + (softmax.pair * np.expm1(step.pair)).sum(axis=1)
-        target = self.target.own * step.own + (self.target.pair * step.pair).sum(axis=1)
-        rows = np.where(self.anchors > 0, np.log1p(inside) - target, 0.0)
+        mean = self.target.own * step.own + (self.target.pair * step.pair).sum(axis=1)
+        own, pair = step.own - mean, step.pair - mean[:, None]
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            inside = softmax.own * np.expm1(own) + (softmax.pair * np.expm1(pair)).sum(axis=1)
+            moved = softmax.own * np.exp(own) + (softmax.pair * np.exp(pair)).sum(axis=1)
+            rows = np.where(np.abs(inside) < 0.5, np.log1p(inside), np.log(moved))
+        rows = np.where(self.anchors > 0, rows, 0.0)
         return float(self.anchors @ rows + self.ridge_multipliers() @ step.own)
 
     def ridge_multipliers(self) -> Vector:
@@ -216,9 +220,8 @@ def build_relaxation(problem: UFM, level: Level) -> Relaxation:
     ProblemTooLargeError
         If the level's matrices would not fit in memory; names the level to use instead.
     """
-    sizes, cells = problem.class_sizes, level_size(problem, level)
-    hint = "" if level is Level.ORBITS else f"; level='orbits' needs only {sizes.orbits} cells"
-    require_memory(8 * 8 * cells**2, f"the relaxation of {cells:,} {level}", hint)
+    sizes = problem.class_sizes
+    require_level_memory(level, level_size(problem, level), sizes.orbits)
     build = _sample_rows if level is Level.SAMPLES else _class_rows
     anchors, weight, target, points, mass = build(sizes, level)
     control = problem.control_at_unit_temperature

@@ -283,6 +283,7 @@ class SingletonEquations:
         for _ in range(_MAX_STEPS):
             pull = self.sizes * np.exp(product - beta) / 2
             residual = product + weighted @ pull / strength
+            # I + M diag(B)/ν_0 with M positive semidefinite: never singular
             step = np.linalg.solve(np.eye(len(beta)) + weighted * pull / strength, -residual)
             size = float(np.abs(step).max())
             product = product + step * min(1.0, _MAX_MOVE / max(size, _MAX_MOVE))
@@ -306,7 +307,7 @@ class SingletonEquations:
         total, shift = float(weight.sum()), float(weight @ constant)
         log_ratio = -shift / total
         for _ in range(_MAX_STEPS):
-            risen = limit * math.exp(log_ratio)
+            risen = limit * float(np.exp(log_ratio))
             step = -(risen + total * log_ratio + shift) / (risen + total)
             log_ratio += step
             if abs(step) < 1e-10:
@@ -317,7 +318,7 @@ class SingletonEquations:
         return np.concatenate([log_slack, beta, product, [log_strength]])
 
     def start(self, relaxation: Relaxation, gram: CellGram) -> Vector:
-        """Return the unknowns that a nearly optimal Gram matrix suggests."""
+        """Return the unknowns that a nearly optimal Gram matrix suggests, NaN if there are none."""
         softmax = relaxation.softmax(gram)
         on_itself, product = softmax.own[:-1], gram.pair[:-1, -1]
         beta = np.log(self.sizes - 1) + gram.own[:-1] - np.log(on_itself)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..class_sizes import ClassSizes
 from ..controls import Control, Ridge
-from ..partition import CellGram
+from ..partition import CellGram, Vector
 from ..relaxation import Relaxation
 from .burer_monteiro import solve_burer_monteiro
 from .gram import SlackVectorGram
@@ -41,15 +41,26 @@ def singleton_candidates(
     guess = CellGram(np.ones(sizes.orbits), np.eye(sizes.orbits))
     if near is not None:
         gram, strength, steps = near
-        start = equations.start_beside(gram, strength)
-        for root, more in singleton_roots(equations, start):
+        beside = _start_beside(equations, gram, strength)
+        for root, more in singleton_roots(equations, beside):
             yield root, steps + more, "singleton Newton"
         guess = _with_singletons_apart(gram, control)
     rough, run = solve_burer_monteiro(relaxation, guess, accuracy=_ROUGH, deadline=deadline)
-    for root, more in singleton_roots(equations, equations.start(relaxation, rough)):
+    with np.errstate(all="ignore"):
+        start = equations.start(relaxation, rough)
+    for root, more in singleton_roots(equations, start):
         yield root, run.iterations + more, "Burer–Monteiro, then singleton Newton"
     fine, final = solve_burer_monteiro(relaxation, rough, deadline=deadline)
     yield fine, run.iterations + final.iterations, f"Burer–Monteiro: {final.reason}"
+
+
+def _start_beside(equations: SingletonEquations, gram: SlackVectorGram, strength: float) -> Vector:
+    """Return the start beside the solution without singletons; NaN where that has broken down."""
+    try:
+        with np.errstate(all="ignore"):
+            return equations.start_beside(gram, strength)
+    except np.linalg.LinAlgError:
+        return np.full(3 * len(equations.sizes) + 1, np.nan)
 
 
 def _without_singletons(
