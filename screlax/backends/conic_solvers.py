@@ -111,7 +111,7 @@ def conic_memory(name: str, cells: int) -> float:
     """
     triangle = cells * (cells + 1) / 2
     modelling = 8000 * triangle
-    return modelling if name in FIRST_ORDER else modelling + 16 * triangle**2
+    return modelling if name in FIRST_ORDER else modelling + 60 * triangle**2
 
 
 def _takes_cones(name: str) -> bool:

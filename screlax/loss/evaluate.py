@@ -145,7 +145,7 @@ def _panel_rows(contrast: Contrast) -> int:
     if not _is_mapped(contrast.rows.array):
         return contrast.size
     row_bytes = contrast.rows.array.shape[1] * contrast.dtype.itemsize
-    return max(512, _PANEL_BYTES // row_bytes)
+    return int(max(512, _PANEL_BYTES // row_bytes))
 
 
 def _is_mapped(array: Any) -> bool:

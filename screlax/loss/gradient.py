@@ -42,11 +42,11 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray
     """Return the array that a gradient is to be written to, or a new one where it is None."""
     if out is None:
         return np.empty(shape, dtype)
-    usable = isinstance(out, np.ndarray) and out.shape == shape and out.dtype == dtype
-    if not (usable and out.flags.c_contiguous and out.flags.writeable):
+    right = isinstance(out, np.ndarray) and out.shape == shape and out.dtype == dtype
+    if not (right and out.flags.c_contiguous and out.flags.writeable):
         described = f"{out.dtype} of shape {out.shape}" if hasattr(out, "dtype") else type(out)
         raise InvalidInputError(
             f"out must be a writable C-contiguous array of {dtype} and shape {shape}, "
             f"got {described}"
         )
-    return out
+    return np.asanyarray(out)

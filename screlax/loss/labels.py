@@ -31,7 +31,7 @@ class Codes:
 
 
 def encode(labels: Any, shapes: tuple[tuple[int, ...], ...], *, names: bool = False) -> Codes:
-    """Number the labels.
+    """Give every label a class number.
 
     Parameters
     ----------

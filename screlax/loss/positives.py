@@ -1,8 +1,8 @@
 """The positives of every anchor, from labels, by class sums in O(nd).
 
 With S_c = Σ_{j in class c} h_j the mean of the positives of a sample i of that class is
-(S_c − h_i)/(n_c − 1): the sum over pairs never has to be formed. The part of the loss that they make,
-−(1/τ) Σ_i w_i ⟨h_i, m_i⟩, has the gradient −(1/τ) (v_i S_c + V_c − 2 v_i h_i) with
+(S_c − h_i)/(n_c − 1): the sum over pairs never has to be formed. The part of the loss
+that they make, −(1/τ) Σ_i w_i ⟨h_i, m_i⟩, has the gradient −(1/τ) (v_i S_c + V_c − 2 v_i h_i) with
 v_i = w_i/(n_c − 1) and V_c = Σ_{j in class c} v_j h_j.
 """
 
@@ -53,9 +53,9 @@ class ClassPositives:
     def __init__(self, rows: Rows, codes: NDArray[np.int64], classes: int, size: int) -> None:
         self._rows = rows
         self._codes = codes
-        same = np.bincount(codes, minlength=classes)[codes]
+        same = np.bincount(codes, minlength=classes)[codes].astype(np.float64)
         self.counts: Vector = same - 1.0
-        self.negatives: Vector = size - same.astype(np.float64)
+        self.negatives: Vector = size - same
         self._classes = classes
         self._sums = self._class_sums(None)
 
@@ -110,7 +110,7 @@ class ClassPositives:
         return sums
 
 
-def _indicator(codes: NDArray[Any], factors: Vector, classes: int) -> sparse.csc_array[Any, Any]:
+def _indicator(codes: NDArray[Any], factors: Vector, classes: int) -> sparse.csc_array[Any]:
     """Return the matrix, classes × rows, with one entry for each row."""
     ends = np.arange(len(codes) + 1)
     return sparse.csc_array((factors, codes, ends), shape=(classes, len(codes)))

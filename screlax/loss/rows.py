@@ -72,11 +72,11 @@ class Rows:
         source = self.array[part]
         out = np.empty(source.shape, dtype)
         if self.inverse_norms is None:
-            return np.multiply(source, dtype.type(factor), out=out, dtype=dtype)
-        scale = self.inverse_norms[part, None] * factor
-        if dtype == np.float64:
-            return np.multiply(source, scale, out=out)
-        return np.multiply(source, scale.astype(dtype), out=out)
+            np.multiply(source, dtype.type(factor), out=out, dtype=dtype)
+        else:
+            scale = self.inverse_norms[part, None] * factor
+            np.multiply(source, scale.astype(dtype), out=out, dtype=dtype)
+        return out
 
     def _squared_norms(self, locate: Locate) -> NDArray[np.float64]:
         squares = np.empty(len(self.array))

@@ -72,8 +72,8 @@ def _gram(rows: NDArray[Any]) -> NDArray[Any]:
     """Multiply every item by its transpose; BLAS is fastest on small ones if that is contiguous."""
     turned = rows.transpose(0, 2, 1)
     if len(rows) == 1:
-        return np.matmul(rows[0], turned[0])[None]
-    return np.matmul(rows, np.ascontiguousarray(turned))
+        return np.asarray(np.matmul(rows[0], turned[0])[None])
+    return np.asarray(np.matmul(rows, np.ascontiguousarray(turned)))
 
 
 def _exclude(contrast: Contrast, entries: NDArray[Any], part: slice) -> None:

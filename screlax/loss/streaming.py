@@ -69,7 +69,7 @@ def contrast_tiled(
 
 
 def block_rows(size: int) -> int:
-    """Return the largest number of rows of a block, by measurement: 256², 512² fill the L2 cache."""
+    """Return the largest number of rows of a block: tiles of 256² or 512² fit in the L2 cache."""
     return 512 if size >= _LARGE else 256
 
 

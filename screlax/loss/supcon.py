@@ -236,7 +236,7 @@ def _run(
 ) -> NDArray[np.float64]:
     """Evaluate once, or with one mask per item one item at a time."""
     labels = _labels_or_mask(layout, labels, mask)
-    if mask is None or layout.items == 1 and not layout.is_batch:
+    if mask is None or (layout.items == 1 and not layout.is_batch):
         return losses_and_gradient(layout, labels, mask, options, gradient)
     masks = np.asarray(mask)
     parts = []

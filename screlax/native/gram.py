@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..memory import require_memory
 from ..partition import CellGram, Matrix, Vector
+from .kernels import log_cosh_half
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +66,8 @@ class SlackVectorGram:
 
     def rows(self, orbits: NDArray[np.int64]) -> Matrix:
         """Return rows of `pair`, shape (len(orbits), m)."""
-        half = np.subtract.outer(self.log_normalizer[orbits], self.log_normalizer) / 2
-        pair = np.add.outer(self.centre[orbits], self.centre) - np.log(np.cosh(half))
+        difference = np.subtract.outer(self.log_normalizer[orbits], self.log_normalizer)
+        pair = np.add.outer(self.centre[orbits], self.centre) - log_cosh_half(difference)
         alone = np.flatnonzero(self.copies[orbits] == 1)
         pair[alone, orbits[alone]] = self.unit_own[orbits[alone]]
         return self.scale * pair

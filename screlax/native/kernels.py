@@ -117,6 +117,12 @@ class Kernels:
         return cls(logistic, size / 2 + np.log1p(decay) - math.log(2))
 
 
+def log_cosh_half(difference: Array) -> Array:
+    """Return log cosh(x/2) without overflow."""
+    size = np.abs(difference)
+    return np.asarray(size / 2 + np.log1p(np.exp(-size)) - math.log(2))
+
+
 def weighted(kernel: Array, weights: Array) -> Array:
     """Return Σ_h kernel_·h weights_h, shapes (B, q, m) and (B, m) to (B, q)."""
     return np.asarray((kernel @ weights[..., None])[..., 0])

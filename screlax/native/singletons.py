@@ -35,6 +35,7 @@ from ..controls import Ball, Budget, Control, Ridge, Sphere
 from ..partition import CellGram, Matrix, Vector
 from ..relaxation import Relaxation
 from .gram import SlackVectorGram
+from .kernels import log_cosh_half
 
 _MAX_STEPS = 40
 _MAX_MOVE = 2.0
@@ -91,9 +92,8 @@ class SingletonEquations:
         centre = log_slack - log_size + beta / 2
         other = product - beta / 2 + float(np.log(ratio)) / 2 - math.log(2)
         first, second = np.add.outer(centre, centre), np.add.outer(other, other)
-        half = np.subtract.outer(beta, beta) / 2
-        bend = np.abs(half) + np.log1p(np.exp(-2 * np.abs(half))) - math.log(2)
-        pair = np.logaddexp(first, second) - bend
+        difference = np.subtract.outer(beta, beta)
+        pair = np.logaddexp(first, second) - log_cosh_half(difference)
         others = np.tile(self.copies, (m, 1)) - np.eye(m)
         own, on_itself = self._own(beta, slack**2 + ratio * pull**2, strength)
         return _Terms(
@@ -106,7 +106,7 @@ class SingletonEquations:
             others=others,
             pair=pair,
             slack_share=1 / (1 + np.exp(second - first)),
-            tangent=np.tanh(half),
+            tangent=np.tanh(difference / 2),
             row=others * np.exp(log_size[None, :] + pair - beta[:, None]),
             own=own,
             on_itself=on_itself,

@@ -1,0 +1,69 @@
+"""The loss and its gradient as the formulas say, dense and in double precision."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import logsumexp
+
+
+def dense_loss(embeddings, labels, temperature=0.1, *, negatives_only=False, weights=None):
+    """One loss per sample and the gradient of their weighted sum; weights default to the mean."""
+    H, y = np.asarray(embeddings, dtype=np.float64), np.asarray(labels)
+    others = ~np.eye(len(H), dtype=bool)
+    positive = (y[:, None] == y[None, :]) & others
+    terms = others & ~positive if negatives_only else others
+    return masked_loss(H, positive.astype(float), terms, temperature, weights)
+
+
+def masked_loss(H, positive, terms, temperature, weights=None):
+    """The same from the positives, in proportion to the entry, and the terms of the denominator."""
+    logits = H @ H.T / temperature
+    count = positive.sum(axis=1)
+    anchor = (count > 0) & terms.any(axis=1)
+    target = positive / np.where(count > 0, count, 1.0)[:, None]
+    masked = np.where(terms, logits, -np.inf)
+    normalizer = np.zeros(len(H))
+    normalizer[anchor] = logsumexp(masked[anchor], axis=1)
+    losses = np.where(anchor, normalizer - (target * logits).sum(axis=1), 0.0)
+    if weights is None:
+        weights = np.full(len(H), 1.0 / max(anchor.sum(), 1))
+    weights = np.where(anchor, weights, 0.0)
+    softmax = np.exp(masked - np.where(anchor, normalizer, np.inf)[:, None])
+    pull = weights[:, None] * (softmax - target)
+    return losses, (pull + pull.T) @ H / temperature
+
+
+def mean_loss(losses, labels):
+    """The mean over the samples whose class has another one."""
+    y = np.asarray(labels)
+    anchors = (y[:, None] == y[None, :]).sum(axis=1) > 1
+    return losses[anchors].mean() if anchors.any() else 0.0
+
+
+def loop_loss(embeddings, labels, temperature):
+    """The mean over anchors, by two loops over Python numbers."""
+    H = np.asarray(embeddings, dtype=np.float64)
+    total, anchors = 0.0, 0
+    for i in range(len(H)):
+        positives = [j for j in range(len(H)) if j != i and labels[j] == labels[i]]
+        if not positives:
+            continue
+        anchors += 1
+        terms = [float(H[i] @ H[m]) / temperature for m in range(len(H)) if m != i]
+        top = max(terms)
+        denominator = top + np.log(sum(np.exp(term - top) for term in terms))
+        mean = sum(float(H[i] @ H[j]) / temperature for j in positives) / len(positives)
+        total += denominator - mean
+    return total / anchors if anchors else 0.0
+
+
+def unit(rng, *shape, dtype=np.float64):
+    """Random unit vectors."""
+    H = rng.standard_normal(shape)
+    return (H / np.linalg.norm(H, axis=-1, keepdims=True)).astype(dtype)
+
+
+def relative(value, reference):
+    """Norm of the difference over the norm of the reference."""
+    value, reference = np.asarray(value, np.float64), np.asarray(reference, np.float64)
+    return float(np.linalg.norm(value - reference) / max(np.linalg.norm(reference), 1e-300))
