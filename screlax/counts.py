@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 import os
 import re
-import tokenize
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +13,7 @@ from numpy.typing import NDArray
 
 from .class_sizes import MAX_SIZE
 from .exceptions import FileFormatError
-
-SUFFIXES = (".csv", ".txt", ".npy", ".json")
-"""File name endings that `read_counts` and `read_labels` understand."""
+from .files import JsonObject, as_array, as_json, as_rows, as_text, load_bytes
 
 COUNT_HEADERS = frozenset(
     {"count", "counts", "n", "size", "sizes", "samples", "frequency", "number"}
@@ -36,14 +31,6 @@ PAIR_HEADERS = COUNT_HEADERS | frozenset(
 
 # Leading zeros or a plus sign make a label text: '007' and '7' may be two classes.
 _CANONICAL_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
-
-_NPY_MAGIC = b"\x93NUMPY"
-
-_Row = tuple[int, list[str]]
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """A JSON object with its keys in order, repeated ones included."""
 
 
 def read_counts(path: str | os.PathLike[str]) -> NDArray[np.int64]:
@@ -67,10 +54,10 @@ def read_counts(path: str | os.PathLike[str]) -> NDArray[np.int64]:
     FileFormatError
         If the file cannot be read as this, or a count is not a positive whole number.
     """
-    file, data = _load(path)
+    file, data = load_bytes(path)
     suffix = file.suffix.lower()
     if suffix == ".npy":
-        return _counts_from_array(file, _array(file, data))
+        return _counts_from_array(file, as_array(file, data))
     entries = _json_counts(file, data) if suffix == ".json" else _text_counts(file, data)
     if not entries:
         raise FileFormatError(f"{file} holds no counts; give one positive whole number per class")
@@ -95,10 +82,10 @@ def read_pairs(path: str | os.PathLike[str]) -> tuple[NDArray[np.int64], NDArray
     FileFormatError
         If the file cannot be read as this, or a number is not a positive whole number.
     """
-    file, data = _load(path)
+    file, data = load_bytes(path)
     if file.suffix.lower() not in (".csv", ".txt"):
         raise FileFormatError(f"{file}: pairs of size and multiplicity are read from .csv or .txt")
-    rows = [row for row in _rows(file, data) if row[1]]
+    rows = [row for row in as_rows(file, data) if row[1]]
     if rows and _is_pair_header(rows[0][1]):
         rows = rows[1:]
     if not rows:
@@ -141,10 +128,10 @@ def read_labels(path: str | os.PathLike[str]) -> list[int] | list[str]:
     FileFormatError
         If the file cannot be read as this.
     """
-    file, data = _load(path)
+    file, data = load_bytes(path)
     suffix = file.suffix.lower()
     if suffix == ".npy":
-        labels: list[Any] = _labels_from_array(file, _array(file, data))
+        labels: list[Any] = _labels_from_array(file, as_array(file, data))
     elif suffix == ".json":
         labels = _json_labels(file, data)
     else:
@@ -154,69 +141,13 @@ def read_labels(path: str | os.PathLike[str]) -> list[int] | list[str]:
     return labels
 
 
-def _load(path: Any) -> tuple[Path, bytes]:
-    """Read the whole file, unless its suffix says that it is something else."""
-    try:
-        file = Path(path)
-        if file.suffix.lower() not in SUFFIXES and file.exists() and not file.is_dir():
-            data = None
-        else:
-            data = file.read_bytes()
-    except FileNotFoundError:
-        raise FileFormatError(f"{path}: no such file, seen from {Path.cwd()}") from None
-    except IsADirectoryError:
-        raise FileFormatError(f"{path} is a directory; name a file inside it") from None
-    except PermissionError:
-        raise FileFormatError(
-            f"{path}: no permission to read it; check its access rights"
-        ) from None
-    except OSError as error:
-        raise FileFormatError(f"{path} cannot be read: {error.strerror}") from error
-    except (TypeError, ValueError):  # not a path, or with a null character in it
-        raise FileFormatError(f"a path must be text or a Path, got {path!r}") from None
-    if data is None:
-        raise FileFormatError(
-            f"{file}: suffix {file.suffix!r} is not supported; use {', '.join(SUFFIXES)}"
-        )
-    if not data:
-        raise FileFormatError(f"{file} is empty; was it written completely?")
-    return file, data
-
-
-def _text(file: Path, data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")  # spreadsheets put a byte order mark in front
-    except UnicodeDecodeError as error:
-        raise FileFormatError(
-            f"{file} is not UTF-8 text (byte {error.start} is 0x{data[error.start]:02x}); "
-            "save it again with encoding UTF-8"
-        ) from None
-
-
-def _rows(file: Path, data: bytes) -> list[_Row]:
-    """Split CSV into (line number, stripped fields); a blank line has no fields."""
-    reader = csv.reader(
-        io.StringIO(_text(file, data), newline=""), strict=True, skipinitialspace=True
-    )
-    rows: list[_Row] = []
-    try:
-        for fields in reader:
-            stripped = [field.strip() for field in fields]
-            rows.append((reader.line_num, stripped if any(stripped) else []))
-    except csv.Error as error:
-        raise FileFormatError(
-            f"{file}, line {reader.line_num}: not valid CSV ({error}); check its quotation marks"
-        ) from None
-    return rows
-
-
 def _is_pair_header(fields: list[str]) -> bool:
     names = [field.lower() for field in fields]
     return len(names) == 2 and names[0] in COUNT_HEADERS and names[1] in PAIR_HEADERS
 
 
 def _text_counts(file: Path, data: bytes) -> list[tuple[str, Any]]:
-    rows = [row for row in _rows(file, data) if row[1]]
+    rows = [row for row in as_rows(file, data) if row[1]]
     if rows and rows[0][1][-1].lower() in COUNT_HEADERS:
         rows = rows[1:]
     first_line: dict[str, int] = {}
@@ -237,9 +168,9 @@ def _text_counts(file: Path, data: bytes) -> list[tuple[str, Any]]:
 
 def _text_labels(file: Path, data: bytes) -> list[int] | list[str]:
     if file.suffix.lower() == ".csv":
-        rows = _rows(file, data)
+        rows = as_rows(file, data)
     else:
-        lines = io.StringIO(_text(file, data), newline=None)
+        lines = io.StringIO(as_text(file, data), newline=None)
         rows = [(n, [line.strip()] if line.strip() else []) for n, line in enumerate(lines, 1)]
     while rows and not rows[-1][1]:
         rows.pop()
@@ -255,20 +186,9 @@ def _text_labels(file: Path, data: bytes) -> list[int] | list[str]:
     return labels
 
 
-def _json(file: Path, data: bytes) -> Any:
-    text = _text(file, data)
-    try:
-        return json.loads(text, object_pairs_hook=_Pairs)
-    except json.JSONDecodeError as error:
-        reason = f"line {error.lineno}, column {error.colno}: {error.msg}"
-    except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets
-        reason = str(error)
-    raise FileFormatError(f"{file} is not valid JSON ({reason})")
-
-
 def _json_counts(file: Path, data: bytes) -> list[tuple[str, Any]]:
-    content = _json(file, data)
-    if isinstance(content, _Pairs):
+    content = as_json(file, data)
+    if isinstance(content, JsonObject):
         labels = [label for label, _ in content]
         if len(set(labels)) != len(labels):
             repeated = next(label for label in labels if labels.count(label) > 1)
@@ -283,8 +203,8 @@ def _json_counts(file: Path, data: bytes) -> list[tuple[str, Any]]:
 
 
 def _json_labels(file: Path, data: bytes) -> list[Any]:
-    content = _json(file, data)
-    if isinstance(content, _Pairs) or not isinstance(content, list):
+    content = as_json(file, data)
+    if isinstance(content, JsonObject) or not isinstance(content, list):
         raise FileFormatError(f"{file}: labels in JSON must be a list with one label per sample")
     for index, label in enumerate(content):
         if type(label) not in (int, str) or type(label) is not type(content[0]):
@@ -325,37 +245,6 @@ def _number(value: Any) -> float | None:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _array(file: Path, data: bytes) -> NDArray[Any]:
-    if not data.startswith(_NPY_MAGIC):
-        raise FileFormatError(
-            f"{file} is not a NumPy .npy file (a pickle or an .npz perhaps); write it with "
-            "numpy.save(path, array)"
-        )
-    if b"'|O'" in data[:128]:
-        raise FileFormatError(
-            f"{file} holds pickled Python objects, which can run code when loaded and are never "
-            "read; save an integer or text array instead"
-        )
-    try:
-        array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except (
-        ValueError,
-        EOFError,
-        MemoryError,
-        SyntaxError,
-        TypeError,
-        tokenize.TokenError,
-    ) as error:
-        raise FileFormatError(
-            f"{file} is damaged or truncated ({len(data)} bytes: {error}); write it again"
-        ) from None
-    if array.ndim != 1:
-        raise FileFormatError(
-            f"{file} holds an array of shape {array.shape}; it must be one-dimensional"
-        )
-    return array
 
 
 def _counts_from_array(file: Path, array: NDArray[Any]) -> NDArray[np.int64]:

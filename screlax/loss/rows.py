@@ -62,7 +62,7 @@ class Rows:
 
     def doubles(self, part: slice) -> NDArray[np.float64]:
         """Return a block in double precision, normalised."""
-        block = self.array[part].astype(np.float64)
+        block = self.array[part].astype(np.float64, order="C")
         if self.inverse_norms is not None:
             block *= self.inverse_norms[part, None]
         return np.asarray(block)
@@ -81,7 +81,7 @@ class Rows:
     def _squared_norms(self, locate: Locate) -> NDArray[np.float64]:
         squares = np.empty(len(self.array))
         for part in self.blocks():
-            block = self.array[part].astype(np.float64)
+            block = self.array[part].astype(np.float64, order="C")
             np.einsum("ij,ij->i", block, block, out=squares[part])
             if not math.isfinite(squares[part].sum()):
                 refuse_nonfinite(self.array[part], part.start, locate)

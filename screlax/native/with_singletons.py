@@ -13,7 +13,8 @@ from ..relaxation import Relaxation
 from .burer_monteiro import solve_burer_monteiro
 from .gram import SlackVectorGram
 from .proof import prove
-from .singletons import SingletonEquations, singleton_roots
+from .singleton_newton import singleton_roots, start_beside, start_near
+from .singletons import SingletonEquations
 from .solver import equations_for, solve_slack_vector
 
 _ROUGH = 1e-7
@@ -47,7 +48,7 @@ def singleton_candidates(
         guess = _with_singletons_apart(gram, control)
     rough, run = solve_burer_monteiro(relaxation, guess, accuracy=_ROUGH, deadline=deadline)
     with np.errstate(all="ignore"):
-        start = equations.start(relaxation, rough)
+        start = start_near(equations, relaxation, rough)
     for root, more in singleton_roots(equations, start):
         yield root, run.iterations + more, "Burer–Monteiro, then singleton Newton"
     fine, final = solve_burer_monteiro(relaxation, rough, deadline=deadline)
@@ -58,7 +59,7 @@ def _start_beside(equations: SingletonEquations, gram: SlackVectorGram, strength
     """Return the start beside the solution without singletons; NaN where that has broken down."""
     try:
         with np.errstate(all="ignore"):
-            return equations.start_beside(gram, strength)
+            return start_beside(equations, gram, strength)
     except np.linalg.LinAlgError:
         return np.full(3 * len(equations.sizes) + 1, np.nan)
 

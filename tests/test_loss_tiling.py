@@ -1,0 +1,74 @@
+"""The order of the tiles: everything once, and never two tiles of a round on the same rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from screlax.loss.exponent import fastest_exponential, needs_shift
+from screlax.loss.tiling import Panel, rounds
+from screlax.loss.workers import Workers, thread_count
+
+
+def panel(start, count):
+    return Panel(start, np.empty((count, 1)))
+
+
+def covered(first, second, anchors):
+    """How often each entry is covered, both ways for tiles off the diagonal."""
+    total = second.start + len(second.rows)
+    hits = np.zeros((total, total), dtype=int)
+    for tiles in rounds(first, second, 32, anchors):
+        busy = [part for tile in tiles for part in {tile.rows.start, tile.columns.start}]
+        assert len(busy) == len(set(busy))
+        for tile in tiles:
+            hits[tile.rows, tile.columns] += 1
+            if not tile.diagonal:
+                hits[tile.columns, tile.rows] += 1
+    return hits
+
+
+@pytest.mark.parametrize("count", [1, 16, 17, 31, 33, 64, 100, 161, 200])
+def test_a_panel_with_itself_covers_everything_once(count):
+    one = panel(0, count)
+    np.testing.assert_array_equal(covered(one, one, count), 1)
+
+
+@pytest.mark.parametrize("second", [1, 30, 64, 200])
+@pytest.mark.parametrize("first", [1, 64, 150])
+def test_two_panels_cover_what_is_between_them(first, second):
+    hits = covered(panel(0, first), panel(first, second), first + second)
+    np.testing.assert_array_equal(hits[:first, first:], 1)
+    np.testing.assert_array_equal(hits[first:, :first], 1)
+    assert hits[:first, :first].sum() == hits[first:, first:].sum() == 0
+
+
+def test_tiles_without_anchors_are_left_out():
+    one = panel(0, 128)
+    hits = covered(one, one, 40)
+    np.testing.assert_array_equal(hits[:64], 1)
+    np.testing.assert_array_equal(hits[64:, 64:], 0)
+
+
+def test_an_error_in_a_thread_reaches_the_caller():
+    def fail(item, worker):
+        raise ValueError(str(item))
+
+    with Workers(3) as workers, pytest.raises(ValueError, match=r"\d"):
+        workers.run(fail, list(range(10)))
+
+
+def test_threads_are_used_where_they_pay():
+    assert thread_count(None, 1e3) == 1
+    assert thread_count(3, 1e3) == 3
+    assert thread_count(None, 1e12) >= 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_exponential_is_one(dtype):
+    exponential = fastest_exponential(np.dtype(dtype))
+    x = np.linspace(-5, 5, 11).astype(dtype)
+    value = exponential.function(dtype(exponential.rate) * x)
+    np.testing.assert_allclose(value, np.exp(x), rtol=3e-6 if dtype == np.float32 else 1e-14)
+    assert needs_shift(800.0, np.dtype(dtype))
+    assert not needs_shift(20.0, np.dtype(dtype))
