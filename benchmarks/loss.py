@@ -1,0 +1,199 @@
+"""The loss against its torch peers in one interleaved run, as Markdown tables.
+
+    python benchmarks/loss.py [--sizes 256 1024 4096 8192] [--threads 1 2] [--repeats 7]
+
+Times are medians of calls that take turns, so that a busy machine is busy for all; ratios are what
+to read. The floor is half of one matrix product H Hᵀ and the exponentials of half of its entries,
+plus one whole product with the gradient, on one thread; on t threads it is divided by t.
+Memory is the growth of the peak resident set over that before the call, in fresh processes.
+Needs torch and pytorch-metric-learning, which screlax itself never imports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+from provenance import provenance_line
+from threadpoolctl import threadpool_limits
+
+from screlax.loss import supcon_loss, supcon_loss_and_grad
+
+FEATURES, CLASSES, TEMPERATURE = 128, 100, 0.1
+PEERS = ("SupContrastStyle", "MetricLearning", "LeanTorch")
+BATCH = (256, 64, 32)
+
+
+class Screlax:
+    """Our own, with the interface of the peers."""
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+
+    def prepare(self, embeddings, labels):
+        """Take what every call needs; not timed."""
+        self.embeddings, self.labels = embeddings, labels
+
+    def forward(self) -> float:
+        """Return the loss."""
+        return float(np.mean(supcon_loss(self.embeddings, self.labels, n_jobs=self.jobs)))
+
+    def both(self):
+        """Return the loss and the gradient."""
+        loss, gradient = supcon_loss_and_grad(self.embeddings, self.labels, n_jobs=self.jobs)
+        return float(np.mean(loss)), gradient / np.size(loss)
+
+
+class Floor:
+    """What the arithmetic alone costs, on one thread and divided by the threads."""
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+
+    def prepare(self, embeddings, labels):
+        """Take what every call needs; not timed."""
+        self.left, self.right = embeddings, embeddings.copy()
+        self.gram = np.empty((*embeddings.shape[:-1], embeddings.shape[-2]), np.float32)
+        self.block = np.zeros(1 << 16, np.float32)
+        self.product = np.empty_like(embeddings)
+
+    def seconds(self, gradient: bool) -> float:
+        """Return the seconds of one measurement."""
+        with threadpool_limits(1, user_api="blas"):
+            start = time.perf_counter()
+            np.matmul(self.left, np.swapaxes(self.right, -1, -2), out=self.gram)
+            half = (time.perf_counter() - start) / 2
+            if gradient:
+                start = time.perf_counter()
+                np.matmul(self.gram, self.right, out=self.product)
+                half += time.perf_counter() - start
+        start = time.perf_counter()
+        for _ in range(max(1, self.gram.size // 2 // self.block.size)):
+            np.exp2(self.block, out=self.block)
+            self.block[:] = 0
+        return (half + time.perf_counter() - start) / self.jobs
+
+
+def problem(shape):
+    rng = np.random.default_rng(0)
+    H = rng.standard_normal(shape).astype(np.float32)
+    H /= np.linalg.norm(H, axis=-1, keepdims=True)
+    classes = CLASSES if len(shape) == 2 else 8
+    return H, rng.integers(0, classes, shape[:-1])
+
+
+def competitors(names, threads):
+    import loss_peers
+    import torch
+
+    torch.set_num_threads(threads)
+    return {name: getattr(loss_peers, name)() for name in names} | {"screlax": Screlax(threads)}
+
+
+def check_agreement(entries) -> None:
+    values = {name: entry.both() for name, entry in entries.items()}
+    loss, gradient = values["screlax"]
+    for name, (other, slope) in values.items():
+        assert abs(other - loss) < 1e-4 * abs(loss), (name, other, loss)
+        expected = gradient
+        if name == "MetricLearning":  # it normalises, which projects the gradient
+            H = entries["screlax"].embeddings
+            expected = gradient - (gradient * H).sum(axis=1, keepdims=True) * H
+        assert np.abs(slope - expected).max() < 1e-3 * np.abs(gradient).max(), name
+
+
+def measure(entries, floor, gradient: bool, repeats: int) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in (*entries, "floor")}
+    for _ in range(repeats):
+        for name, entry in entries.items():
+            time.sleep(0.005)  # let the threads of the one before come to rest
+            call = entry.both if gradient else entry.forward
+            start = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - start)
+        times["floor"].append(floor.seconds(gradient))
+    return {name: statistics.median(values[1:]) for name, values in times.items()}
+
+
+def time_tables(shapes, names, threads, repeats) -> None:
+    head = ["shape", "threads", "pass", *(f"{name} ms" for name in (*names, "screlax", "floor"))]
+    print("| " + " | ".join([*head, *(f"{name} / screlax" for name in names), "screlax / floor"]))
+    print("|" + "---|" * (len(head) + len(names) + 1))
+    for shape in shapes:
+        H, y = problem(shape)
+        for count in threads:
+            entries, floor = competitors(names, count), Floor(count)
+            for entry in (*entries.values(), floor):
+                entry.prepare(H, y)
+            check_agreement(entries)
+            turns = max(5, repeats * (2048 // shape[-2])) + 1
+            for gradient in (False, True):
+                row = measure(entries, floor, gradient, turns)
+                print_row(shape, count, gradient, names, row)
+
+
+def print_row(shape, count, gradient, names, row) -> None:
+    label = "forward + backward" if gradient else "forward"
+    cells = ["×".join(map(str, shape)), str(count), label]
+    cells += [f"{1e3 * row[name]:.3g}" for name in (*names, "screlax", "floor")]
+    cells += [f"{row[name] / row['screlax']:.3g}×" for name in names]
+    print("| " + " | ".join([*cells, f"{row['screlax'] / row['floor']:.3g}×"]) + " |", flush=True)
+
+
+_MEMORY = """
+import resource, sys
+sys.path.insert(0, {folder!r})
+import loss
+name, count, gradient = {name!r}, {count}, {gradient}
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+entry = loss.competitors([name] if name in loss.PEERS else [], 1)[name]
+entry.prepare(*loss.problem((256, loss.FEATURES)))
+entry.both()
+entry.prepare(*loss.problem((count, loss.FEATURES)))
+before = peak()
+entry.both() if gradient else entry.forward()
+print(peak() - before)
+"""
+
+
+def memory_table(counts) -> None:
+    print("\n| n | pass | " + " | ".join(f"{name} MB" for name in (*PEERS, "screlax")) + " |")
+    print("|" + "---|" * (len(PEERS) + 3))
+    for count, peers in counts:
+        for gradient in (False, True):
+            cells = []
+            for name in (*PEERS, "screlax"):
+                if name != "screlax" and not peers:
+                    cells.append("not run")
+                    continue
+                code = _MEMORY.format(folder=sys.path[0], name=name, count=count, gradient=gradient)
+                out = subprocess.run(
+                    [sys.executable, "-c", code], capture_output=True, text=True, check=True
+                )
+                cells.append(f"{float(out.stdout):.0f}")
+            label = "forward + backward" if gradient else "forward"
+            print(f"| {count} | {label} | {' | '.join(cells)} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[256, 1024, 4096, 8192])
+    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--no-memory", action="store_true")
+    options = parser.parse_args()
+    print(f"_{provenance_line()}_\n")
+    shapes = [(count, FEATURES) for count in options.sizes]
+    time_tables(shapes, PEERS, options.threads, options.repeats)
+    print()
+    time_tables([BATCH], ("BatchedTorch",), options.threads, 3 * options.repeats)
+    if not options.no_memory:
+        memory_table([(8192, True), (65536, False)])
+
+
+if __name__ == "__main__":
+    main()
