@@ -156,17 +156,15 @@ class Relaxation:
         return CellGram(own, (pair + pair.T) / 2)
 
     def change(self, softmax: RowWeights, step: CellGram) -> float:
-        """Return how much the objective changes along a step of (own, pair), without cancellation.
+        """Return how much the objective changes along a small step, without cancellation.
 
         The change of a row is log(1 + Σ p (e^d − 1)), d the change of an entry less that of the
         row's mean positive; subtracting two values would lose every change below 1e-16 of them.
+        Steps of entries up to about one; beyond, subtract values.
         """
         mean = self.target.own * step.own + (self.target.pair * step.pair).sum(axis=1)
-        own, pair = step.own - mean, step.pair - mean[:, None]
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            inside = softmax.own * np.expm1(own) + (softmax.pair * np.expm1(pair)).sum(axis=1)
-            moved = softmax.own * np.exp(own) + (softmax.pair * np.exp(pair)).sum(axis=1)
-            rows = np.where(np.abs(inside) < 0.5, np.log1p(inside), np.log(moved))
+        own, pair = np.expm1(step.own - mean), np.expm1(step.pair - mean[:, None])
+        rows = np.log1p(softmax.own * own + (softmax.pair * pair).sum(axis=1))
         rows = np.where(self.anchors > 0, rows, 0.0)
         return float(self.anchors @ rows + self.ridge_multipliers() @ step.own)
 

@@ -75,7 +75,7 @@ class MaskPositives:
         for part in self._rows.blocks():
             block = self._rows.doubles(part)
             if weights is not None:
-                block *= weights[part, None]
+                block = block * weights[part, None]
             np.add.at(sums, self._sample[part], block)
         return sums
 

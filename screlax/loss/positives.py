@@ -63,8 +63,9 @@ class ClassPositives:
         """Return ⟨h_i, S_c − h_i⟩/(n_c − 1)."""
         products = np.empty(len(self._rows))
         for part in self._rows.blocks():
+            block = self._rows.doubles(part)
             sums = self._sums.take(self._codes[part], axis=0)
-            np.einsum("ij,ij->i", self._rows.doubles(part), sums, out=products[part])
+            np.einsum("ij,ij->i", block, sums, out=products[part])
         products -= self._rows.squares
         return products / np.maximum(self.counts, 1.0)
 

@@ -53,8 +53,8 @@ def contrast_tiled(
         Where the products are added up; zero at the start.
     """
     block = block_rows(contrast.size)
-    keep = 0 if gradient is None else _entries_kept(contrast, resources, block)
-    kept = Kept(keep, contrast.dtype)
+    keep = 0 if gradient is None else _tiles_kept(contrast, resources, block)
+    kept = Kept(keep, block * block, contrast.dtype)
     tiles = _kernel(contrast, block, resources.jobs, kept, gradient)
     logs = np.zeros(len(contrast.rows))
     with Workers[Tile](resources.jobs) as workers:
@@ -82,12 +82,12 @@ def _kernel(
     return BoundedTiles(contrast, block, jobs, kept, gradient)
 
 
-def _entries_kept(contrast: Contrast, resources: Resources, block: int) -> int:
-    """Return how many exponentials one item has, or zero if they do not fit in the budget."""
+def _tiles_kept(contrast: Contrast, resources: Resources, block: int) -> int:
+    """Return how many tiles one item has, or zero if they do not all fit in the budget."""
     blocks = len(Panel(0, np.empty((contrast.size, 0))).blocks(block))
-    entries = block * block * blocks * (blocks + 1) // 2
-    fits = entries * contrast.dtype.itemsize <= resources.keep_bytes
-    return entries if fits and contrast.size <= resources.panel_rows else 0
+    tiles = blocks * (blocks + 1) // 2
+    fits = tiles * block * block * contrast.dtype.itemsize <= resources.keep_bytes
+    return tiles if fits and contrast.size <= resources.panel_rows else 0
 
 
 def _each_tile(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -43,12 +43,8 @@ class Panel:
         return self.rows[part.start - self.start : part.stop - self.start]
 
 
-@dataclass(frozen=True, eq=False)
-class Tile:
-    """A pair of blocks: row numbers of the Gram matrix, and the embeddings of both.
-
-    `diagonal` marks a block paired with itself.
-    """
+class Tile(NamedTuple):
+    """A pair of blocks: row numbers of the Gram matrix, and the embeddings of both."""
 
     rows: slice
     columns: slice

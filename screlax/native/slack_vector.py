@@ -174,7 +174,7 @@ class SlackVectorEquations:
     def jacobian(
         self, state: State, moments: Moments, *, exact: bool = False
     ) -> StructuredJacobian:
-        """Return the Jacobian of `residuals` by (log v, β), the factor 1/V of (E2) held fixed.
+        """Return the Jacobian of `residuals` by (log v, β), the factor v/V of (E2) held fixed.
 
         Unless `exact`, its kernels are interpolated to `_JACOBIAN_ACCURACY` only: Newton then
         gains that many digits a step at most, and a step costs a fraction.

@@ -1,4 +1,4 @@
-"""Trust-region Newton with conjugate gradients (Steihaug), on a manifold given by five functions.
+"""Trust-region Newton with conjugate gradients (Steihaug), on a manifold given by a few functions.
 
 Nocedal and Wright, Numerical Optimization, algorithms 4.1 and 7.2; on manifolds Absil, Mahony and
 Sepulchre, Optimization Algorithms on Matrix Manifolds, chapter 7.
@@ -25,20 +25,21 @@ class TrustRegionProblem(Protocol):
     def change(self, model: Any, candidate: Matrix) -> float:
         """Objective at a candidate less that at the model's point, accurate however small."""
 
+    def noise(self, model: Any) -> float:
+        """Rounding in `change` that does not shrink with the step (from meeting a constraint)."""
+
     def gradient(self, model: Any) -> Matrix:
         """Riemannian gradient."""
 
     def hessian(self, model: Any, direction: Matrix) -> Matrix:
         """Riemannian Hessian applied to a tangent direction."""
 
-    def precondition(self, model: Any, direction: Matrix) -> Matrix:
-        """Approximate inverse Hessian, symmetric positive definite on the tangent space."""
-
     def retract(self, point: Matrix, step: Matrix) -> Matrix:
         """Move along a tangent step and return to the manifold."""
 
 
 _MAX_FAILURES = 8
+_FLAT = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,14 +106,19 @@ def minimize(
         step, predicted, used, on_boundary = _steihaug(problem, model, gradient, radius)
         products += used
         candidate = problem.retract(point, step)
-        ratio = -problem.change(model, candidate) / predicted
+        candidate_model = problem.local_model(candidate)
+        if predicted > problem.noise(model):
+            ratio = -problem.change(model, candidate) / predicted
+        else:  # the value can no longer tell a good step, but near a minimum the gradient can
+            shrunk = float(np.linalg.norm(problem.gradient(candidate_model))) < 0.9 * norm
+            ratio = 1.0 if shrunk else 0.0
         if not ratio >= 0.25:
             radius = 0.25 * min(radius, float(np.linalg.norm(step)))
         elif ratio > 0.75 and on_boundary:
             radius = min(2 * radius, radius_limit)
         failures = 0 if ratio > 0.05 else failures + 1
         if ratio > 0.05:
-            point, model = candidate, problem.local_model(candidate)
+            point, model = candidate, candidate_model
     return TrustRegionResult(point, norm, max_iterations, products, "iteration limit")
 
 
@@ -122,14 +128,18 @@ def _steihaug(
     """Minimise the quadratic model within the radius: step, predicted decrease, products used."""
     step, residual = np.zeros_like(gradient), gradient
     hessian_step = np.zeros_like(gradient)
-    scaled = problem.precondition(model, residual)
-    direction, product = -scaled, float(np.vdot(residual, scaled))
+    direction, product = -residual, float(np.vdot(residual, residual))
     norm = float(np.linalg.norm(gradient))
     target = norm * min(0.1, norm**0.5 / (1 + norm**0.5))
     target = max(target, 1e-3 * norm if norm > 1 else 0.0)
+    stiffest = 0.0
     for used in range(1, 4 * gradient.size + 1):
         curved = problem.hessian(model, direction)
         curvature = float(np.vdot(direction, curved))
+        relative = curvature / float(np.vdot(direction, direction))
+        stiffest = max(stiffest, abs(relative))
+        if used > 1 and abs(relative) < _FLAT * stiffest:
+            break  # a symmetry of the problem: its curvature is rounding, of either sign
         length = product / curvature if curvature > 0 else math.inf
         if curvature <= 0 or np.linalg.norm(step + length * direction) >= radius:
             length = _to_boundary(step, direction, radius)
@@ -139,9 +149,8 @@ def _steihaug(
         residual = residual + length * curved
         if np.linalg.norm(residual) <= target or used >= 500:
             break
-        scaled = problem.precondition(model, residual)
-        new_product = float(np.vdot(residual, scaled))
-        direction = -scaled + (new_product / product) * direction
+        new_product = float(np.vdot(residual, residual))
+        direction = -residual + (new_product / product) * direction
         product = new_product
     return step, _decrease(gradient, step, hessian_step), used, False
 
