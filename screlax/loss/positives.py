@@ -18,6 +18,9 @@ from .rows import Rows
 
 Vector = NDArray[np.float64]
 
+_GATHERED = 15 << 10
+"""Entries of class sums copied to rows at a time: 120 kB, which the C library need not map."""
+
 
 class Positives(Protocol):
     """What the loss has to know about the positives, however they are given."""
@@ -63,9 +66,11 @@ class ClassPositives:
         """Return ⟨h_i, S_c − h_i⟩/(n_c − 1)."""
         products = np.empty(len(self._rows))
         for part in self._rows.blocks():
-            block = self._rows.doubles(part)
-            sums = self._sums.take(self._codes[part], axis=0)
-            np.einsum("ij,ij->i", block, sums, out=products[part])
+            block, codes, out = self._rows.doubles(part), self._codes[part], products[part]
+            step = max(1, _GATHERED // block.shape[1])
+            for first in range(0, len(block), step):
+                few = slice(first, first + step)
+                np.einsum("ij,ij->i", block[few], self._sums.take(codes[few], axis=0), out=out[few])
         products -= self._rows.squares
         return products / np.maximum(self.counts, 1.0)
 

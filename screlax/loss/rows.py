@@ -86,6 +86,21 @@ class Rows:
             np.multiply(source, scale.astype(dtype), out=out, dtype=dtype)
         return out
 
+    def plain(self, part: slice, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return a block as it is where precision and memory order allow, else a copy."""
+        source = self.array[part]
+        as_is = self.inverse_norms is None and source.flags.c_contiguous
+        return source if as_is and source.dtype == dtype else self.scaled(part, 1.0, dtype)
+
+    def lend(self, entries: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return the memory of `doubles` for other use until its next call, if it is enough.
+
+        Fresh memory costs as much as the arithmetic on a few hundred rows.
+        """
+        self._held = None
+        memory = self._buffer.reshape(-1).view(dtype)
+        return memory[:entries] if len(memory) >= entries else np.empty(entries, dtype)
+
     def _squared_norms(self, locate: Locate) -> NDArray[np.float64]:
         squares = np.empty(len(self.array))
         for part in self.blocks():

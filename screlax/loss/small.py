@@ -36,44 +36,55 @@ def contrast_small(
     gradient : ndarray, shape (rows, d), or None
         Where the products go.
     """
+    size = contrast.size
     logs = np.zeros(len(contrast.rows))
-    step = max(1, _CHUNK_ENTRIES // contrast.size**2)
-    chunks = [
-        slice(first * contrast.size, min(first + step, contrast.items) * contrast.size)
-        for first in range(0, contrast.items, step)
-    ]
+    step = min(contrast.items, max(1, _CHUNK_ENTRIES // size**2))
+    starts = range(0, contrast.items, step)
+    chunks = [slice(a * size, min(a + step, contrast.items) * size) for a in starts]
+    jobs = min(resources.jobs, len(chunks))
+    memory = [contrast.rows.lend(step * size**2, contrast.dtype)]
+    memory += [np.empty(step * size**2, contrast.dtype) for _ in range(jobs - 1)]
 
-    def solve(part: slice, _worker: int) -> None:
-        _solve_chunk(contrast, part, logs, gradient)
+    def solve(part: slice, worker: int) -> None:
+        _solve_chunk(contrast, part, memory[worker], logs, gradient)
 
-    with Workers[slice](min(resources.jobs, len(chunks))) as workers:
+    with Workers[slice](jobs) as workers:
         workers.run(solve, chunks)
     return logs
 
 
 def _solve_chunk(
-    contrast: Contrast, part: slice, logs: Vector, gradient: NDArray[Any] | None
+    contrast: Contrast,
+    part: slice,
+    memory: NDArray[Any],
+    logs: Vector,
+    gradient: NDArray[Any] | None,
 ) -> None:
-    size = contrast.size
-    rows = contrast.scaled(part).reshape(-1, size, contrast.rows.array.shape[1])
-    entries = contrast.exponential.function(_gram(rows))
+    size, dtype = contrast.size, contrast.dtype
+    rows = contrast.rows.plain(part, dtype).reshape(-1, size, contrast.rows.array.shape[1])
+    entries = memory[: len(rows) * size**2].reshape(-1, size, size)
+    _multiply(rows, entries)
+    entries *= dtype.type(contrast.scale**2)
+    contrast.exponential.function(entries, out=entries)
     _exclude(contrast, entries, part)
-    sums = (entries.reshape(-1, size) @ np.ones(size, contrast.dtype)).astype(np.float64)
+    sums = (entries.reshape(-1, size) @ np.ones(size, dtype)).astype(np.float64)
     sums[sums <= 0] = 1.0
     np.log(sums, out=logs[part])
     if gradient is None:
         return
-    inverse = (contrast.weights[part] / sums).astype(contrast.dtype).reshape(-1, size)
+    inverse = contrast.weights[part] / sums * contrast.scale
+    inverse = inverse.astype(dtype).reshape(-1, size)
     entries *= inverse[:, :, None] + inverse[:, None, :]
     np.matmul(entries, rows, out=gradient[part].reshape(rows.shape))
 
 
-def _gram(rows: NDArray[Any]) -> NDArray[Any]:
+def _multiply(rows: NDArray[Any], out: NDArray[Any]) -> None:
     """Multiply every item by its transpose; BLAS is fastest on small ones if that is contiguous."""
     turned = rows.transpose(0, 2, 1)
     if len(rows) == 1:
-        return np.asarray(np.matmul(rows[0], turned[0])[None])
-    return np.asarray(np.matmul(rows, np.ascontiguousarray(turned)))
+        np.matmul(rows[0], turned[0], out=out[0])
+    else:
+        np.matmul(rows, np.ascontiguousarray(turned), out=out)
 
 
 def _exclude(contrast: Contrast, entries: NDArray[Any], part: slice) -> None:

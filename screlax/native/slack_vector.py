@@ -36,7 +36,7 @@ from ..controls import Budget, Control, Ridge
 from .kernels import EXACT, Array, Interpolation, Kernels, weighted
 from .linear import StructuredJacobian
 
-_JACOBIAN_ACCURACY = 1e-8
+_JACOBIAN_ACCURACY = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
