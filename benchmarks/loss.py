@@ -26,6 +26,7 @@ from screlax.loss import supcon_loss, supcon_loss_and_grad
 FEATURES, CLASSES, TEMPERATURE = 128, 100, 0.1
 PEERS = ("SupContrastStyle", "MetricLearning", "LeanTorch")
 BATCH = (256, 64, 32)
+TURN = 0.02
 
 
 class Screlax:
@@ -107,16 +108,24 @@ def check_agreement(entries) -> None:
 
 
 def measure(entries, floor, gradient: bool, repeats: int) -> dict[str, float]:
+    """Return the median over turns; a turn is as many calls as take some milliseconds."""
     times: dict[str, list[float]] = {name: [] for name in (*entries, "floor")}
+    calls = {name: entry.both if gradient else entry.forward for name, entry in entries.items()}
+    counts = {name: max(1, int(TURN / seconds_per_call(call, 2))) for name, call in calls.items()}
     for _ in range(repeats):
-        for name, entry in entries.items():
+        for name, call in calls.items():
             time.sleep(0.005)  # let the threads of the one before come to rest
-            call = entry.both if gradient else entry.forward
-            start = time.perf_counter()
             call()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(seconds_per_call(call, counts[name]))
         times["floor"].append(floor.seconds(gradient))
-    return {name: statistics.median(values[1:]) for name, values in times.items()}
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def seconds_per_call(call, count: int) -> float:
+    start = time.perf_counter()
+    for _ in range(count):
+        call()
+    return (time.perf_counter() - start) / count
 
 
 def time_tables(shapes, names, threads, repeats) -> None:
@@ -130,7 +139,7 @@ def time_tables(shapes, names, threads, repeats) -> None:
             for entry in (*entries.values(), floor):
                 entry.prepare(H, y)
             check_agreement(entries)
-            turns = max(5, repeats * (2048 // shape[-2])) + 1
+            turns = repeats if shape[-2] > 2048 else 3 * repeats
             for gradient in (False, True):
                 row = measure(entries, floor, gradient, turns)
                 print_row(shape, count, gradient, names, row)

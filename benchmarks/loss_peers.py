@@ -36,18 +36,26 @@ class Peer:
 
 
 class SupContrastStyle(Peer):
-    """The public SupContrast code for one view, line by line, with its masks."""
+    """What the public SupContrast code computes, array by array, for one view.
+
+    Only its mean over all samples became the one over anchors, so that all peers agree.
+    """
 
     def loss(self, features):
         """Return the mean over anchors."""
-        count = len(features)
-        labels = self.labels.view(-1, 1)
+        features = features.unsqueeze(1)
+        count, views = features.shape[:2]
+        labels = self.labels.contiguous().view(-1, 1)
         mask = torch.eq(labels, labels.T).float()
-        logits = torch.div(features @ features.T, TEMPERATURE)
+        contrast = torch.cat(torch.unbind(features, dim=1), dim=0)
+        logits = torch.div(torch.matmul(contrast, contrast.T), TEMPERATURE)
         logits = logits - torch.max(logits, dim=1, keepdim=True)[0].detach()
-        others = torch.scatter(torch.ones_like(mask), 1, torch.arange(count).view(-1, 1), 0)
+        mask = mask.repeat(views, views)
+        index = torch.arange(count * views).view(-1, 1)
+        others = torch.scatter(torch.ones_like(mask), 1, index, 0)
         mask = mask * others
-        log_probability = logits - torch.log((torch.exp(logits) * others).sum(1, keepdim=True))
+        exponentials = torch.exp(logits) * others
+        log_probability = logits - torch.log(exponentials.sum(1, keepdim=True))
         pairs = mask.sum(1)
         mean = (mask * log_probability).sum(1) / torch.where(pairs < 1e-6, 1, pairs)
         return -mean.sum() / (pairs > 0).sum()

@@ -64,7 +64,8 @@ class Kept:
             room = self._free.pop()
         except IndexError:
             return None
-        self._tiles[key] = tile = room[: shape[0] * shape[1]].reshape(shape)
+        tile: NDArray[Any] = room[: shape[0] * shape[1]].reshape(shape)
+        self._tiles[key] = tile
         return tile
 
     def clear(self) -> None:
