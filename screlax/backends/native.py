@@ -128,12 +128,10 @@ def _with_singletons(
     if collapsed is not None:
         return _result(problem, level, collapsed, 0, "minority collapse", start)
     candidates = singleton_candidates(problem.class_sizes, relaxation.control, relaxation, deadline)
-    best = next(candidates)
-    for candidate in candidates:
-        if _proves(relaxation, best[0]):
+    for candidate in candidates:  # each is computed only when the one before does not prove
+        if _proves(relaxation, candidate[0]):
             break
-        best = candidate
-    return _result(problem, level, *best, start)
+    return _result(problem, level, *candidate, start)
 
 
 def _collapsed(problem: UFM) -> CellGram | None:

@@ -20,10 +20,11 @@ Budget is ridge with log λ one more unknown and Σ κ s own = nρ one more equa
 *Why a root is an optimum.* −log cosh((β_g−β_h)/2) = −log(Z_g+Z_h) + separable terms is
 conditionally positive definite, since log(a) = ∫ (e^{−t} − e^{−ta}) dt/t. Hence G is positive
 semidefinite on the complement of the vector of ones as soon as the spreads own_g − pair_gg are
-nonnegative, and with G v = 0, v > 0, on the whole space. For ridge the spreads are always
-nonnegative (p/(s−1) ≥ v²/s² for λ ≤ λ_max), so every root is the optimum: the slack of a ridge
-problem without singletons has rank one. On a ball or sphere a spread can come out negative; that
-marks the regime in which classes collapse onto each other and another method takes over.
+nonnegative, and with G v = 0, v > 0, on the whole space. For ridge with λ ≤ 2 they always are,
+since p/(s−1) ≥ v²/s², so that every root is the optimum and the slack of a ridge problem without
+singletons has rank one (up to λ_max = 2n/(n−1), just above 2, the certificate checks it). On a ball
+or sphere a spread can come out negative; that marks the regime in which classes collapse onto each
+other and another method takes over.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class TrustRegionProblem(Protocol):
         """Objective at a candidate less that at the model's point, accurate however small."""
 
     def noise(self, model: Any) -> float:
-        """Rounding in `change` that does not shrink with the step (from meeting a constraint)."""
+        """Return the rounding in `change` that does not shrink with the step."""
 
     def gradient(self, model: Any) -> Matrix:
         """Riemannian gradient."""
