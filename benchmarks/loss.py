@@ -5,7 +5,7 @@
 Times are medians of calls that take turns, so that a busy machine is busy for all; ratios are what
 to read. The floor is half of one matrix product H Hᵀ and the exponentials of half of its entries,
 plus one whole product with the gradient, on one thread; on t threads it is divided by t.
-Memory is the growth of the peak resident set over that before the call, in fresh processes.
+Memory is the peak resident set during a call less the resident set before it, in fresh processes.
 Needs torch and pytorch-metric-learning, which screlax itself never imports.
 """
 
@@ -46,7 +46,9 @@ class Screlax:
     def both(self):
         """Return the loss and the gradient."""
         loss, gradient = supcon_loss_and_grad(self.embeddings, self.labels, n_jobs=self.jobs)
-        return float(np.mean(loss)), gradient / np.size(loss)
+        if np.size(loss) > 1:  # of a batch the peers return the mean
+            return float(np.mean(loss)), gradient / np.float32(np.size(loss))
+        return loss, gradient
 
 
 class Floor:
@@ -154,18 +156,25 @@ def print_row(shape, count, gradient, names, row) -> None:
 
 
 _MEMORY = """
-import resource, sys
+import ctypes, sys
 sys.path.insert(0, {folder!r})
 import loss
+
+def status(name):
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+
 name, count, gradient = {name!r}, {count}, {gradient}
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 entry = loss.competitors([name] if name in loss.PEERS else [], 1)[name]
 entry.prepare(*loss.problem((256, loss.FEATURES)))
 entry.both()
 entry.prepare(*loss.problem((count, loss.FEATURES)))
-before = peak()
+ctypes.CDLL(None).malloc_trim(0)
+with open("/proc/self/clear_refs", "w") as reset:
+    reset.write("5")
+before = status("VmRSS")
 entry.both() if gradient else entry.forward()
-print(peak() - before)
+print(status("VmHWM") - before)
 """
 
 

@@ -137,6 +137,8 @@ class _Bound:
 
 def relative(gap: float, upper: float) -> float:
     """Return gap / upper; the objective is nonnegative, and zero only where the gap is too."""
+    if math.isinf(gap):
+        return math.inf
     if upper > 0:
         return gap / upper
     return 0.0 if gap == 0 else math.inf

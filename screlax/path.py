@@ -24,10 +24,12 @@ from .native.solver import equations_for
 from .partition import Level, Vector
 from .problem import UFM
 from .solution import Solution
-from .solve import solve_relaxation
+from .solve import check_limits, solve_relaxation
 
 _REFINEMENTS = (2, 3, 4)
-_ENOUGH = 1e-13
+_ENOUGH, _ENOUGH_BOUNDED = 1e-13, 1e-18
+"""Relative gaps at which polishing stops; on a ball or sphere the gap is of second order."""
+
 _MAX_POLISHING = 8
 _BATCH_NUMBERS = 25_000
 """Kernel entries evaluated at once: enough to amortise the interpreter, few enough for a cache."""
@@ -68,6 +70,7 @@ def regularization_path(
     InvalidInputError
         If both kinds of path are given, or a value is not positive and finite.
     """
+    check_limits("native", tol, None)
     problems = _problems(problem, strengths, temperatures, points)
     start = time.perf_counter()
     proofs = _batched_proofs(problem, problems)
@@ -112,8 +115,8 @@ def _problems(
     if temperatures is not None:
         return [_with(problem, temperature=t) for t in _positive(temperatures, "temperatures")]
     if strengths is None:
-        if not points >= 2:
-            raise InvalidInputError(f"points must be at least 2, got {points}")
+        if not isinstance(points, int) or points < 2:
+            raise InvalidInputError(f"points must be a whole number, at least 2, got {points!r}")
         top = problem.zero_threshold() if isinstance(problem.control, Ridge) else None
         values = (
             np.geomspace(10 * problem.temperature / 1e3, 10 * problem.temperature, points)
@@ -126,7 +129,10 @@ def _problems(
 
 
 def _positive(values: ArrayLike, what: str) -> Vector:
-    array = np.asarray(values, dtype=float).reshape(-1)
+    try:
+        array = np.asarray(values, dtype=float).reshape(-1)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"{what} must be numbers, got {values!r}") from None
     wrong = ~(np.isfinite(array) & (array > 0))
     if not array.size or wrong.any():
         shown = array[wrong][0] if array.size else "none"
@@ -172,11 +178,12 @@ def _batched_proofs(problem: UFM, problems: list[UFM]) -> list[_Located]:
 
 def _polished(equations: SlackVectorEquations, start: State) -> StructuredProof:
     """Take Newton steps one at a time until the proofs are at rounding level."""
+    enough = _ENOUGH if equations.is_penalty else _ENOUGH_BOUNDED
     state = start
     for _ in range(_MAX_POLISHING):
         state = newton(equations, state, max_steps=1).state
         proof = prove(equations, state)
-        if (np.abs(proof.gap) <= _ENOUGH * proof.upper).all():
+        if (np.abs(proof.gap) <= enough * proof.upper).all():
             break
     return proof
 

@@ -18,11 +18,13 @@ from .memory import require_level_memory, require_memory
 from .native.gram import SlackVectorGram
 from .partition import CellGram, Level, Matrix, check_level, classes_to_orbits, lift_from_orbits
 from .problem import UFM
-from .proving import SLACK_VECTOR_ONLY, AnyGram, prove_gram
+from .proving import AnyGram, prove_gram
 from .relaxation import build_relaxation, level_size
 from .repair import repair_primal
 from .sensitivity import Sensitivity, require_slack_vector, sensitivity_of
 from .status import Status
+
+_DENSE_SPECTRUM = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,10 +142,10 @@ class Solution:
     def rank(self) -> int:
         """Numerical rank of the Gram matrix: eigenvalues above `rank_tolerance` × the largest.
 
-        Beyond a few thousand distinct sizes that is k − 1 by the structure of the certificate
+        Beyond a thousand distinct sizes that is k − 1 by the structure of the certificate
         (`screlax.native.slack_vector`): the kernel is spanned by the slack vector.
         """
-        if self._is_structured_only and self.certificate.proves(self.tol):
+        if self._has_known_rank:
             return self.problem.classes - 1
         values, copies = self._spectrum()
         return int(copies[values > self.rank_tolerance * max(values.max(), 0.0)].sum())
@@ -158,9 +160,15 @@ class Solution:
         return math.sqrt(max(abs(self.gap), np.finfo(float).eps)) if math.isfinite(self.gap) else 1
 
     @property
-    def _is_structured_only(self) -> bool:
-        sizes = self.problem.class_sizes
-        return isinstance(self.orbit_gram, SlackVectorGram) and sizes.orbits >= SLACK_VECTOR_ONLY
+    def _has_known_rank(self) -> bool:
+        """Whether the structure of the certificate gives the rank, and saves a long computation."""
+        gram = self.orbit_gram
+        return (
+            isinstance(gram, SlackVectorGram)
+            and self.problem.class_sizes.orbits > _DENSE_SPECTRUM
+            and self.certificate.proves(self.tol)
+            and bool(gram.own.max() > 0)
+        )
 
     def _spectrum(self) -> tuple[np.ndarray, np.ndarray]:
         """Eigenvalues of the class Gram matrix with multiplicities, from the m×m blocks."""

@@ -88,7 +88,7 @@ def solve_relaxation(
     """
     start = time.perf_counter()
     ufm = _as_problem(problem, control, temperature)
-    _check_limits(solver, tol, time_limit)
+    check_limits(solver, tol, time_limit)
     chosen_level, level_reason = _choose_level(ufm, level)
     if chosen_level is not Level.ORBITS:  # before anything is lifted; orbits may need no matrix
         cells = level_size(ufm, chosen_level)
@@ -137,7 +137,8 @@ def _as_problem(problem: Any, control: Control | None, temperature: float | None
     return UFM(problem, control, 1.0 if temperature is None else temperature)
 
 
-def _check_limits(solver: Any, tol: Any, time_limit: Any) -> None:
+def check_limits(solver: Any, tol: Any, time_limit: Any) -> None:
+    """Raise an `InvalidInputError` unless solver, tolerance and time limit make sense."""
     if not isinstance(solver, str):
         raise InvalidInputError(f"solver must be the name of one, got {solver!r}")
     if tol is not None and not _is_positive(tol):

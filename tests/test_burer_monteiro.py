@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -230,7 +231,7 @@ def test_every_step_lowers_the_value(control):
     for limit in range(1, 8):
         result = minimize(problem, start, gradient_tolerance=0.0, max_iterations=limit)
         values.append(problem.value(result.point))
-    assert all(b <= a * (1 + 1e-14) for a, b in zip(values, values[1:], strict=False))
+    assert all(b <= a * (1 + 1e-14) for a, b in itertools.pairwise(values))
     assert values[-1] < values[0]
 
 

@@ -1,4 +1,4 @@
-"""Sums over classes through Chebyshev nodes, and the kernels themselves, against direct formulas."""
+"""Sums over classes through Chebyshev nodes, and the kernels themselves, by direct formulas."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ def panel(start, count):
     return Panel(start, np.empty((count, 1)))
 
 
-def covered(first, second, anchors):
+def covered(first, second, anchors, size=32):
     """How often each entry is covered, both ways for tiles off the diagonal."""
     total = second.start + len(second.rows)
     hits = np.zeros((total, total), dtype=int)
-    for tiles in rounds(first, second, 32, anchors):
+    for tiles in rounds(first, second, size, anchors):
         busy = [part for tile in tiles for part in {tile.rows.start, tile.columns.start}]
         assert len(busy) == len(set(busy))
         for tile in tiles:
@@ -32,6 +32,12 @@ def covered(first, second, anchors):
 def test_a_panel_with_itself_covers_everything_once(count):
     one = panel(0, count)
     np.testing.assert_array_equal(covered(one, one, count), 1)
+
+
+@pytest.mark.parametrize("count", [300, 512, 700, 1100])
+def test_large_blocks_are_halved_on_the_diagonal(count):
+    one = panel(0, count)
+    np.testing.assert_array_equal(covered(one, one, count, size=512), 1)
 
 
 @pytest.mark.parametrize("second", [1, 30, 64, 200])

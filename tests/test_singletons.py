@@ -13,6 +13,7 @@ from problems import Case, assert_optimal, cases_of, class_objective, every_case
 from screlax import UFM, Ball, Budget, ClassSizes, Ridge, Sphere, solve_relaxation
 from screlax.certificate import certify
 from screlax.controls import CONTROLS as CONTROL_TYPES
+from screlax.native.proof import prove
 from screlax.native.singleton_newton import singleton_roots, start_beside, start_near
 from screlax.native.singletons import SingletonEquations
 from screlax.native.solver import equations_for, solve_slack_vector
@@ -149,8 +150,6 @@ def near_start(control):
     anchored = ClassSizes.from_counts([size for size in SIZES if size > 1])
     alone = equations_for(anchored, control)
     state = solve_slack_vector(alone).state
-    from screlax.native.proof import prove
-
     gram = prove(alone, state).gram(alone.copies)
     strength = float(np.exp(state.log_strength[0])) / 2
     return SingletonEquations(sizes, control), gram, strength
@@ -215,7 +214,9 @@ def random_problem(rng: np.random.Generator, name: str) -> UFM:
     if name == "ridge":
         top = UFM(sizes, Ridge(1.0), temperature).zero_threshold()
         return UFM(sizes, Ridge(float(top * 10 ** rng.uniform(-4, -0.02))), temperature)
-    return UFM(sizes, CONTROL_TYPES[name](float(temperature * 10 ** rng.uniform(-1, 1))), temperature)
+    return UFM(
+        sizes, CONTROL_TYPES[name](float(temperature * 10 ** rng.uniform(-1, 1))), temperature
+    )
 
 
 @settings(max_examples=40)
@@ -247,8 +248,13 @@ def test_one_anchored_class_and_singletons(control, singletons):
     gram = solution.class_gram
     assert solution.rank == (0 if problem.is_zero_optimal() else 1)
     assert_singletons_share_a_point(problem, gram)
-    case = Case("", tuple(sizes), control, 1.0, class_objective(
-        Case("", tuple(sizes), control, 1.0, 0.0), gram))
+    case = Case(
+        "",
+        tuple(sizes),
+        control,
+        1.0,
+        class_objective(Case("", tuple(sizes), control, 1.0, 0.0), gram),
+    )
     assert_optimal(case, gram)
     if isinstance(control, Ball | Sphere):  # as far apart as the sphere allows
         assert gram[0, 1] == pytest.approx(-control.parameter)
@@ -274,3 +280,11 @@ def test_many_singletons_act_as_one_class_of_negatives():
     assert many.orbit_gram.own[-1] == pytest.approx(3.0)
     assert many.orbit_gram.spread[-1] == pytest.approx(0.0, abs=1e-9)
     assert many.value > few.value
+
+
+@pytest.mark.parametrize("control", [Ball(2.0), Sphere(2.0)], ids=["ball", "sphere"])
+def test_two_anchored_classes_and_a_singleton_on_a_ball_or_sphere(control):
+    """V − 2v = 0 without the singleton; a list of sizes because it takes exact rounding."""
+    for first in range(20, 30):
+        solution = solve_relaxation([first, 14, 1], control=control, temperature=0.5)
+        assert solution.status == "optimal"

@@ -116,9 +116,7 @@ def test_residuals_equal_the_class_program(control, sizes):
         brute = class_by_class(equations, state, index)
         for orbit, c in enumerate(first_class.tolist()):
             assert residual[index, 0, orbit] == pytest.approx(brute.first(c), rel=1e-12, abs=1e-13)
-            assert residual[index, 1, orbit] == pytest.approx(
-                brute.second(c), rel=1e-12, abs=5e-13
-            )
+            assert residual[index, 1, orbit] == pytest.approx(brute.second(c), rel=1e-12, abs=5e-13)
             assert own[index, orbit] == pytest.approx(brute.entry(c, c), rel=1e-13, abs=1e-13)
 
 
@@ -234,9 +232,9 @@ def test_own_derivatives_equal_central_differences(control):
     equations = equations_of(FEW, control)
     state = random_state(equations, np.random.default_rng(3))
     numeric = central_differences(
-        lambda x: equations.own(
-            unstacked(x, state.log_strength), np.exp(x[None, : len(x) // 2])
-        )[0][0],
+        lambda x: equations.own(unstacked(x, state.log_strength), np.exp(x[None, : len(x) // 2]))[
+            0
+        ][0],
         stacked(state),
         1e-5,
     )

@@ -106,10 +106,8 @@ def _descend(
     cells = problem.class_sizes.orbits
     require_memory(8 * 40 * cells**2, f"Burer–Monteiro with {cells:,} distinct class sizes")
     guess = CellGram(np.ones(cells), np.eye(cells))
-    if near is not None:
-        dense = near.dense()
-        if np.isfinite(dense.own).all() and np.isfinite(dense.pair).all():
-            guess = dense
+    if near is not None and near.is_finite():
+        guess = near.dense()
     gram, run = solve_burer_monteiro(
         build_relaxation(problem, Level.ORBITS), guess, deadline=_deadline(options, start)
     )

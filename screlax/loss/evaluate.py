@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +48,7 @@ class Options:
 def losses_and_gradient(
     layout: Layout, labels: Any, mask: Any, options: Options, gradient: NDArray[Any] | None
 ) -> Vector:
-    """Return the weighted loss of every row, and fill in the gradient.
+    """Return one loss per item, or per row where there is no reduction; fill in the gradient.
 
     Parameters
     ----------
@@ -102,10 +101,13 @@ def _evaluate(
     products = _products(gradient, contrast)
     logs = _log_normalizers(contrast, options, products)
     if products is not None and gradient is not None:
-        finish_gradient(products, contrast, positives, options.temperature)
+        finish_gradient(products, contrast, positives)
         if products is not gradient:
             gradient[...] = products
-    return weights * (logs - positives.similarities() / options.temperature)
+    if options.reduction == "none":
+        return weights * (logs - positives.similarities() / options.temperature)
+    totals: Vector = (weights * logs).reshape(layout.items, -1).sum(axis=1)
+    return totals - positives.totals(weights, layout.items) / options.temperature
 
 
 def _contrast(
@@ -122,7 +124,7 @@ def _contrast(
         items=layout.items,
         size=layout.size,
         anchors=layout.anchors,
-        scale=math.sqrt(exponential.rate / temperature),
+        temperature=temperature,
         dtype=dtype,
         exponential=exponential,
         weights=weights,
@@ -134,8 +136,8 @@ def _log_normalizers(contrast: Contrast, options: Options, products: NDArray[Any
     work = len(contrast.rows) * contrast.size * contrast.rows.array.shape[1]
     jobs = thread_count(options.n_jobs, work * (0.5 if products is None else 1.5))
     resources = Resources(jobs, options.memory_budget, _panel_rows(contrast))
-    logit = contrast.rows.largest_product * contrast.scale**2 / contrast.exponential.rate
-    if contrast.size <= LARGEST and not needs_shift(logit, contrast.dtype):
+    bounded = not needs_shift(contrast.largest_logit, contrast.dtype)
+    if bounded and contrast.size <= LARGEST:
         return contrast_small(contrast, resources, products)
     return contrast_tiled(contrast, resources, products)
 

@@ -18,12 +18,9 @@ from .problem import Contrast
 from .rows import Rows
 
 
-def finish_gradient(
-    gradient: NDArray[Any], contrast: Contrast, positives: Positives, temperature: float
-) -> None:
-    """Turn Σ_l Q_il x_l, in place, into the gradient with respect to the embeddings."""
-    factor = 1.0 / (temperature * contrast.scale)
-    positives.subtract_gradient(gradient, contrast.weights / temperature, factor)
+def finish_gradient(gradient: NDArray[Any], contrast: Contrast, positives: Positives) -> None:
+    """Turn (1/τ) Σ_l Q_il h_l, in place, into the gradient with respect to the embeddings."""
+    positives.subtract_gradient(gradient, contrast.weights / contrast.temperature)
     if contrast.rows.inverse_norms is not None:
         _through_normalisation(gradient, contrast.rows)
 

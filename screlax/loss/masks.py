@@ -50,8 +50,12 @@ class MaskPositives:
         products -= self._self * self._rows.squares
         return products / np.where(self.counts > 0, self.counts, 1.0)
 
-    def subtract_gradient(self, gradient: NDArray[Any], weights: Vector, factor: float) -> None:
-        """Subtract v_i (mask h)_i + (maskᵀ (v h))_i − 2 v_i mask_ii h_i after scaling."""
+    def totals(self, weights: Vector, items: int) -> Vector:
+        """Return Σ_i w_i ⟨h_i, m_i⟩ of the one item."""
+        return np.asarray((weights * self.similarities()).reshape(items, -1).sum(axis=1))
+
+    def subtract_gradient(self, gradient: NDArray[Any], weights: Vector) -> None:
+        """Subtract v_i (mask h)_i + (maskᵀ (v h))_i − 2 v_i mask_ii h_i."""
         shares = weights / np.where(self.counts > 0, self.counts, 1.0)
         mine = self._mask @ self._sample_sums(None)
         theirs = self._mask.T @ self._sample_sums(shares)
@@ -59,7 +63,6 @@ class MaskPositives:
             sample, share = self._sample[part], shares[part, None]
             pull = share * mine[sample] + theirs[sample]
             pull -= 2 * share * self._self[part, None] * self._rows.doubles(part)
-            gradient[part] *= gradient.dtype.type(factor)
             gradient[part] -= pull
 
     def exclude(self, entries: NDArray[Any], rows: slice, columns: slice) -> None:

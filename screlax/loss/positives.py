@@ -33,8 +33,11 @@ class Positives(Protocol):
     def similarities(self) -> Vector:
         """Return ⟨h_i, m_i⟩, m_i the mean of the positives of row i; zero without positives."""
 
-    def subtract_gradient(self, gradient: NDArray[Any], weights: Vector, factor: float) -> None:
-        """Make `gradient` factor·gradient minus the gradient of Σ_i w_i ⟨h_i, m_i⟩ over τ."""
+    def totals(self, weights: Vector, items: int) -> Vector:
+        """Return Σ_i w_i ⟨h_i, m_i⟩ of each item."""
+
+    def subtract_gradient(self, gradient: NDArray[Any], weights: Vector) -> None:
+        """Subtract the gradient of Σ_i w_i ⟨h_i, m_i⟩ from `gradient`."""
 
     def exclude(self, entries: NDArray[Any], rows: slice, columns: slice) -> None:
         """Zero the entries of a tile that are positives or the diagonal."""
@@ -74,22 +77,31 @@ class ClassPositives:
         products -= self._rows.squares
         return products / np.maximum(self.counts, 1.0)
 
-    def subtract_gradient(self, gradient: NDArray[Any], weights: Vector, factor: float) -> None:
-        """Subtract v_i S_c + V_c − 2 v_i h_i after scaling, a block at a time."""
+    def totals(self, weights: Vector, items: int) -> Vector:
+        """Return Σ_i w_i ⟨h_i, m_i⟩ = Σ_c v_c ‖S_c‖² − Σ_i v_i ‖h_i‖² of each item."""
+        shares = weights / np.maximum(self.counts, 1.0)
+        constant = self._constant_on_classes(shares)
+        if constant is None:
+            return np.asarray((weights * self.similarities()).reshape(items, -1).sum(axis=1))
+        squares = constant * np.einsum("ij,ij->i", self._sums, self._sums)
+        own = (shares * self._rows.squares).reshape(items, -1).sum(axis=1)
+        return np.asarray(squares.reshape(items, -1).sum(axis=1) - own)
+
+    def subtract_gradient(self, gradient: NDArray[Any], weights: Vector) -> None:
+        """Subtract v_i S_c + V_c − 2 v_i h_i, a block at a time."""
         shares = weights / np.maximum(self.counts, 1.0)
         dtype = gradient.dtype
         sums = self._sums.astype(dtype)
-        uniform = self._is_constant_on_classes(shares)
+        uniform = self._constant_on_classes(shares) is not None
         others = None if uniform else self._class_sums(shares).astype(dtype)
         twice = (2 * shares).astype(dtype)[:, None]
         for part in self._rows.blocks():
             code, share = self._codes[part], twice[part]
             pull = sums.take(code, axis=0)
-            pull -= self._rows.scaled(part, 1.0, dtype)
+            pull -= self._rows.plain(part, dtype)
             pull *= share
             if others is not None:  # replace v_i S_c by V_c in half of it
                 pull += others.take(code, axis=0) - share / 2 * sums.take(code, axis=0)
-            gradient[part] *= dtype.type(factor)
             gradient[part] -= pull
 
     def exclude(self, entries: NDArray[Any], rows: slice, columns: slice) -> None:
@@ -97,10 +109,11 @@ class ClassPositives:
         same = self._codes[rows, None] == self._codes[columns]
         np.copyto(entries, 0, where=same)
 
-    def _is_constant_on_classes(self, values: Vector) -> bool:
-        first = np.zeros(self._classes)
-        first[self._codes] = values
-        return bool(np.array_equal(first[self._codes], values))
+    def _constant_on_classes(self, values: Vector) -> Vector | None:
+        """Return one value per class, or None where rows of a class differ."""
+        last: Vector = np.zeros(self._classes)
+        last[self._codes] = values
+        return last if np.array_equal(last[self._codes], values) else None
 
     def _class_sums(self, weights: Vector | None) -> NDArray[np.float64]:
         """Return Σ_j weight_j h_j over each class, shape (classes, d), in double precision."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,8 @@ class Contrast:
     """The part of the loss that sums exponentials.
 
     For the scaled rows x_i = √(rate/τ) h_i it computes log Z_i, Z_i = Σ_{l≠i} e^{⟨h_i, h_l⟩/τ}, and
-    for the gradient Σ_l (w_i p_il + w_l p_li) x_l with p_il = e^{⟨h_i, h_l⟩/τ}/Z_i (Khosla et al.
-    2020, supplementary section on gradients).
+    for the gradient (1/τ) Σ_l (w_i p_il + w_l p_li) h_l with p_il = e^{⟨h_i, h_l⟩/τ}/Z_i (Khosla
+    et al. 2020, supplementary section on gradients).
 
     Attributes
     ----------
@@ -30,8 +31,8 @@ class Contrast:
         The embeddings.
     items, size, anchors : int
         As in `Layout`.
-    scale : float
-        √(rate/τ).
+    temperature : float
+        τ.
     dtype : dtype
         Precision of the products and exponentials.
     exponential : Exponential
@@ -46,11 +47,21 @@ class Contrast:
     items: int
     size: int
     anchors: int
-    scale: float
+    temperature: float
     dtype: np.dtype[Any]
     exponential: Exponential
     weights: Vector
     exclude: Exclude | None
+
+    @property
+    def scale(self) -> float:
+        """Factor √(rate/τ) of the scaled rows."""
+        return math.sqrt(self.exponential.rate / self.temperature)
+
+    @property
+    def largest_logit(self) -> float:
+        """A bound on |⟨h_i, h_l⟩|/τ."""
+        return self.rows.largest_product / self.temperature
 
     def scaled(self, part: slice) -> NDArray[Any]:
         """Return a block of scaled rows."""

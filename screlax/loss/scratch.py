@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .tiling import Tile
 
 _PIECE = 30_000_000
 """Bytes allocated at once for tiles that are kept."""
@@ -40,35 +43,39 @@ class Kept:
 
     Parameters
     ----------
-    tiles, entries : int
-        Number of tiles there is room for, and entries of each; zero tiles keep nothing.
+    entries : int
+        Number of entries there is room for; zero keeps nothing.
     dtype : dtype
         Precision.
     """
 
-    def __init__(self, tiles: int, entries: int, dtype: np.dtype[Any]) -> None:
-        each = max(1, _PIECE // (entries * dtype.itemsize))
-        counts = [min(each, tiles - first) for first in range(0, tiles, each)]
-        pieces = [np.empty((count, entries), dtype) for count in counts]
-        self._rooms = [room for piece in pieces for room in piece]
-        self._free = list(self._rooms)
+    def __init__(self, entries: int, dtype: np.dtype[Any]) -> None:
+        each = _PIECE // dtype.itemsize
+        sizes = [min(each, entries - first) for first in range(0, entries, each)]
+        self._pieces = [np.empty(size, dtype) for size in sizes]
+        self._free = list(self._pieces)
+        self._lock = Lock()
         self._tiles: dict[tuple[int, int], NDArray[Any]] = {}
 
-    def get(self, key: tuple[int, int]) -> NDArray[Any] | None:
-        """Return a kept tile, or None."""
-        return self._tiles.get(key)
+    def get(self, tile: Tile) -> NDArray[Any] | None:
+        """Return what was kept of a tile, or None."""
+        return self._tiles.get((tile.rows.start, tile.columns.start))
 
-    def reserve(self, key: tuple[int, int], shape: tuple[int, int]) -> NDArray[Any] | None:
-        """Return memory for a tile that will be kept, or None where there is none; thread-safe."""
-        try:
-            room = self._free.pop()
-        except IndexError:
-            return None
-        tile: NDArray[Any] = room[: shape[0] * shape[1]].reshape(shape)
-        self._tiles[key] = tile
-        return tile
+    def reserve(self, tile: Tile) -> NDArray[Any] | None:
+        """Return memory in which a tile will be kept, or None where there is no more."""
+        entries = tile.shape[0] * tile.shape[1]
+        with self._lock:
+            while self._free and len(self._free[-1]) < entries:
+                self._free.pop()
+            if not self._free:
+                return None
+            room = self._free[-1]
+            self._free[-1] = room[entries:]
+            kept: NDArray[Any] = room[:entries].reshape(tile.shape)
+            self._tiles[tile.rows.start, tile.columns.start] = kept
+        return kept
 
     def clear(self) -> None:
         """Forget all tiles and keep the memory."""
-        self._free = list(self._rooms)
+        self._free = list(self._pieces)
         self._tiles.clear()

@@ -43,6 +43,7 @@ class ShiftedTiles:
         count, features = contrast.rows.array.shape
         entries = block * block
         self._contrast = contrast
+        self._weights = contrast.weights / (contrast.temperature * contrast.scale)
         self._gradient = gradient
         self._top = np.full(count, _SMALLEST)
         self._sums = np.zeros(count)
@@ -69,7 +70,7 @@ class ShiftedTiles:
         return np.where(some, self._top / rate + logs, 0.0)
 
     def differentiate(self, tile: Tile, worker: int) -> None:
-        """Add Σ_l (w_i p_il + w_l p_li) x_l over one tile to the gradient of both blocks."""
+        """Add (1/τ) Σ_l (w_i p_il + w_l p_li) h_l over one tile to the gradient of both blocks."""
         logits = self._multiply(tile, worker)
         mine = self._softmax(logits, tile.rows, self._work.take(worker, tile.shape))
         theirs = self._other.take(worker, tile.shape[::-1])
@@ -102,7 +103,7 @@ class ShiftedTiles:
     def _softmax(self, logits: NDArray[Any], part: slice, out: NDArray[Any]) -> NDArray[Any]:
         """Return w_i p_il; a row without a term keeps weight zero."""
         np.subtract(logits, self._log[part, None], out=out)
-        weights = self._contrast.weights[part, None]
+        weights = self._weights[part, None]
         with np.errstate(over="ignore", invalid="ignore"):  # rows without a term have no shift
             self._contrast.exponential.function(out, out=out)
             np.multiply(out, weights, out=out)

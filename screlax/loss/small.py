@@ -72,7 +72,7 @@ def _solve_chunk(
     np.log(sums, out=logs[part])
     if gradient is None:
         return
-    inverse = contrast.weights[part] / sums * contrast.scale
+    inverse = contrast.weights[part] / sums / contrast.temperature
     inverse = inverse.astype(dtype).reshape(-1, size)
     entries *= inverse[:, :, None] + inverse[:, None, :]
     np.matmul(entries, rows, out=gradient[part].reshape(rows.shape))

@@ -15,7 +15,7 @@ from .evaluate import Options, losses_and_gradient
 from .gradient import check_out
 from .layout import Layout, arrange
 from .validate import check_base_temperature, check_choice, check_embeddings, check_jobs
-from .variants import AVERAGES, REDUCTIONS, reduce
+from .variants import AVERAGES, REDUCTIONS, present
 
 DEFAULT_BUDGET = 64_000_000
 """Bytes for keeping exponentials for the gradient; enough for n = 5300 in single precision."""
@@ -112,7 +112,7 @@ def supcon_loss(
         memory_budget=0,
     )
     layout = arrange(check_embeddings(embeddings), contrast_mode)
-    return reduce(layout, _run(layout, labels, mask, options, None), reduction)
+    return present(layout, _run(layout, labels, mask, options, None), reduction)
 
 
 def supcon_loss_and_grad(
@@ -188,7 +188,7 @@ def supcon_loss_and_grad(
     losses = _run(layout, labels, mask, options, gradient)
     if layout.view_major:
         result[...] = layout.restore_rows(gradient)
-    return reduce(layout, losses, reduction), result
+    return present(layout, losses, reduction), result
 
 
 def _check_options(

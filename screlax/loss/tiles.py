@@ -57,7 +57,7 @@ class BoundedTiles:
 
     def accumulate(self, tile: Tile, worker: int) -> None:
         """Add the sums of one tile to those of its rows and, by symmetry, of its columns."""
-        out = self._kept.reserve((tile.rows.start, tile.columns.start), tile.shape)
+        out = self._kept.reserve(tile)
         if out is None:
             out = self._exponentials.take(worker, tile.shape)
         self._exponentiate(tile, out)
@@ -68,12 +68,14 @@ class BoundedTiles:
     def log_normalizers(self) -> Vector:
         """Return log Z of every row, zero where the sum is empty."""
         sums = np.where(self._sums > 0, self._sums, 1.0)
-        self._inverse = (self._contrast.weights / sums).astype(self._contrast.dtype)
+        contrast = self._contrast
+        factor = 1.0 / (contrast.temperature * contrast.scale)
+        self._inverse = (factor * contrast.weights / sums).astype(contrast.dtype)
         return np.log(sums)
 
     def differentiate(self, tile: Tile, worker: int) -> None:
-        """Add Σ_l e_il (w_i/Z_i + w_l/Z_l) x_l over one tile to the gradient of both blocks."""
-        entries = self._kept.get((tile.rows.start, tile.columns.start))
+        """Add (1/τ) Σ_l e_il (w_i/Z_i + w_l/Z_l) h_l over one tile to both gradients."""
+        entries = self._kept.get(tile)
         if entries is None:
             entries = self._exponentials.take(worker, tile.shape)
             self._exponentiate(tile, entries)

@@ -14,6 +14,11 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
+Pair = tuple[slice, slice]
+
+_SMALLEST_HALF = 256
+"""Blocks of more rows are halved on the diagonal; smaller products are slow."""
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:
@@ -74,24 +79,40 @@ def rounds(first: Panel, second: Panel, size: int, anchors: int) -> Iterator[lis
     anchors : int
         Rows from this number on are no anchors; tiles of two such blocks are left out.
     """
-    same = first is second
     lefts, rights = first.blocks(size), second.blocks(size)
-    for pairs in _tournament(len(lefts)) if same else _latin(len(lefts), len(rights)):
+    pairings = _within(lefts) if first is second else _between(lefts, rights)
+    for pairs in pairings:
         tiles = [
-            Tile(lefts[i], rights[j], first.take(lefts[i]), second.take(rights[j]))
-            for i, j in pairs
-            if min(lefts[i].start, rights[j].start) < anchors
+            Tile(rows, columns, first.take(rows), second.take(columns))
+            for rows, columns in pairs
+            if rows.start < anchors or columns.start < anchors
         ]
         if tiles:
             yield tiles
 
 
-def _tournament(count: int) -> Iterator[list[tuple[int, int]]]:
-    """Pair 0 … count−1 so that each pair, and each number with itself, comes once.
+def _within(blocks: list[slice]) -> Iterator[list[Pair]]:
+    """Pair blocks so that each pair comes once, and each block with itself, in halves.
 
-    The circle method: the last number stays, the others turn.
+    A block with itself is symmetric: of its four quarters three are computed.
     """
-    yield [(i, i) for i in range(count)]
+    halves = [_halves(block) for block in blocks]
+    yield [(half, half) for pair in halves for half in pair]
+    yield [(pair[0], pair[1]) for pair in halves if len(pair) == 2]
+    for indices in _tournament(len(blocks)):
+        yield [(blocks[i], blocks[j]) for i, j in indices]
+
+
+def _halves(block: slice) -> list[slice]:
+    count = block.stop - block.start
+    if count <= _SMALLEST_HALF:
+        return [block]
+    middle = block.start + -(-count // 32) * 16
+    return [slice(block.start, middle), slice(middle, block.stop)]
+
+
+def _tournament(count: int) -> Iterator[list[tuple[int, int]]]:
+    """Pair 0 … count−1, each pair once, by the circle method: the last stays, the others turn."""
     even = count + count % 2
     turning = even - 1
     for turn in range(turning):
@@ -100,9 +121,9 @@ def _tournament(count: int) -> Iterator[list[tuple[int, int]]]:
         yield [(min(pair), max(pair)) for pair in pairs if max(pair) < count]
 
 
-def _latin(lefts: int, rights: int) -> Iterator[list[tuple[int, int]]]:
+def _between(lefts: list[slice], rights: list[slice]) -> Iterator[list[Pair]]:
     """Pair every left with every right, in rounds where each occurs once."""
-    most = max(lefts, rights)
+    most = max(len(lefts), len(rights))
     for turn in range(most):
         pairs = ((i, (i + turn) % most) for i in range(most))
-        yield [(i, j) for i, j in pairs if i < lefts and j < rights]
+        yield [(lefts[i], rights[j]) for i, j in pairs if i < len(lefts) and j < len(rights)]

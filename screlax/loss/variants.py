@@ -54,23 +54,23 @@ def row_weights(
     An anchor needs a positive, and with `negatives_only` also a negative. A mean is weighted, and
     zero where nothing is averaged.
     """
-    leading = np.arange(layout.size) < layout.anchors
-    weights = np.where(leading, 1.0, 0.0)[None, :]
-    if class_weight is not None:
-        weights = weights * class_weight.reshape(-1, layout.size)
-    some = positives.counts.reshape(-1, layout.size) > 0
+    some = positives.counts > 0
     if negatives_only:
-        some &= positives.negatives.reshape(-1, layout.size) > 0
-    anchored = np.where(some, weights, 0.0)
+        some &= positives.negatives > 0
+    weights = np.ones(len(some)) if class_weight is None else class_weight
+    if layout.anchors < layout.size:
+        weights = np.where(np.arange(layout.size) < layout.anchors, weights, 0.0)
+    anchored = weights * some
     if reduction == "mean":
-        total = (anchored if mean_over == "anchors" else weights).sum(axis=1, keepdims=True)
-        anchored = anchored / np.where(total > 0, total, 1.0)
-    return anchored.reshape(-1)
+        averaged = anchored if mean_over == "anchors" else weights
+        totals = averaged.reshape(layout.items, layout.size).sum(axis=1)
+        totals[totals == 0] = 1.0
+        anchored /= totals[0] if layout.items == 1 else totals.repeat(layout.size)
+    return anchored
 
 
-def reduce(layout: Layout, weighted: Vector, reduction: str) -> float | NDArray[np.float64]:
-    """Return weighted losses of rows as the user asked for them."""
+def present(layout: Layout, losses: Vector, reduction: str) -> float | NDArray[np.float64]:
+    """Give losses, of rows where there is no reduction, else of items, the shape of the result."""
     if reduction == "none":
-        return layout.restore_losses(weighted)
-    totals = weighted.reshape(-1, layout.size).sum(axis=1)
-    return totals if layout.is_batch else float(totals[0])
+        return layout.restore_losses(losses)
+    return losses if layout.is_batch else float(losses[0])

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from functools import cache
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 from .validate import cores
 
@@ -28,9 +27,9 @@ def thread_count(n_jobs: int | None, work: float) -> int:
 
 
 @cache
-def _blas_controller() -> ThreadpoolController:
+def _blas_libraries() -> list[LibController]:
     """Find the BLAS libraries of this process, once: it takes a millisecond."""
-    return ThreadpoolController().select(user_api="blas")
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
 class Workers(Generic[Item]):
@@ -44,13 +43,16 @@ class Workers(Generic[Item]):
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
-        self._stack = ExitStack()
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool = ThreadPoolExecutor(jobs - 1) if jobs > 1 else None
+        self._threads: list[tuple[LibController, int]] = []
 
     def __enter__(self) -> Self:
-        self._stack.enter_context(_blas_controller().limit(limits=1))
-        if self.jobs > 1:
-            self._pool = self._stack.enter_context(ThreadPoolExecutor(self.jobs - 1))
+        # what ThreadpoolController.limit does, without the cost of its bookkeeping
+        for library in _blas_libraries():
+            threads = library.get_num_threads()
+            if threads is not None and threads > 1:
+                self._threads.append((library, threads))
+                library.set_num_threads(1)
         return self
 
     def __exit__(
@@ -59,7 +61,10 @@ class Workers(Generic[Item]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stack.close()
+        if self._pool is not None:
+            self._pool.shutdown()
+        for library, threads in self._threads:
+            library.set_num_threads(threads)
 
     def run(self, task: Callable[[Item, int], None], items: Sequence[Item]) -> None:
         """Call task(item, worker) for every item, in any order; worker numbers the thread.

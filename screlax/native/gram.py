@@ -72,6 +72,11 @@ class SlackVectorGram:
         pair[alone, orbits[alone]] = self.unit_own[orbits[alone]]
         return self.scale * pair
 
+    def is_finite(self) -> bool:
+        """Whether every entry is a number; a root that broke down has none."""
+        with np.errstate(all="ignore"):
+            return bool(np.isfinite(self.unit_own).all() and np.isfinite(self.pair).all())
+
     def scaled(self, factor: float) -> SlackVectorGram:
         """Return the Gram matrix multiplied by a number."""
         return replace(self, scale=self.scale * factor)

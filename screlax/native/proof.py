@@ -57,7 +57,7 @@ class StructuredProof:
         return Certificate(
             level="orbits",
             upper=upper,
-            lower=upper - gap,
+            lower=upper - gap if np.isfinite(gap) else -np.inf,
             gap=gap,
             relative_gap=relative(gap, upper),
             primal_min_eigenvalue=min(0.0, float(self.spread_min[index])),
@@ -178,12 +178,15 @@ def _prove_bounded(
     divergence = off * largest**2 / 2 * np.exp(largest)
     divergence = divergence + relative_entropy(1 - off, np.exp(inside - log_total))
     centre = moments.centre + move
+    gap = divergence @ mass
+    if equations.copies.sum() == 2:  # ⟨v vᵀ, G⟩ of two antipodal classes
+        gap = gap + limit[:, 0] * (slack[:, 0] - slack[:, -1]) ** 2
     return StructuredProof(
         own,
         centre,
         state.log_normalizer,
         _row_loss(sizes, outside - own) @ mass,
-        np.where((off < 1).all(axis=1), divergence @ mass, np.inf),
+        np.where((off < 1).all(axis=1), gap, np.inf),
         (own - 2 * centre).min(axis=1),
         np.zeros(len(limit)),
     )
@@ -195,6 +198,8 @@ def _moves_into_kernel(equations: SlackVectorEquations, moments: Moments, limit:
     Centres g + μ change row g of G v by (V − 2v_g) μ_g + Σ κ v μ; it has to make up for
     ρ v_g + product_g.
     """
+    if equations.copies.sum() == 2:
+        return _antipodal_moves(moments, limit)
     slack, weight = moments.slack, equations.copies * moments.slack
     inverse = 1 / (moments.total - 2 * slack)
     wanted = -inverse * (moments.product + limit * slack)
@@ -202,3 +207,9 @@ def _moves_into_kernel(equations: SlackVectorEquations, moments: Moments, limit:
         1 + (weight * inverse).sum(axis=1, keepdims=True)
     )
     return np.asarray(wanted - inverse * common)
+
+
+def _antipodal_moves(moments: Moments, limit: Array) -> Array:
+    """Return the moves that put two classes opposite each other, where V − 2v vanishes."""
+    pair = moments.product[:, :1] / moments.slack[:, -1:]
+    return np.repeat((-limit - pair) / 2, moments.slack.shape[1], axis=1)

@@ -74,7 +74,7 @@ def _without_singletons(
     equations = equations_for(anchored, control)
     result = solve_slack_vector(equations)
     gram = prove(equations, result.state).gram(equations.copies)
-    if not (np.isfinite(gram.own).all() and np.isfinite(gram.pair).all()):
+    if not gram.is_finite():
         return None
     strength = float(np.exp(result.state.log_strength[0])) / 2
     if isinstance(control, Ridge):
