@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exceptions import InvalidInputError
+from .compiled import is_for, losses_compiled
 from .exponent import fastest_exponential, needs_shift
 from .gradient import finish_gradient
 from .labels import encode
@@ -26,7 +27,7 @@ from .workers import thread_count
 _TINY = 4096
 """Gram entries up to which single precision input is computed in double: it costs nothing."""
 
-_PANEL_BYTES = 1 << 24
+_PANEL_BYTES = 1 << 23
 """Size of the panels that a memory-mapped file is read in."""
 
 
@@ -99,15 +100,28 @@ def _evaluate(
     exclude = positives.exclude if options.negatives_only else None
     contrast = _contrast(layout, rows, weights, exclude, options.temperature)
     products = _products(gradient, contrast)
-    logs = _log_normalizers(contrast, options, products)
+    work = len(rows) * layout.size * rows.array.shape[1]
+    jobs = thread_count(options.n_jobs, work * (0.5 if products is None else 1.5))
+    bounded = not needs_shift(contrast.largest_logit, contrast.dtype)
+    if bounded and is_for(contrast, positives):
+        assert isinstance(positives, ClassPositives)
+        losses = weights * losses_compiled(contrast, positives, jobs, gradient)
+        return losses if options.reduction == "none" else _per_item(losses, layout.items)
+    resources = Resources(jobs, options.memory_budget, _panel_rows(contrast))
+    small = bounded and contrast.size <= LARGEST
+    logs = (contrast_small if small else contrast_tiled)(contrast, resources, products)
     if products is not None and gradient is not None:
         finish_gradient(products, contrast, positives)
         if products is not gradient:
             gradient[...] = products
     if options.reduction == "none":
         return weights * (logs - positives.similarities() / options.temperature)
-    totals: Vector = (weights * logs).reshape(layout.items, -1).sum(axis=1)
-    return totals - positives.totals(weights, layout.items) / options.temperature
+    similarities = positives.totals(weights, layout.items)
+    return _per_item(weights * logs, layout.items) - similarities / options.temperature
+
+
+def _per_item(values: Vector, items: int) -> Vector:
+    return np.asarray(values.reshape(items, -1).sum(axis=1))
 
 
 def _contrast(
@@ -132,16 +146,6 @@ def _contrast(
     )
 
 
-def _log_normalizers(contrast: Contrast, options: Options, products: NDArray[Any] | None) -> Vector:
-    work = len(contrast.rows) * contrast.size * contrast.rows.array.shape[1]
-    jobs = thread_count(options.n_jobs, work * (0.5 if products is None else 1.5))
-    resources = Resources(jobs, options.memory_budget, _panel_rows(contrast))
-    bounded = not needs_shift(contrast.largest_logit, contrast.dtype)
-    if bounded and contrast.size <= LARGEST:
-        return contrast_small(contrast, resources, products)
-    return contrast_tiled(contrast, resources, products)
-
-
 def _panel_rows(contrast: Contrast) -> int:
     """Hold all rows in memory at once, unless they come from a file."""
     if not _is_mapped(contrast.rows.array):
@@ -159,13 +163,12 @@ def _is_mapped(array: Any) -> bool:
 
 
 def _products(gradient: NDArray[Any] | None, contrast: Contrast) -> NDArray[Any] | None:
-    """Return a zeroed array for the products: the gradient's own, or one of more precision."""
+    """Return an array for the products: the gradient's own, or one of more precision."""
     if gradient is None:
         return None
     if gradient.dtype == contrast.dtype or _is_mapped(gradient):
-        gradient[...] = 0
         return gradient
-    return np.zeros(gradient.shape, contrast.dtype)
+    return np.empty(gradient.shape, contrast.dtype)
 
 
 def _per_row(layout: Layout, values: NDArray[Any]) -> NDArray[Any]:

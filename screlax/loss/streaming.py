@@ -50,8 +50,10 @@ def contrast_tiled(
     resources : Resources
         Threads and memory.
     gradient : ndarray, shape (rows, d), or None
-        Where the products are added up; zero at the start.
+        Where the products go.
     """
+    if gradient is not None:
+        gradient[...] = 0
     block = block_rows(contrast.size)
     keep = 0 if gradient is None else _entries_kept(contrast, resources, block)
     kept = Kept(keep, contrast.dtype)
