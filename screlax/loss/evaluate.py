@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exceptions import InvalidInputError
-from .compiled import is_for, losses_compiled
 from .exponent import fastest_exponential, needs_shift
 from .gradient import finish_gradient
 from .labels import encode
@@ -102,12 +101,8 @@ def _evaluate(
     products = _products(gradient, contrast)
     work = len(rows) * layout.size * rows.array.shape[1]
     jobs = thread_count(options.n_jobs, work * (0.5 if products is None else 1.5))
-    bounded = not needs_shift(contrast.largest_logit, contrast.dtype)
-    if bounded and is_for(contrast, positives):
-        assert isinstance(positives, ClassPositives)
-        losses = weights * losses_compiled(contrast, positives, jobs, gradient)
-        return losses if options.reduction == "none" else _per_item(losses, layout.items)
     resources = Resources(jobs, options.memory_budget, _panel_rows(contrast))
+    bounded = not needs_shift(contrast.largest_logit, contrast.dtype)
     small = bounded and contrast.size <= LARGEST
     logs = (contrast_small if small else contrast_tiled)(contrast, resources, products)
     if products is not None and gradient is not None:

@@ -8,7 +8,6 @@ v_i = w_i/(n_c − 1) and V_c = Σ_{j in class c} v_j h_j.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -59,22 +58,18 @@ class ClassPositives:
 
     def __init__(self, rows: Rows, codes: NDArray[np.int64], classes: int, size: int) -> None:
         self._rows = rows
-        self.codes = codes
+        self._codes = codes
         same = np.bincount(codes, minlength=classes)[codes].astype(np.float64)
         self.counts: Vector = same - 1.0
         self.negatives: Vector = size - same
-        self.classes = classes
-
-    @cached_property
-    def _sums(self) -> NDArray[np.float64]:
-        """S_c of every class, shape (classes, d)."""
-        return self._class_sums(None)
+        self._classes = classes
+        self._sums = self._class_sums(None)
 
     def similarities(self) -> Vector:
         """Return ⟨h_i, S_c − h_i⟩/(n_c − 1)."""
         products = np.empty(len(self._rows))
         for part in self._rows.blocks():
-            block, codes, out = self._rows.doubles(part), self.codes[part], products[part]
+            block, codes, out = self._rows.doubles(part), self._codes[part], products[part]
             step = max(1, _GATHERED // block.shape[1])
             for first in range(0, len(block), step):
                 few = slice(first, first + step)
@@ -101,7 +96,7 @@ class ClassPositives:
         others = None if uniform else self._class_sums(shares).astype(dtype)
         twice = (2 * shares).astype(dtype)[:, None]
         for part in self._rows.blocks():
-            code, share = self.codes[part], twice[part]
+            code, share = self._codes[part], twice[part]
             pull = sums.take(code, axis=0)
             pull -= self._rows.plain(part, dtype)
             pull *= share
@@ -111,20 +106,20 @@ class ClassPositives:
 
     def exclude(self, entries: NDArray[Any], rows: slice, columns: slice) -> None:
         """Zero the entries of the same class, which include the diagonal."""
-        same = self.codes[rows, None] == self.codes[columns]
+        same = self._codes[rows, None] == self._codes[columns]
         np.copyto(entries, 0, where=same)
 
     def _constant_on_classes(self, values: Vector) -> Vector | None:
         """Return one value per class, or None where rows of a class differ."""
-        last: Vector = np.zeros(self.classes)
-        last[self.codes] = values
-        return last if np.array_equal(last[self.codes], values) else None
+        last: Vector = np.zeros(self._classes)
+        last[self._codes] = values
+        return last if np.array_equal(last[self._codes], values) else None
 
     def _class_sums(self, weights: Vector | None) -> NDArray[np.float64]:
         """Return Σ_j weight_j h_j over each class, shape (classes, d), in double precision."""
-        sums = np.zeros((self.classes, self._rows.array.shape[1]))
+        sums = np.zeros((self._classes, self._rows.array.shape[1]))
         for part in self._rows.blocks():
-            codes, block = self.codes[part], self._rows.doubles(part)
+            codes, block = self._codes[part], self._rows.doubles(part)
             factors = np.ones(len(codes)) if weights is None else weights[part]
             low, high = int(codes.min()), int(codes.max()) + 1
             if high - low <= 2 * len(codes):  # always so for few classes, and for items in turn
