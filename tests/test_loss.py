@@ -132,6 +132,26 @@ def test_one_class_only(n, dtype):
     assert supcon_loss(np.repeat(H[:1], n, axis=0), y) == pytest.approx(np.log(n - 1), rel=2e-7)
 
 
+@pytest.mark.parametrize("temperature", [0.02, 0.05, 0.1])
+@pytest.mark.parametrize("spread", [0.0, 0.01, 0.1])
+@pytest.mark.parametrize("n", [200, 500])
+def test_collapsed_classes(temperature, spread, n):
+    """Near the optimum logits are large and the loss is not: their rounding bounds its error."""
+    rng = np.random.default_rng(11)
+    y = np.arange(n) % 100
+    H = unit(rng, 100, 24)[y] + spread * rng.standard_normal((n, 24))
+    H = (H / np.linalg.norm(H, axis=1, keepdims=True)).astype(np.float32)
+    losses, expected = dense_loss(H, y, temperature)
+    loss, gradient = supcon_loss_and_grad(H, y, temperature=temperature)
+    rounding = 2 * EPS32 / temperature
+    assert loss == pytest.approx(mean_loss(losses, y), abs=rounding)
+    assert np.abs(gradient - expected).max() <= rounding / temperature / n
+    H = H.astype(np.float64)
+    loss, gradient = supcon_loss_and_grad(H, y, temperature=temperature)
+    assert loss == pytest.approx(mean_loss(losses, y), rel=1e-14, abs=1e-15 / temperature)
+    assert np.abs(gradient - expected).max() <= 1e-15 / temperature**2 / n
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("mean_over", ["anchors", "all"])
 @pytest.mark.parametrize("negatives_only", [False, True])

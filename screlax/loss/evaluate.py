@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from .gradient import finish_gradient
 from .labels import encode
 from .layout import Layout
 from .masks import MaskPositives, require_symmetric
+from .options import Options
 from .positives import ClassPositives, Positives, Vector
 from .problem import Contrast, Resources
 from .rows import Rows
@@ -28,21 +28,6 @@ _TINY = 4096
 
 _PANEL_BYTES = 1 << 23
 """Size of the panels that a memory-mapped file is read in."""
-
-
-@dataclass(frozen=True, eq=False)
-class Options:
-    """Checked options of `supcon_loss`; `factor` is temperature/base_temperature."""
-
-    temperature: float
-    factor: float
-    reduction: str
-    mean_over: str
-    normalize: bool
-    negatives_only: bool
-    class_weights: Any
-    n_jobs: int | None
-    memory_budget: int
 
 
 def losses_and_gradient(

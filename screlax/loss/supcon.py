@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..controls import check_temperature
 from ..exceptions import InvalidInputError
-from .evaluate import Options, losses_and_gradient
+from .evaluate import losses_and_gradient
 from .gradient import check_out
 from .layout import Layout, arrange
-from .validate import check_base_temperature, check_choice, check_embeddings, check_jobs
-from .variants import AVERAGES, REDUCTIONS, present
+from .options import Options, check_options
+from .validate import check_embeddings
+from .variants import present
 
 DEFAULT_BUDGET = 64_000_000
 """Bytes for keeping exponentials for the gradient; enough for n = 5300 in single precision."""
@@ -100,7 +99,7 @@ def supcon_loss(
     >>> round(supcon_loss(embeddings, [0, 0, 1, 1], temperature=1.0), 6)
     0.239545
     """
-    options = _check_options(
+    options = check_options(
         temperature=temperature,
         base_temperature=base_temperature,
         reduction=reduction,
@@ -168,7 +167,7 @@ def supcon_loss_and_grad(
     >>> gradient.shape
     (4, 4)
     """
-    options = _check_options(
+    options = check_options(
         temperature=temperature,
         base_temperature=base_temperature,
         reduction=reduction,
@@ -189,42 +188,6 @@ def supcon_loss_and_grad(
     if layout.view_major:
         result[...] = layout.restore_rows(gradient)
     return present(layout, losses, reduction), result
-
-
-def _check_options(
-    *,
-    temperature: float,
-    base_temperature: float | None,
-    reduction: str,
-    mean_over: str,
-    memory_budget: int,
-    n_jobs: int | None,
-    normalize: bool,
-    negatives_only: bool,
-    class_weights: Any,
-) -> Options:
-    checked = check_temperature(temperature)
-    check_choice(reduction, "reduction", REDUCTIONS)
-    check_choice(mean_over, "mean_over", AVERAGES)
-    try:
-        budget = operator.index(memory_budget)
-    except TypeError:
-        budget = -1
-    if budget < 0:
-        raise InvalidInputError(
-            f"memory_budget must be a number of bytes, zero or more; got {memory_budget!r}"
-        )
-    return Options(
-        temperature=checked,
-        factor=check_base_temperature(base_temperature, checked),
-        reduction=reduction,
-        mean_over=mean_over,
-        normalize=normalize,
-        negatives_only=negatives_only,
-        class_weights=class_weights,
-        n_jobs=check_jobs(n_jobs),
-        memory_budget=budget,
-    )
 
 
 def _run(
