@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+from importlib import metadata
 
 import numpy as np
 from provenance import provenance_line
@@ -132,8 +133,8 @@ def seconds_per_call(call, count: int) -> float:
 
 def time_tables(shapes, names, threads, repeats) -> None:
     head = ["shape", "threads", "pass", *(f"{name} ms" for name in (*names, "screlax", "floor"))]
-    print("| " + " | ".join([*head, *(f"{name} / screlax" for name in names), "screlax / floor"]))
-    print("|" + "---|" * (len(head) + len(names) + 1))
+    head += [*(f"{name} / screlax" for name in names), "screlax / floor"]
+    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
     for shape in shapes:
         H, y = problem(shape)
         for count in threads:
@@ -204,7 +205,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--no-memory", action="store_true")
     options = parser.parse_args()
-    print(f"_{provenance_line()}_\n")
+    versions = (f"{name} {metadata.version(name)}" for name in ("torch", "pytorch-metric-learning"))
+    print(f"_{provenance_line()}; peers: {', '.join(versions)}_\n")
     shapes = [(count, FEATURES) for count in options.sizes]
     time_tables(shapes, PEERS, options.threads, options.repeats)
     print()

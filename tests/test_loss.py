@@ -222,3 +222,13 @@ def test_normalization_is_that_of_the_embeddings():
     gradient = supcon_loss_and_grad(X, y, normalize=True)[1]
     np.testing.assert_allclose((gradient * X).sum(axis=1), 0.0, atol=1e-13)
     np.testing.assert_array_equal(gradient[3], 0.0)
+
+
+@pytest.mark.xfail(strict=True, reason="tiles in single precision miss 2e-7 on collapsed classes")
+def test_single_precision_loss_of_one_point_is_right_to_two_in_ten_million():
+    """Every logit has the same rounding then, so that nothing averages out; 7e-7 was seen."""
+    rng, worst = np.random.default_rng(0), 0.0
+    for _ in range(30):
+        H = np.repeat(unit(rng, 1, 128, dtype=np.float32), 300, axis=0)
+        worst = max(worst, abs(supcon_loss(H, np.zeros(300, dtype=int)) / np.log(299) - 1))
+    assert worst <= 2e-7

@@ -140,6 +140,15 @@ def test_gradient_of_views_by_differences(contrast_mode):
     assert (gradient * direction).sum() == pytest.approx((ahead - behind) / 2e-6, rel=1e-7)
 
 
+@pytest.mark.parametrize("contrast_mode", ["all", "one"])
+def test_a_single_view_is_no_batch(contrast_mode):
+    features, labels = images(np.random.default_rng(7), 9, 1)
+    loss = supcon_loss(features, labels, contrast_mode=contrast_mode)
+    assert isinstance(loss, float)
+    assert loss == supcon_loss(features[:, 0], labels)
+    assert supcon_loss(features, contrast_mode=contrast_mode) == 0.0
+
+
 def test_losses_of_views_have_the_shape_of_the_anchors():
     features, labels = images(np.random.default_rng(7), 9, 3)
     every = supcon_loss(features, labels, contrast_mode="all", reduction="none")

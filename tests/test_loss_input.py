@@ -92,6 +92,17 @@ def test_memory_mapped_in_panels(tmp_path, monkeypatch, temperature, dtype):
     assert supcon_loss(np.asarray(mapped), y, temperature=temperature, n_jobs=2) == loss
 
 
+def test_large_items_of_a_batch_are_tiled_one_by_one():
+    H, y = example(400)
+    batch = np.stack([H, H[::-1], 2 * H])
+    for temperature in (0.1, 1e-4):
+        losses, gradient = supcon_loss_and_grad(batch, y, temperature=temperature, n_jobs=2)
+        for item in range(3):
+            loss, own = supcon_loss_and_grad(batch[item], y, temperature=temperature)
+            assert losses[item] == pytest.approx(loss, rel=1e-14)
+            np.testing.assert_allclose(gradient[item], own, rtol=1e-9, atol=1e-12)
+
+
 def test_out_receives_the_gradient():
     H, y = example()
     out = np.full_like(H, np.nan)
@@ -150,6 +161,8 @@ REFUSED = [
     ("must be numbers", {"embeddings": np.full((4, 2), "a")}),
     ("must be numbers", {"embeddings": [[object()] * 2] * 4}),
     ("not an array of numbers", {"embeddings": [[1.0, 2.0], [1.0]]}),
+    ("masked entries", {"embeddings": np.ma.masked_less(np.eye(4), 0.5)}),
+    ("too large for double precision", {"temperature": 1e-300, "embeddings": 1e5 * np.eye(4)}),
     ("squared norm overflows", {"embeddings": np.full((4, 2), 1e200)}),
     ("class_weights must have shape (2,)", {"class_weights": [1.0]}),
     ("class_weights has no weight for label 1", {"class_weights": {0: 1.0}}),

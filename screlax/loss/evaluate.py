@@ -17,6 +17,7 @@ from .options import Options
 from .positives import ClassPositives, Positives, Vector
 from .problem import Contrast, Resources
 from .rows import Rows
+from .scratch import keep_freed_memory
 from .small import LARGEST, contrast_small
 from .streaming import contrast_tiled
 from .validate import check_real
@@ -25,6 +26,9 @@ from .workers import thread_count
 
 _TINY = 4096
 """Gram entries up to which single precision input is computed in double: it costs nothing."""
+
+_LARGEST_LOGIT = 1e300
+"""Beyond it sums of products overflow."""
 
 _PANEL_BYTES = 1 << 23
 """Size of the panels that a memory-mapped file is read in."""
@@ -81,6 +85,7 @@ def _evaluate(
     options: Options,
     gradient: NDArray[Any] | None,
 ) -> Vector:
+    keep_freed_memory()
     exclude = positives.exclude if options.negatives_only else None
     contrast = _contrast(layout, rows, weights, exclude, options.temperature)
     products = _products(gradient, contrast)
@@ -110,6 +115,11 @@ def _contrast(
     """Choose the precision: double for large logits, and where it costs nothing."""
     dtype = layout.rows.dtype
     logit = rows.largest_product / temperature
+    if not logit < _LARGEST_LOGIT:
+        raise InvalidInputError(
+            f"logits reach {logit:.3g} at temperature {temperature:g}, too large for double "
+            "precision; raise the temperature or normalise the embeddings"
+        )
     if len(rows) * layout.size <= _TINY or needs_shift(logit, dtype):
         dtype = np.dtype(np.float64)
     exponential = fastest_exponential(dtype)

@@ -37,8 +37,8 @@ class Layout:
         The leading rows of an item that are anchors.
     views : int
         Rows per sample, one except in the multi-view layout.
-    view_major : bool
-        Whether all samples of the first view come before those of the second.
+    kind : {"single", "batch", "all", "one"}
+        Which row of the table above; "one" puts all samples of the first view first.
     offset : tuple of int
         The index of an item that was cut out of a batch.
     """
@@ -49,7 +49,7 @@ class Layout:
     size: int
     anchors: int
     views: int = 1
-    view_major: bool = False
+    kind: str = "single"
     offset: tuple[int, ...] = ()
 
     @property
@@ -66,26 +66,31 @@ class Layout:
     @property
     def is_batch(self) -> bool:
         """Whether the input has a batch axis, and so has the result."""
-        return len(self.shape) == 3 and self.views == 1 and not self.view_major
+        return self.kind == "batch"
+
+    @property
+    def has_views(self) -> bool:
+        """Whether rows of one sample are views of it."""
+        return self.kind in ("all", "one")
 
     def spread(self, values: NDArray[Any]) -> NDArray[Any]:
         """Repeat one value per sample, shape (…, samples), to its views: shape (…, size)."""
         if self.views == 1:
             return values
-        if self.view_major:
+        if self.kind == "one":
             return np.tile(values, self.views)
         return np.repeat(values, self.views, axis=-1)
 
     def restore_rows(self, values: NDArray[Any]) -> NDArray[Any]:
         """Give a gradient, shape (items·size, d), the shape of the input."""
-        if self.view_major:
+        if self.kind == "one":
             samples, views, features = self.shape
             return values.reshape(views, samples, features).transpose(1, 0, 2)
         return values.reshape(self.shape)
 
     def restore_losses(self, values: NDArray[Any]) -> NDArray[Any]:
         """Give one loss per row, shape (items·size,), the shape of the anchors."""
-        if self.view_major:
+        if self.kind == "one":
             return values[: self.anchors]
         return values.reshape(self.shape[:-1])
 
@@ -97,7 +102,7 @@ class Layout:
 
     def locate(self, row: int) -> tuple[int, ...]:
         """Return the index in the input, features left out, of a row number of `rows`."""
-        if self.view_major:
+        if self.kind == "one":
             view, sample = divmod(row, self.samples)
             return sample, view
         index = np.unravel_index(row, self.shape[:-1])
@@ -117,8 +122,9 @@ def arrange(embeddings: NDArray[Any], contrast_mode: str | None) -> Layout:
     check_choice(contrast_mode, "contrast_mode", (None, "all", "one"))
     shape = embeddings.shape
     if contrast_mode is None:
-        items = shape[0] if len(shape) == 3 else 1
-        return Layout(embeddings.reshape(-1, shape[-1]), shape, items, shape[-2], shape[-2])
+        items, kind = (shape[0], "batch") if len(shape) == 3 else (1, "single")
+        rows = embeddings.reshape(-1, shape[-1])
+        return Layout(rows, shape, items, shape[-2], shape[-2], kind=kind)
     if len(shape) != 3:
         raise InvalidInputError(
             f"contrast_mode={contrast_mode!r} needs embeddings of shape (n, views, d), got "
@@ -127,6 +133,7 @@ def arrange(embeddings: NDArray[Any], contrast_mode: str | None) -> Layout:
     samples, views, features = shape
     size = samples * views
     if contrast_mode == "all":
-        return Layout(embeddings.reshape(size, features), shape, 1, size, size, views)
+        rows = embeddings.reshape(size, features)
+        return Layout(rows, shape, 1, size, size, views, kind="all")
     rows = embeddings.transpose(1, 0, 2).reshape(size, features)
-    return Layout(rows, shape, 1, size, samples, views, view_major=True)
+    return Layout(rows, shape, 1, size, samples, views, kind="one")

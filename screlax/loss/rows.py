@@ -13,8 +13,8 @@ from .validate import refuse_nonfinite
 
 Locate = Callable[[int], tuple[int, ...]]
 
-_BLOCK_ENTRIES = 1 << 16
-"""Entries of a block that is held in double precision, 512 kB: it stays in the L2 cache."""
+_BLOCK_ENTRIES = 1 << 17
+"""Entries of a block that is held in double precision, 1 MB: fewer is slower by measurement."""
 
 
 class Rows:
@@ -41,8 +41,7 @@ class Rows:
         self.array = array
         self.inverse_norms: NDArray[np.float64] | None = None
         count, features = array.shape
-        whole = count * features <= 2 * _BLOCK_ENTRIES
-        self._step = count if whole else max(1, _BLOCK_ENTRIES // features)
+        self._step = min(count, max(1, _BLOCK_ENTRIES // features))
         self._buffer = np.empty((self._step, features))
         self._held: tuple[int, int] | None = None
         self.squares = self._squared_norms(locate)

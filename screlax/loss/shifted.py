@@ -47,7 +47,7 @@ class ShiftedTiles:
         self._gradient = gradient
         self._top = np.full(count, _SMALLEST)
         self._sums = np.zeros(count)
-        self._log: Vector = self._sums
+        self._log = np.zeros(count)
         self._logits = Scratch(jobs, entries, contrast.dtype)
         self._work = Scratch(jobs, entries, contrast.dtype)
         if gradient is not None:
@@ -61,13 +61,12 @@ class ShiftedTiles:
         if not tile.diagonal:
             self._merge(tile.columns, logits.T, worker)
 
-    def log_normalizers(self) -> Vector:
-        """Return log Z of every row, zero where the sum is empty."""
-        some = self._sums > 0
-        rate = self._contrast.exponential.rate
-        logs = np.log(np.where(some, self._sums, 1.0))
-        self._log = np.where(some, self._top + rate * logs, 0.0)
-        return np.where(some, self._top / rate + logs, 0.0)
+    def log_normalizers(self, part: slice) -> Vector:
+        """Return log Z of the rows of an item, zero where the sum is empty."""
+        top, sums, rate = self._top[part], self._sums[part], self._contrast.exponential.rate
+        logs = np.log(np.where(sums > 0, sums, 1.0))
+        self._log[part] = np.where(sums > 0, top + rate * logs, 0.0)
+        return np.where(sums > 0, top / rate + logs, 0.0)
 
     def differentiate(self, tile: Tile, worker: int) -> None:
         """Add (1/τ) Σ_l (w_i p_il + w_l p_li) h_l over one tile to the gradient of both blocks."""

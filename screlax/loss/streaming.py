@@ -31,8 +31,8 @@ class Tiles(Protocol):
     def accumulate(self, tile: Tile, worker: int) -> None:
         """Add the sums of one tile."""
 
-    def log_normalizers(self) -> Vector:
-        """Return log Z of every row, after all tiles."""
+    def log_normalizers(self, part: slice) -> Vector:
+        """Return log Z of the rows of an item, after all its tiles."""
 
     def differentiate(self, tile: Tile, worker: int) -> None:
         """Add the gradient products of one tile."""
@@ -57,14 +57,15 @@ def contrast_tiled(
     block = block_rows(contrast.size)
     keep = 0 if gradient is None else _entries_kept(contrast, resources, block)
     kept = Kept(keep, contrast.dtype)
-    tiles = _kernel(contrast, block, resources.jobs, kept, gradient)
+    jobs = min(resources.jobs, -(-contrast.size // block))
+    tiles = _kernel(contrast, block, jobs, kept, gradient)
     logs = np.zeros(len(contrast.rows))
-    with Workers[Tile](resources.jobs) as workers:
+    with Workers[Tile](jobs) as workers:
         for item in range(contrast.items):
             span = slice(item * contrast.size, (item + 1) * contrast.size)
             kept.clear()
             _each_tile(contrast, span, resources, block, workers, tiles.accumulate)
-            logs[span] = tiles.log_normalizers()[span]
+            logs[span] = tiles.log_normalizers(span)
             if gradient is not None:
                 _each_tile(contrast, span, resources, block, workers, tiles.differentiate)
     return logs

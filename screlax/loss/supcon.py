@@ -181,11 +181,11 @@ def supcon_loss_and_grad(
     array = check_embeddings(embeddings)
     layout = arrange(array, contrast_mode)
     result = check_out(out, array.shape, array.dtype)
-    gradient = np.empty(layout.rows.shape, array.dtype)
-    if not layout.view_major:
-        gradient = result.reshape(layout.rows.shape)
+    in_order = layout.kind != "one"
+    shape = layout.rows.shape
+    gradient = result.reshape(shape) if in_order else np.empty(shape, array.dtype)
     losses = _run(layout, labels, mask, options, gradient)
-    if layout.view_major:
+    if not in_order:
         result[...] = layout.restore_rows(gradient)
     return present(layout, losses, reduction), result
 
@@ -199,7 +199,7 @@ def _run(
 ) -> NDArray[np.float64]:
     """Evaluate once, or with one mask per item one item at a time."""
     labels = _labels_or_mask(layout, labels, mask)
-    if mask is None or (layout.items == 1 and not layout.is_batch):
+    if mask is None or not layout.is_batch:
         return losses_and_gradient(layout, labels, mask, options, gradient)
     masks = np.asarray(mask)
     parts = []
@@ -218,7 +218,7 @@ def _labels_or_mask(layout: Layout, labels: Any, mask: Any) -> Any:
         raise InvalidInputError("labels and mask were both given; leave one of them out")
     if labels is not None or mask is not None:
         return labels
-    if layout.views == 1 and not layout.view_major:
+    if not layout.has_views:
         raise InvalidInputError(
             "give labels, or a mask; only a multi-view contrast_mode can do without"
         )

@@ -53,7 +53,7 @@ class BoundedTiles:
         if gradient is not None:
             self._coefficients = Scratch(jobs, entries, contrast.dtype)
             self._products = Scratch(jobs, block * features, contrast.dtype)
-        self._inverse: NDArray[Any] = self._sums
+        self._inverse = np.zeros(count, contrast.dtype)
 
     def accumulate(self, tile: Tile, worker: int) -> None:
         """Add the sums of one tile to those of its rows and, by symmetry, of its columns."""
@@ -65,12 +65,12 @@ class BoundedTiles:
         if not tile.diagonal:
             self._sums[tile.columns] += self._ones[: tile.shape[0]] @ out
 
-    def log_normalizers(self) -> Vector:
-        """Return log Z of every row, zero where the sum is empty."""
-        sums = np.where(self._sums > 0, self._sums, 1.0)
+    def log_normalizers(self, part: slice) -> Vector:
+        """Return log Z of the rows of an item, zero where the sum is empty."""
+        sums = np.where(self._sums[part] > 0, self._sums[part], 1.0)
         contrast = self._contrast
         factor = 1.0 / (contrast.temperature * contrast.scale)
-        self._inverse = (factor * contrast.weights / sums).astype(contrast.dtype)
+        self._inverse[part] = factor * contrast.weights[part] / sums
         return np.log(sums)
 
     def differentiate(self, tile: Tile, worker: int) -> None:

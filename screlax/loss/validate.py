@@ -27,7 +27,9 @@ def check_embeddings(embeddings: ArrayLike) -> NDArray[Any]:
     InvalidInputError
         If they are complex, not numbers, empty, or not of rank 2 or 3.
     """
-    array = embeddings if isinstance(embeddings, np.ndarray) else _as_array(embeddings)
+    if np.ma.is_masked(embeddings):
+        raise InvalidInputError("embeddings have masked entries; drop those samples or fill them")
+    array = _as_array(embeddings)
     if array.ndim not in (2, 3):
         raise InvalidInputError(
             f"embeddings must have shape (n, d), (batch, n, d) or (n, views, d), got "
@@ -124,7 +126,7 @@ def refuse_nonfinite(
 def _as_array(values: Any) -> NDArray[Any]:
     try:
         return np.asarray(values)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:  # torch: requires grad
         raise InvalidInputError(f"not an array of numbers: {error}") from None
 
 
