@@ -25,7 +25,7 @@ import numpy as np
 
 from .controls import Ball, Budget, Sphere
 from .dual import DualPoint
-from .native.gram import SlackVectorGram
+from .native.gram import AnyGram
 from .partition import CellGram, Level, Matrix, Vector
 from .relaxation import Relaxation, RowWeights
 from .repair import dual_candidates, repair_dual, repair_primal
@@ -85,7 +85,7 @@ class Proof:
     """
 
     certificate: Certificate
-    gram: CellGram | SlackVectorGram
+    gram: AnyGram
     dual: DualPoint | None
 
 

@@ -62,6 +62,18 @@ class CellGram:
         """Return the Gram matrix multiplied by a number."""
         return CellGram(self.own * factor, self.pair * factor)
 
+    def rows(self, cells: NDArray[np.int64]) -> Matrix:
+        """Return rows of `pair`, shape (len(cells), m)."""
+        return self.pair[cells]
+
+    def is_finite(self) -> bool:
+        """Whether every entry is a number."""
+        return bool(np.isfinite(self.own).all() and np.isfinite(self.pair).all())
+
+    def dense(self) -> CellGram:
+        """Return itself: the form every other kind of Gram matrix can be brought to."""
+        return self
+
     @classmethod
     def from_matrix(cls, matrix: Matrix) -> CellGram:
         """Wrap an ordinary Gram matrix, every point a cell of its own."""

@@ -1,7 +1,7 @@
 """Regularisation paths: one problem at many strengths, radii or temperatures, each certified.
 
-All points are solved together: the slack vector is interpolated in the logarithm of the parameter
-from seventeen Chebyshev points, which leaves one Newton step for most points, taken in batches.
+All points are solved together: the slack vector is interpolated in ρ, or in the log odds of λ, from
+seventeen Chebyshev points, which leaves one Newton step for most points, taken in batches.
 """
 
 from __future__ import annotations

@@ -10,14 +10,12 @@ import numpy as np
 
 from .certificate import Proof, certify
 from .dual import DualPoint
-from .native.gram import SlackVectorGram
+from .native.gram import AnyGram, SlackVectorGram
 from .native.proof import prove, state_of_gram
 from .native.solver import equations_for
-from .partition import CellGram, Level, Vector, lift_from_orbits
+from .partition import Level, Vector, lift_from_orbits
 from .problem import UFM
 from .relaxation import build_relaxation
-
-AnyGram = CellGram | SlackVectorGram
 
 SLACK_VECTOR_ONLY = 6000
 """From this many distinct sizes on, a dense certificate is not attempted: it would take hours."""
@@ -41,8 +39,7 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
             proof = _structured(problem, gram)
             if proof is not None:
                 return proof
-        gram = gram.dense()
-        gram = lift_from_orbits(problem.class_sizes, level, gram)
+        gram = lift_from_orbits(problem.class_sizes, level, gram.dense())
     return certify(build_relaxation(problem, level), gram, duals)
 
 

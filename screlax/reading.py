@@ -25,7 +25,7 @@ from .class_sizes import ClassSizes
 from .controls import CONTROLS, real_number
 from .dual import DualPoint
 from .exceptions import FileFormatError
-from .native.gram import SlackVectorGram
+from .native.gram import AnyGram, SlackVectorGram
 from .partition import CellGram, Level, Matrix, Vector
 from .problem import UFM
 from .relaxation import RowWeights
@@ -120,7 +120,7 @@ def _sizes(arrays: dict[str, Any]) -> ClassSizes:
     return sizes
 
 
-def _gram(arrays: dict[str, Any], problem: UFM) -> CellGram | SlackVectorGram:
+def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
     m, copies = problem.class_sizes.orbits, problem.class_sizes.multiplicities
     if "unit_own" in arrays:
         names = ("unit_own", "centre", "log_normalizer")

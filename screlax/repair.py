@@ -42,7 +42,7 @@ def repair_primal(relaxation: Relaxation, gram: CellGram) -> tuple[CellGram, flo
     InvalidInputError
         If an entry is NaN or infinite.
     """
-    if not (np.isfinite(gram.own).all() and np.isfinite(gram.pair).all()):
+    if not gram.is_finite():
         raise InvalidInputError("the Gram matrix to certify has NaN or infinite entries")
     gram = CellGram(gram.own, (gram.pair + gram.pair.T) / 2)
     blocks = gram_blocks(relaxation, gram)
@@ -149,7 +149,7 @@ def _admissible_multipliers(relaxation: Relaxation, dual: DualPoint, gram: CellG
         return _stationary_rate(relaxation, dual, gram) * relaxation.mass
     multipliers = dual.multipliers
     if multipliers is None:
-        along = _row_products(relaxation, dual.rows, gram)
+        along = row_products(relaxation, dual.rows, gram)
         away = gram.own > 0
         multipliers = np.where(away, -along / np.where(away, gram.own, 1.0), 0.0)
     return np.maximum(multipliers, 0.0) if isinstance(control, Ball) else multipliers
@@ -160,11 +160,11 @@ def _stationary_rate(relaxation: Relaxation, dual: DualPoint, gram: CellGram) ->
     if dual.multipliers is not None:
         return max(0.0, float(dual.multipliers.sum()) / relaxation.samples)
     trace = relaxation.trace(gram)
-    along = float(_row_products(relaxation, dual.rows, gram).sum())
+    along = float(row_products(relaxation, dual.rows, gram).sum())
     return max(0.0, -along / trace) if trace > 0 else 0.0
 
 
-def _row_products(relaxation: Relaxation, rows: RowWeights, gram: CellGram) -> Vector:
-    """Return ⟨S, G⟩ row by row, without multipliers."""
+def row_products(relaxation: Relaxation, rows: RowWeights, gram: CellGram) -> Vector:
+    """Return ⟨S, G⟩ cell by cell, S the dual slack without multipliers, shape (m,)."""
     slack = relaxation.slack(rows, np.zeros(relaxation.size))
     return np.asarray(slack.own * gram.own + (slack.pair * gram.pair).sum(axis=1))

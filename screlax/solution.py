@@ -15,10 +15,10 @@ from .certificate import Certificate
 from .dual import DualPoint, dual_from_orbits
 from .embedding import Embeddings, recover_embeddings
 from .memory import require_level_memory, require_memory
-from .native.gram import SlackVectorGram
+from .native.gram import AnyGram, SlackVectorGram
 from .partition import CellGram, Level, Matrix, check_level, classes_to_orbits, lift_from_orbits
 from .problem import UFM
-from .proving import AnyGram, prove_gram
+from .proving import prove_gram
 from .relaxation import build_relaxation, level_size
 from .repair import repair_primal
 from .sensitivity import Sensitivity, require_slack_vector, sensitivity_of
@@ -57,7 +57,7 @@ class Solution:
     """
 
     problem: UFM
-    orbit_gram: CellGram | SlackVectorGram
+    orbit_gram: AnyGram
     orbit_dual: DualPoint | None
     certificate: Certificate
     tol: float
@@ -110,7 +110,7 @@ class Solution:
         """
         k = self.problem.classes
         require_memory(16 * k * k, f"the Gram matrix of {k:,} classes", "; use orbit_gram")
-        return classes_to_orbits(self.problem.class_sizes).lift(_dense(self.orbit_gram))
+        return classes_to_orbits(self.problem.class_sizes).lift(self.orbit_gram.dense())
 
     def sample_gram(self, labels: ArrayLike | Sequence[Hashable]) -> Matrix:
         """Return the Gram matrix of samples with these labels, shape (len(labels), len(labels)).
@@ -269,7 +269,3 @@ class Solution:
             f"<Solution {self.status}: value {self.value:.10g}, relative gap {self.gap:.1e}, "
             f"k={self.problem.classes}, rank {self.rank}, {self.solver} at level {self.level}>"
         )
-
-
-def _dense(gram: AnyGram) -> CellGram:
-    return gram.dense() if isinstance(gram, SlackVectorGram) else gram

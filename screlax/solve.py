@@ -7,7 +7,6 @@ import time
 import warnings
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from .backends import BackendResult, SolverOptions, choose_backend
@@ -17,10 +16,10 @@ from .controls import Control, real_number
 from .dual import DualPoint, dual_to_orbits
 from .exceptions import InaccurateWarning, InvalidInputError, SolverFailedError
 from .memory import require_level_memory
-from .native.gram import SlackVectorGram
+from .native.gram import AnyGram
 from .partition import CellGram, Level, check_level, quotient_to_orbits
 from .problem import UFM
-from .proving import AnyGram, prove_gram
+from .proving import prove_gram
 from .relaxation import build_relaxation, level_size
 from .solution import Solution
 
@@ -94,7 +93,7 @@ def solve_relaxation(
         cells = level_size(ufm, chosen_level)
         require_level_memory(chosen_level, cells, ufm.class_sizes.orbits)
     backend, solver_reason = choose_backend(solver, ufm, chosen_level)
-    wanted = float(getattr(backend, "default_tol", 1e-9) if tol is None else tol)
+    wanted = float(backend.default_tol if tol is None else tol)
     limit = None if time_limit is None else float(time_limit)
     options = SolverOptions(wanted, limit, verbose, solver_options)
     result = backend.solve(ufm, chosen_level, options)
@@ -169,8 +168,7 @@ def _certify(
 ) -> tuple[Certificate, AnyGram, DualPoint | None]:
     """Certify at the level of the result, then bring both feasible points to the orbits."""
     gram = result.gram
-    entries = gram.log_normalizer if isinstance(gram, SlackVectorGram) else gram.pair
-    if not (np.isfinite(gram.own).all() and np.isfinite(entries).all()):
+    if not gram.is_finite():
         raise SolverFailedError(
             f"{solver} left a Gram matrix with NaN or infinite entries ({result.message}); "
             "try another solver"

@@ -195,6 +195,7 @@ def test_warning_is_no_error_of_screlax():
 
 class _Liar:
     name = "liar"
+    default_tol = 1e-9
 
     def __init__(self, gram: CellGram) -> None:
         self.gram = gram

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from ..dual import DualPoint
 from ..exceptions import InvalidInputError
-from ..native.gram import SlackVectorGram
-from ..partition import CellGram, Level
+from ..native.gram import AnyGram
+from ..partition import Level
 from ..problem import UFM
 
 
@@ -53,7 +53,7 @@ class BackendResult:
         Wall time of the backend's phases.
     """
 
-    gram: CellGram | SlackVectorGram
+    gram: AnyGram
     duals: tuple[DualPoint, ...] = ()
     iterations: int | None = None
     message: str = ""

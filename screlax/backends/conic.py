@@ -9,8 +9,6 @@ import time
 import warnings
 from collections.abc import Iterator
 
-import numpy as np
-
 from ..exceptions import InvalidInputError, SolverFailedError
 from ..memory import require_memory
 from ..partition import Level
@@ -64,7 +62,7 @@ class ConicBackend:
         seconds = {"model": modelled - start, "solve": time.perf_counter() - modelled}
         gram, dual = model.gram(), model.dual()
         message = str(model.problem.status)
-        if gram is None or not (np.isfinite(gram.own).all() and np.isfinite(gram.pair).all()):
+        if gram is None or not gram.is_finite():
             raise SolverFailedError(
                 f"{self.name} left no finite point (its status: {message}); "
                 "try another solver, a larger tol or a longer time_limit"

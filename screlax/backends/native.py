@@ -15,7 +15,7 @@ from ..certificate import certify
 from ..controls import Ball, Sphere
 from ..memory import require_memory
 from ..native.burer_monteiro import solve_burer_monteiro
-from ..native.gram import SlackVectorGram
+from ..native.gram import AnyGram, SlackVectorGram
 from ..native.proof import prove
 from ..native.solver import equations_for, solve_slack_vector
 from ..native.with_singletons import singleton_candidates
@@ -85,7 +85,7 @@ class NativeBackend:
         gram, steps, proved = _slack_vector_root(problem)
         if proved:
             return _result(problem, level, gram, steps, "slack-vector Newton", start)
-        collapsed = _collapsed(problem)
+        collapsed = _collapsed(problem, None)
         if collapsed is not None:
             return _result(problem, level, collapsed, steps, "minority collapse", start)
         return _descend(problem, level, options, gram, start)
@@ -122,7 +122,7 @@ def _with_singletons(
     require_memory(8 * 40 * cells**2, f"singletons beside {cells:,} distinct class sizes")
     relaxation = build_relaxation(problem, Level.ORBITS)
     deadline = _deadline(options, start)
-    collapsed = _collapsed(problem)
+    collapsed = _collapsed(problem, relaxation)
     if collapsed is not None:
         return _result(problem, level, collapsed, 0, "minority collapse", start)
     candidates = singleton_candidates(problem.class_sizes, relaxation.control, relaxation, deadline)
@@ -132,8 +132,10 @@ def _with_singletons(
     return _result(problem, level, *candidate, start)
 
 
-def _collapsed(problem: UFM) -> CellGram | None:
+def _collapsed(problem: UFM, relaxation: Relaxation | None) -> CellGram | None:
     """Return the Gram matrix of all classes opposite the largest one, if that is the optimum.
+
+    The relaxation at orbit level is built only where it is needed and not given.
 
     On a ball or sphere with a high temperature and one dominating class the slack has rank k − 1
     and all minority classes sit on one point.
@@ -146,12 +148,13 @@ def _collapsed(problem: UFM) -> CellGram | None:
     side = np.where(np.arange(sizes.orbits) == 0, 1.0, -1.0)
     own = np.full(sizes.orbits, control.parameter)
     gram = CellGram(own, control.parameter * np.outer(side, side))
-    return gram if _proves(build_relaxation(problem, Level.ORBITS), gram) else None
+    if relaxation is None:
+        relaxation = build_relaxation(problem, Level.ORBITS)
+    return gram if _proves(relaxation, gram) else None
 
 
 def _proves(relaxation: Relaxation, gram: CellGram) -> bool:
-    finite = bool(np.isfinite(gram.own).all() and np.isfinite(gram.pair).all())
-    return finite and certify(relaxation, gram).certificate.proves(PROVED)
+    return gram.is_finite() and certify(relaxation, gram).certificate.proves(PROVED)
 
 
 def _deadline(options: SolverOptions, start: float) -> float:
@@ -161,12 +164,11 @@ def _deadline(options: SolverOptions, start: float) -> float:
 def _result(
     problem: UFM,
     level: Level,
-    gram: CellGram | SlackVectorGram,
+    gram: AnyGram,
     iterations: int,
     message: str,
     start: float,
 ) -> BackendResult:
     if level is not Level.ORBITS:
-        dense = gram.dense() if isinstance(gram, SlackVectorGram) else gram
-        gram = lift_from_orbits(problem.class_sizes, level, dense)
+        gram = lift_from_orbits(problem.class_sizes, level, gram.dense())
     return BackendResult(gram, (), iterations, message, {"solve": time.perf_counter() - start})

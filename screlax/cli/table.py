@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from ..certificate import Certificate
 from ..class_sizes import ClassSizes
-from ..native.gram import SlackVectorGram
+from ..native.gram import AnyGram
 from ..partition import Vector
 from ..problem import UFM
-from ..proving import AnyGram
 from ..solution import Solution
 
 SMALL = 20
@@ -121,9 +120,8 @@ def orbit_geometry(
     copies = problem.class_sizes.multiplicities.astype(float)
     wanted = np.arange(len(copies)) if orbits is None else orbits
     norm = np.sqrt(gram.own)
-    rows = gram.rows(wanted) if isinstance(gram, SlackVectorGram) else gram.pair[wanted]
     with np.errstate(invalid="ignore", divide="ignore"):
-        cosine = rows / np.outer(norm[wanted], norm)
+        cosine = gram.rows(wanted) / np.outer(norm[wanted], norm)
     weight = np.tile(copies, (len(wanted), 1))
     weight[np.arange(len(wanted)), wanted] -= 1
     others = np.where(weight > 0, cosine, 0.0)

@@ -74,8 +74,8 @@ class SlackVectorGram:
 
     def is_finite(self) -> bool:
         """Whether every entry is a number; a root that broke down has none."""
-        with np.errstate(all="ignore"):
-            return bool(np.isfinite(self.unit_own).all() and np.isfinite(self.pair).all())
+        stored = (self.unit_own, self.centre, self.log_normalizer)
+        return all(bool(np.isfinite(numbers).all()) for numbers in stored)
 
     def scaled(self, factor: float) -> SlackVectorGram:
         """Return the Gram matrix multiplied by a number."""
@@ -84,3 +84,7 @@ class SlackVectorGram:
     def dense(self) -> CellGram:
         """Return the same matrix as a `CellGram`."""
         return CellGram(self.own, self.pair)
+
+
+AnyGram = CellGram | SlackVectorGram
+"""Either form; both have `own`, `pair`, `spread`, `rows`, `scaled`, `is_finite` and `dense`."""

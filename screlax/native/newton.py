@@ -52,12 +52,12 @@ def newton(
     taken = 0
     with np.errstate(all="ignore"):
         while taken < max_steps and (alive & ~converged).any():
-            direction, strength = _direction(equations, state)
+            direction, strength, before = _direction(equations, state)
             size = np.maximum(np.abs(direction).max(axis=(1, 2)), np.abs(strength))
             alive = np.isfinite(size)
             direction = np.where(alive[:, None, None], direction, 0.0)
             strength = np.where(alive, strength, 0.0)
-            scale = _step_length(equations, state, direction, strength, size)
+            scale = _step_length(equations, state, direction, strength, size, before)
             state = _moved(state, direction, strength, scale)
             stalled = (size < STALLED_STEP) & (size > last / 2)
             converged = alive & (scale == 1.0) & ((size < CONVERGED_STEP) | stalled)
@@ -67,7 +67,12 @@ def newton(
 
 
 def _step_length(
-    equations: SlackVectorEquations, state: State, direction: Array, strength: Array, size: Array
+    equations: SlackVectorEquations,
+    state: State,
+    direction: Array,
+    strength: Array,
+    size: Array,
+    before: Array,
 ) -> Array:
     """Return 1 for a step that is short or lowers the residual, else what keeps it short.
 
@@ -77,13 +82,13 @@ def _step_length(
     cautious = np.minimum(1.0, MAX_MOVE / np.maximum(size, MAX_MOVE))
     if (cautious == 1.0).all():
         return cautious
-    before = _residual_size(equations, state)
-    after = _residual_size(equations, _moved(state, direction, strength, np.ones_like(size)))
+    moved = _moved(state, direction, strength, np.ones_like(size))
+    after = _residual_size(equations, *equations.residuals(moved, equations.moments(moved)))
     return np.where(after < 0.9 * before, 1.0, cautious)
 
 
-def _residual_size(equations: SlackVectorEquations, state: State) -> Array:
-    residual, own = equations.residuals(state, equations.moments(state))
+def _residual_size(equations: SlackVectorEquations, residual: Array, own: Array) -> Array:
+    """Return the size of all residuals, that of the trace of a budget included, (B,)."""
     size = np.sqrt((residual**2).sum(axis=(1, 2)))
     if equations.is_budget:
         excess = own @ equations.mass / (equations.samples * equations.parameters) - 1
@@ -100,27 +105,31 @@ def _moved(state: State, direction: Array, strength: Array, scale: Array) -> Sta
     )
 
 
-def _direction(equations: SlackVectorEquations, state: State) -> tuple[Array, Array]:
-    """Return the Newton direction (B, 2, m), and that of log λ (B,), zero unless budget."""
+def _direction(equations: SlackVectorEquations, state: State) -> tuple[Array, Array, Array]:
+    """Return the Newton direction and the size of the residual it starts from.
+
+    That is (B, 2, m), the direction of log λ (B,), zero unless budget, and the size (B,).
+    """
     moments = equations.moments(state)
     residual, own = equations.residuals(state, moments)
+    before, none = _residual_size(equations, residual, own), np.zeros(len(residual))
     if not np.isfinite(residual).any():
-        return np.full_like(residual, np.nan), np.zeros(len(residual))
+        return np.full_like(residual, np.nan), none, before
     jacobian = equations.jacobian(state, moments)
     try:
         if not equations.is_budget:
-            return jacobian.solve(-residual[..., None])[..., 0], np.zeros(len(residual))
+            return jacobian.solve(-residual[..., None])[..., 0], none, before
         by_strength, own_by_strength = equations.by_parameter(state, moments)
         both = jacobian.solve(np.stack([-residual, by_strength], axis=3))
     except np.linalg.LinAlgError:
-        return np.full_like(residual, np.nan), np.zeros(len(residual))
+        return np.full_like(residual, np.nan), none, before
     # bordered system: the trace equation fixes how far log λ moves along the tangent
     slope = equations.mass * equations.own_derivatives(state, moments)
     excess = own @ equations.mass - equations.samples * equations.parameters
     gained = (slope * both[..., 0]).sum(axis=(1, 2))
     lost = (slope * both[..., 1]).sum(axis=(1, 2)) - own_by_strength @ equations.mass
     strength = (excess + gained) / lost
-    return both[..., 0] - both[..., 1] * strength[:, None, None], strength
+    return both[..., 0] - both[..., 1] * strength[:, None, None], strength, before
 
 
 def initial_state(equations: SlackVectorEquations) -> State:

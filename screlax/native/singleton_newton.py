@@ -10,11 +10,12 @@ import numpy as np
 from ..controls import Ridge
 from ..partition import CellGram, Vector
 from ..relaxation import Relaxation
+from ..repair import row_products
 from .gram import SlackVectorGram
+from .newton import MAX_MOVE
 from .singletons import SingletonEquations
 
 MAX_STEPS = 40
-MAX_MOVE = 2.0
 
 
 def start_beside(equations: SingletonEquations, gram: SlackVectorGram, strength: float) -> Vector:
@@ -79,8 +80,7 @@ def start_near(equations: SingletonEquations, relaxation: Relaxation, gram: Cell
     outside = (softmax.pair.sum(axis=1))[:-1]
     diagonal = -equations.sizes * outside
     if equations.bounded:
-        slack = relaxation.slack(softmax, np.zeros(relaxation.size))
-        along = (slack.own * gram.own + (slack.pair * gram.pair).sum(axis=1))[:-1]
+        along = row_products(relaxation, softmax, gram)[:-1]
         diagonal = diagonal - along / gram.own[:-1] / equations.copies
     else:
         diagonal = diagonal + strength * equations.sizes
