@@ -12,6 +12,7 @@ from .controls import Ball, Budget, Ridge, Sphere
 from .counts import read_counts, read_labels
 from .embedding import Embeddings, recover_embeddings
 from .exceptions import InaccurateWarning, ScrelaxError
+from .loss import gram_loss, supcon_loss, supcon_loss_and_grad
 from .path import path_table, regularization_path
 from .problem import UFM
 from .profiles import balanced, exponential, pareto, profile, step
@@ -36,6 +37,7 @@ __all__ = [
     "Status",
     "balanced",
     "exponential",
+    "gram_loss",
     "pareto",
     "path_table",
     "profile",
@@ -45,4 +47,6 @@ __all__ = [
     "regularization_path",
     "solve_relaxation",
     "step",
+    "supcon_loss",
+    "supcon_loss_and_grad",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,14 @@ from .positives import ClassPositives, Positives, Vector
 from .problem import Contrast, Resources
 from .rows import Rows
 from .scratch import keep_freed_memory
-from .small import LARGEST, contrast_small
+from .small import LARGEST_SMALL, contrast_small
 from .streaming import contrast_tiled
+from .strips import contrast_strips, fit_strips
 from .validate import check_real
 from .variants import class_weight_of_samples, row_weights
 from .workers import thread_count
+
+Kernel = Callable[[Contrast, Resources, NDArray[Any] | None], Vector]
 
 _TINY = 4096
 """Gram entries up to which single precision input is computed in double: it costs nothing."""
@@ -92,9 +96,7 @@ def _evaluate(
     work = len(rows) * layout.size * rows.array.shape[1]
     jobs = thread_count(options.n_jobs, work * (0.5 if products is None else 1.5))
     resources = Resources(jobs, options.memory_budget, _panel_rows(contrast))
-    bounded = not needs_shift(contrast.largest_logit, contrast.dtype)
-    small = bounded and contrast.size <= LARGEST
-    logs = (contrast_small if small else contrast_tiled)(contrast, resources, products)
+    logs = _kernel(contrast, resources, products is not None)(contrast, resources, products)
     if products is not None and gradient is not None:
         finish_gradient(products, contrast, positives)
         if products is not gradient:
@@ -103,6 +105,15 @@ def _evaluate(
         return weights * (logs - positives.similarities() / options.temperature)
     similarities = positives.totals(weights, layout.items)
     return _per_item(weights * logs, layout.items) - similarities / options.temperature
+
+
+def _kernel(contrast: Contrast, resources: Resources, has_gradient: bool) -> Kernel:
+    """Choose by size; large logits need the shift that only tiles have."""
+    if needs_shift(contrast.largest_logit, contrast.dtype):
+        return contrast_tiled
+    if contrast.size <= LARGEST_SMALL:
+        return contrast_small
+    return contrast_strips if fit_strips(contrast, resources, has_gradient) else contrast_tiled
 
 
 def _per_item(values: Vector, items: int) -> Vector:

@@ -15,8 +15,8 @@ from .positives import Vector
 from .problem import Contrast, Resources
 from .workers import Workers
 
-LARGEST = 320
-"""Items of more rows than this are cut into tiles (measured: equal at 300 to 400 rows)."""
+LARGEST_SMALL = 320
+"""Items of more rows than this are cut into strips or tiles."""
 
 _CHUNK_ENTRIES = 1 << 17
 """Exponentials held at a time; half a megabyte in single precision."""

@@ -143,7 +143,7 @@ def supcon_loss_and_grad(
         As for `supcon_loss`.
     memory_budget : int
         Bytes that may be used to keep exponentials from the loss to the gradient. Where they do
-        not all fit they are computed twice; the result is the same.
+        not all fit they are computed twice; the result is the same up to rounding.
     out : ndarray, optional
         Where to write the gradient, for instance a writable memory map: C-contiguous, of the shape
         and precision of the embeddings.
