@@ -8,10 +8,12 @@ optimal
 
 from .certificate import Certificate
 from .class_sizes import ClassSizes
+from .comparison import Comparison, ControlFit, compare, fit_control
 from .controls import Ball, Budget, Ridge, Sphere
 from .counts import read_counts, read_labels
 from .embedding import Embeddings, recover_embeddings
 from .exceptions import InaccurateWarning, ScrelaxError
+from .geometry import GeometryTracker
 from .loss import gram_loss, supcon_loss, supcon_loss_and_grad
 from .path import path_table, regularization_path
 from .problem import UFM
@@ -28,7 +30,10 @@ __all__ = [
     "Budget",
     "Certificate",
     "ClassSizes",
+    "Comparison",
+    "ControlFit",
     "Embeddings",
+    "GeometryTracker",
     "InaccurateWarning",
     "Ridge",
     "ScrelaxError",
@@ -36,7 +41,9 @@ __all__ = [
     "Sphere",
     "Status",
     "balanced",
+    "compare",
     "exponential",
+    "fit_control",
     "gram_loss",
     "pareto",
     "path_table",

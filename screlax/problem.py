@@ -86,7 +86,7 @@ class UFM:
         InvalidInputError
             If there are no labels, they are not one-dimensional, or one is NaN.
         """
-        class_labels, counts = _count_labels(labels)
+        class_labels, counts = count_labels(labels)
         return cls(counts, control, temperature, class_labels)
 
     @classmethod
@@ -226,7 +226,14 @@ def _distinct_labels(class_labels: Any, classes: int) -> tuple[Hashable, ...]:
     return tuple(labels)
 
 
-def _count_labels(labels: Any) -> tuple[tuple[Hashable, ...], list[int]]:
+def count_labels(labels: Any) -> tuple[tuple[Hashable, ...], list[int]]:
+    """Return the classes of labels, one per sample, in the order of `UFM.from_labels`, and counts.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are none, they are not one-dimensional, or one is NaN.
+    """
     values = _flat_labels(labels)
     _check_names(values)
     counts = Counter(values)

@@ -6,14 +6,16 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import linalg
 
 from .certificate import Certificate
 from .dual import DualPoint, dual_from_orbits
 from .embedding import Embeddings, recover_embeddings
+from .exceptions import InvalidInputError
 from .memory import require_level_memory, require_memory
 from .native.gram import AnyGram, SlackVectorGram
 from .partition import CellGram, Level, Matrix, check_level, classes_to_orbits, lift_from_orbits
@@ -203,6 +205,62 @@ class Solution:
             tolerance=self.rank_tolerance,
             objective=self._objective_of_class_gram,
         )
+
+    def prototypes(
+        self,
+        dim: int | None = None,
+        *,
+        normalize: bool = False,
+        truncate: bool = False,
+        dtype: DTypeLike = np.float64,
+    ) -> NDArray[Any]:
+        """Return the optimal class means as an array, ready to fix a classifier or as targets.
+
+        Row c belongs to class c: to the label ``problem.class_labels[c]``, or to label c where the
+        problem has none. In torch, a classifier fixed to the optimal geometry is ::
+
+            classifier = torch.nn.Linear(dim, classes, bias=False)
+            classifier.weight.data = torch.from_numpy(solution.prototypes(dim, dtype="float32"))
+            classifier.weight.requires_grad_(False)
+
+        Parameters
+        ----------
+        dim : int, optional
+            Feature dimension of the network; the rank by default. Larger ones are padded with
+            zeros.
+        normalize : bool, default False
+            Scale every prototype to norm one: the directions only.
+        truncate : bool, default False
+            Allow a dimension below the rank; `embeddings` says what that costs.
+        dtype : dtype, default float64
+            Of the result; float32 for most networks.
+
+        Returns
+        -------
+        ndarray, shape (k, dim)
+            C-contiguous, not shared with the solution.
+
+        Raises
+        ------
+        EmbeddingDimensionError
+            If `dim` is below the rank and `truncate` is False.
+        InvalidInputError
+            If a prototype to be normalised is zero, or `dtype` is no floating-point type.
+        """
+        kind = np.dtype(dtype)
+        if kind.kind != "f":
+            raise InvalidInputError(f"dtype must be a floating-point type, got {kind}")
+        vectors = self.embeddings(dim, truncate=truncate).vectors
+        if normalize:
+            norms = linalg.norm(vectors, axis=1, keepdims=True)
+            zero = np.flatnonzero(norms <= self.rank_tolerance * norms.max())
+            if len(zero):
+                raise InvalidInputError(
+                    f"the prototype of class {zero[0]} is zero and has no direction; "
+                    "leave normalize out, or use a smaller λ"
+                )
+            vectors = vectors / norms
+        return np.array(vectors, dtype=kind, order="C")
 
     def _objective_of_class_gram(self, matrix: Matrix) -> float:
         """Objective of a class Gram matrix, first rescaled to satisfy the control."""

@@ -138,9 +138,10 @@ def initial_state(equations: SlackVectorEquations) -> State:
     classes = equations.copies.sum()
     log_strength = _initial_log_strength(equations)
     if equations.is_penalty:
-        miss = np.minimum(np.exp(log_strength)[:, None] * (classes - 1) / (2 * classes), 0.999)
-        odds = (1 - miss) / miss * (samples - sizes) / (sizes - 1)
-        own = np.maximum((classes - 1) / classes * np.log(odds), 1e-3)
+        # in logarithms: where ρ/τ is large the share of the negatives underflows
+        miss = np.minimum(log_strength[:, None] + np.log((classes - 1) / (2 * classes)), -1e-3)
+        log_odds = np.log(-np.expm1(miss)) - miss + np.log((samples - sizes) / (sizes - 1))
+        own = np.maximum((classes - 1) / classes * log_odds, 1e-3)
     else:
         own = np.repeat(equations.parameters[:, None], len(sizes), axis=1)
     mean = own @ equations.mass / samples
