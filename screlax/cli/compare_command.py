@@ -1,0 +1,71 @@
+"""`screlax compare`: embeddings of a network against a saved certified optimum."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..comparison import compare
+from ..counts import read_labels
+from ..solution import Solution
+from ..status import Status
+from .output import to_json
+from .progress import progress
+from .table import problem_line
+
+_EXAMPLES = """examples:
+  screlax solve --labels labels.npy --sphere 1 --temperature 0.1 --out solution.npz
+  screlax compare solution.npz embeddings.npy --labels labels.npy
+  screlax compare solution.npz embeddings.npy --labels labels.npy --json
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "compare",
+        help="measure embeddings against a saved optimum",
+        description="Measure embeddings, one row per sample, against the certified optimum for "
+        "their classes: proved loss gap, Gram distance, alignment, norms and angles, neural "
+        "collapse. The exit code is 0 where the saved optimum is certified, however far from it "
+        "the embeddings are.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("solution", type=Path, metavar="SOLUTION.npz")
+    parser.add_argument("embeddings", type=Path, metavar="EMBEDDINGS.npy", help=".npy or .npz")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        required=True,
+        metavar="LABELS",
+        help="label of each row: .npy, .json, or text with one a line",
+    )
+    parser.add_argument(
+        "--loss",
+        default="auto",
+        choices=("auto", "samples", "class-means", "none"),
+        help="what to evaluate the objective at",
+    )
+    parser.add_argument(
+        "--scale", default="free", choices=("free", "fixed"), help="of the Procrustes alignment"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Compare and print; return whether the saved optimum is certified."""
+    solution = Solution.load(options.solution)
+    labels = read_labels(options.labels)
+    with progress(f"comparing {len(labels):,} embeddings"):
+        comparison = compare(
+            options.embeddings, labels, solution, loss=options.loss, scale=options.scale
+        )
+    if options.json:
+        print(to_json({"status": solution.status.value, **comparison.to_dict()}))
+    else:
+        print(problem_line(solution))
+        print(comparison.table())
+    return solution.status is Status.OPTIMAL

@@ -1,0 +1,203 @@
+"""`compare`: how close embeddings, of a network or of any other origin, are to the optimum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from ..exceptions import InvalidInputError
+from ..geometry import (
+    ClassStatistics,
+    as_embeddings,
+    as_labels,
+    class_statistics,
+    collapse_metrics,
+    gram_distance,
+    nearest_mean_agreement,
+)
+from ..memory import require_memory
+from ..partition import Matrix, Vector
+from ..problem import UFM
+from ..solution import Solution
+from .alignment import Alignment, align
+from .objective import loss_gap
+from .result import Comparison, PerClass
+
+_LOSSES = ("auto", "samples", "class-means", "none")
+_SCALES = ("free", "fixed")
+
+
+def compare(
+    embeddings: Any,
+    labels: Any,
+    solution: Solution,
+    *,
+    loss: str = "auto",
+    scale: str = "free",
+    agreement: bool = True,
+) -> Comparison:
+    """Measure embeddings against the certified optimum for their classes.
+
+    Embeddings are read in blocks, once, and once more for `agreement`; memory does not grow with
+    their number when they come from a file or a memory map.
+
+    Parameters
+    ----------
+    embeddings : array-like, torch tensor or path, shape (n, d)
+        One row per sample; .npy files are memory-mapped, .npz files hold one array or one that is
+        called embeddings or features.
+    labels : array-like, torch tensor or path, shape (n,)
+        Labels of the problem's classes (`problem.class_labels`, or class numbers from 0).
+    solution : Solution
+        The optimum to compare with. Class counts need not be those of the problem (a test set, a
+        subset), but every class must have a sample.
+    loss : {"auto", "samples", "class-means", "none"}
+        What to evaluate the objective at; see `LossGap`. "auto" is the samples, or the class means
+        where the counts differ from the problem's or there are more than 20,000 samples.
+    scale : {"free", "fixed"}
+        Whether the Procrustes alignment may rescale the embeddings.
+    agreement : bool, default True
+        Whether to compute the nearest-class-mean agreement, which reads the embeddings again.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InvalidInputError
+        If lengths differ, a class has no sample, a label is no class of the problem, an entry is
+        not finite, or all class means are zero.
+    ProblemTooLargeError
+        If the k×k Gram matrices do not fit in memory.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> solution = screlax.solve_relaxation([20, 5], control=screlax.Sphere(1.0), temperature=0.5)
+    >>> best = solution.embeddings().vectors.repeat([20, 5], axis=0)
+    >>> screlax.compare(best, [0] * 20 + [1] * 5, solution).gram_distance < 1e-9
+    True
+    """
+    _check_choice(loss, "loss", _LOSSES)
+    _check_choice(scale, "scale", _SCALES)
+    if not isinstance(solution, Solution):
+        raise InvalidInputError(
+            f"solution must be a screlax Solution (solve_relaxation, Solution.load), got "
+            f"{type(solution).__name__}"
+        )
+    rows = as_embeddings(embeddings)
+    problem = solution.problem
+    number = class_numbers(problem, as_labels(labels, len(rows)))
+    k = problem.classes
+    require_memory(8 * 6 * k * k, f"comparing Gram matrices of {k:,} classes")
+    statistics = class_statistics(rows, number, classes=np.arange(k))
+    optimal_gram, optimum = solution.class_gram, solution.embeddings().vectors
+    _require_nonzero(statistics, optimal_gram)
+    class_gram = statistics.means @ statistics.means.T
+    alignment = align(statistics.means, optimum, free_scale=scale == "free")
+    return Comparison(
+        samples=len(rows),
+        classes=k,
+        dim=rows.shape[1],
+        same_counts=np.array_equal(statistics.counts, np.asarray(problem.class_sizes)),
+        loss=loss_gap(rows, number, statistics, solution, loss),
+        gram_distance=gram_distance(class_gram, optimal_gram),
+        sample_gram_distance=_sample_distance(statistics, optimal_gram),
+        residual=alignment.residual,
+        scale=alignment.scale,
+        rotation=alignment.rotation,
+        per_class=_per_class(problem, statistics, class_gram, optimal_gram, alignment),
+        metrics=collapse_metrics(statistics),
+        nearest_mean_agreement=(
+            nearest_mean_agreement(rows, number, statistics) if agreement else None
+        ),
+        class_gram=class_gram,
+        optimal_gram=optimal_gram,
+    )
+
+
+def class_numbers(problem: UFM, labels: Any) -> np.ndarray:
+    """Return the class number of each label, and refuse labels that miss a class."""
+    number = problem.class_index(labels)
+    missing = np.flatnonzero(np.bincount(number, minlength=problem.classes) == 0)
+    if len(missing):
+        first = int(missing[0])
+        name = first if problem.class_labels is None else problem.class_labels[first]
+        raise InvalidInputError(
+            f"no sample has label {name!r}: {len(missing):,} of {problem.classes:,} classes of the "
+            "problem have none; compare with a solution for the classes that are there"
+        )
+    return number
+
+
+def _check_choice(value: object, name: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InvalidInputError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
+
+
+def _require_nonzero(statistics: ClassStatistics, optimal_gram: Matrix) -> None:
+    if not statistics.means.any():
+        raise InvalidInputError("all class means are zero: there is no geometry to compare")
+    if not optimal_gram.any():
+        raise InvalidInputError(
+            "the optimum is zero (ridge at or above λ_max), so nothing can be compared with it; "
+            "solve with a smaller λ"
+        )
+
+
+def _sample_distance(statistics: ClassStatistics, optimal_gram: Matrix) -> float:
+    """Return the distance of the n×n Gram matrices from d×d and k×k ones.
+
+    ⟨G, G*⟩ = Σ_cc' G*_cc' ⟨S_c, S_c'⟩ with S_c the sum over class c, ‖G‖_F = ‖HᵀH‖_F.
+    """
+    counts, means = statistics.counts.astype(float), statistics.means
+    sums = counts[:, None] * means
+    assert statistics.within is not None
+    second_moment = statistics.within + sums.T @ means
+    norm = linalg.norm(second_moment)
+    optimal_norm = float(np.sqrt(counts @ optimal_gram**2 @ counts))
+    inner = float(np.einsum("cd,cd->", sums, optimal_gram @ sums))
+    # rounding may take the difference below zero where the two agree
+    return float(np.sqrt(max(2.0 - 2.0 * inner / (norm * optimal_norm), 0.0)))
+
+
+def _per_class(
+    problem: UFM,
+    statistics: ClassStatistics,
+    class_gram: Matrix,
+    optimal_gram: Matrix,
+    alignment: Alignment,
+) -> PerClass:
+    names = problem.class_labels or tuple(range(problem.classes))
+    norms, cosines = _norms_and_cosines(class_gram)
+    optimal_norms, optimal_cosines = _norms_and_cosines(optimal_gram)
+    return PerClass(
+        names=tuple(names),
+        sizes=np.asarray(problem.class_sizes),
+        counts=statistics.counts,
+        norms=norms,
+        optimal_norms=optimal_norms,
+        cosines=cosines,
+        optimal_cosines=optimal_cosines,
+        angles=_angles(alignment.aligned, alignment.target),
+    )
+
+
+def _norms_and_cosines(gram: Matrix) -> tuple[Vector, Vector]:
+    """Return the norm of every class and its mean cosine to the others."""
+    norms = np.sqrt(np.diag(gram))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cosines = gram / np.outer(norms, norms)
+        return norms, (cosines.sum(axis=1) - np.diag(cosines)) / (len(gram) - 1)
+
+
+def _angles(first: Matrix, second: Matrix) -> Vector:
+    """Return degrees between rows, accurate also for small angles (Kahan 2006)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = first / linalg.norm(first, axis=1, keepdims=True)
+        right = second / linalg.norm(second, axis=1, keepdims=True)
+    apart, together = linalg.norm(left - right, axis=1), linalg.norm(left + right, axis=1)
+    return np.asarray(np.degrees(2 * np.arctan2(apart, together)))

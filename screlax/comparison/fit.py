@@ -1,0 +1,206 @@
+"""Which λ, or ρ, would explain the embeddings: the regularised optimum nearest to them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import linalg, optimize
+
+from ..class_sizes import ClassSizes
+from ..controls import CONTROLS, Ridge, check_temperature
+from ..exceptions import InvalidInputError
+from ..geometry import as_embeddings, as_labels, class_statistics
+from ..memory import require_memory
+from ..partition import Matrix, Vector
+from ..path import regularization_path
+from ..problem import UFM, count_labels
+from ..solution import Solution
+from ..solve import solve_relaxation
+from .compare import class_numbers
+
+_DECADES = {"ridge": (-6.0, math.log10(0.999)), "other": (-3.0, 3.0)}
+"""Range searched: λ/λ_max, or ρ/τ, as powers of ten."""
+
+_WITHIN = 1.1
+"""Parameters whose distance is at most this many times the least count as fitting as well."""
+
+
+@dataclass(frozen=True, eq=False)
+class ControlFit:
+    """The control whose optimum is nearest to given embeddings.
+
+    Attributes
+    ----------
+    solution : Solution
+        The certified optimum at the best parameter; `solution.problem.control` is the control.
+    parameter : float
+        The best λ or ρ.
+    distance : float
+        Distance of its Gram matrix from that of the embeddings: ‖G/‖G‖_F − G*/‖G*‖_F‖_F where the
+        scale is free, ‖G − G*‖_F/‖G‖_F where it is fixed.
+    parameters, distances : ndarray, shape (points,)
+        The coarse search: how the distance depends on the parameter.
+    interval : tuple of float
+        Parameters of the coarse search next to the best one up to which the distance stays within
+        1.1 times the least: what the embeddings say about the parameter.
+    at_edge : bool
+        Whether the best parameter is at an end of the range searched, so that it is only a bound.
+    """
+
+    solution: Solution
+    parameter: float
+    distance: float
+    parameters: Vector
+    distances: Vector
+    interval: tuple[float, float]
+    at_edge: bool
+
+    def __str__(self) -> str:
+        control = self.solution.problem.control
+        low, high = self.interval
+        verdict = "at the edge of the range searched, a bound only" if self.at_edge else "inside"
+        return (
+            f"{control.name} {self.parameter:.6g} fits best: Gram distance {self.distance:.4g} "
+            f"(at the ends of the range {self.distances[0]:.4g} and {self.distances[-1]:.4g}); "
+            f"between {low:.3g} and {high:.3g} it fits as well; {verdict}"
+        )
+
+
+def fit_control(
+    embeddings: Any,
+    labels: Any,
+    kind: str = "ridge",
+    *,
+    temperature: float,
+    class_sizes: ArrayLike | ClassSizes | None = None,
+    scale: str = "free",
+    points: int = 61,
+) -> ControlFit:
+    """Find the λ or ρ whose optimum is nearest to embeddings, for users who do not know it.
+
+    The Gram matrix of the class means is compared with the certified optimum at `points` values in
+    geometric progression (λ from 1e-6 to 0.999 of λ_max, ρ/τ from 1e-3 to 1e3), and the best is
+    refined by bounded scalar minimisation (Brent) of the distance in the logarithm.
+
+    Parameters
+    ----------
+    embeddings, labels
+        As for `compare`.
+    kind : {"ridge", "ball", "sphere", "budget"}
+        The control to fit.
+    temperature : float
+        τ of the training loss. Sphere, ball and budget with a free scale determine ρ/τ only.
+    class_sizes : array-like of int, optional
+        Sizes of the classes in training, in sorted label order; by default the counts of `labels`.
+    scale : {"free", "fixed"}
+        Whether the scale of the embeddings is compared too.
+    points : int, default 61
+        Number of parameters of the coarse search.
+
+    Returns
+    -------
+    ControlFit
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument does not fit, or all class means are zero.
+    """
+    if kind not in CONTROLS:
+        raise InvalidInputError(f"kind must be one of {', '.join(CONTROLS)}; got {kind!r}")
+    if scale not in ("free", "fixed"):
+        raise InvalidInputError(f"scale must be free or fixed; got {scale!r}")
+    if not isinstance(points, int) or points < 3:
+        raise InvalidInputError(f"points must be a whole number, at least 3; got {points!r}")
+    tau = check_temperature(temperature)
+    problem, gram = _class_gram(embeddings, labels, kind, tau, class_sizes)
+    distance = _distance_to(gram, scale == "free")
+    parameters = _range_of(problem, points)
+    path = regularization_path(problem, strengths=parameters)
+    distances = np.array([distance(member.class_gram) for member in path])
+    return _refine(problem, parameters, distances, distance)
+
+
+def _class_gram(
+    embeddings: Any, labels: Any, kind: str, temperature: float, class_sizes: Any
+) -> tuple[UFM, Matrix]:
+    rows = as_embeddings(embeddings)
+    names = as_labels(labels, len(rows))
+    class_labels, counts = count_labels(names)
+    sizes = ClassSizes.from_counts(counts if class_sizes is None else class_sizes)
+    if sizes.classes != len(counts):
+        raise InvalidInputError(
+            f"class_sizes has {sizes.classes} classes but the labels have {len(counts)}; "
+            "give one size per class, in sorted label order"
+        )
+    problem = UFM(sizes, CONTROLS[kind](1.0), temperature, class_labels)
+    k = problem.classes
+    require_memory(8 * 6 * k * k, f"comparing Gram matrices of {k:,} classes")
+    number = class_numbers(problem, names)
+    means = class_statistics(rows, number, classes=np.arange(k), within=False).means
+    if not means.any():
+        raise InvalidInputError("all class means are zero: every parameter fits as badly")
+    return problem, means @ means.T
+
+
+def _range_of(problem: UFM, points: int) -> Vector:
+    if isinstance(problem.control, Ridge):
+        low, high = _DECADES["ridge"]
+        return problem.zero_threshold() * np.logspace(low, high, points)
+    low, high = _DECADES["other"]
+    return problem.temperature * np.logspace(low, high, points)
+
+
+def _distance_to(gram: Matrix, free_scale: bool) -> Callable[[Matrix], float]:
+    norm = linalg.norm(gram)
+
+    def distance(optimum: Matrix) -> float:
+        other = linalg.norm(optimum) if free_scale else norm
+        if other == 0:
+            return 1.0  # of a unit vector from zero
+        return float(linalg.norm(gram / norm - optimum / other))
+
+    return distance
+
+
+def _refine(
+    problem: UFM, parameters: Vector, distances: Vector, distance: Callable[[Matrix], float]
+) -> ControlFit:
+    """Minimise between the neighbours of the best coarse parameter."""
+    best = int(np.argmin(distances))
+    neighbours = parameters[[max(best - 1, 0), min(best + 1, len(parameters) - 1)]]
+
+    def solved(logarithm: float) -> Solution:
+        control = problem.control.with_parameter(math.exp(logarithm))
+        return solve_relaxation(
+            UFM(problem.class_sizes, control, problem.temperature, problem.class_labels)
+        )
+
+    found = optimize.minimize_scalar(
+        lambda logarithm: distance(solved(logarithm).class_gram),
+        bounds=tuple(np.log(neighbours)),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
+    better = found.fun < distances[best]
+    parameter = math.exp(found.x) if better else float(parameters[best])
+    least = min(float(found.fun), float(distances[best]))
+    inside = np.flatnonzero(distances <= _WITHIN * least)
+    inside = np.append(inside, best)
+    return ControlFit(
+        solution=solved(math.log(parameter)),
+        parameter=parameter,
+        distance=least,
+        parameters=parameters,
+        distances=distances,
+        interval=(
+            float(min(parameters[inside].min(), parameter)),
+            float(max(parameters[inside].max(), parameter)),
+        ),
+        at_edge=best in (0, len(parameters) - 1),
+    )

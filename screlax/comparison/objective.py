@@ -1,0 +1,148 @@
+"""The objective of the relaxation at given embeddings, against its certified lower bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..controls import Ball, Budget, Ridge, Sphere
+from ..geometry import ClassStatistics
+from ..loss import supcon_loss
+from ..memory import require_memory
+from ..partition import CellGram, Level, Matrix
+from ..problem import UFM
+from ..relaxation import build_relaxation
+from ..solution import Solution
+
+LARGEST_EXACT = 20_000
+"""Samples up to which `loss="auto"` evaluates the loss of all pairs: about a second."""
+
+
+@dataclass(frozen=True)
+class LossGap:
+    """How far the objective at the embeddings is from the best possible one.
+
+    Attributes
+    ----------
+    level : {"samples", "class means"}
+        Of what the objective was evaluated: all embeddings, or their class means in the place of
+        every sample, with the class sizes of the problem.
+    value : float
+        The objective, summed over anchors, of feasible embeddings: see `violation`.
+    lower : float
+        The certified lower bound for embeddings of any dimension.
+    relative_gap : float
+        (value − lower)/value, proved; zero where both are zero.
+    violation : float
+        By how much, relative to the bound ρ, the squared norms given had to change to satisfy the
+        control; zero for ridge.
+    reason : str
+        Why this level.
+    """
+
+    level: str
+    value: float
+    lower: float
+    relative_gap: float
+    violation: float
+    reason: str
+
+
+def loss_gap(
+    embeddings: Matrix,
+    number: np.ndarray,
+    statistics: ClassStatistics,
+    solution: Solution,
+    how: str,
+) -> LossGap | None:
+    """Evaluate the objective as `how` says: auto, samples, class-means or none.
+
+    Parameters
+    ----------
+    embeddings : ndarray, shape (n, d)
+    number : ndarray of int, shape (n,)
+        Class number of each sample.
+    statistics : ClassStatistics
+        Of these embeddings, classes in the order of the problem.
+    solution : Solution
+    how : str
+    """
+    if how == "none":
+        return None
+    sizes = np.asarray(solution.problem.class_sizes)
+    same = np.array_equal(statistics.counts, sizes)
+    if how == "auto" and not same:
+        return _of_means(statistics, solution, "the class counts differ from those of the problem")
+    if how == "auto" and len(number) > LARGEST_EXACT:
+        reason = f"more than {LARGEST_EXACT:,} samples; loss='samples' takes all pairs"
+        return _of_means(statistics, solution, reason)
+    if how == "class-means":
+        return _of_means(statistics, solution, "as asked")
+    return _of_samples(embeddings, number, solution)
+
+
+def _of_samples(embeddings: Matrix, number: np.ndarray, solution: Solution) -> LossGap:
+    problem = solution.problem
+    require_memory(3 * 8 * embeddings.size, "the embeddings in double precision")
+    feasible, violation = make_feasible(np.array(embeddings, dtype=np.float64), problem)
+    value = supcon_loss(
+        feasible, number, temperature=problem.temperature, reduction="sum", n_jobs=None
+    )
+    if isinstance(problem.control, Ridge):
+        value += problem.control.strength / 2 * float(np.einsum("ij,ij->", feasible, feasible))
+    return _gap("samples", float(value), solution, violation, "all pairs of samples")
+
+
+def _of_means(statistics: ClassStatistics, solution: Solution, reason: str) -> LossGap:
+    problem = solution.problem
+    weights = np.asarray(problem.class_sizes, dtype=float)
+    feasible, violation = make_feasible(np.array(statistics.means), problem, weights)
+    relaxation = build_relaxation(problem, Level.CLASSES)
+    gram = feasible @ feasible.T
+    value = relaxation.value(CellGram.from_matrix(gram / problem.temperature))
+    return _gap("class means", float(value), solution, violation, reason)
+
+
+def _gap(level: str, value: float, solution: Solution, violation: float, reason: str) -> LossGap:
+    lower = solution.lower
+    gap = (value - lower) / value if value > 0 else 0.0
+    return LossGap(level, value, lower, gap, violation, reason)
+
+
+def make_feasible(
+    rows: Matrix, problem: UFM, weights: np.ndarray | None = None
+) -> tuple[Matrix, float]:
+    """Scale embeddings, in place, to the nearest ones in their direction that the control allows.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, d)
+    problem : UFM
+    weights : ndarray, shape (n,), optional
+        How many samples each row stands for; matters for `Budget` only.
+
+    Returns
+    -------
+    rows : ndarray
+    violation : float
+        Largest change of a squared norm (for `Budget` of their mean) relative to ρ.
+    """
+    control = problem.control
+    if isinstance(control, Ridge):
+        return rows, 0.0
+    squares = np.einsum("ij,ij->i", rows, rows)
+    bound = control.parameter
+    if isinstance(control, Budget):
+        mean = float(np.average(squares, weights=weights))
+        if mean > bound:
+            rows *= np.sqrt(bound / mean)
+        return rows, max(mean / bound - 1.0, 0.0)
+    assert isinstance(control, Ball | Sphere)
+    if isinstance(control, Sphere) and not squares.all():
+        rows[squares == 0, 0] = 1.0  # a zero embedding has no direction: any is feasible
+        squares = np.einsum("ij,ij->i", rows, rows)
+    change = squares / bound - 1.0
+    moved = change > 0 if isinstance(control, Ball) else change != 0
+    rows[moved] *= np.sqrt(bound / squares[moved])[:, None]
+    return rows, float(np.abs(change[moved]).max(initial=0.0))

@@ -1,0 +1,190 @@
+"""What a comparison found: numbers, per-class arrays, and both as text or JSON-ready data."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..geometry import CollapseMetrics
+from ..partition import Matrix, Vector
+from .objective import LossGap
+
+_LISTED = 20
+
+
+@dataclass(frozen=True, eq=False)
+class PerClass:
+    """One entry per class, in class order.
+
+    Attributes
+    ----------
+    names : tuple
+        Labels.
+    sizes : ndarray of int, shape (k,)
+        Class sizes of the problem.
+    counts : ndarray of int, shape (k,)
+        Samples among the embeddings.
+    norms, optimal_norms : ndarray, shape (k,)
+        ‖μ_c‖ of the class means, and that of the optimal embedding.
+    cosines, optimal_cosines : ndarray, shape (k,)
+        Mean cosine to all other classes. NaN where a norm is zero.
+    angles : ndarray, shape (k,)
+        Degrees between the class mean, after alignment, and the optimal embedding.
+    """
+
+    names: tuple[Hashable, ...]
+    sizes: np.ndarray
+    counts: np.ndarray
+    norms: Vector
+    optimal_norms: Vector
+    cosines: Vector
+    optimal_cosines: Vector
+    angles: Vector
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Embeddings against a certified optimum.
+
+    Attributes
+    ----------
+    samples, classes, dim : int
+        Of the embeddings.
+    same_counts : bool
+        Whether every class has as many samples as in the problem.
+    loss : LossGap or None
+        The objective at the embeddings against its certified lower bound.
+    gram_distance : float
+        ‖G/‖G‖_F − G*/‖G*‖_F‖_F of the k×k Gram matrices of class means, every class counting the
+        same: between 0 and √2 for nonnegative inner products, 2 at most (the measure of Behnia and
+        Thrampoulidis 2024, section V, and of Kini et al. 2024).
+    sample_gram_distance : float
+        The same of the n×n Gram matrices of all samples; it also counts within-class variability.
+        Accurate to about 1e-8.
+    residual : float
+        ‖a M Q − H*‖_F/‖H*‖_F after the best rotation Q, and scale a unless that was fixed.
+    scale : float
+        a.
+    rotation : ndarray, shape (width, width)
+        Q; the narrower of both is padded with zeros.
+    per_class : PerClass
+        Norms and angles of every class.
+    metrics : CollapseMetrics
+        Neural-collapse metrics of the embeddings alone.
+    nearest_mean_agreement : float or None
+        Share of the samples that are nearest to the mean of their own class.
+    class_gram, optimal_gram : ndarray, shape (k, k)
+        G and G*.
+    """
+
+    samples: int
+    classes: int
+    dim: int
+    same_counts: bool
+    loss: LossGap | None
+    gram_distance: float
+    sample_gram_distance: float
+    residual: float
+    scale: float
+    rotation: Matrix
+    per_class: PerClass
+    metrics: CollapseMetrics
+    nearest_mean_agreement: float | None
+    class_gram: Matrix
+    optimal_gram: Matrix
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything except the k×k matrices and the rotation as JSON-ready data."""
+        record = {
+            name: getattr(self, name)
+            for name in (
+                "samples",
+                "classes",
+                "dim",
+                "same_counts",
+                "gram_distance",
+                "sample_gram_distance",
+                "residual",
+                "scale",
+                "nearest_mean_agreement",
+            )
+        }
+        per_class = {name: _listed(value) for name, value in vars(self.per_class).items()}
+        record["loss"] = None if self.loss is None else asdict(self.loss)
+        record["metrics"] = asdict(self.metrics)
+        record["per_class"] = per_class
+        return record
+
+    def table(self) -> str:
+        """Return the comparison as text: summary, metrics, and a row for each class.
+
+        Of more than twenty classes those at quantiles of class size are shown.
+        """
+        lines = [
+            f"embeddings   {self.samples:,} samples, {self.classes:,} classes, dimension {self.dim}"
+            + ("" if self.same_counts else "; class counts differ from the problem's"),
+            *_loss_lines(self.loss),
+            f"Gram         ‖G/‖G‖ − G*/‖G*‖‖ = {self.gram_distance:.6g} of class means, "
+            f"{self.sample_gram_distance:.6g} of samples",
+            f"Procrustes   residual {self.residual:.6g} at scale {self.scale:.6g}",
+            *self._metric_lines(),
+            "",
+            *self._class_lines(),
+        ]
+        return "\n".join(lines)
+
+    def _metric_lines(self) -> list[str]:
+        lines = [
+            f"{name.replace('_', ' '):<34} {_number(v)}" for name, v in vars(self.metrics).items()
+        ]
+        if self.nearest_mean_agreement is not None:
+            lines.append(f"{'nearest class mean agreement':<34} {self.nearest_mean_agreement:.6f}")
+        return lines
+
+    def _class_lines(self) -> list[str]:
+        of = self.per_class
+        heading = (
+            f"{'class':>14} {'size':>9} {'samples':>9} {'‖mean‖':>9} {'optimal':>9} "
+            f"{'cosine':>8} {'optimal':>8} {'angle°':>7}"
+        )
+        return [heading] + [
+            f"{str(of.names[c])[:14]:>14} {of.sizes[c]:>9,} {of.counts[c]:>9,} "
+            f"{of.norms[c]:>9.4g} {of.optimal_norms[c]:>9.4g} {of.cosines[c]:>8.4f} "
+            f"{of.optimal_cosines[c]:>8.4f} {of.angles[c]:>7.2f}"
+            for c in self._shown()
+        ]
+
+    def _shown(self) -> np.ndarray:
+        order = np.argsort(-self.per_class.sizes, kind="stable")
+        if self.classes <= _LISTED:
+            return order
+        places = np.linspace(0, self.classes - 1, _LISTED).round().astype(int)
+        return np.asarray(order[places])
+
+    def __repr__(self) -> str:
+        gap = "" if self.loss is None else f", loss gap {self.loss.relative_gap:.3g}"
+        return (
+            f"<Comparison n={self.samples:,}, k={self.classes:,}: Gram distance "
+            f"{self.gram_distance:.4g}, Procrustes residual {self.residual:.4g}{gap}>"
+        )
+
+
+def _loss_lines(loss: LossGap | None) -> list[str]:
+    if loss is None:
+        return []
+    changed = "" if loss.violation == 0 else f", norms scaled by up to {loss.violation:.2g} to ρ"
+    return [
+        f"loss         {loss.value:.10g} ≥ {loss.lower:.10g}: at most {loss.relative_gap:.3g} of "
+        f"it above the optimum (proved; of {loss.level}, {loss.reason}{changed})"
+    ]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value.tolist() if isinstance(value, np.ndarray) else list(value)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

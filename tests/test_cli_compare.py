@@ -1,0 +1,80 @@
+"""`screlax compare` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import screlax
+from screlax.cli import main
+
+
+@pytest.fixture
+def files(tmp_path):
+    labels = np.repeat([0, 1, 2], [9, 6, 3])
+    solution = screlax.solve_relaxation([9, 6, 3], control=screlax.Sphere(1.0), temperature=0.5)
+    solution.save(tmp_path / "solution.npz")
+    rng = np.random.default_rng(0)
+    H = solution.embeddings(4).vectors[labels] + 0.1 * rng.standard_normal((18, 4))
+    np.save(tmp_path / "embeddings.npy", H.astype(np.float32))
+    np.save(tmp_path / "labels.npy", labels)
+    return tmp_path
+
+
+def arguments(folder, *more):
+    names = ("solution.npz", "embeddings.npy")
+    files = [str(folder / name) for name in names]
+    return ["compare", *files, "--labels", str(folder / "labels.npy"), *more]
+
+
+def test_a_table(files, capsys):
+    assert main(arguments(files)) == 0
+    out = capsys.readouterr().out
+    assert "18 samples, 3 classes, dimension 4" in out
+    assert "Procrustes" in out
+
+
+def test_json_and_python_agree(files, capsys):
+    assert main(arguments(files, "--json", "--scale", "fixed")) == 0
+    record = json.loads(capsys.readouterr().out)
+    found = screlax.compare(
+        files / "embeddings.npy",
+        files / "labels.npy",
+        screlax.Solution.load(files / "solution.npz"),
+        scale="fixed",
+    )
+    assert record["gram_distance"] == found.gram_distance
+    assert record["residual"] == found.residual
+    assert record["loss"]["relative_gap"] == found.loss.relative_gap
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("solution.npz", None, "no such file"),
+        ("embeddings.npy", None, "no such file"),
+        ("labels.npy", None, "no such file"),
+        ("labels.npy", np.zeros(18, int), "no sample has label 1"),
+        ("labels.npy", np.arange(18), "label 3 is no class"),
+        ("labels.npy", np.zeros(17, int), "17"),
+        ("embeddings.npy", np.zeros((18, 0)), "at least one|empty"),
+    ],
+)
+def test_bad_files(files, capsys, name, content, message):
+    (files / name).unlink()
+    if content is not None:
+        np.save(files / name, content)
+    assert main(arguments(files)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("screlax: error: ")
+    import re
+
+    assert re.search(message, error.lower())
+
+
+def test_a_file_that_is_no_solution(files, capsys):
+    np.savez(files / "solution.npz", x=np.ones(3))
+    assert main(arguments(files)) == 2
+    assert "solution" in capsys.readouterr().err
