@@ -6,6 +6,7 @@ seventeen Chebyshev points, which leaves one Newton step for most points, taken 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 
@@ -220,20 +221,21 @@ def _coordinate(equations: SlackVectorEquations, parameter: Vector) -> Vector:
     above λ_max.
     """
     is_ridge = isinstance(equations.control, Ridge)
-    return _log_odds(equations, parameter) if is_ridge else parameter
+    return _log_odds(equations, np.log(parameter)) if is_ridge else parameter
 
 
 def _parameter(equations: SlackVectorEquations, coordinate: Vector) -> Vector:
     is_ridge = isinstance(equations.control, Ridge)
-    return _strength(equations, coordinate) if is_ridge else coordinate
+    return np.exp(_log_strength(equations, coordinate)) if is_ridge else coordinate
 
 
-def _log_odds(equations: SlackVectorEquations, strength: Vector) -> Vector:
-    return np.asarray(np.log(strength) - np.log(_pole(equations) - strength))
+def _log_odds(equations: SlackVectorEquations, log_strength: Vector) -> Vector:
+    """Return log λ − log(pole − λ), from log λ: λ itself underflows where ρ/τ is large."""
+    return np.asarray(log_strength - np.log(_pole(equations) - np.exp(log_strength)))
 
 
-def _strength(equations: SlackVectorEquations, log_odds: Vector) -> Vector:
-    return np.asarray(_pole(equations) / (1 + np.exp(-log_odds)))
+def _log_strength(equations: SlackVectorEquations, log_odds: Vector) -> Vector:
+    return np.asarray(math.log(_pole(equations)) - np.logaddexp(0.0, -log_odds))
 
 
 def _pole(equations: SlackVectorEquations) -> float:
@@ -245,7 +247,7 @@ def _columns(equations: SlackVectorEquations, state: State) -> Array:
     """Return a state as columns to interpolate, the multiplier of a budget by its log odds."""
     parts = [state.log_slack, state.log_normalizer]
     if equations.is_budget:
-        parts.append(_log_odds(equations, np.exp(state.log_strength))[:, None])
+        parts.append(_log_odds(equations, state.log_strength)[:, None])
     return np.concatenate(parts, axis=1)
 
 
@@ -253,7 +255,7 @@ def _state(equations: SlackVectorEquations, columns: Array) -> State:
     m = len(equations.sizes)
     log_strength = np.log(equations.parameters)
     if equations.is_budget:
-        log_strength = np.log(_strength(equations, columns[:, -1]))
+        log_strength = _log_strength(equations, columns[:, -1])
     return State(columns[:, :m], columns[:, m : 2 * m], log_strength)
 
 

@@ -346,3 +346,11 @@ def test_bad_tolerance_that_solve_relaxation_refuses(bad):
 def test_a_single_number_is_a_path_of_one_point():
     path = regularization_path(UFM(SIZES, Ridge(1.0)), 0.2)
     assert [point.problem.control.strength for point in path] == [0.2]
+
+
+@pytest.mark.parametrize("control", [Budget(1.0), Sphere(1.0)])
+def test_a_path_to_bounds_far_beyond_the_temperature(control):
+    """The multiplier of a budget underflows there: no warning, and every point certified."""
+    problem = UFM([60, 20, 6, 3], control, 0.5)
+    path = regularization_path(problem, strengths=np.geomspace(5e-4, 500, 61))
+    assert all(member.status == "optimal" for member in path)
