@@ -130,6 +130,9 @@ class UFM:
         InvalidInputError
             If a label belongs to no class of this problem.
         """
+        fast = self._integer_index(labels)
+        if fast is not None:
+            return fast
         values = _flat_labels(labels)
         _check_hashable(values)
         if self.class_labels is None:
@@ -143,6 +146,25 @@ class UFM:
                 + (" numbered from 0" if self.class_labels is None else "")
             )
         return np.fromiter((lookup[value] for value in values), dtype=np.int64, count=len(values))
+
+    def _integer_index(self, labels: Any) -> NDArray[np.int64] | None:
+        """Return class numbers of an integer array without a Python object for each label.
+
+        None where that does not apply, or where a label is unknown: the general way then says so.
+        """
+        if not (isinstance(labels, np.ndarray) and labels.ndim == 1 and labels.dtype.kind in "iu"):
+            return None
+        names = self.class_labels
+        if names is None:
+            known = np.arange(self.classes)
+        elif all(type(name) is int and abs(name) < 2**62 for name in names):
+            known = np.array(names)
+        else:
+            return None
+        order = np.argsort(known, kind="stable")
+        place = np.minimum(np.searchsorted(known, labels, sorter=order), len(known) - 1)
+        found: NDArray[np.int64] = order[place].astype(np.int64)
+        return found if np.array_equal(known[found], labels) else None
 
     def zero_threshold(self) -> float:
         """Return λ_max: with `Ridge(λ)` the optimum is exactly zero if and only if λ ≥ λ_max.

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ..comparison import compare
-from ..counts import read_labels
 from ..solution import Solution
 from ..status import Status
 from .output import to_json
@@ -58,10 +57,9 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Compare and print; return whether the saved optimum is certified."""
     solution = Solution.load(options.solution)
-    labels = read_labels(options.labels)
-    with progress(f"comparing {len(labels):,} embeddings"):
+    with progress(f"comparing {options.embeddings} with {options.solution}"):
         comparison = compare(
-            options.embeddings, labels, solution, loss=options.loss, scale=options.scale
+            options.embeddings, options.labels, solution, loss=options.loss, scale=options.scale
         )
     if options.json:
         print(to_json({"status": solution.status.value, **comparison.to_dict()}))

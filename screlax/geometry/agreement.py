@@ -37,9 +37,10 @@ def nearest_mean_agreement(
     half = np.einsum("cd,cd->c", means, means) / 2
     step = max(1, _BLOCK_ENTRIES // max(embeddings.shape[1], len(present)))
     right = 0
+    origin = centre.astype(dtype)
     for first in range(0, len(embeddings), step):
         block = slice(first, first + step)
-        rows = np.asarray(embeddings[block], dtype=dtype) - centre.astype(dtype)
+        rows = np.subtract(embeddings[block], origin, dtype=dtype)
         scores = rows @ means.T
         scores -= half
         own = scores[np.arange(len(rows)), place[number[block]]]

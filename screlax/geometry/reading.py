@@ -71,7 +71,7 @@ def as_labels(source: Any, count: int) -> Any:
         If there is another number of them.
     """
     if isinstance(source, str | os.PathLike):
-        labels: Any = read_labels(source)
+        labels: Any = _labels_from_file(Path(source))
     elif hasattr(source, "detach"):
         labels = _from_object(source)
     else:
@@ -110,6 +110,15 @@ def _from_file(path: Path) -> NDArray[Any]:
         if isinstance(error, FileFormatError):
             raise
         raise FileFormatError(f"{path}: not a readable {path.suffix} file: {error}") from error
+
+
+def _labels_from_file(path: Path) -> Any:
+    """Keep an array of integers as it is: a million Python objects take most of a second."""
+    if path.suffix == ".npy" and path.exists():
+        array = _from_file(path)
+        if array.ndim == 1 and array.dtype.kind in "iu" and len(array):
+            return np.array(array)
+    return read_labels(path)
 
 
 def _key(path: Path, names: list[str]) -> str:

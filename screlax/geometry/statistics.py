@@ -105,8 +105,10 @@ def class_statistics(
 ) -> ClassStatistics:
     """Compute class statistics in one pass over the rows.
 
-    Each block is accumulated in double precision about reference points of its own (the running
-    class means) and merged exactly, so that a large common offset costs no digits.
+    Sums are in double precision, scatter is that of rows less a reference point of their class (its
+    mean so far), and blocks are merged exactly, so that a large common offset or a small scatter
+    costs no digits. The scatter of single precision rows is computed in single precision within a
+    block: six digits.
 
     Parameters
     ----------
@@ -158,34 +160,37 @@ def _empty(names: tuple[Hashable, ...], features: int, within: bool) -> ClassSta
 def _of_block(
     rows: NDArray[Any], codes: NDArray[np.int64], so_far: ClassStatistics, first: int
 ) -> ClassStatistics:
-    """Compute the statistics of one block.
+    """Compute the statistics of one block about the class means so far.
 
-    The scatter of a block in single precision is one product in single precision of rows less
-    their own class's mean: its error is relative to the scatter, not to the norms.
+    With the mean μ of a class and a reference point r near it, the scatter is
+    Σ (x − r)(x − r)ᵀ − n (μ − r)(μ − r)ᵀ; the last term is small, so that no digits cancel.
     """
-    present, local, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    ends = np.arange(len(codes) + 1)
+    dtype: Any = np.float32 if rows.dtype == np.float32 else np.float64
+    counts = np.bincount(codes, minlength=len(so_far.counts))
     indicator = sparse.csc_array(
-        (np.ones(len(codes)), local, ends), shape=(len(present), len(codes))
+        (np.ones(len(codes)), codes, np.arange(len(codes) + 1)), shape=(len(counts), len(codes))
     )
-    doubles = rows.astype(np.float64)
-    means = np.asarray(indicator @ doubles) / counts[:, None]
-    if not np.isfinite(means).all():
+    doubles = np.asarray(rows, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # infinite entries are refused below
+        sums = np.asarray(indicator @ doubles)
+    if not np.isfinite(sums).all():
         _refuse_nonfinite(rows, first)
-    doubles -= means[local]
-    means += np.asarray(indicator @ doubles) / counts[:, None]  # the rounding of the first mean
-    squares = np.einsum("ij,ij->i", doubles, doubles)
-    everywhere = _empty(so_far.names, rows.shape[1], False)
-    everywhere.counts[present] = counts
-    everywhere.means[present] = means
-    everywhere.within_traces[present] = np.bincount(local, squares)
-    if so_far.within is None:
-        return everywhere
-    centred = doubles.astype(np.float32) if rows.dtype == np.float32 else doubles
-    scatter = (centred.T @ centred).astype(np.float64)
-    return ClassStatistics(
-        so_far.names, everywhere.counts, everywhere.means, everywhere.within_traces, scatter
-    )
+    inverse = np.divide(1.0, counts, out=np.zeros(len(counts)), where=counts > 0)
+    means = sums * inverse[:, None]
+    # until a class has been seen its mean in the block is as good
+    reference = np.where(so_far.counts[:, None] > 0, so_far.means, means).astype(dtype)
+    centred: NDArray[Any] = reference.take(codes, axis=0)
+    np.subtract(rows, centred, out=centred, dtype=dtype)
+    shift = means - reference
+    weighted = counts[:, None] * shift
+    squares = np.einsum("ij,ij->i", centred, centred)
+    traces = np.bincount(codes, squares, minlength=len(counts))
+    traces -= np.einsum("cd,cd->c", weighted, shift)
+    scatter = None
+    if so_far.within is not None:
+        scatter = (centred.T @ centred).astype(np.float64) - weighted.T @ shift
+    # rounding may take the scatter of a single sample below zero
+    return ClassStatistics(so_far.names, counts, means, np.maximum(traces, 0.0), scatter)
 
 
 def _refuse_nonfinite(rows: NDArray[Any], first: int) -> None:

@@ -1,0 +1,298 @@
+"""Class statistics and collapse metrics against independent dense formulas."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import ortho_group
+
+from screlax.exceptions import InvalidInputError
+from screlax.geometry import (
+    as_embeddings,
+    as_labels,
+    class_statistics,
+    collapse_metrics,
+    gram_distance,
+    nearest_mean_agreement,
+)
+
+
+def data(n=60, d=7, k=4, seed=0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    labels = np.concatenate([np.arange(k), rng.integers(0, k, n - k)])
+    return (rng.standard_normal((n, d)) + rng.standard_normal((k, d))[labels]).astype(dtype), labels
+
+
+def dense(H, y):
+    """Means, counts, scatter within classes by loops."""
+    names = sorted(set(y.tolist()))
+    means = np.array([H[y == c].mean(axis=0) for c in names])
+    counts = np.array([(y == c).sum() for c in names])
+    apart = H - means[np.searchsorted(names, y)]
+    traces = np.array([(apart[y == c] ** 2).sum() for c in names])
+    return means, counts, traces, apart.T @ apart
+
+
+@pytest.mark.parametrize("block_rows", [None, 1, 7, 59, 60, 1000])
+def test_statistics_are_the_dense_ones(block_rows):
+    H, y = data()
+    found = class_statistics(H, y, block_rows=block_rows)
+    means, counts, traces, within = dense(H, y)
+    np.testing.assert_allclose(found.means, means, atol=1e-13)
+    np.testing.assert_array_equal(found.counts, counts)
+    np.testing.assert_allclose(found.within_traces, traces, rtol=1e-12)
+    np.testing.assert_allclose(found.within, within, atol=1e-11)
+    np.testing.assert_allclose(found.global_mean, H.mean(axis=0), atol=1e-13)
+    np.testing.assert_allclose(found.class_mean, means.mean(axis=0), atol=1e-13)
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e6])
+def test_a_large_offset_costs_no_digits(offset):
+    H, y = data(n=500)
+    plain = class_statistics(H, y)
+    moved = class_statistics(H + offset, y, block_rows=64)
+    eps = np.finfo(float).eps
+    np.testing.assert_allclose(moved.within, plain.within, atol=1e3 * eps * offset)
+    np.testing.assert_allclose(moved.within_traces, plain.within_traces, atol=1e3 * eps * offset)
+
+
+def test_single_precision_is_accumulated_in_double():
+    H, y = data(n=3000, dtype=np.float32)
+    found = class_statistics(H, y, block_rows=100)
+    means, _, traces, within = dense(H.astype(float), y)
+    np.testing.assert_allclose(found.means, means, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(found.within_traces, traces, rtol=1e-6)
+    np.testing.assert_allclose(found.within, within, atol=1e-6 * np.abs(within).max())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.lists(st.integers(1, 59), min_size=1, max_size=3, unique=True))
+def test_merging_parts_is_the_whole(seed, cuts):
+    H, y = data(seed=seed)
+    classes = np.arange(4)
+    edges = [0, *sorted(cuts), 60]
+    parts = [
+        class_statistics(H[a:b], y[a:b], classes=classes) for a, b in itertools.pairwise(edges)
+    ]
+    merged = parts[0]
+    for part in parts[1:]:
+        merged = merged.merge(part)
+    whole = class_statistics(H, y, classes=classes)
+    np.testing.assert_array_equal(merged.counts, whole.counts)
+    np.testing.assert_allclose(merged.means, whole.means, atol=1e-12)
+    np.testing.assert_allclose(merged.within, whole.within, atol=1e-10)
+    np.testing.assert_allclose(merged.within_traces, whole.within_traces, rtol=1e-10, atol=1e-12)
+
+
+def test_other_statistics_are_not_merged():
+    H, y = data()
+    with pytest.raises(InvalidInputError, match="cannot be merged"):
+        class_statistics(H, y).merge(class_statistics(H[:, :3], y))
+
+
+def independent_metrics(H, y):
+    """Every metric by its definition, with loops and a pseudo-inverse."""
+    means, counts, traces, within = dense(H, y)
+    k, n = len(means), len(H)
+    centre = means.mean(axis=0)
+    sigma_w = within / n
+    sigma_b = sum(np.outer(m - centre, m - centre) for m in means) / k
+    norms = [np.linalg.norm(m - centre) for m in means]
+    pairs = list(itertools.combinations(range(k), 2))
+    cosines = np.array(
+        [(means[a] - centre) @ (means[b] - centre) / norms[a] / norms[b] for a, b in pairs]
+    )
+    variance = traces / counts
+    spread = [
+        (variance[a] + variance[b]) / 2 / np.sum((means[a] - means[b]) ** 2) for a, b in pairs
+    ]
+    gram = means @ means.T
+    etf = np.eye(k) - np.ones((k, k)) / k
+
+    def apart(a, b):
+        return np.linalg.norm(a / np.linalg.norm(a) - b / np.linalg.norm(b))
+
+    plain = np.linalg.norm(means, axis=1)
+    shares = np.linalg.eigvalsh(gram)
+    shares = shares[shares > 1e-14] / shares.sum()
+    return {
+        "within_between": np.trace(sigma_w @ np.linalg.pinv(sigma_b)) / k,
+        "trace_ratio": np.trace(sigma_w) / np.trace(sigma_b),
+        "class_distance_variance": np.mean(spread),
+        "equinorm": np.std(norms) / np.mean(norms),
+        "equiangularity": cosines.std(),
+        "maximal_angle": np.abs(cosines + 1 / (k - 1)).mean(),
+        "equinorm_uncentred": plain.std() / plain.mean(),
+        "simplex_distance": apart(gram, etf),
+        "orthogonal_distance": apart(gram, np.eye(k)),
+        "rank": np.linalg.matrix_rank(means, tol=1e-3 * np.linalg.norm(means, 2)),
+        "effective_rank": np.exp(-(shares * np.log(shares)).sum()),
+    }
+
+
+@pytest.mark.parametrize(("k", "d"), [(2, 5), (4, 7), (6, 3), (9, 9)])
+@pytest.mark.parametrize("seed", range(3))
+def test_metrics_are_their_definitions(k, d, seed):
+    H, y = data(n=80, d=d, k=k, seed=seed)
+    found = asdict(collapse_metrics(class_statistics(H, y)))
+    expected = independent_metrics(H, y)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, rel=1e-10, abs=1e-10), name
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_metrics_do_not_see_rotation_order_or_names(seed):
+    rng = np.random.default_rng(seed)
+    H, y = data(seed=seed)
+    order, names = rng.permutation(len(y)), rng.permutation(4)
+    first = asdict(collapse_metrics(class_statistics(H, y)))
+    turned = (3.0 * H @ ortho_group.rvs(7, random_state=seed))[order]
+    other = asdict(collapse_metrics(class_statistics(turned, names[y][order])))
+    for name, value in first.items():
+        assert other[name] == pytest.approx(value, rel=1e-10), name
+
+
+def test_a_collapsed_simplex_is_zero_everywhere():
+    frame = np.eye(5) - 1 / 5
+    y = np.repeat(np.arange(5), 3)
+    found = collapse_metrics(class_statistics(frame[y], y))
+    zeros = ("within_between", "trace_ratio", "class_distance_variance", "equinorm")
+    for name in (*zeros, "equiangularity", "maximal_angle", "simplex_distance"):
+        assert getattr(found, name) == pytest.approx(0.0, abs=1e-14), name
+    assert found.rank == 4
+    assert found.effective_rank == pytest.approx(4.0)
+    assert found.orthogonal_distance > 0.3
+
+
+def test_a_collapsed_orthogonal_frame():
+    y = np.repeat(np.arange(5), 3)
+    found = collapse_metrics(class_statistics(np.eye(5)[y], y))
+    assert found.orthogonal_distance == pytest.approx(0.0, abs=1e-14)
+    assert found.equinorm_uncentred == 0.0
+    assert found.rank == 5
+
+
+def test_one_class_has_no_pairs():
+    H, _ = data(n=10)
+    found = collapse_metrics(class_statistics(H, np.zeros(10, int)))
+    assert np.isnan(found.class_distance_variance)
+    assert np.isnan(found.within_between)
+    assert found.rank == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_agreement_is_that_of_all_distances(dtype):
+    H, y = data(n=300, dtype=dtype)
+    statistics = class_statistics(H, y)
+    distances = np.linalg.norm(H[:, None].astype(float) - statistics.means, axis=2)
+    expected = (distances.argmin(axis=1) == y).mean()
+    assert 0.5 < expected < 1.0
+    assert nearest_mean_agreement(H, y, statistics) == pytest.approx(expected, abs=1e-12)
+
+
+def test_gram_distance():
+    a, b = np.eye(3), np.diag([1.0, 1.0, 0.0])
+    expected = np.linalg.norm(a / np.sqrt(3) - b / np.sqrt(2))
+    assert gram_distance(5 * a, 7 * b) == pytest.approx(expected, rel=1e-14)
+    assert gram_distance(a, a) == 0.0
+    with pytest.raises(InvalidInputError, match="second Gram matrix is zero"):
+        gram_distance(a, 0 * a)
+    with pytest.raises(InvalidInputError, match="same shape"):
+        gram_distance(a, np.eye(2))
+
+
+class Tensor:
+    """What a torch tensor looks like from outside."""
+
+    def __init__(self, values, dtype="torch.float32"):
+        self.values, self.dtype = np.asarray(values, dtype=np.float32), dtype
+
+    def detach(self):
+        return self
+
+    def cpu(self):
+        return self
+
+    def float(self):
+        return Tensor(self.values)
+
+    def numpy(self):
+        if "bfloat16" in self.dtype:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return self.values
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad")
+
+    def __len__(self):
+        return len(self.values)
+
+
+@pytest.mark.parametrize("dtype", ["torch.float32", "torch.bfloat16"])
+def test_tensors_are_read_by_their_own_methods(dtype):
+    H, y = data()
+    np.testing.assert_array_equal(as_embeddings(Tensor(H, dtype)), H.astype(np.float32))
+    np.testing.assert_array_equal(as_labels(Tensor(y), len(y)), y)
+
+
+def test_files(tmp_path):
+    H, y = data()
+    np.save(tmp_path / "one.npy", H)
+    mapped = as_embeddings(tmp_path / "one.npy")
+    assert isinstance(mapped, np.memmap)
+    np.testing.assert_array_equal(mapped, H)
+    np.savez(tmp_path / "one.npz", anything=H)
+    np.testing.assert_array_equal(as_embeddings(str(tmp_path / "one.npz")), H)
+    np.savez(tmp_path / "two.npz", features=H, labels=y)
+    np.testing.assert_array_equal(as_embeddings(tmp_path / "two.npz"), H)
+    np.savez(tmp_path / "none.npz", a=H, b=y)
+    with pytest.raises(InvalidInputError, match="holds a, b; name the array"):
+        as_embeddings(tmp_path / "none.npz")
+    (tmp_path / "text.npy").write_text("no array")
+    with pytest.raises(InvalidInputError, match="not a readable"):
+        as_embeddings(tmp_path / "text.npy")
+    (tmp_path / "text.npz").write_text("no archive")
+    with pytest.raises(InvalidInputError, match="not a readable"):
+        as_embeddings(tmp_path / "text.npz")
+    np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(InvalidInputError, match="not a readable"):
+        as_embeddings(tmp_path / "objects.npy")
+    with pytest.raises(InvalidInputError, match="must be an"):
+        as_embeddings(tmp_path / "embeddings.csv")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.ones(3), r"\(n, d\)"),
+        (np.ones((2, 3, 4)), r"\(n, d\)"),
+        (np.ones((0, 3)), "empty"),
+        (np.ones((3, 0)), "empty"),
+        (np.ones((3, 2)) * 1j, "complex"),
+        ([["a", "b"]], "real numbers"),
+        ([[1.0], [1.0, 2.0]], "not an array"),
+    ],
+)
+def test_bad_embeddings(values, message):
+    with pytest.raises(InvalidInputError, match=message):
+        as_embeddings(values)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_an_entry_that_is_not_finite_is_named(bad):
+    H, y = data()
+    H[41, 3] = bad
+    with pytest.raises(InvalidInputError, match=r"embeddings\[41, 3\]"), np.errstate(all="ignore"):
+        class_statistics(H, y, block_rows=10)
+
+
+def test_integers_are_numbers():
+    H = np.arange(12).reshape(6, 2)
+    y = np.array([0, 0, 0, 1, 1, 1])
+    np.testing.assert_allclose(class_statistics(H, y).means, [[2, 3], [8, 9]])
