@@ -97,6 +97,27 @@ def test_infeasible_norms_are_scaled_and_reported():
     assert fixed.residual == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize("loss", ["samples", "class-means"])
+def test_normalising_is_dividing_by_the_norm(loss):
+    solution = solved(screlax.Sphere(1.0))
+    H, y = noisy(solution, 0.3)
+    H *= np.linspace(0.1, 9, len(y))[:, None]
+    unit = H / np.linalg.norm(H, axis=1, keepdims=True)
+    found, expected = (
+        compare(H, y, solution, loss=loss, normalize=True),
+        compare(unit, y, solution, loss=loss),
+    )
+    assert found.gram_distance == pytest.approx(expected.gram_distance, rel=1e-12)
+    assert found.loss.value == pytest.approx(expected.loss.value, rel=1e-12)
+    assert found.metrics.trace_ratio == pytest.approx(expected.metrics.trace_ratio, rel=1e-12)
+    assert found.nearest_mean_agreement == expected.nearest_mean_agreement
+    fits = [
+        fit_control(H, y, "sphere", temperature=0.5, normalize=True),
+        fit_control(unit, y, "sphere", temperature=0.5),
+    ]
+    assert fits[0].parameter == pytest.approx(fits[1].parameter, rel=1e-4)
+
+
 @pytest.mark.parametrize("control", [screlax.Ball(2.0), screlax.Budget(2.0)])
 def test_short_embeddings_are_feasible(control):
     solution = solved(control)

@@ -50,6 +50,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--scale", default="free", choices=("free", "fixed"), help="of the Procrustes alignment"
     )
+    parser.add_argument(
+        "--normalize", action="store_true", help="divide each embedding by its norm first"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 
@@ -59,7 +62,12 @@ def run(options: argparse.Namespace) -> bool:
     solution = Solution.load(options.solution)
     with progress(f"comparing {options.embeddings} with {options.solution}"):
         comparison = compare(
-            options.embeddings, options.labels, solution, loss=options.loss, scale=options.scale
+            options.embeddings,
+            options.labels,
+            solution,
+            loss=options.loss,
+            scale=options.scale,
+            normalize=options.normalize,
         )
     if options.json:
         print(to_json({"status": solution.status.value, **comparison.to_dict()}))

@@ -36,6 +36,7 @@ def compare(
     *,
     loss: str = "auto",
     scale: str = "free",
+    normalize: bool = False,
     agreement: bool = True,
 ) -> Comparison:
     """Measure embeddings against the certified optimum for their classes.
@@ -58,6 +59,8 @@ def compare(
         where the counts differ from the problem's or there are more than 20,000 samples.
     scale : {"free", "fixed"}
         Whether the Procrustes alignment may rescale the embeddings.
+    normalize : bool, default False
+        Divide each embedding by its norm first, as a loss on normalised features does.
     agreement : bool, default True
         Whether to compute the nearest-class-mean agreement, which reads the embeddings again.
 
@@ -93,7 +96,7 @@ def compare(
     number = class_numbers(problem, as_labels(labels, len(rows)))
     k = problem.classes
     require_memory(8 * 6 * k * k, f"comparing Gram matrices of {k:,} classes")
-    statistics = class_statistics(rows, number, classes=np.arange(k))
+    statistics = class_statistics(rows, number, classes=np.arange(k), normalize=normalize)
     optimal_gram, optimum = solution.class_gram, solution.embeddings().vectors
     _require_nonzero(statistics, optimal_gram)
     class_gram = statistics.means @ statistics.means.T
@@ -103,7 +106,7 @@ def compare(
         classes=k,
         dim=rows.shape[1],
         same_counts=np.array_equal(statistics.counts, np.asarray(problem.class_sizes)),
-        loss=loss_gap(rows, number, statistics, solution, loss),
+        loss=loss_gap(rows, number, statistics, solution, loss, normalize),
         gram_distance=gram_distance(class_gram, optimal_gram),
         sample_gram_distance=_sample_distance(statistics, optimal_gram),
         residual=alignment.residual,
@@ -112,7 +115,9 @@ def compare(
         per_class=_per_class(problem, statistics, class_gram, optimal_gram, alignment),
         metrics=collapse_metrics(statistics),
         nearest_mean_agreement=(
-            nearest_mean_agreement(rows, number, statistics) if agreement else None
+            nearest_mean_agreement(rows, number, statistics, normalize=normalize)
+            if agreement
+            else None
         ),
         class_gram=class_gram,
         optimal_gram=optimal_gram,

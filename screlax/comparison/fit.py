@@ -79,6 +79,7 @@ def fit_control(
     temperature: float,
     class_sizes: ArrayLike | ClassSizes | None = None,
     scale: str = "free",
+    normalize: bool = False,
     points: int = 61,
 ) -> ControlFit:
     """Find the λ or ρ whose optimum is nearest to embeddings, for users who do not know it.
@@ -99,6 +100,8 @@ def fit_control(
         Sizes of the classes in training, in sorted label order; by default the counts of `labels`.
     scale : {"free", "fixed"}
         Whether the scale of the embeddings is compared too.
+    normalize : bool, default False
+        Divide each embedding by its norm first.
     points : int, default 61
         Number of parameters of the coarse search.
 
@@ -118,7 +121,7 @@ def fit_control(
     if not isinstance(points, int) or points < 3:
         raise InvalidInputError(f"points must be a whole number, at least 3; got {points!r}")
     tau = check_temperature(temperature)
-    problem, gram = _class_gram(embeddings, labels, kind, tau, class_sizes)
+    problem, gram = _class_gram(embeddings, labels, kind, tau, class_sizes, normalize)
     distance = _distance_to(gram, scale == "free")
     parameters = _range_of(problem, points)
     path = regularization_path(problem, strengths=parameters)
@@ -127,7 +130,12 @@ def fit_control(
 
 
 def _class_gram(
-    embeddings: Any, labels: Any, kind: str, temperature: float, class_sizes: Any
+    embeddings: Any,
+    labels: Any,
+    kind: str,
+    temperature: float,
+    class_sizes: Any,
+    normalize: bool,
 ) -> tuple[UFM, Matrix]:
     rows = as_embeddings(embeddings)
     names = as_labels(labels, len(rows))
@@ -142,7 +150,9 @@ def _class_gram(
     k = problem.classes
     require_memory(8 * 6 * k * k, f"comparing Gram matrices of {k:,} classes")
     number = class_numbers(problem, names)
-    means = class_statistics(rows, number, classes=np.arange(k), within=False).means
+    means = class_statistics(
+        rows, number, classes=np.arange(k), within=False, normalize=normalize
+    ).means
     if not means.any():
         raise InvalidInputError("all class means are zero: every parameter fits as badly")
     return problem, means @ means.T

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..controls import Ball, Budget, Ridge, Sphere
 from ..geometry import ClassStatistics
+from ..geometry.reading import read_block
 from ..loss import supcon_loss
 from ..memory import require_memory
 from ..partition import CellGram, Level, Matrix
@@ -67,6 +68,8 @@ def loss_gap(
         Of these embeddings, classes in the order of the problem.
     solution : Solution
     how : str
+    normalize : bool
+        Whether each embedding is divided by its norm first, as in the statistics.
     """
     if how == "none":
         return None
@@ -79,13 +82,14 @@ def loss_gap(
         return _of_means(statistics, solution, reason)
     if how == "class-means":
         return _of_means(statistics, solution, "as asked")
-    return _of_samples(embeddings, number, solution)
-
-
-def _of_samples(embeddings: Matrix, number: np.ndarray, solution: Solution) -> LossGap:
-    problem = solution.problem
     require_memory(3 * 8 * embeddings.size, "the embeddings in double precision")
-    feasible, violation = make_feasible(np.array(embeddings, dtype=np.float64), problem)
+    rows = read_block(embeddings, slice(None), normalize).astype(np.float64)
+    return _of_samples(rows, number, solution)
+
+
+def _of_samples(rows: Matrix, number: np.ndarray, solution: Solution) -> LossGap:
+    problem = solution.problem
+    feasible, violation = make_feasible(rows, problem)
     value = supcon_loss(
         feasible, number, temperature=problem.temperature, reduction="sum", n_jobs=None
     )

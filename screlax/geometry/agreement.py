@@ -7,13 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .reading import read_block
 from .statistics import ClassStatistics
 
 _BLOCK_ENTRIES = 1 << 21
 
 
 def nearest_mean_agreement(
-    embeddings: NDArray[Any], number: NDArray[np.int64], statistics: ClassStatistics
+    embeddings: NDArray[Any],
+    number: NDArray[np.int64],
+    statistics: ClassStatistics,
+    *,
+    normalize: bool = False,
 ) -> float:
     """Return the share of samples that are nearest to the mean of their own class.
 
@@ -27,6 +32,8 @@ def nearest_mean_agreement(
         Class number of each sample.
     statistics : ClassStatistics
         Of the same embeddings.
+    normalize : bool, default False
+        Whether to divide each embedding by its norm first, as in the statistics.
     """
     dtype: Any = np.float32 if embeddings.dtype == np.float32 else np.float64
     centre = statistics.class_mean  # distances are the same, rounding is smaller
@@ -40,7 +47,7 @@ def nearest_mean_agreement(
     origin = centre.astype(dtype)
     for first in range(0, len(embeddings), step):
         block = slice(first, first + step)
-        rows = np.subtract(embeddings[block], origin, dtype=dtype)
+        rows = np.subtract(read_block(embeddings, block, normalize), origin, dtype=dtype)
         scores = rows @ means.T
         scores -= half
         own = scores[np.arange(len(rows)), place[number[block]]]

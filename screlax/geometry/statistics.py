@@ -13,6 +13,7 @@ from scipy import sparse
 from ..exceptions import InvalidInputError
 from ..loss.labels import encode
 from ..partition import Matrix, Vector
+from .reading import read_block
 
 _BLOCK_ENTRIES = 1 << 21
 """Entries of a block: 8 MB in single, 16 MB in double precision."""
@@ -101,6 +102,7 @@ def class_statistics(
     *,
     classes: Any = None,
     within: bool = True,
+    normalize: bool = False,
     block_rows: int | None = None,
 ) -> ClassStatistics:
     """Compute class statistics in one pass over the rows.
@@ -120,6 +122,8 @@ def class_statistics(
         0 … k−1: then labels must be among them, and a class may be without samples.
     within : bool, default True
         Whether to compute the d×d scatter matrix, the most expensive part.
+    normalize : bool, default False
+        Whether to divide each embedding by its norm first.
     block_rows : int, optional
         Rows read at a time; by default about two million entries.
 
@@ -134,7 +138,7 @@ def class_statistics(
     total = _empty(names, features, within)
     for first in range(0, count, step):
         block = slice(first, min(first + step, count))
-        rows = np.asarray(embeddings[block])
+        rows = read_block(embeddings, block, normalize)
         total = total.merge(_of_block(rows, codes[block], total, first))
     return total
 

@@ -33,6 +33,8 @@ class GeometryTracker:
     solution : Solution, optional
         A certified optimum; every row then has the Gram distance of the class means from it
         (`gram_distance`), once all classes have been seen.
+    normalize : bool, default False
+        Divide each embedding by its norm first.
 
     Attributes
     ----------
@@ -52,7 +54,11 @@ class GeometryTracker:
     """
 
     def __init__(
-        self, classes: Sequence[Hashable] | None = None, solution: Solution | None = None
+        self,
+        classes: Sequence[Hashable] | None = None,
+        solution: Solution | None = None,
+        *,
+        normalize: bool = False,
     ) -> None:
         if (classes is None) == (solution is None):
             raise InvalidInputError("give either classes, all labels there can be, or a solution")
@@ -64,6 +70,7 @@ class GeometryTracker:
         if not self._names:
             raise InvalidInputError("classes is empty; give every label there can be")
         self._solution = solution
+        self._normalize = normalize
         self._number = {name: number for number, name in enumerate(self._names)}
         self._statistics: ClassStatistics | None = None
         self.history: list[dict[str, Any]] = []
@@ -90,7 +97,9 @@ class GeometryTracker:
                 f"label {unknown[0]!r} is none of the {len(self._names)} classes"
             )
         numbers = np.array([self._number[value] for value in values])
-        batch = class_statistics(rows, numbers, classes=np.arange(len(self._names)))
+        batch = class_statistics(
+            rows, numbers, classes=np.arange(len(self._names)), normalize=self._normalize
+        )
         known = self._statistics
         self._statistics = batch if known is None else known.merge(batch)
 
