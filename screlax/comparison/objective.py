@@ -56,6 +56,7 @@ def loss_gap(
     statistics: ClassStatistics,
     solution: Solution,
     how: str,
+    normalize: bool,
 ) -> LossGap | None:
     """Evaluate the objective as `how` says: auto, samples, class-means or none.
 
