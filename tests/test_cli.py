@@ -17,9 +17,10 @@ from screlax import UFM, Ridge, Solution, Sphere, __version__, solve_relaxation
 from screlax.cli import main
 from screlax.cli.output import to_json
 from screlax.cli.progress import progress
-from screlax.cli.table import geometry_record, orbit_geometry
+from screlax.cli.table import geometry_record
 from screlax.exceptions import SolverFailedError
 from screlax.native.gram import SlackVectorGram
+from screlax.orbit_geometry import orbit_geometry
 
 LONG_TAILED = CASE["long-tailed/ridge"]
 RIDGE = ("--ridge", "0.3", "--temperature", "0.7")
