@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 DECADE = 10.0
 """An axis is logarithmic where its values are positive and span at least this factor."""
 
+LOWEST_GAP = 1e-20
+"""Relative gaps below it are drawn as nothing but that: rounding is at 1e-16."""
+
 _FLAT = 1e-6
 """Relative range below which a curve is flat, and its axis must not magnify rounding."""
 
@@ -87,18 +90,41 @@ def is_spatial(ax: Any) -> bool:
     return hasattr(ax, "get_zlim")
 
 
-def spans_decades(values: ArrayLike) -> bool:
-    """Whether all finite values are positive and the largest is `DECADE` times the smallest."""
+def spans_decades(values: ArrayLike, factor: float = DECADE) -> bool:
+    """Whether all finite values are positive and the largest is `factor` times the smallest."""
     numbers = np.asarray(values, dtype=float)
     numbers = numbers[np.isfinite(numbers)]
-    return bool(numbers.size and numbers.min() > 0 and numbers.max() >= DECADE * numbers.min())
+    return bool(numbers.size and numbers.min() > 0 and numbers.max() >= factor * numbers.min())
+
+
+def scale_horizontally(ax: Axes, values: ArrayLike) -> None:
+    """Make the horizontal axis logarithmic where the values on it span a decade.
+
+    Up to two decades 1, 2 and 5 are named, so that there are always numbers to read.
+    """
+    if not spans_decades(values):
+        return
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    ax.set_xscale("log")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    if not spans_decades(values, 100.0):
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.xaxis.set_major_formatter("{x:g}")
 
 
 def scale_sizes(ax: Axes, sizes: ArrayLike) -> None:
     """Label the horizontal axis with class sizes, logarithmic where they span a decade."""
-    if spans_decades(sizes):
-        ax.set_xscale("log")
+    scale_horizontally(ax, sizes)
     ax.set_xlabel("class size (number of samples)")
+
+
+def short_count(count: float) -> str:
+    """Return a number of samples or classes as short as an axis needs it."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if count >= size:
+            return f"{count / size:.3g} {letter}"
+    return f"{int(count):,}"
 
 
 def keep_flat_curves_flat(ax: Axes) -> None:
@@ -106,33 +132,33 @@ def keep_flat_curves_flat(ax: Axes) -> None:
     low, high = ax.dataLim.intervaly
     size = max(abs(low), abs(high))
     if np.isfinite(size) and high - low <= _FLAT * max(size, _FLAT):
-        margin = 0.1 * size if size else 1.0
-        ax.set_ylim(low - margin, high + margin)
+        margin = 0.1 * size
+        ax.set_ylim(low - margin, high + margin) if size else ax.set_ylim(-0.05, 1.0)
     if ax.get_yscale() == "linear":
         ax.ticklabel_format(axis="y", useOffset=False)
 
 
 def draw_gaps(ax: Axes, x: ArrayLike, gaps: ArrayLike, label: str, **style: Any) -> None:
-    """Draw gaps on a logarithmic axis; what is not above zero is a triangle on the lower edge.
+    """Draw gaps on a logarithmic axis; below `LOWEST_GAP` there are triangles on the lower edge.
 
-    A gap that cannot be told from zero has no place on the axis, and one that is not finite
-    (nothing was proved) is a cross on the upper edge: neither is left out.
+    Zero and less has no place on the axis, and a gap that is not finite (nothing was proved) is a
+    cross on the upper edge: neither is left out.
     """
     place, gap = np.asarray(x, dtype=float), np.asarray(gaps, dtype=float)
-    positive = np.isfinite(gap) & (gap > 0)
+    positive = np.isfinite(gap) & (gap >= LOWEST_GAP)
     ax.set_yscale("log")
     ax.plot(place, np.where(positive, gap, np.nan), label=label, **style)
     colour = style.get("color", "k")
     edge = ax.get_xaxis_transform()
     for chosen, height, marker, meaning in (
-        (np.isfinite(gap) & ~positive, 0.03, "v", "zero to rounding"),
+        (np.isfinite(gap) & ~positive, 0.03, "v", f"below {LOWEST_GAP:.0e}"),
         (~np.isfinite(gap), 0.97, "x", "no bound"),
     ):
         if chosen.any():
             ax.plot(place[chosen], np.full(int(chosen.sum()), height), marker, color=colour,
                     transform=edge, label=f"{label}: {meaning}")  # fmt: skip
     if not positive.any():
-        ax.set_ylim(1e-17, 1.0)
+        ax.set_ylim(LOWEST_GAP, 1.0)
 
 
 def say(ax: Axes, message: str) -> None:

@@ -11,7 +11,7 @@ from ..class_sizes import ClassSizes
 from ..exceptions import InvalidInputError
 from ..partition import Matrix, Vector
 from .canvas import figure_or_new, keep_flat_curves_flat, scale_sizes
-from .gram import KINDS, check_kind, draw_heat_map, off_diagonal_limit
+from .gram import check_kind, colour_bar, colour_limit, draw_heat_map
 from .selection import NAMED, Selection, cosines_of, shown_label, whole_number
 from .style import GUIDE, OKABE_ITO, ORDERED
 
@@ -55,7 +55,8 @@ def plot_comparison(
     kind : {"cosines", "inner products"}, default "cosines"
         What the heat maps show.
     max_classes : int, default 1000
-        Beyond it that many classes, evenly spaced in the order of size, are compared.
+        Beyond it that many classes, evenly spaced in the order of size, are compared, and the axes
+        say so: classes of one size need not be alike in trained embeddings.
 
     Returns
     -------
@@ -94,12 +95,13 @@ def _select(
     order = np.argsort(-sizes, kind="stable")
     if len(sizes) > most:
         order = order[np.rint(np.linspace(0, len(sizes) - 1, most)).astype(int)]
+    rule = "" if len(order) == len(sizes) else f"{most:,} of {len(sizes):,} classes, evenly spaced"
     names = None
     if len(sizes) <= min(most, NAMED):
         given: Any = range(len(sizes)) if labels is None else labels
         names = [shown_label(given[number]) for number in order]
     orbits = np.unique(-sizes, return_inverse=True)[1][order]
-    return order, Selection(orbits, sizes[order], len(sizes), names)
+    return order, Selection(orbits, sizes[order], rule, names)
 
 
 def _checked_gram(gram: ArrayLike, classes: int, name: str) -> Matrix:
@@ -123,11 +125,14 @@ def _draw_heat_maps(
     figure: Figure | SubFigure, axes: Any, grams: list[Matrix], selection: Selection, kind: str
 ) -> None:
     shown = [cosines_of(gram) for gram in grams] if kind == "cosines" else grams
-    limit = off_diagonal_limit(*shown)
+    for matrix in shown:
+        np.fill_diagonal(matrix, np.nan)
+    limit = max(map(colour_limit, shown))
+    images = []
     for ax, matrix, title in zip(axes, shown, ("embeddings", "certified optimum"), strict=True):
-        image = draw_heat_map(ax, matrix, selection, limit)
+        images.append(draw_heat_map(ax, matrix, selection, limit))
         ax.set_title(title)
-    figure.colorbar(image, ax=list(axes), label=KINDS[kind], shrink=0.9)
+    colour_bar(figure, images, axes, kind)
 
 
 def _draw_norms(ax: Axes, grams: list[Matrix], sizes: NDArray[np.int64]) -> None:

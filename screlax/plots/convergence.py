@@ -41,7 +41,7 @@ def plot_convergence(
         Where to draw; by default the axes of a new figure.
     lower : float, optional
         A lower bound, such as `solution.lower`: the relative gap (value − lower)/|value| is drawn
-        instead, on a logarithmic axis; a triangle on the lower edge where it is not above zero.
+        instead, on a logarithmic axis; a triangle on the lower edge where it is below 1e-20.
     tol : float, optional
         A dashed line at this height.
     xlabel, ylabel : str

@@ -8,14 +8,17 @@ import numpy as np
 
 from ..embedding import Embeddings, recover_embeddings
 from ..exceptions import InvalidInputError
-from ..partition import Matrix
+from ..partition import Matrix, Vector
 from ..solution import Solution
-from .canvas import axes_or_new, is_spatial, spans_decades
+from .canvas import axes_or_new, is_spatial, short_count, spans_decades
 from .selection import Selection, select_classes, selected_gram
 from .style import GUIDE, ORDERED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_APART = 0.09
+"""Names closer than this share of the picture's reach would cover each other."""
 
 
 def plot_embedding(
@@ -26,7 +29,9 @@ def plot_embedding(
     With Gram matrix G = U diag(w) Uᵀ the coordinates are √w_1 u_1, √w_2 u_2 (, √w_3 u_3): principal
     component analysis about the origin, every class counted once. These are the first columns of
     `solution.embeddings()`. Axes have one scale and say which share of Σ‖h_c‖² they hold; the rest
-    is not in the picture: many classes are nearly orthogonal, and no plane shows that.
+    is not in the picture: many classes are nearly orthogonal, and no plane shows that. Where
+    eigenvalues coincide (classes of one size) the components within them are arbitrary. A name
+    that would cover that of a larger class is left out.
 
     Parameters
     ----------
@@ -36,8 +41,9 @@ def plot_embedding(
     dim : {2, 3}, optional
         Dimension of the picture; by default that of `ax`, else 2.
     max_classes : int, default 1000
-        Beyond it that many classes are drawn, evenly spaced in the order of size; components and
-        shares are then those of the classes drawn, and the title says so.
+        Beyond it one class of each distinct size is drawn (up to `max_classes` of them, nearest to
+        geometrically spaced); components and shares are then those of the classes drawn, and the
+        title says so.
 
     Returns
     -------
@@ -77,10 +83,7 @@ def _draw_points(ax: Any, points: Matrix, selection: Selection) -> None:
     sizes = selection.sizes
     scale = LogNorm if spans_decades(sizes) else Normalize
     if selection.names is not None:
-        for point, name in zip(points, selection.names, strict=True):
-            ax.plot(*np.stack([np.zeros_like(point), point], axis=1), color=GUIDE, linewidth=0.8,
-                    zorder=1)  # fmt: skip
-            ax.text(*(1.08 * point), name, fontsize="small", ha="center", va="center")
+        _draw_rays(ax, points, _ray_names(selection))
     dots = ax.scatter(
         *points.T,
         c=sizes,
@@ -89,15 +92,59 @@ def _draw_points(ax: Any, points: Matrix, selection: Selection) -> None:
         s=36 if selection.names is not None else 8,
     )
     if sizes.min() < sizes.max():
-        ax.figure.colorbar(dots, ax=ax, label="class size", shrink=0.8,
-                           pad=0.12 if is_spatial(ax) else None)  # fmt: skip
-    ax.set_aspect("equal", adjustable="datalim") if not is_spatial(ax) else ax.set_aspect("equal")
+        room = {"pad": 0.15} if is_spatial(ax) else {}
+        ax.figure.colorbar(dots, ax=ax, label="class size", shrink=0.8, format=_tick, **room)
+    _one_scale(ax, points)
+
+
+def _ray_names(selection: Selection) -> list[str]:
+    names = selection.names or []
+    if selection.is_complete:
+        return names
+    return [f"{name} {short_count(n)}" for name, n in zip(names, selection.sizes, strict=True)]
+
+
+def _draw_rays(ax: Any, points: Matrix, names: list[str]) -> None:
+    """Draw each class mean from the origin, and its name a little beyond it."""
+    reach = float(np.abs(points).max(initial=0.0))
+    taken: list[Vector] = []
+    for point, name in zip(points, names, strict=True):
+        ax.plot(*np.stack([np.zeros_like(point), point], axis=1), color=GUIDE, linewidth=0.8,
+                zorder=1)  # fmt: skip
+        length = float(np.linalg.norm(point))
+        place = point * (1 + 0.1 * reach / length) if length else point
+        if all(np.linalg.norm(place - other) > _APART * reach for other in taken):
+            taken.append(place)
+            ax.text(*place, name, fontsize="small", ha="center", va="center")
+
+
+def _one_scale(ax: Any, points: Matrix) -> None:
+    """Give all axes the same scale, the origin among what is shown, and room for names."""
+    if not is_spatial(ax):
+        ax.margins(0.12)
+        ax.set_aspect("equal", adjustable="datalim")
+        return
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    half = 0.55 * float(np.ptp(points, axis=0).max()) or 1.0
+    for name, centre in zip("xyz", middle, strict=True):
+        getattr(ax, f"set_{name}lim")(centre - half, centre + half)
+        getattr(ax, f"{name}axis").get_major_locator().set_params(nbins=5)
+    ax.set_box_aspect((1, 1, 1), zoom=0.85)
+
+
+def _tick(size: float, _: object = None) -> str:
+    return short_count(size)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share >= 1e-4 else "0 %"
 
 
 def _label_axes(ax: Any, found: Embeddings, dim: int) -> None:
     values = np.maximum(found.eigenvalues[:dim], 0.0)
     total = float(found.eigenvalues.sum())
     for name, value in zip("xyz"[:dim], np.pad(values, (0, dim - len(values))), strict=True):
-        share = f" ({value / total:.2g} of Σ‖h‖²)" if total > 0 else ""
         number = "xyz".index(name) + 1
-        getattr(ax, f"set_{name}label")(f"principal component {number}{share}")
+        share = _percent(value / total) if total > 0 else "0 %"
+        of_all = "" if dim == 3 else " of Σ‖h‖²"  # three labels have little room
+        getattr(ax, f"set_{name}label")(f"principal component {number} ({share}{of_all})")

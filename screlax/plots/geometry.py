@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..exceptions import InvalidInputError
 from ..partition import Vector
 from ..solution import Solution
-from .canvas import axes_or_new, keep_flat_curves_flat, scale_sizes
+from .canvas import axes_or_new, keep_flat_curves_flat, say, scale_sizes, short_count
 from .selection import cosine_entries, select_orbits
 from .style import GUIDE, curve
 
@@ -104,6 +104,8 @@ def plot_angles(
             else _cosines_with(solution, orbits, orbit)
         )
         _draw_curve(ax, solution, orbits, cosine, name)
+    if not solution.orbit_gram.own.any():
+        say(ax, "every class mean is zero:\nthere are no cosines")
     balanced = -1 / (solution.problem.classes - 1)
     ax.axhline(balanced, color=GUIDE, linestyle=":", label="balanced: −1/(k−1)", zorder=1)
     ax.set_ylabel("cosine between class means")
@@ -134,10 +136,10 @@ def _reference(solution: Solution, reference: str | int) -> tuple[str, int | Non
             return "with the nearest class", None
         if reference in REFERENCES:
             orbit = 0 if reference == "largest" else sizes.orbits - 1
-            return f"with the {reference} class ({sizes.distinct[orbit]:,})", orbit
+            return f"with the {reference} class ({short_count(sizes.distinct[orbit])})", orbit
     elif isinstance(reference, int | np.integer) and 0 <= reference < sizes.classes:
         orbit = int(sizes.orbit_index()[reference])
-        return f"with class {reference} ({sizes.distinct[orbit]:,})", orbit
+        return f"with class {reference} ({short_count(sizes.distinct[orbit])})", orbit
     raise InvalidInputError(
         f"references are {', '.join(map(repr, REFERENCES))} or class numbers from 0 to "
         f"{sizes.classes - 1}, got {reference!r}"

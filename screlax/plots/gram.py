@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..exceptions import InvalidInputError
 from ..partition import Matrix
 from ..solution import Solution
-from .canvas import axes_or_new
-from .selection import Selection, cosines_of, select_classes, selected_gram
+from .canvas import axes_or_new, short_count
+from .selection import NAMED, Selection, cosines_of, select_classes, selected_gram
 from .style import SIGNED, UNDEFINED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
     from matplotlib.image import AxesImage
 
 KINDS = {"cosines": "cosine between class means", "inner products": "inner product of class means"}
@@ -30,8 +34,9 @@ def plot_gram(
     """Draw the Gram matrix of the class means as a heat map, the largest class first.
 
     The colours are symmetric about zero (orthogonal is white) and reach to the largest entry off
-    the diagonal. The diagonal, ones or squared norms, would wash out all others: it is grey. Up to
-    ten classes the numbers are written into the cells, the diagonal too.
+    the diagonal; beyond twenty classes to the 99th percentile of their absolute values, and the
+    ends of the colour bar are pointed. The diagonal, ones or squared norms, would wash out all
+    others: it is grey. Up to ten classes the numbers are written into the cells, the diagonal too.
 
     Parameters
     ----------
@@ -42,13 +47,14 @@ def plot_gram(
     kind : {"cosines", "inner products"}, default "cosines"
         ⟨h_c, h_c'⟩/(‖h_c‖‖h_c'‖), grey where a norm is zero, or ⟨h_c, h_c'⟩.
     max_classes : int, default 1000
-        Beyond it that many classes are drawn, evenly spaced in the order of size, the largest and
-        the smallest among them; the axis says so.
+        Beyond it there is one row for each distinct size (up to `max_classes` of them, nearest to
+        geometrically spaced), and the axis says so. The diagonal then belongs to two different
+        classes of that size, and is grey where there is only one.
 
     Returns
     -------
     Axes
-        With one image of shape (p, p), p = min(k, max_classes), and its colour bar.
+        With one image of shape (p, p), p = k or the number of sizes drawn, and its colour bar.
 
     Raises
     ------
@@ -60,12 +66,27 @@ def plot_gram(
     check_kind(kind)
     ax = axes_or_new(ax)
     selection = select_classes(solution.problem, max_classes)
-    matrix = selected_gram(solution.orbit_gram, selection.orbits)
+    matrix = _shown_matrix(solution, selection, kind)
+    image = draw_heat_map(ax, matrix, selection)
+    colour_bar(ax.figure, [image], [ax], kind)
+    return ax
+
+
+def _shown_matrix(solution: Solution, selection: Selection, kind: str) -> Matrix:
+    """Return what the cells stand for; the diagonal of a row per size is between two classes."""
+    gram, orbits = solution.orbit_gram, selection.orbits
+    matrix = selected_gram(gram, orbits)
+    own = np.diagonal(matrix).copy()
     if kind == "cosines":
         matrix = cosines_of(matrix)
-    image = draw_heat_map(ax, matrix, selection)
-    ax.figure.colorbar(image, ax=ax, label=KINDS[kind])
-    return ax
+    if not selection.is_complete:
+        several = solution.problem.class_sizes.multiplicities[orbits] > 1
+        between = own - gram.spread[orbits]
+        scale = own if kind == "cosines" else np.ones_like(own)
+        known = several & (scale > 0)
+        between = np.divide(between, scale, out=np.full_like(own, np.nan), where=known)
+        np.fill_diagonal(matrix, between)
+    return matrix
 
 
 def check_kind(kind: str) -> None:
@@ -92,9 +113,10 @@ def draw_heat_map(
     """
     import matplotlib
 
-    limit = off_diagonal_limit(matrix) if limit is None else limit
     shown = matrix.copy()
-    np.fill_diagonal(shown, np.nan)
+    if selection.is_complete:
+        np.fill_diagonal(shown, np.nan)
+    limit = colour_limit(shown) if limit is None else limit
     image = ax.imshow(
         shown,
         cmap=matplotlib.colormaps[SIGNED].with_extremes(bad=UNDEFINED),
@@ -105,47 +127,71 @@ def draw_heat_map(
     )
     _label_axes(ax, selection)
     if len(matrix) <= _WRITTEN:
-        _write_numbers(ax, matrix, limit)
+        _write_numbers(ax, matrix, np.isfinite(shown), limit)
     return image
 
 
-def off_diagonal_limit(*matrices: Matrix) -> float:
-    """Return the largest finite entry off the diagonals, in absolute value; 1 where there is none.
+def colour_limit(shown: Matrix) -> float:
+    """Return where colours end: the largest entry, or the 99th percentile where there are many.
 
-    Entries at rounding level of the diagonal do not count: they would be drawn as if they mattered.
+    Of absolute values, without those that are not finite; 1 where nothing is left to show.
     """
-    largest = 0.0
-    for matrix in matrices:
-        off = np.abs(matrix[~np.eye(len(matrix), dtype=bool)])
-        off = off[np.isfinite(off)]
-        own = np.diagonal(matrix)
-        floor = 1e-12 * float(np.max(own, where=np.isfinite(own), initial=0.0))
-        if off.size and off.max() > floor:
-            largest = max(largest, float(off.max()))
-    return largest or 1.0
+    size = np.abs(shown[np.isfinite(shown)])
+    if not size.size or size.max() == 0:
+        return 1.0
+    limit = float(size.max() if len(shown) <= NAMED else np.quantile(size, 0.99))
+    return limit or float(size.max())
+
+
+def colour_bar(
+    figure: Figure | SubFigure, images: Sequence[AxesImage], axes: Sequence[Axes], kind: str
+) -> None:
+    """Add one colour bar for images of the same colours, pointed where entries lie beyond it."""
+    limit = images[0].get_clim()[1]
+    beyond = any((np.abs(image.get_array().compressed()) > limit).any() for image in images)
+    figure.colorbar(images[0], ax=list(axes), label=KINDS[kind],
+                    extend="both" if beyond else "neither")  # fmt: skip
 
 
 def _label_axes(ax: Axes, selection: Selection) -> None:
     count = len(selection.sizes)
     if selection.names is not None:
         ticks, across = np.arange(count), selection.names
-        pairs = zip(selection.names, selection.sizes, strict=True)
-        down = [f"{name} ({size:,})" for name, size in pairs]
-        ax.set_ylabel("class (number of samples)")
-        ax.set_xlabel("class")
+        pairs = list(zip(selection.names, map(short_count, selection.sizes), strict=True))
+        if selection.is_complete:
+            down = [f"{name} ({size})" for name, size in pairs]
+            ax.set_ylabel("class (number of samples)")
+        else:
+            down = [f"{name} {size}" for name, size in pairs]
+            across = [size for _, size in pairs]
+            ax.set_ylabel("number of classes × size")
+        ax.set_xlabel(selection.rule or "class")
     else:
         ticks = np.unique(np.rint(np.linspace(0, count - 1, _SIZE_TICKS)).astype(int))
-        across = down = [f"{size:,}" for size in selection.sizes[ticks]]
+        across = down = [short_count(size) for size in selection.sizes[ticks]]
         ax.set_ylabel("class size, largest first")
-        ax.set_xlabel("class size, largest first" if selection.is_complete else selection.rule)
+        ax.set_xlabel(selection.rule or "class size, largest first")
     ax.set_yticks(ticks, down)
     turned = max(map(len, across)) * len(across) > 30
     ax.set_xticks(ticks, across, rotation=90 if turned else 0)
 
 
-def _write_numbers(ax: Axes, matrix: Matrix, limit: float) -> None:
+def _write_numbers(ax: Axes, matrix: Matrix, coloured: NDArray[np.bool_], limit: float) -> None:
+    """Write the numbers into the cells, with two digits of the largest; white on dark cells."""
+    largest = float(np.max(np.abs(matrix), where=np.isfinite(matrix), initial=0.0))
+    decimals = max(0, 2 - math.ceil(math.log10(largest * 1.0001))) if largest else 0
     for (row, column), number in np.ndenumerate(matrix):
-        dark = row != column and abs(number) > 0.6 * limit
-        text = "–" if np.isnan(number) else f"{number:.2g}".replace("-", "−")
-        ax.text(column, row, text, ha="center", va="center", color="w" if dark else "k",
-                fontsize=8 if len(matrix) <= 6 else 6.5)  # fmt: skip
+        dark = coloured[row, column] and abs(number) > 0.6 * limit
+        ax.text(column, row, _number(number, decimals), ha="center", va="center",
+                color="w" if dark else "k", fontsize=8 if len(matrix) <= 6 else 6)  # fmt: skip
+
+
+def _number(number: float, decimals: int) -> str:
+    """Return a number for a narrow cell: −.25 for −0.25, 0 for what rounds to it, 1 for 1.00."""
+    if np.isnan(number):
+        return "–"
+    text = f"{abs(number):.{decimals}f}"
+    if float(text) == int(float(text)):
+        text = f"{float(text):.0f}"
+    sign = "−" if number < 0 and float(text) else ""
+    return sign + text.removeprefix("0" if text.startswith("0.") else "")

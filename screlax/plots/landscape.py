@@ -61,7 +61,7 @@ def plot_landscape(
     median = np.array([np.median(known[dims == dim]) for dim in distinct])
     shown = np.where(np.isfinite(median) & (median > 0), median, np.nan)
     ax.plot(distinct, shown, color=OKABE_ITO[0], label="median")
-    if spans_decades(dims):
+    if spans_decades(dims, 100.0):
         ax.set_xscale("log")
     else:
         ax.xaxis.get_major_locator().set_params(integer=True)

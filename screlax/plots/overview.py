@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..solution import Solution
-from .canvas import figure_or_new, say
+from .canvas import figure_or_new, say, short_count
 from .embedding import plot_embedding
 from .geometry import plot_angles, plot_norms
 from .gram import plot_gram
@@ -13,6 +13,9 @@ from .spectrum import MOST_DISTINCT, plot_spectrum
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
+
+_ROUNDING = 1e-16
+"""Relative gaps below it are rounding."""
 
 
 def plot_solution(
@@ -59,10 +62,11 @@ def solution_title(solution: Solution) -> str:
     problem, sizes = solution.problem, solution.problem.class_sizes
     symbol = "λ" if problem.control.name == "ridge" else "ρ"
     low, high = int(sizes.distinct[-1]), int(sizes.distinct[0])
-    span = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    span = short_count(low) + ("" if low == high else f" to {short_count(high)}")
+    gap = f"{solution.gap:.1e}" if not 0 <= solution.gap < _ROUNDING else f"below {_ROUNDING:.0e}"
     return (
-        f"{sizes.classes:,} classes of {span} samples, {problem.control.name} "
+        f"{short_count(sizes.classes)} classes of {span} samples, {problem.control.name} "
         f"{symbol} = {problem.control.parameter:g}, temperature τ = {problem.temperature:g}\n"
         f"{solution.status}: objective {solution.mean_value:.6g} per anchor, "
-        f"certified relative gap {max(solution.gap, 0.0):.1e}"
+        f"certified relative gap {gap}"
     )

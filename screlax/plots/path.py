@@ -10,7 +10,7 @@ import numpy as np
 from ..exceptions import InvalidInputError
 from ..partition import Vector
 from ..solution import Solution
-from .canvas import axes_or_new, draw_gaps, figure_or_new, keep_flat_curves_flat, spans_decades
+from .canvas import axes_or_new, draw_gaps, figure_or_new, keep_flat_curves_flat, scale_horizontally, short_count
 from .style import GUIDE, OKABE_ITO, curve
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def plot_path(
     quantity : {"value", "norms", "rank", "gap"}, default "value"
         The objective per anchor; ‖h‖ of the largest, the median and the smallest class; the rank of
         the Gram matrix; the certified relative gap with the tolerance as a dashed line, a triangle
-        on the lower edge where it is zero to rounding.
+        on the lower edge where it is below 1e-20, a cross on the upper one where nothing is proved.
 
     Returns
     -------
@@ -56,8 +56,7 @@ def plot_path(
     ax = axes_or_new(ax)
     order = np.argsort(place, kind="stable")
     _DRAW[quantity](ax, place[order], [solutions[index] for index in order])
-    if spans_decades(place):
-        ax.set_xscale("log")
+    scale_horizontally(ax, place)
     ax.set_xlabel(name)
     return ax
 
@@ -131,7 +130,7 @@ def _draw_norms(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
             continue
         seen.add(orbit)
         norm = np.sqrt([solution.orbit_gram.own[orbit] for solution in solutions])
-        label = f"{name} class ({sizes.distinct[orbit]:,})" if sizes.orbits > 1 else "every class"
+        label = f"{name} class ({short_count(sizes.distinct[orbit])})" if sizes.orbits > 1 else "every class"
         ax.plot(place, norm, label=label, **curve(number))
     ax.set_ylabel("norm of the class mean ‖h‖")
     ax.legend(fontsize="small")

@@ -1,8 +1,9 @@
 """Which classes are drawn where there are more than a picture can show, and their Gram matrix.
 
-Up to `most` classes, all of them. Beyond, `most` classes evenly spaced in the order of size, the
-largest and the smallest among them: every number drawn is an entry of the Gram matrix, none an
-average, and k×k numbers never exist.
+Up to `most` classes, all of them. Beyond, one class of each distinct size; where even those are
+more than `most`, of the sizes nearest to geometrically spaced ones, the largest and the smallest
+among them. Every number drawn is an entry of the Gram matrix, none an average, and k×k numbers
+never exist.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..exceptions import InvalidInputError
 from ..native.gram import AnyGram
 from ..partition import Matrix, Vector
 from ..problem import UFM
+from .canvas import short_count
 
 NAMED = 20
 """Up to this many classes every class is named on the axes."""
@@ -36,28 +38,21 @@ class Selection:
         Orbit (distinct size) of each class drawn.
     sizes : ndarray of int, shape (p,)
         Their sizes.
-    total : int
-        Number k of classes there are.
+    rule : str
+        What is drawn, in words for an axis; empty where that is every class.
     names : list of str or None
         Their labels where there are at most `NAMED`, else None.
     """
 
     orbits: NDArray[np.int64]
     sizes: NDArray[np.int64]
-    total: int
+    rule: str
     names: list[str] | None
 
     @property
     def is_complete(self) -> bool:
-        """Whether every class is drawn."""
-        return len(self.orbits) == self.total
-
-    @property
-    def rule(self) -> str:
-        """What is drawn, in words for an axis; empty where that is everything."""
-        if self.is_complete:
-            return ""
-        return f"{len(self.orbits):,} of {self.total:,} classes, evenly spaced in order of size"
+        """Whether every class is drawn, else one of each size."""
+        return not self.rule
 
 
 def select_classes(problem: UFM, most: int) -> Selection:
@@ -65,12 +60,21 @@ def select_classes(problem: UFM, most: int) -> Selection:
     sizes = problem.class_sizes
     most = whole_number(most, "the number of classes to draw", 2)
     if sizes.classes <= most:
-        position = np.arange(sizes.classes)
-    else:
-        position = np.rint(np.linspace(0, sizes.classes - 1, most)).astype(np.int64)
-    orbits = np.searchsorted(np.cumsum(sizes.multiplicities), position, side="right")
-    names = _names(problem) if sizes.classes <= min(most, NAMED) else None
-    return Selection(orbits, sizes.distinct[orbits], sizes.classes, names)
+        orbits = np.repeat(np.arange(sizes.orbits), sizes.multiplicities)
+        names = _names(problem) if sizes.classes <= NAMED else None
+        return Selection(orbits, sizes.distinct[orbits], "", names)
+    orbits = select_orbits(sizes, most)
+    names = None
+    if len(orbits) <= NAMED:
+        names = [f"{short_count(copies)} ×" for copies in sizes.multiplicities[orbits]]
+    return Selection(orbits, sizes.distinct[orbits], size_rule(sizes, len(orbits)), names)
+
+
+def size_rule(sizes: ClassSizes, drawn: int) -> str:
+    """Return in words that one class of each of so many sizes is drawn."""
+    if drawn == sizes.orbits:
+        return f"one class of each of {drawn:,} sizes ({short_count(sizes.classes)} classes)"
+    return f"one class of each of {drawn:,} of {sizes.orbits:,} sizes"
 
 
 def select_orbits(sizes: ClassSizes, most: int) -> NDArray[np.int64]:
