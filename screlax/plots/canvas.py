@@ -13,6 +13,7 @@ from ..exceptions import InvalidInputError, MissingExtraError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+    from matplotlib.ticker import LogLocator
 
 DECADE = 10.0
 """An axis is logarithmic where its values are positive and span at least this factor."""
@@ -104,13 +105,20 @@ def scale_horizontally(ax: Axes, values: ArrayLike) -> None:
     """
     if not spans_decades(values):
         return
-    from matplotlib.ticker import LogLocator, NullFormatter
+    from matplotlib.ticker import NullFormatter
 
     ax.set_xscale("log")
     ax.xaxis.set_minor_formatter(NullFormatter())
     if not spans_decades(values, 100.0):
-        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.xaxis.set_major_locator(one_two_five())
         ax.xaxis.set_major_formatter("{x:g}")
+
+
+def one_two_five() -> LogLocator:
+    """Return a locator of logarithmic ticks that are less than a decade apart."""
+    from matplotlib.ticker import LogLocator
+
+    return LogLocator(subs=(1.0, 2.0, 5.0))
 
 
 def scale_sizes(ax: Axes, sizes: ArrayLike) -> None:
@@ -121,8 +129,8 @@ def scale_sizes(ax: Axes, sizes: ArrayLike) -> None:
 
 def short_count(count: float) -> str:
     """Return a number of samples or classes as short as an axis needs it."""
-    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
-        if count >= size:
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= max(size, 1e5):
             return f"{count / size:.3g} {letter}"
     return f"{int(count):,}"
 

@@ -125,9 +125,8 @@ def _draw_heat_maps(
     figure: Figure | SubFigure, axes: Any, grams: list[Matrix], selection: Selection, kind: str
 ) -> None:
     shown = [cosines_of(gram) for gram in grams] if kind == "cosines" else grams
-    for matrix in shown:
-        np.fill_diagonal(matrix, np.nan)
-    limit = max(map(colour_limit, shown))
+    itself = np.eye(len(selection.sizes), dtype=bool)
+    limit = max(colour_limit(np.where(itself, np.nan, matrix)) for matrix in shown)
     images = []
     for ax, matrix, title in zip(axes, shown, ("embeddings", "certified optimum"), strict=True):
         images.append(draw_heat_map(ax, matrix, selection, limit))
@@ -145,9 +144,7 @@ def _draw_norms(ax: Axes, grams: list[Matrix], sizes: NDArray[np.int64]) -> None
     ax.legend(fontsize="small")
 
 
-def _draw_cosines(
-    figure: Figure | SubFigure, ax: Axes, embedding: Matrix, optimum: Matrix
-) -> None:
+def _draw_cosines(figure: Figure | SubFigure, ax: Axes, embedding: Matrix, optimum: Matrix) -> None:
     upper = np.triu_indices(len(embedding), 1)
     x, y = optimum[upper], embedding[upper]
     known = np.isfinite(x) & np.isfinite(y)

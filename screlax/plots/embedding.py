@@ -10,7 +10,7 @@ from ..embedding import Embeddings, recover_embeddings
 from ..exceptions import InvalidInputError
 from ..partition import Matrix, Vector
 from ..solution import Solution
-from .canvas import axes_or_new, is_spatial, short_count, spans_decades
+from .canvas import axes_or_new, is_spatial, one_two_five, short_count, spans_decades
 from .selection import Selection, select_classes, selected_gram
 from .style import GUIDE, ORDERED
 
@@ -91,10 +91,9 @@ def _draw_points(ax: Any, points: Matrix, selection: Selection) -> None:
         norm=scale(float(sizes.min()), float(sizes.max())),
         s=36 if selection.names is not None else 8,
     )
-    if sizes.min() < sizes.max():
-        room = {"pad": 0.15} if is_spatial(ax) else {}
-        ax.figure.colorbar(dots, ax=ax, label="class size", shrink=0.8, format=_tick, **room)
     _one_scale(ax, points)
+    if sizes.min() < sizes.max():
+        _size_bar(ax, dots, narrow=spans_decades(sizes) and not spans_decades(sizes, 100.0))
 
 
 def _ray_names(selection: Selection) -> list[str]:
@@ -112,32 +111,44 @@ def _draw_rays(ax: Any, points: Matrix, names: list[str]) -> None:
         ax.plot(*np.stack([np.zeros_like(point), point], axis=1), color=GUIDE, linewidth=0.8,
                 zorder=1)  # fmt: skip
         length = float(np.linalg.norm(point))
-        place = point * (1 + 0.1 * reach / length) if length else point
+        place = point * (1 + 0.1 * reach / length) if length > _APART * reach else point
         if all(np.linalg.norm(place - other) > _APART * reach for other in taken):
             taken.append(place)
             ax.text(*place, name, fontsize="small", ha="center", va="center")
 
 
 def _one_scale(ax: Any, points: Matrix) -> None:
-    """Give all axes the same scale, the origin among what is shown, and room for names."""
-    if not is_spatial(ax):
-        ax.margins(0.12)
-        ax.set_aspect("equal", adjustable="datalim")
-        return
+    """Give all axes the same scale and length, with room for names."""
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    half = 0.55 * float(np.ptp(points, axis=0).max()) or 1.0
-    for name, centre in zip("xyz", middle, strict=True):
+    half = 0.65 * float(np.ptp(points, axis=0).max()) or 1.0
+    for name, centre in zip("xyz", middle, strict=False):
         getattr(ax, f"set_{name}lim")(centre - half, centre + half)
         getattr(ax, f"{name}axis").get_major_locator().set_params(nbins=5)
-    ax.set_box_aspect((1, 1, 1), zoom=0.85)
+    if is_spatial(ax):
+        ax.set_box_aspect((1, 1, 1), zoom=0.85)
+    else:
+        ax.set_aspect("equal", adjustable="box")
 
 
-def _tick(size: float, _: object = None) -> str:
-    return short_count(size)
+def _size_bar(ax: Any, dots: Any, narrow: bool) -> None:
+    """Add the colour bar of class sizes; a narrow logarithmic one has ticks at 1, 2 and 5."""
+    from matplotlib.ticker import NullFormatter
+
+    bar = ax.figure.colorbar(
+        dots,
+        ax=ax,
+        label="class size",
+        shrink=0.8,
+        pad=0.15 if is_spatial(ax) else 0.03,
+        ticks=one_two_five() if narrow else None,
+        format=lambda size, _: short_count(size),
+    )
+    bar.minorformatter = NullFormatter()
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share >= 1e-4 else "0 %"
+    percent = 100 * share
+    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %" if share >= 1e-4 else "0 %"
 
 
 def _label_axes(ax: Any, found: Embeddings, dim: int) -> None:

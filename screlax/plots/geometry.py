@@ -105,6 +105,7 @@ def plot_angles(
         )
         _draw_curve(ax, solution, orbits, cosine, name)
     if not solution.orbit_gram.own.any():
+        ax.set_ylim(-1.05, 1.05)
         say(ax, "every class mean is zero:\nthere are no cosines")
     balanced = -1 / (solution.problem.classes - 1)
     ax.axhline(balanced, color=GUIDE, linestyle=":", label="balanced: −1/(k−1)", zorder=1)

@@ -26,6 +26,7 @@ KINDS = {"cosines": "cosine between class means", "inner products": "inner produ
 _WRITTEN = 10
 _SHARP = 100
 _SIZE_TICKS = 6
+_LETTERS = 30
 
 
 def plot_gram(
@@ -172,14 +173,13 @@ def _label_axes(ax: Axes, selection: Selection) -> None:
         ax.set_ylabel("class size, largest first")
         ax.set_xlabel(selection.rule or "class size, largest first")
     ax.set_yticks(ticks, down)
-    turned = max(map(len, across)) * len(across) > 30
+    turned = sum(map(len, across)) > _LETTERS
     ax.set_xticks(ticks, across, rotation=90 if turned else 0)
 
 
 def _write_numbers(ax: Axes, matrix: Matrix, coloured: NDArray[np.bool_], limit: float) -> None:
-    """Write the numbers into the cells, with two digits of the largest; white on dark cells."""
-    largest = float(np.max(np.abs(matrix), where=np.isfinite(matrix), initial=0.0))
-    decimals = max(0, 2 - math.ceil(math.log10(largest * 1.0001))) if largest else 0
+    """Write the numbers into the cells, with two digits of the limit; white on dark cells."""
+    decimals = max(0, 1 - math.floor(math.log10(0.999 * limit)))
     for (row, column), number in np.ndenumerate(matrix):
         dark = coloured[row, column] and abs(number) > 0.6 * limit
         ax.text(column, row, _number(number, decimals), ha="center", va="center",

@@ -10,7 +10,14 @@ import numpy as np
 from ..exceptions import InvalidInputError
 from ..partition import Vector
 from ..solution import Solution
-from .canvas import axes_or_new, draw_gaps, figure_or_new, keep_flat_curves_flat, scale_horizontally, short_count
+from .canvas import (
+    axes_or_new,
+    draw_gaps,
+    figure_or_new,
+    keep_flat_curves_flat,
+    scale_horizontally,
+    short_count,
+)
 from .style import GUIDE, OKABE_ITO, curve
 
 if TYPE_CHECKING:
@@ -130,7 +137,11 @@ def _draw_norms(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
             continue
         seen.add(orbit)
         norm = np.sqrt([solution.orbit_gram.own[orbit] for solution in solutions])
-        label = f"{name} class ({short_count(sizes.distinct[orbit])})" if sizes.orbits > 1 else "every class"
+        label = (
+            f"{name} class ({short_count(sizes.distinct[orbit])})"
+            if sizes.orbits > 1
+            else "every class"
+        )
         ax.plot(place, norm, label=label, **curve(number))
     ax.set_ylabel("norm of the class mean ‖h‖")
     ax.legend(fontsize="small")
