@@ -12,6 +12,7 @@ from ..exceptions import InvalidInputError, MissingExtraError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure, SubFigure
     from matplotlib.ticker import LogLocator
 
@@ -58,7 +59,8 @@ def axes_or_new(ax: Axes | None, dim: int = 2) -> Axes:
 
     if ax is None:
         projection: dict[str, Any] = {"projection": "3d"} if dim == 3 else {}
-        return new_figure(5.2, 4.2).add_subplot(**projection)
+        created: Axes = new_figure(5.2, 4.2).add_subplot(**projection)
+        return created
     if not isinstance(ax, Axes):
         raise InvalidInputError(f"ax must be a matplotlib Axes or None, got {type(ax).__name__}")
     if (dim == 3) != is_spatial(ax):
@@ -127,6 +129,13 @@ def scale_sizes(ax: Axes, sizes: ArrayLike) -> None:
     ax.set_xlabel("class size (number of samples)")
 
 
+def number_whole(axis: Axis) -> None:
+    """Put ticks on whole numbers only."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
+
+
 def short_count(count: float) -> str:
     """Return a number of samples or classes as short as an axis needs it."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -141,7 +150,7 @@ def keep_flat_curves_flat(ax: Axes) -> None:
     size = max(abs(low), abs(high))
     if np.isfinite(size) and high - low <= _FLAT * max(size, _FLAT):
         margin = 0.1 * size
-        ax.set_ylim(low - margin, high + margin) if size else ax.set_ylim(-0.05, 1.0)
+        ax.set_ylim((low - margin, high + margin) if size else (-0.05, 1.0))
     if ax.get_yscale() == "linear":
         ax.ticklabel_format(axis="y", useOffset=False)
 

@@ -13,7 +13,7 @@ from ..partition import Matrix, Vector
 from .canvas import figure_or_new, keep_flat_curves_flat, scale_sizes
 from .gram import check_kind, colour_bar, colour_limit, draw_heat_map
 from .selection import NAMED, Selection, cosines_of, shown_label, whole_number
-from .style import GUIDE, OKABE_ITO, ORDERED
+from .style import OKABE_ITO, ORDERED
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

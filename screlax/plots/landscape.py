@@ -10,7 +10,7 @@ import numpy as np
 from ..controls import real_number
 from ..exceptions import InvalidInputError
 from ..partition import Vector
-from .canvas import axes_or_new, draw_gaps, spans_decades
+from .canvas import axes_or_new, draw_gaps, number_whole, spans_decades
 from .style import GUIDE, OKABE_ITO
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def plot_landscape(
     if spans_decades(dims, 100.0):
         ax.set_xscale("log")
     else:
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        number_whole(ax.xaxis)
     if rank is not None:
         ax.axvline(rank, color=GUIDE, linestyle=":", label=f"rank of the optimum: {rank:,}")
     if tol is not None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..exceptions import ProblemTooLargeError
 from ..solution import Solution
-from .canvas import axes_or_new, spans_decades
+from .canvas import axes_or_new, number_whole, spans_decades
 from .style import GUIDE, OKABE_ITO
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _scale(ax: Axes, kept: np.ndarray, classes: int) -> None:
         ax.set_xscale("log")
         ax.set_xlim(0.9, 1.1 * classes)
     else:
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        number_whole(ax.xaxis)
         ax.set_xlim(0.5, classes + 0.5)
     if spans_decades(kept):
         ax.set_yscale("log")

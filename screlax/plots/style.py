@@ -7,6 +7,8 @@ confuses, so that orthogonal class means are white.
 
 from __future__ import annotations
 
+from typing import Any
+
 OKABE_ITO = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Colours of curves, in the order they are taken."""
 
@@ -23,7 +25,7 @@ UNDEFINED = "0.82"
 """Grey of cells that have no value: a class with itself, the cosine of a zero vector."""
 
 
-def curve(number: int) -> dict[str, str]:
+def curve(number: int) -> dict[str, Any]:
     """Return colour and line style of the curve with that number, as keywords of `Axes.plot`."""
     repeat = number // len(OKABE_ITO)
     return {
