@@ -96,25 +96,28 @@ def _draw_points(ax: Any, points: Matrix, selection: Selection) -> None:
         _size_bar(ax, dots, narrow=spans_decades(sizes) and not spans_decades(sizes, 100.0))
 
 
-def _ray_names(selection: Selection) -> list[str]:
-    names = selection.names or []
-    if selection.is_complete:
-        return names
-    return [f"{name} {short_count(n)}" for name, n in zip(names, selection.sizes, strict=True)]
-
-
 def _draw_rays(ax: Any, points: Matrix, names: list[str]) -> None:
     """Draw each class mean from the origin, and its name a little beyond it."""
     reach = float(np.abs(points).max(initial=0.0))
     taken: list[Vector] = []
     for point, name in zip(points, names, strict=True):
-        ax.plot(*np.stack([np.zeros_like(point), point], axis=1), color=GUIDE, linewidth=0.8,
-                zorder=1)  # fmt: skip
-        length = float(np.linalg.norm(point))
-        place = point * (1 + 0.1 * reach / length) if length > _APART * reach else point
-        if all(np.linalg.norm(place - other) > _APART * reach for other in taken):
-            taken.append(place)
-            ax.text(*place, name, fontsize="small", ha="center", va="center")
+        ray = np.stack([np.zeros_like(point), point], axis=1)
+        ax.plot(*ray, color=GUIDE, linewidth=0.8, zorder=1)
+        if all(np.linalg.norm(point - other) > _APART * reach for other in taken):
+            taken.append(point)
+            _write_name(ax, point, name, reach)
+
+
+def _write_name(ax: Any, point: Vector, name: str, reach: float) -> None:
+    """Write a name outwards of a point, above it near the origin."""
+    if is_spatial(ax):
+        ax.text(*point, f" {name}", fontsize="small")
+        return
+    length = float(np.linalg.norm(point))
+    x, y = point / length if length > _APART * reach else (0.0, 1.0)
+    side = "center" if abs(x) < 0.5 else "left" if x > 0 else "right"
+    ax.annotate(name, point, (9 * x, 9 * y), textcoords="offset points", fontsize="small",
+                ha=side, va="center")  # fmt: skip
 
 
 def _one_scale(ax: Any, points: Matrix) -> None:

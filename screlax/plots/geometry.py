@@ -104,14 +104,15 @@ def plot_angles(
             else _cosines_with(solution, orbits, orbit)
         )
         _draw_curve(ax, solution, orbits, cosine, name)
-    if not solution.orbit_gram.own.any():
-        ax.set_ylim(-1.05, 1.05)
-        say(ax, "every class mean is zero:\nthere are no cosines")
     balanced = -1 / (solution.problem.classes - 1)
     ax.axhline(balanced, color=GUIDE, linestyle=":", label="balanced: −1/(k−1)", zorder=1)
     ax.set_ylabel("cosine between class means")
     ax.legend(fontsize="small")
     _finish(ax, solution)
+    if not solution.orbit_gram.own.any():
+        ax.set_ylim(-1.05, 1.05)
+        ax.set_xticks([])
+        say(ax, "every class mean is zero:\nthere are no cosines")
     return ax
 
 
@@ -152,7 +153,7 @@ def _cosines_with(solution: Solution, orbits: NDArray[np.int64], reference: int)
     gram = solution.orbit_gram
     norm = np.sqrt(gram.own)
     row = gram.rows(np.array([reference]))[:, orbits]
-    cosine = cosine_entries(row, norm[[reference]], norm[orbits])[0]
+    cosine: Vector = cosine_entries(row, norm[[reference]], norm[orbits])[0]
     if solution.problem.class_sizes.multiplicities[reference] == 1:
         cosine[orbits == reference] = np.nan
     return cosine

@@ -148,8 +148,8 @@ def colour_bar(
     figure: Figure | SubFigure, images: Sequence[AxesImage], axes: Sequence[Axes], kind: str
 ) -> None:
     """Add one colour bar for images of the same colours, pointed where entries lie beyond it."""
-    limit = images[0].get_clim()[1]
-    beyond = any((np.abs(image.get_array().compressed()) > limit).any() for image in images)
+    limit = images[0].norm.vmax or 0.0
+    beyond = any((np.abs(np.ma.compressed(image.get_array())) > limit).any() for image in images)
     figure.colorbar(images[0], ax=list(axes), label=KINDS[kind],
                     extend="both" if beyond else "neither")  # fmt: skip
 

@@ -41,7 +41,8 @@ def plot_solution(
         If matplotlib is not installed.
     """
     figure = figure_or_new(figure, 13.0, 7.6)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1.05, 1.0))
+    grid = figure.add_gridspec(2, 1, height_ratios=(1.05, 1.0))
+    top, bottom = (figure.add_subfigure(grid[row]) for row in range(2))
     heat, inner = top.subplots(1, 2)
     norms, angles, spectrum = bottom.subplots(1, 3)
     plot_gram(solution, heat)

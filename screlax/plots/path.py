@@ -15,6 +15,7 @@ from .canvas import (
     draw_gaps,
     figure_or_new,
     keep_flat_curves_flat,
+    number_whole,
     scale_horizontally,
     short_count,
 )
@@ -132,16 +133,13 @@ def _draw_norms(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
     share = np.cumsum(sizes.multiplicities) / sizes.classes
     seen: set[int] = set()
     for number, (name, quantile) in enumerate(_SHARES):
-        orbit = int(min(np.searchsorted(share, quantile), sizes.orbits - 1))
+        orbit = min(int(np.searchsorted(share, quantile)), sizes.orbits - 1)
         if orbit in seen:
             continue
         seen.add(orbit)
         norm = np.sqrt([solution.orbit_gram.own[orbit] for solution in solutions])
-        label = (
-            f"{name} class ({short_count(sizes.distinct[orbit])})"
-            if sizes.orbits > 1
-            else "every class"
-        )
+        size = short_count(sizes.distinct[orbit])
+        label = f"{name} class ({size})" if sizes.orbits > 1 else "every class"
         ax.plot(place, norm, label=label, **curve(number))
     ax.set_ylabel("norm of the class mean ‖h‖")
     ax.legend(fontsize="small")
@@ -153,7 +151,7 @@ def _draw_rank(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
     ax.plot(place, [solution.rank for solution in solutions], color=OKABE_ITO[0])
     ax.axhline(classes - 1, color=GUIDE, linestyle=":", label=f"k − 1 = {classes - 1:,}", zorder=1)
     ax.set_ylim(-0.05 * classes, 1.1 * classes)
-    ax.yaxis.get_major_locator().set_params(integer=True)
+    number_whole(ax.yaxis)
     ax.set_ylabel("rank of the Gram matrix")
     ax.legend(fontsize="small")
 
