@@ -19,6 +19,10 @@ class SolverUnavailableError(InvalidInputError):
     """The requested solver is not installed, or screlax has never heard of it."""
 
 
+class MissingExtraError(InvalidInputError, ImportError):
+    """What was asked for needs an optional dependency; the message names the extra to install."""
+
+
 class SolverCapabilityError(InvalidInputError):
     """The requested solver is installed but cannot take this problem."""
 

@@ -20,12 +20,12 @@ def check_outputs(options: argparse.Namespace) -> None:
     refuse_unwritable(options.embeddings, ".npy")
 
 
-def refuse_unwritable(path: Path | None, suffix: str) -> None:
-    """Raise an `InvalidInputError` unless a file of that name and suffix could be written."""
+def refuse_unwritable(path: Path | None, *suffixes: str) -> None:
+    """Raise an `InvalidInputError` unless a file of that name and a suffix could be written."""
     if path is None:
         return
-    if path.suffix != suffix:
-        raise InvalidInputError(f"{path} must end in {suffix}")
+    if path.suffix not in suffixes:
+        raise InvalidInputError(f"{path} must end in {' or '.join(suffixes)}")
     if path.is_dir():
         raise InvalidInputError(f"{path} cannot be written: it is a folder")
     if not path.parent.is_dir():
@@ -46,7 +46,7 @@ class WrittenFiles:
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
-        names = (getattr(options, name, None) for name in ("out", "embeddings"))
+        names = (getattr(options, name, None) for name in ("out", "embeddings", "plot"))
         self._before: dict[Path, _Mark] = {path: _mark(path) for path in names if path is not None}
 
     def __str__(self) -> str:

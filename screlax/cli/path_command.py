@@ -12,13 +12,15 @@ import numpy as np
 from ..exceptions import InvalidInputError
 from ..partition import Vector
 from ..path import path_table, regularization_path
+from ..plots import plot_path_overview
 from ..storage import atomic_file
 from .output import refuse_unwritable, to_json
+from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of
 from .progress import progress
 
 _EXAMPLES = """examples:
-  screlax path --profile cifar100-lt:100 --ridge 1 --points 50
+  screlax path --profile cifar100-lt:100 --ridge 1 --points 50 --plot path.png
   screlax path --counts counts.csv --sphere 1 --temperatures 0.05,0.1,0.2,0.5 --out path.csv
   screlax path --profile cifar10-lt --ridge 1 --values 1,0.1,0.01 --json
 """
@@ -40,6 +42,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--temperatures", metavar="A,B,…", help="values of τ instead")
     parser.add_argument("--tol", type=float, default=1e-9, metavar="T", help="relative gap (1e-9)")
     parser.add_argument("--out", type=Path, metavar="FILE.csv", help="write the table as CSV")
+    add_picture_option(parser, "value, norms, rank and gap along the path")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 
@@ -48,6 +51,7 @@ def run(options: argparse.Namespace) -> bool:
     """Solve, print, save; return whether every point is certified."""
     problem = problem_of(options)
     refuse_unwritable(options.out, ".csv")
+    refuse_picture(options.plot)
     values, temperatures = _numbers(options.values), _numbers(options.temperatures)
     with progress(f"path of {problem.classes:,} classes"):
         solutions = regularization_path(
@@ -61,12 +65,13 @@ def run(options: argparse.Namespace) -> bool:
     if options.out:
         with atomic_file(options.out) as sink:
             sink.write(_csv(table).encode())
+    write_picture(options.plot, plot_path_overview, solutions)
     if options.json:
         print(to_json({name: column.tolist() for name, column in table.items()}))
     else:
         print("\n".join(_lines(table)))
-        if options.out:
-            print(f"written      {options.out}")
+        for path in filter(None, (options.out, options.plot)):
+            print(f"written      {path}")
     return all(solution.status == "optimal" for solution in solutions)
 
 

@@ -13,11 +13,13 @@ import numpy as np
 
 from ..embedding import Embeddings
 from ..exceptions import InaccurateWarning, InvalidInputError
+from ..plots import plot_solution
 from ..problem import UFM
 from ..solution import Solution
 from ..solve import solve_relaxation
 from ..storage import atomic_file
 from .output import check_outputs, to_json
+from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of
 from .progress import progress
 from .table import solution_record, solution_table
@@ -25,6 +27,7 @@ from .table import solution_record, solution_table
 _EXAMPLES = """examples:
   screlax solve --profile cifar100-lt:100 --ridge 0.01
   screlax solve --counts counts.csv --sphere 1 --temperature 0.1 --out solution.npz
+  screlax solve --counts counts.csv --sphere 1 --temperature 0.1 --plot geometry.png
   screlax solve --pairs sizes.csv --budget 1
   screlax solve --labels labels.npy --ball 1 --temperature 0.1 --solver SCS --json
 """
@@ -68,6 +71,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--embeddings", type=Path, metavar="FILE.npy", help="save embeddings k×d")
     parser.add_argument("--dim", type=int, metavar="D", help="embedding dimension (the rank)")
     parser.add_argument("--truncate", action="store_true", help="allow D below the rank")
+    add_picture_option(parser, "the geometry under its certificate")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--verbose", action="store_true", help="let the solver print")
     parser.set_defaults(run=run)
@@ -79,6 +83,7 @@ def run(options: argparse.Namespace) -> bool:
     if options.dim is not None and options.dim < 1:
         raise InvalidInputError(f"--dim must be at least 1, got {options.dim}")
     check_outputs(options)
+    refuse_picture(options.plot)
     solution = _solve(problem, options)
     if options.out:
         solution.save(options.out)  # first, so that no later error loses it
@@ -88,6 +93,7 @@ def run(options: argparse.Namespace) -> bool:
     if options.embeddings and recovered is not None:
         with atomic_file(options.embeddings) as sink:
             np.save(sink, recovered.vectors)
+    write_picture(options.plot, plot_solution, solution)
     _print(solution, recovered, options)
     return solution.status == "optimal"
 
@@ -127,7 +133,7 @@ def _solver_options(pairs: list[str]) -> dict[str, Any]:
 
 
 def _print(solution: Solution, recovered: Embeddings | None, options: argparse.Namespace) -> None:
-    files = [str(path) for path in (options.out, options.embeddings) if path]
+    files = [str(path) for path in (options.out, options.embeddings, options.plot) if path]
     if options.json:
         record = solution_record(solution)
         if recovered is not None:

@@ -1,0 +1,47 @@
+"""The option `--plot` of the commands that have something to show."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..storage import atomic_file
+from .output import refuse_unwritable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
+
+SUFFIXES = (".png", ".svg", ".pdf")
+
+_DOTS_PER_INCH = 130
+
+
+def add_picture_option(parser: argparse.ArgumentParser, what: str) -> None:
+    """Register the option; `what` says in words what is drawn."""
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help=f"draw {what} into a .png, .svg or .pdf file (needs the extra 'plot')",
+    )
+
+
+def refuse_picture(path: Path | None) -> None:
+    """Raise an `InvalidInputError` unless a picture of that name could be drawn and written."""
+    if path is None:
+        return
+    from ..plots.canvas import require_matplotlib
+
+    refuse_unwritable(path, *SUFFIXES)
+    require_matplotlib()
+
+
+def write_picture(path: Path | None, draw: Callable[[Any], Figure | SubFigure], what: Any) -> None:
+    """Draw and write a picture, atomically, if one was asked for."""
+    if path is None:
+        return
+    figure = draw(what)
+    with atomic_file(path) as sink:
+        figure.savefig(sink, format=path.suffix[1:], dpi=_DOTS_PER_INCH)  # type: ignore[union-attr]

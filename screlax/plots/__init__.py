@@ -1,0 +1,38 @@
+"""Pictures of solutions, paths and runs, with matplotlib (``pip install 'screlax[plot]'``).
+
+Every function draws on the axes (or the figure) it is given, or on those of a new figure that
+pyplot knows nothing of, and returns them: ``ax.figure.savefig("picture.png")``. Nothing is shown,
+no global state is read or changed beyond matplotlib's own style settings, and matplotlib is loaded
+by the first call.
+
+>>> import screlax
+>>> from screlax import plots
+>>> solution = screlax.solve_relaxation([500, 50, 5], control=screlax.Ridge(0.01))
+>>> axes = plots.plot_norms(solution)
+>>> axes.get_ylabel()
+'norm of the class mean ‖h‖'
+"""
+
+from .comparison import plot_comparison
+from .convergence import plot_convergence
+from .embedding import plot_embedding
+from .geometry import plot_angles, plot_norms
+from .gram import plot_gram
+from .landscape import plot_landscape
+from .overview import plot_solution
+from .path import plot_path, plot_path_overview
+from .spectrum import plot_spectrum
+
+__all__ = [
+    "plot_angles",
+    "plot_comparison",
+    "plot_convergence",
+    "plot_embedding",
+    "plot_gram",
+    "plot_landscape",
+    "plot_norms",
+    "plot_path",
+    "plot_path_overview",
+    "plot_solution",
+    "plot_spectrum",
+]

@@ -1,0 +1,183 @@
+"""Axes to draw on, without pyplot: no figure is registered anywhere, nothing is shown or leaked."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..exceptions import InvalidInputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.ticker import LogLocator
+
+DECADE = 10.0
+"""An axis is logarithmic where its values are positive and span at least this factor."""
+
+LOWEST_GAP = 1e-20
+"""Relative gaps below it are drawn as nothing but that: rounding is at 1e-16."""
+
+_FLAT = 1e-6
+"""Relative range below which a curve is flat, and its axis must not magnify rounding."""
+
+
+def require_matplotlib() -> None:
+    """Raise a `MissingExtraError` that names the extra unless matplotlib can be imported."""
+    try:
+        importlib.import_module("matplotlib.figure")
+    except ImportError as error:
+        raise MissingExtraError(
+            "pictures need matplotlib, which is not installed: pip install 'screlax[plot]'"
+        ) from error
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return a figure of that size in inches, unknown to pyplot."""
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def axes_or_new(ax: Axes | None, dim: int = 2) -> Axes:
+    """Return the axes given, checked, or those of a new figure.
+
+    Raises
+    ------
+    InvalidInputError
+        If `ax` is no Axes, or flat where three dimensions are wanted, or the other way round.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    require_matplotlib()
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        projection: dict[str, Any] = {"projection": "3d"} if dim == 3 else {}
+        created: Axes = new_figure(5.2, 4.2).add_subplot(**projection)
+        return created
+    if not isinstance(ax, Axes):
+        raise InvalidInputError(f"ax must be a matplotlib Axes or None, got {type(ax).__name__}")
+    if (dim == 3) != is_spatial(ax):
+        wanted, found = ("3-D", "flat") if dim == 3 else ("flat", "3-D")
+        raise InvalidInputError(
+            f"this picture needs {wanted} axes and ax is {found}; "
+            "add_subplot(projection='3d') makes 3-D axes, add_subplot() flat ones"
+        )
+    return ax
+
+
+def figure_or_new(
+    figure: Figure | SubFigure | None, width: float, height: float
+) -> Figure | SubFigure:
+    """Return the empty figure given, checked, or a new one of that size in inches."""
+    require_matplotlib()
+    from matplotlib.figure import FigureBase
+
+    if figure is None:
+        return new_figure(width, height)
+    if not isinstance(figure, FigureBase):
+        raise InvalidInputError(
+            f"figure must be a matplotlib Figure, SubFigure or None, got {type(figure).__name__}"
+        )
+    return figure
+
+
+def is_spatial(ax: Any) -> bool:
+    """Whether axes have three dimensions."""
+    return hasattr(ax, "get_zlim")
+
+
+def spans_decades(values: ArrayLike, factor: float = DECADE) -> bool:
+    """Whether all finite values are positive and the largest is `factor` times the smallest."""
+    numbers = np.asarray(values, dtype=float)
+    numbers = numbers[np.isfinite(numbers)]
+    return bool(numbers.size and numbers.min() > 0 and numbers.max() >= factor * numbers.min())
+
+
+def scale_horizontally(ax: Axes, values: ArrayLike) -> None:
+    """Make the horizontal axis logarithmic where the values on it span a decade.
+
+    Up to two decades 1, 2 and 5 are named, so that there are always numbers to read.
+    """
+    if not spans_decades(values):
+        return
+    from matplotlib.ticker import NullFormatter
+
+    ax.set_xscale("log")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    if not spans_decades(values, 100.0):
+        ax.xaxis.set_major_locator(one_two_five())
+        ax.xaxis.set_major_formatter("{x:g}")
+
+
+def one_two_five() -> LogLocator:
+    """Return a locator of logarithmic ticks that are less than a decade apart."""
+    from matplotlib.ticker import LogLocator
+
+    return LogLocator(subs=(1.0, 2.0, 5.0))
+
+
+def scale_sizes(ax: Axes, sizes: ArrayLike) -> None:
+    """Label the horizontal axis with class sizes, logarithmic where they span a decade."""
+    scale_horizontally(ax, sizes)
+    ax.set_xlabel("class size (number of samples)")
+
+
+def number_whole(axis: Axis) -> None:
+    """Put ticks on whole numbers only."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def short_count(count: float) -> str:
+    """Return a number of samples or classes as short as an axis needs it."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= max(size, 1e5):
+            return f"{count / size:.3g} {letter}"
+    return f"{int(count):,}"
+
+
+def keep_flat_curves_flat(ax: Axes) -> None:
+    """Widen the vertical axis where its range is rounding, and never show offsets."""
+    low, high = ax.dataLim.intervaly
+    size = max(abs(low), abs(high))
+    if np.isfinite(size) and high - low <= _FLAT * max(size, _FLAT):
+        margin = 0.1 * size
+        ax.set_ylim((low - margin, high + margin) if size else (-0.05, 1.0))
+    if ax.get_yscale() == "linear":
+        ax.ticklabel_format(axis="y", useOffset=False)
+
+
+def draw_gaps(ax: Axes, x: ArrayLike, gaps: ArrayLike, label: str, **style: Any) -> None:
+    """Draw gaps on a logarithmic axis; below `LOWEST_GAP` there are triangles on the lower edge.
+
+    Zero and less has no place on the axis, and a gap that is not finite (nothing was proved) is a
+    cross on the upper edge: neither is left out.
+    """
+    place, gap = np.asarray(x, dtype=float), np.asarray(gaps, dtype=float)
+    positive = np.isfinite(gap) & (gap >= LOWEST_GAP)
+    ax.set_yscale("log")
+    ax.plot(place, np.where(positive, gap, np.nan), label=label, **style)
+    colour = style.get("color", "k")
+    edge = ax.get_xaxis_transform()
+    for chosen, height, marker, meaning in (
+        (np.isfinite(gap) & ~positive, 0.03, "v", f"below {LOWEST_GAP:.0e}"),
+        (~np.isfinite(gap), 0.97, "x", "no bound"),
+    ):
+        if chosen.any():
+            ax.plot(place[chosen], np.full(int(chosen.sum()), height), marker, color=colour,
+                    transform=edge, label=f"{label}: {meaning}")  # fmt: skip
+    if not positive.any():
+        ax.set_ylim(LOWEST_GAP, 1.0)
+
+
+def say(ax: Axes, message: str) -> None:
+    """Write a message into the middle of axes that have nothing to draw."""
+    ax.text(0.5, 0.5, message, transform=ax.transAxes, ha="center", va="center", wrap=True)

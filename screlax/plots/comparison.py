@@ -1,0 +1,172 @@
+"""The geometry of given embeddings next to the certified optimum."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..class_sizes import ClassSizes
+from ..exceptions import InvalidInputError
+from ..partition import Matrix, Vector
+from .canvas import figure_or_new, keep_flat_curves_flat, scale_sizes
+from .gram import check_kind, colour_bar, colour_limit, draw_heat_map
+from .selection import NAMED, Selection, cosines_of, shown_label, whole_number
+from .style import OKABE_ITO, ORDERED
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+_MOST_DOTS = 3000
+
+
+def plot_comparison(
+    embedding_gram: ArrayLike,
+    optimal_gram: ArrayLike,
+    class_sizes: ArrayLike | ClassSizes,
+    figure: Figure | SubFigure | None = None,
+    *,
+    class_labels: Sequence[Hashable] | None = None,
+    kind: str = "cosines",
+    max_classes: int = 1000,
+) -> Figure | SubFigure:
+    """Draw the class Gram matrix of embeddings next to the optimum, with norms and cosines.
+
+    Four panels: both heat maps with the same colours, classes in order of size; the norms of both
+    against class size; the cosine of every pair of classes, embeddings against optimum (equal on
+    the diagonal line). Beyond 3000 pairs their density is drawn instead, on a logarithmic scale.
+
+    Parameters
+    ----------
+    embedding_gram : array-like, shape (k, k)
+        Inner products of the class means of the embeddings, in the same units as the optimum.
+    optimal_gram : array-like, shape (k, k)
+        That of the optimum: `solution.class_gram`.
+    class_sizes : array-like of int, shape (k,), or ClassSizes
+        Number of samples of each class, in the order of the matrices.
+    figure : Figure or SubFigure, optional
+        An empty one to draw into; by default a new figure.
+    class_labels : sequence of hashable, shape (k,), optional
+        Names of the classes, shown up to twenty classes.
+    kind : {"cosines", "inner products"}, default "cosines"
+        What the heat maps show.
+    max_classes : int, default 1000
+        Beyond it that many classes, evenly spaced in the order of size, are compared, and the axes
+        say so: classes of one size need not be alike in trained embeddings.
+
+    Returns
+    -------
+    Figure or SubFigure
+
+    Raises
+    ------
+    InvalidInputError
+        If a matrix is not a finite k×k one with a nonnegative diagonal, or an option is wrong.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    check_kind(kind)
+    sizes = np.asarray(ClassSizes.from_counts(class_sizes))
+    grams = [
+        _checked_gram(gram, len(sizes), name)
+        for gram, name in ((embedding_gram, "embedding_gram"), (optimal_gram, "optimal_gram"))
+    ]
+    chosen, selection = _select(sizes, class_labels, max_classes)
+    grams = [gram[np.ix_(chosen, chosen)] for gram in grams]
+    figure = figure_or_new(figure, 10.5, 8.0)
+    axes = figure.subplots(2, 2)
+    _draw_heat_maps(figure, axes[0], grams, selection, kind)
+    _draw_norms(axes[1, 0], grams, selection.sizes)
+    _draw_cosines(figure, axes[1, 1], *map(cosines_of, grams))
+    return figure
+
+
+def _select(
+    sizes: NDArray[np.int64], labels: Sequence[Hashable] | None, most: int
+) -> tuple[NDArray[np.int64], Selection]:
+    """Return the numbers of the classes compared, largest first, and what is drawn of them."""
+    most = whole_number(most, "the number of classes to draw", 2)
+    if labels is not None and len(labels) != len(sizes):
+        raise InvalidInputError(f"{len(labels)} class_labels for {len(sizes)} classes")
+    order = np.argsort(-sizes, kind="stable")
+    if len(sizes) > most:
+        order = order[np.rint(np.linspace(0, len(sizes) - 1, most)).astype(int)]
+    rule = "" if len(order) == len(sizes) else f"{most:,} of {len(sizes):,} classes, evenly spaced"
+    names = None
+    if len(sizes) <= min(most, NAMED):
+        given: Any = range(len(sizes)) if labels is None else labels
+        names = [shown_label(given[number]) for number in order]
+    orbits = np.unique(-sizes, return_inverse=True)[1][order]
+    return order, Selection(orbits, sizes[order], rule, names)
+
+
+def _checked_gram(gram: ArrayLike, classes: int, name: str) -> Matrix:
+    try:
+        matrix = np.asarray(gram, dtype=float)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"{name} must be a matrix of numbers") from None
+    if matrix.shape != (classes, classes):
+        raise InvalidInputError(
+            f"{name} must have a row and a column for each of the {classes} classes, "
+            f"got shape {matrix.shape}"
+        )
+    if not np.isfinite(matrix).all() or (np.diagonal(matrix) < 0).any():
+        raise InvalidInputError(
+            f"{name} is no Gram matrix: an entry is not finite or a squared norm is negative"
+        )
+    return matrix
+
+
+def _draw_heat_maps(
+    figure: Figure | SubFigure, axes: Any, grams: list[Matrix], selection: Selection, kind: str
+) -> None:
+    shown = [cosines_of(gram) for gram in grams] if kind == "cosines" else grams
+    itself = np.eye(len(selection.sizes), dtype=bool)
+    limit = max(colour_limit(np.where(itself, np.nan, matrix)) for matrix in shown)
+    images = []
+    for ax, matrix, title in zip(axes, shown, ("embeddings", "certified optimum"), strict=True):
+        images.append(draw_heat_map(ax, matrix, selection, limit))
+        ax.set_title(title)
+    colour_bar(figure, images, axes, kind)
+
+
+def _draw_norms(ax: Axes, grams: list[Matrix], sizes: NDArray[np.int64]) -> None:
+    embedding, optimum = (np.sqrt(np.diagonal(gram)) for gram in grams)
+    ax.plot(sizes, embedding, "o", color=OKABE_ITO[0], markersize=4, label="embeddings")
+    ax.plot(sizes, optimum, "-", color=OKABE_ITO[1], label="certified optimum")
+    scale_sizes(ax, sizes)
+    keep_flat_curves_flat(ax)
+    ax.set_ylabel("norm of the class mean ‖h‖")
+    ax.legend(fontsize="small")
+
+
+def _draw_cosines(figure: Figure | SubFigure, ax: Axes, embedding: Matrix, optimum: Matrix) -> None:
+    upper = np.triu_indices(len(embedding), 1)
+    x, y = optimum[upper], embedding[upper]
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    if len(x) > _MOST_DOTS:
+        low, high = _common_range(x, y)
+        pairs = ax.hexbin(x, y, gridsize=60, bins="log", mincnt=1, cmap=ORDERED,
+                          extent=(low, high, low, high))  # fmt: skip
+        figure.colorbar(pairs, ax=ax, label="pairs of classes")
+    else:
+        ax.plot(x, y, "o", color=OKABE_ITO[0], markersize=3, label="pair of classes")
+        low, high = _common_range(x, y)
+    ax.plot([low, high], [low, high], color=OKABE_ITO[1], linewidth=1, label="equal")
+    ax.set(xlim=(low, high), ylim=(low, high))
+    ax.set_xlabel("cosine, certified optimum")
+    ax.set_ylabel("cosine, embeddings")
+    ax.legend(fontsize="small")
+
+
+def _common_range(x: Vector, y: Vector) -> tuple[float, float]:
+    if not len(x):
+        return -1.0, 1.0
+    low, high = min(x.min(), y.min()), max(x.max(), y.max())
+    margin = 0.05 * (high - low) or 0.05
+    return float(low - margin), float(high + margin)

@@ -1,0 +1,123 @@
+"""How fast a method converges: objective or gap per iteration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..controls import real_number
+from ..exceptions import InvalidInputError
+from ..partition import Vector
+from .canvas import axes_or_new, draw_gaps, spans_decades
+from .style import GUIDE, curve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Histories = ArrayLike | Mapping[str, ArrayLike] | Sequence[ArrayLike]
+
+
+def plot_convergence(
+    histories: Histories,
+    ax: Axes | None = None,
+    *,
+    lower: float | None = None,
+    tol: float | None = None,
+    xlabel: str = "iteration",
+    ylabel: str | None = None,
+) -> Axes:
+    """Draw the objective of one or several runs against the iteration.
+
+    Parameters
+    ----------
+    histories : array-like, or a mapping of names to them, or a sequence of them
+        A run is an array of one number per iteration, shape (t,), or a table whose first two
+        columns are iteration (or seconds) and value, shape (t, ≥ 2).
+    ax : Axes, optional
+        Where to draw; by default the axes of a new figure.
+    lower : float, optional
+        A lower bound, such as `solution.lower`: the relative gap (value − lower)/|value| is drawn
+        instead, on a logarithmic axis; a triangle on the lower edge where it is below 1e-20.
+    tol : float, optional
+        A dashed line at this height.
+    xlabel, ylabel : str
+        Names of the axes; by default "iteration", and "objective" or "relative gap".
+
+    Returns
+    -------
+    Axes
+        One line per run, in order, that of the tolerance last.
+
+    Raises
+    ------
+    InvalidInputError
+        If a run is not an array of numbers of such a shape, or there is none.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    runs = _named_runs(histories)
+    tables = {name: _table(name, run) for name, run in runs.items()}
+    for name, bound in (("lower", lower), ("tol", tol)):
+        _check_finite(name, bound)
+    ax = axes_or_new(ax)
+    for number, (name, (place, value)) in enumerate(tables.items()):
+        if lower is None:
+            ax.plot(place, value, label=name, **curve(number))
+        else:
+            draw_gaps(ax, place, _relative_gap(value, lower), name, **curve(number))
+    if tol is not None:
+        ax.axhline(tol, color=GUIDE, linestyle="--", label=f"tolerance {tol:.0e}", zorder=1)
+    if lower is None and all(spans_decades(value) for _, value in tables.values()):
+        ax.set_yscale("log")
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel or ("objective" if lower is None else "relative gap to the lower bound"))
+    if len(ax.get_legend_handles_labels()[1]) > 1:
+        ax.legend(fontsize="small")
+    return ax
+
+
+def _named_runs(histories: Any) -> dict[str, Any]:
+    if isinstance(histories, Mapping):
+        runs = {str(name): run for name, run in histories.items()}
+    elif isinstance(histories, list | tuple) and histories and np.ndim(histories[0]) > 0:
+        runs = {f"run {number}": run for number, run in enumerate(histories, 1)}
+    else:
+        runs = {"run": histories}
+    if not runs:
+        raise InvalidInputError("there are no runs to draw")
+    return runs
+
+
+def _table(name: str, run: Any) -> tuple[Vector, Vector]:
+    """Return where and how high the points of a run are."""
+    try:
+        array = np.asarray(run, dtype=float)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"the history {name!r} is not an array of numbers") from None
+    if array.ndim == 1 and array.size:
+        return np.arange(len(array), dtype=float), array
+    if array.ndim == 2 and len(array) and array.shape[1] >= 2:
+        return array[:, 0], array[:, 1]
+    raise InvalidInputError(
+        f"the history {name!r} must have shape (iterations,), or (iterations, 2 or more) with "
+        f"iteration and value as its first columns; it has shape {array.shape}"
+    )
+
+
+def _check_finite(name: str, bound: float | None) -> None:
+    try:
+        finite = bound is None or math.isfinite(real_number(bound))
+    except TypeError:
+        finite = False
+    if not finite:
+        raise InvalidInputError(f"{name} must be a finite number, got {bound!r}")
+
+
+def _relative_gap(value: Vector, lower: float) -> Vector:
+    scale = np.abs(value)
+    zero = np.where(value == lower, 0.0, np.nan)
+    return np.divide(value - lower, scale, out=zero, where=scale > 0)

@@ -1,0 +1,164 @@
+"""Class means in two or three dimensions: their leading principal components."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..embedding import Embeddings, recover_embeddings
+from ..exceptions import InvalidInputError
+from ..partition import Matrix, Vector
+from ..solution import Solution
+from .canvas import axes_or_new, is_spatial, one_two_five, short_count, spans_decades
+from .selection import Selection, select_classes, selected_gram
+from .style import GUIDE, ORDERED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_APART = 0.09
+"""Names closer than this share of the picture's reach would cover each other."""
+
+
+def plot_embedding(
+    solution: Solution, ax: Axes | None = None, *, dim: int | None = None, max_classes: int = 1000
+) -> Axes:
+    """Draw the optimal embeddings of the classes, projected on their leading principal components.
+
+    With Gram matrix G = U diag(w) Uᵀ the coordinates are √w_1 u_1, √w_2 u_2 (, √w_3 u_3): principal
+    component analysis about the origin, every class counted once. These are the first columns of
+    `solution.embeddings()`. Axes have one scale and say which share of Σ‖h_c‖² they hold; the rest
+    is not in the picture: many classes are nearly orthogonal, and no plane shows that. Where
+    eigenvalues coincide (classes of one size) the components within them are arbitrary. A name
+    that would cover that of a larger class is left out.
+
+    Parameters
+    ----------
+    solution : Solution
+    ax : Axes, optional
+        Where to draw; by default the axes of a new figure.
+    dim : {2, 3}, optional
+        Dimension of the picture; by default that of `ax`, else 2.
+    max_classes : int, default 1000
+        Beyond it one class of each distinct size is drawn (up to `max_classes` of them, nearest to
+        geometrically spaced); components and shares are then those of the classes drawn, and the
+        title says so.
+
+    Returns
+    -------
+    Axes
+        Three-dimensional for ``dim=3``.
+
+    Raises
+    ------
+    InvalidInputError
+        If `dim` is neither 2 nor 3, or not that of `ax`.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    if dim is None:
+        dim = 3 if is_spatial(ax) else 2
+    if dim not in (2, 3) or isinstance(dim, bool):
+        raise InvalidInputError(f"dim must be 2 or 3, got {dim!r}")
+    ax = axes_or_new(ax, dim)
+    selection = select_classes(solution.problem, max_classes)
+    found = _embeddings(solution, selection, dim)
+    _draw_points(ax, found.vectors, selection)
+    _label_axes(ax, found, dim)
+    if not selection.is_complete:
+        ax.set_title(selection.rule, fontsize="small")
+    return ax
+
+
+def _embeddings(solution: Solution, selection: Selection, dim: int) -> Embeddings:
+    gram = selected_gram(solution.orbit_gram, selection.orbits)
+    return recover_embeddings(gram, dim, truncate=True, tolerance=solution.rank_tolerance)
+
+
+def _draw_points(ax: Any, points: Matrix, selection: Selection) -> None:
+    """Draw rays from the origin where there are few classes, points coloured by class size."""
+    from matplotlib.colors import LogNorm, Normalize
+
+    sizes = selection.sizes
+    scale = LogNorm if spans_decades(sizes) else Normalize
+    if selection.names is not None:
+        _draw_rays(ax, points, _ray_names(selection))
+    dots = ax.scatter(
+        *points.T,
+        c=sizes,
+        cmap=ORDERED,
+        norm=scale(float(sizes.min()), float(sizes.max())),
+        s=36 if selection.names is not None else 8,
+    )
+    _one_scale(ax, points)
+    if sizes.min() < sizes.max():
+        _size_bar(ax, dots, narrow=spans_decades(sizes) and not spans_decades(sizes, 100.0))
+
+
+def _draw_rays(ax: Any, points: Matrix, names: list[str]) -> None:
+    """Draw each class mean from the origin, and its name a little beyond it."""
+    reach = float(np.abs(points).max(initial=0.0))
+    taken: list[Vector] = []
+    for point, name in zip(points, names, strict=True):
+        ray = np.stack([np.zeros_like(point), point], axis=1)
+        ax.plot(*ray, color=GUIDE, linewidth=0.8, zorder=1)
+        if all(np.linalg.norm(point - other) > _APART * reach for other in taken):
+            taken.append(point)
+            _write_name(ax, point, name, reach)
+
+
+def _write_name(ax: Any, point: Vector, name: str, reach: float) -> None:
+    """Write a name outwards of a point, above it near the origin."""
+    if is_spatial(ax):
+        ax.text(*point, f" {name}", fontsize="small")
+        return
+    length = float(np.linalg.norm(point))
+    x, y = point / length if length > _APART * reach else (0.0, 1.0)
+    side = "center" if abs(x) < 0.5 else "left" if x > 0 else "right"
+    ax.annotate(name, point, (9 * x, 9 * y), textcoords="offset points", fontsize="small",
+                ha=side, va="center")  # fmt: skip
+
+
+def _one_scale(ax: Any, points: Matrix) -> None:
+    """Give all axes the same scale and length, with room for names."""
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    half = 0.65 * float(np.ptp(points, axis=0).max()) or 1.0
+    for name, centre in zip("xyz", middle, strict=False):
+        getattr(ax, f"set_{name}lim")(centre - half, centre + half)
+        getattr(ax, f"{name}axis").get_major_locator().set_params(nbins=5)
+    if is_spatial(ax):
+        ax.set_box_aspect((1, 1, 1), zoom=0.85)
+    else:
+        ax.set_aspect("equal", adjustable="box")
+
+
+def _size_bar(ax: Any, dots: Any, narrow: bool) -> None:
+    """Add the colour bar of class sizes; a narrow logarithmic one has ticks at 1, 2 and 5."""
+    from matplotlib.ticker import NullFormatter
+
+    bar = ax.figure.colorbar(
+        dots,
+        ax=ax,
+        label="class size",
+        shrink=0.8,
+        pad=0.15 if is_spatial(ax) else 0.03,
+        ticks=one_two_five() if narrow else None,
+        format=lambda size, _: short_count(size),
+    )
+    bar.minorformatter = NullFormatter()
+
+
+def _percent(share: float) -> str:
+    percent = 100 * share
+    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %" if share >= 1e-4 else "0 %"
+
+
+def _label_axes(ax: Any, found: Embeddings, dim: int) -> None:
+    values = np.maximum(found.eigenvalues[:dim], 0.0)
+    total = float(found.eigenvalues.sum())
+    for name, value in zip("xyz"[:dim], np.pad(values, (0, dim - len(values))), strict=True):
+        number = "xyz".index(name) + 1
+        share = _percent(value / total) if total > 0 else "0 %"
+        of_all = "" if dim == 3 else " of Σ‖h‖²"  # three labels have little room
+        getattr(ax, f"set_{name}label")(f"principal component {number} ({share}{of_all})")

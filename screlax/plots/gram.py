@@ -1,0 +1,197 @@
+"""The Gram matrix of the class means as a heat map, classes in order of size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..exceptions import InvalidInputError
+from ..partition import Matrix
+from ..solution import Solution
+from .canvas import axes_or_new, short_count
+from .selection import NAMED, Selection, cosines_of, select_classes, selected_gram
+from .style import SIGNED, UNDEFINED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.image import AxesImage
+
+KINDS = {"cosines": "cosine between class means", "inner products": "inner product of class means"}
+
+_WRITTEN = 10
+_SHARP = 100
+_SIZE_TICKS = 6
+_LETTERS = 30
+
+
+def plot_gram(
+    solution: Solution, ax: Axes | None = None, *, kind: str = "cosines", max_classes: int = 1000
+) -> Axes:
+    """Draw the Gram matrix of the class means as a heat map, the largest class first.
+
+    The colours are symmetric about zero (orthogonal is white) and reach to the largest entry off
+    the diagonal; beyond twenty classes to the 99th percentile of their absolute values, and the
+    ends of the colour bar are pointed. The diagonal, ones or squared norms, would wash out all
+    others: it is grey. Up to ten classes the numbers are written into the cells, the diagonal too.
+
+    Parameters
+    ----------
+    solution : Solution
+        Any solution; only the entries drawn are formed.
+    ax : Axes, optional
+        Where to draw; by default the axes of a new figure, `ax.figure`.
+    kind : {"cosines", "inner products"}, default "cosines"
+        ⟨h_c, h_c'⟩/(‖h_c‖‖h_c'‖), grey where a norm is zero, or ⟨h_c, h_c'⟩.
+    max_classes : int, default 1000
+        Beyond it there is one row for each distinct size (up to `max_classes` of them, nearest to
+        geometrically spaced), and the axis says so. The diagonal then belongs to two different
+        classes of that size, and is grey where there is only one.
+
+    Returns
+    -------
+    Axes
+        With one image of shape (p, p), p = k or the number of sizes drawn, and its colour bar.
+
+    Raises
+    ------
+    InvalidInputError
+        If `kind`, `max_classes` or `ax` is not what it should be.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    check_kind(kind)
+    ax = axes_or_new(ax)
+    selection = select_classes(solution.problem, max_classes)
+    matrix = _shown_matrix(solution, selection, kind)
+    image = draw_heat_map(ax, matrix, selection)
+    colour_bar(ax.figure, [image], [ax], kind)
+    return ax
+
+
+def _shown_matrix(solution: Solution, selection: Selection, kind: str) -> Matrix:
+    """Return what the cells stand for; the diagonal of a row per size is between two classes."""
+    gram, orbits = solution.orbit_gram, selection.orbits
+    matrix = selected_gram(gram, orbits)
+    own = np.diagonal(matrix).copy()
+    if kind == "cosines":
+        matrix = cosines_of(matrix)
+    if not selection.is_complete:
+        several = solution.problem.class_sizes.multiplicities[orbits] > 1
+        between = own - gram.spread[orbits]
+        scale = own if kind == "cosines" else np.ones_like(own)
+        known = several & (scale > 0)
+        between = np.divide(between, scale, out=np.full_like(own, np.nan), where=known)
+        np.fill_diagonal(matrix, between)
+    return matrix
+
+
+def check_kind(kind: str) -> None:
+    """Raise an `InvalidInputError` unless it is one of the kinds of heat map."""
+    if kind not in KINDS:
+        raise InvalidInputError(f"kind must be one of {', '.join(map(repr, KINDS))}, got {kind!r}")
+
+
+def draw_heat_map(
+    ax: Axes, matrix: Matrix, selection: Selection, limit: float | None = None
+) -> AxesImage:
+    """Draw a matrix over the selected classes and label both axes; return the image.
+
+    Parameters
+    ----------
+    ax : Axes
+    matrix : ndarray, shape (p, p)
+        NaN where there is no number.
+    selection : Selection
+        The p classes.
+    limit : float, optional
+        Where the colours end, on both sides of zero; by default at the largest entry off the
+        diagonal.
+    """
+    import matplotlib
+
+    shown = matrix.copy()
+    if selection.is_complete:
+        np.fill_diagonal(shown, np.nan)
+    limit = colour_limit(shown) if limit is None else limit
+    image = ax.imshow(
+        shown,
+        cmap=matplotlib.colormaps[SIGNED].with_extremes(bad=UNDEFINED),
+        vmin=-limit,
+        vmax=limit,
+        interpolation="nearest" if len(matrix) <= _SHARP else "auto",
+        interpolation_stage="data",
+    )
+    _label_axes(ax, selection)
+    if len(matrix) <= _WRITTEN:
+        _write_numbers(ax, matrix, np.isfinite(shown), limit)
+    return image
+
+
+def colour_limit(shown: Matrix) -> float:
+    """Return where colours end: the largest entry, or the 99th percentile where there are many.
+
+    Of absolute values, without those that are not finite; 1 where nothing is left to show.
+    """
+    size = np.abs(shown[np.isfinite(shown)])
+    if not size.size or size.max() == 0:
+        return 1.0
+    limit = float(size.max() if len(shown) <= NAMED else np.quantile(size, 0.99))
+    return limit or float(size.max())
+
+
+def colour_bar(
+    figure: Figure | SubFigure, images: Sequence[AxesImage], axes: Sequence[Axes], kind: str
+) -> None:
+    """Add one colour bar for images of the same colours, pointed where entries lie beyond it."""
+    limit = images[0].norm.vmax or 0.0
+    beyond = any((np.abs(np.ma.compressed(image.get_array())) > limit).any() for image in images)
+    figure.colorbar(images[0], ax=list(axes), label=KINDS[kind],
+                    extend="both" if beyond else "neither")  # fmt: skip
+
+
+def _label_axes(ax: Axes, selection: Selection) -> None:
+    count = len(selection.sizes)
+    if selection.names is not None:
+        ticks, across = np.arange(count), selection.names
+        pairs = list(zip(selection.names, map(short_count, selection.sizes), strict=True))
+        if selection.is_complete:
+            down = [f"{name} ({size})" for name, size in pairs]
+            ax.set_ylabel("class (number of samples)")
+        else:
+            down = [f"{name} {size}" for name, size in pairs]
+            across = [size for _, size in pairs]
+            ax.set_ylabel("number of classes × size")
+        ax.set_xlabel(selection.rule or "class")
+    else:
+        ticks = np.unique(np.rint(np.linspace(0, count - 1, _SIZE_TICKS)).astype(int))
+        across = down = [short_count(size) for size in selection.sizes[ticks]]
+        ax.set_ylabel("class size, largest first")
+        ax.set_xlabel(selection.rule or "class size, largest first")
+    ax.set_yticks(ticks, down)
+    turned = sum(map(len, across)) > _LETTERS
+    ax.set_xticks(ticks, across, rotation=90 if turned else 0)
+
+
+def _write_numbers(ax: Axes, matrix: Matrix, coloured: NDArray[np.bool_], limit: float) -> None:
+    """Write the numbers into the cells, with two digits of the limit; white on dark cells."""
+    decimals = max(0, 1 - math.floor(math.log10(0.999 * limit)))
+    for (row, column), number in np.ndenumerate(matrix):
+        dark = coloured[row, column] and abs(number) > 0.6 * limit
+        ax.text(column, row, _number(number, decimals), ha="center", va="center",
+                color="w" if dark else "k", fontsize=8 if len(matrix) <= 6 else 6)  # fmt: skip
+
+
+def _number(number: float, decimals: int) -> str:
+    """Return a number for a narrow cell: −.25 for −0.25, 0 for what rounds to it, 1 for 1.00."""
+    if np.isnan(number):
+        return "–"
+    text = f"{abs(number):.{decimals}f}"
+    if float(text) == int(float(text)):
+        text = f"{float(text):.0f}"
+    sign = "−" if number < 0 and float(text) else ""
+    return sign + text.removeprefix("0" if text.startswith("0.") else "")

@@ -1,0 +1,73 @@
+"""One figure that says all about a solution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..solution import Solution
+from .canvas import figure_or_new, say, short_count
+from .embedding import plot_embedding
+from .geometry import plot_angles, plot_norms
+from .gram import plot_gram
+from .spectrum import MOST_DISTINCT, plot_spectrum
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
+
+_ROUNDING = 1e-16
+"""Relative gaps below it are rounding."""
+
+
+def plot_solution(
+    solution: Solution, figure: Figure | SubFigure | None = None
+) -> Figure | SubFigure:
+    """Draw cosines, norms, angles, spectrum and embedding of a solution, under its certificate.
+
+    Parameters
+    ----------
+    solution : Solution
+        Of any size: no panel forms k×k numbers beyond a thousand classes. Beyond 4000 distinct
+        sizes there is no spectrum, and its panel says so.
+    figure : Figure or SubFigure, optional
+        An empty one to draw into; by default a new figure.
+
+    Returns
+    -------
+    Figure or SubFigure
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    figure = figure_or_new(figure, 13.0, 7.6)
+    grid = figure.add_gridspec(2, 1, height_ratios=(1.05, 1.0))
+    top, bottom = (figure.add_subfigure(grid[row]) for row in range(2))
+    heat, inner = top.subplots(1, 2)
+    norms, angles, spectrum = bottom.subplots(1, 3)
+    plot_gram(solution, heat)
+    plot_embedding(solution, inner)
+    plot_norms(solution, norms)
+    plot_angles(solution, angles)
+    if solution.problem.class_sizes.orbits <= MOST_DISTINCT:
+        plot_spectrum(solution, spectrum)
+    else:
+        say(spectrum, f"no spectrum beyond\n{MOST_DISTINCT:,} distinct class sizes")
+        spectrum.set_axis_off()
+    figure.suptitle(solution_title(solution))
+    return figure
+
+
+def solution_title(solution: Solution) -> str:
+    """Return two lines: the problem, and what is proved of the solution."""
+    problem, sizes = solution.problem, solution.problem.class_sizes
+    symbol = "λ" if problem.control.name == "ridge" else "ρ"
+    low, high = int(sizes.distinct[-1]), int(sizes.distinct[0])
+    span = short_count(low) + ("" if low == high else f" to {short_count(high)}")
+    gap = f"{solution.gap:.1e}" if not 0 <= solution.gap < _ROUNDING else f"below {_ROUNDING:.0e}"
+    return (
+        f"{short_count(sizes.classes)} classes of {span} samples, {problem.control.name} "
+        f"{symbol} = {problem.control.parameter:g}, temperature τ = {problem.temperature:g}\n"
+        f"{solution.status}: objective {solution.mean_value:.6g} per anchor, "
+        f"certified relative gap {gap}"
+    )

@@ -1,0 +1,173 @@
+"""A regularisation path: value, norms, rank and certified gap along λ, ρ or τ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..exceptions import InvalidInputError
+from ..partition import Vector
+from ..solution import Solution
+from .canvas import (
+    axes_or_new,
+    draw_gaps,
+    figure_or_new,
+    keep_flat_curves_flat,
+    number_whole,
+    scale_horizontally,
+    short_count,
+)
+from .style import GUIDE, OKABE_ITO, curve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+QUANTITIES = ("value", "norms", "rank", "gap")
+_SHARES = (("largest", 0.0), ("median", 0.5), ("smallest", 1.0))
+
+
+def plot_path(
+    solutions: Sequence[Solution], ax: Axes | None = None, *, quantity: str = "value"
+) -> Axes:
+    """Draw one quantity along a path of `regularization_path`.
+
+    Parameters
+    ----------
+    solutions : sequence of Solution
+        Solutions of one profile under one kind of control, at several λ or ρ, or at several τ.
+    ax : Axes, optional
+        Where to draw; by default the axes of a new figure.
+    quantity : {"value", "norms", "rank", "gap"}, default "value"
+        The objective per anchor; ‖h‖ of the largest, the median and the smallest class; the rank of
+        the Gram matrix; the certified relative gap with the tolerance as a dashed line, a triangle
+        on the lower edge where it is below 1e-20, a cross on the upper one where nothing is proved.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no solutions, or they are no path, or there is no such quantity.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    if quantity not in QUANTITIES:
+        raise InvalidInputError(
+            f"quantity must be one of {', '.join(map(repr, QUANTITIES))}, got {quantity!r}"
+        )
+    name, place = path_parameter(solutions)
+    ax = axes_or_new(ax)
+    order = np.argsort(place, kind="stable")
+    _DRAW[quantity](ax, place[order], [solutions[index] for index in order])
+    scale_horizontally(ax, place)
+    ax.set_xlabel(name)
+    return ax
+
+
+def plot_path_overview(
+    solutions: Sequence[Solution], figure: Figure | SubFigure | None = None
+) -> Figure | SubFigure:
+    """Draw all four quantities of `plot_path` along a path.
+
+    Parameters
+    ----------
+    solutions : sequence of Solution
+        As for `plot_path`.
+    figure : Figure or SubFigure, optional
+        An empty one to draw into; by default a new figure.
+
+    Returns
+    -------
+    Figure or SubFigure
+    """
+    path_parameter(solutions)
+    figure = figure_or_new(figure, 9.5, 6.5)
+    for ax, quantity in zip(figure.subplots(2, 2).flat, QUANTITIES, strict=True):
+        plot_path(solutions, ax, quantity=quantity)
+    return figure
+
+
+def path_parameter(solutions: Sequence[Solution]) -> tuple[str, Vector]:
+    """Return what varies along a path, in words, and its values.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no solutions, or more than one thing varies.
+    """
+    solutions = list(solutions)
+    if not solutions or not all(isinstance(solution, Solution) for solution in solutions):
+        raise InvalidInputError("a path is a non-empty sequence of solutions")
+    first = solutions[0].problem
+    for solution in solutions:
+        problem = solution.problem
+        same = type(problem.control) is type(first.control)
+        if not same or problem.class_sizes != first.class_sizes:
+            raise InvalidInputError(
+                "the solutions are no path: they differ in their class sizes or kind of control"
+            )
+    strength = np.array([solution.problem.control.parameter for solution in solutions])
+    temperature = np.array([solution.problem.temperature for solution in solutions])
+    if np.ptp(temperature) == 0:
+        symbol = "λ" if first.control.name == "ridge" else "ρ"
+        return f"{first.control.name} {symbol}", strength
+    if np.ptp(strength) == 0:
+        return "temperature τ", temperature
+    raise InvalidInputError("the solutions are no path: both control and temperature vary")
+
+
+def _draw_value(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
+    value = [solution.mean_value for solution in solutions]
+    ax.plot(place, value, color=OKABE_ITO[0])
+    ax.set_ylabel("objective per anchor")
+    keep_flat_curves_flat(ax)
+
+
+def _draw_norms(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
+    sizes = solutions[0].problem.class_sizes
+    share = np.cumsum(sizes.multiplicities) / sizes.classes
+    seen: set[int] = set()
+    for number, (name, quantile) in enumerate(_SHARES):
+        orbit = min(int(np.searchsorted(share, quantile)), sizes.orbits - 1)
+        if orbit in seen:
+            continue
+        seen.add(orbit)
+        norm = np.sqrt([solution.orbit_gram.own[orbit] for solution in solutions])
+        size = short_count(sizes.distinct[orbit])
+        label = f"{name} class ({size})" if sizes.orbits > 1 else "every class"
+        ax.plot(place, norm, label=label, **curve(number))
+    ax.set_ylabel("norm of the class mean ‖h‖")
+    ax.legend(fontsize="small")
+    keep_flat_curves_flat(ax)
+
+
+def _draw_rank(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
+    classes = solutions[0].problem.classes
+    ax.plot(place, [solution.rank for solution in solutions], color=OKABE_ITO[0])
+    ax.axhline(classes - 1, color=GUIDE, linestyle=":", label=f"k − 1 = {classes - 1:,}", zorder=1)
+    ax.set_ylim(-0.05 * classes, 1.1 * classes)
+    number_whole(ax.yaxis)
+    ax.set_ylabel("rank of the Gram matrix")
+    ax.legend(fontsize="small")
+
+
+def _draw_gap(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
+    gaps = [solution.gap for solution in solutions]
+    draw_gaps(ax, place, gaps, "certified gap", color=OKABE_ITO[0])
+    tol = max(solution.tol for solution in solutions)
+    ax.axhline(tol, color=GUIDE, linestyle="--", label=f"tolerance {tol:.0e}", zorder=1)
+    ax.set_ylabel("certified relative gap")
+    ax.legend(fontsize="small")
+
+
+_DRAW: dict[str, Callable[[Axes, Vector, list[Solution]], None]] = {
+    "value": _draw_value,
+    "norms": _draw_norms,
+    "rank": _draw_rank,
+    "gap": _draw_gap,
+}

@@ -1,0 +1,131 @@
+"""Which classes are drawn where there are more than a picture can show, and their Gram matrix.
+
+Up to `most` classes, all of them. Beyond, one class of each distinct size; where even those are
+more than `most`, of the sizes nearest to geometrically spaced ones, the largest and the smallest
+among them. Every number drawn is an entry of the Gram matrix, none an average, and k×k numbers
+never exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..class_sizes import ClassSizes
+from ..controls import real_number
+from ..exceptions import InvalidInputError
+from ..native.gram import AnyGram
+from ..partition import Matrix, Vector
+from ..problem import UFM
+from .canvas import short_count
+
+NAMED = 20
+"""Up to this many classes every class is named on the axes."""
+
+_TILE = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Classes to draw, largest first.
+
+    Attributes
+    ----------
+    orbits : ndarray of int, shape (p,)
+        Orbit (distinct size) of each class drawn.
+    sizes : ndarray of int, shape (p,)
+        Their sizes.
+    rule : str
+        What is drawn, in words for an axis; empty where that is every class.
+    names : list of str or None
+        Their labels where there are at most `NAMED`, else None.
+    """
+
+    orbits: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    rule: str
+    names: list[str] | None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every class is drawn, else one of each size."""
+        return not self.rule
+
+
+def select_classes(problem: UFM, most: int) -> Selection:
+    """Return the classes to draw, at most `most` of them."""
+    sizes = problem.class_sizes
+    most = whole_number(most, "the number of classes to draw", 2)
+    if sizes.classes <= most:
+        orbits = np.repeat(np.arange(sizes.orbits), sizes.multiplicities)
+        names = _names(problem) if sizes.classes <= NAMED else None
+        return Selection(orbits, sizes.distinct[orbits], "", names)
+    orbits = select_orbits(sizes, most)
+    names = None
+    if len(orbits) <= NAMED:
+        names = [f"{short_count(copies)} ×" for copies in sizes.multiplicities[orbits]]
+    return Selection(orbits, sizes.distinct[orbits], size_rule(sizes, len(orbits)), names)
+
+
+def size_rule(sizes: ClassSizes, drawn: int) -> str:
+    """Return in words that one class of each of so many sizes is drawn."""
+    if drawn == sizes.orbits:
+        return f"one class of each of {drawn:,} sizes ({short_count(sizes.classes)} classes)"
+    return f"one class of each of {drawn:,} of {sizes.orbits:,} sizes"
+
+
+def select_orbits(sizes: ClassSizes, most: int) -> NDArray[np.int64]:
+    """Return at most `most` orbits, all or those nearest to geometrically spaced sizes."""
+    if sizes.orbits <= most:
+        return np.arange(sizes.orbits)
+    wanted = np.geomspace(float(sizes.distinct[0]), float(sizes.distinct[-1]), most)
+    found = np.searchsorted(-sizes.distinct.astype(float), -wanted)
+    return np.unique(np.minimum(found, sizes.orbits - 1)).astype(np.int64)
+
+
+def selected_gram(gram: AnyGram, orbits: NDArray[np.int64]) -> Matrix:
+    """Return the Gram matrix of different classes with these orbits, shape (p, p)."""
+    distinct, inverse = np.unique(orbits, return_inverse=True)
+    rows = [gram.rows(distinct[i : i + _TILE])[:, distinct] for i in range(0, len(distinct), _TILE)]
+    matrix = np.concatenate(rows)[np.ix_(inverse, inverse)]
+    np.fill_diagonal(matrix, gram.own[orbits])
+    return matrix
+
+
+def cosines_of(matrix: Matrix) -> Matrix:
+    """Return the cosines of a Gram matrix, NaN where a norm is zero."""
+    norm = np.sqrt(np.diagonal(matrix))
+    return cosine_entries(matrix, norm, norm)
+
+
+def cosine_entries(entries: Matrix, row_norm: Vector, column_norm: Vector) -> Matrix:
+    """Return inner products divided by both norms, NaN where one is zero."""
+    scale = np.outer(row_norm, column_norm)
+    return np.divide(entries, scale, out=np.full_like(scale, np.nan), where=scale > 0)
+
+
+def whole_number(value: object, what: str, least: int) -> int:
+    """Check a whole number of at least `least`, or raise an `InvalidInputError`."""
+    try:
+        number = real_number(value)
+    except TypeError:
+        number = float("nan")
+    if not (number >= least and number == np.floor(number) and np.isfinite(number)):
+        raise InvalidInputError(f"{what} must be a whole number of at least {least}, got {value!r}")
+    return int(number)
+
+
+def shown_label(label: Hashable) -> str:
+    """Return a class label short enough for an axis; dollars would start a formula."""
+    text = str(label)
+    short = text if len(text) <= 14 else f"{text[:13]}…"
+    return short.replace("$", r"\$")
+
+
+def _names(problem: UFM) -> list[str]:
+    order = np.argsort(problem.class_sizes.orbit_index(), kind="stable")
+    labels = problem.class_labels or range(problem.classes)
+    return [shown_label(labels[number]) for number in order]

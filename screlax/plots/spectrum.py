@@ -1,0 +1,87 @@
+"""Eigenvalues of the Gram matrix of the class means, and its rank."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..exceptions import ProblemTooLargeError
+from ..solution import Solution
+from .canvas import axes_or_new, number_whole, spans_decades
+from .style import GUIDE, OKABE_ITO
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_DISTINCT = 4000
+"""Distinct sizes up to which eigenvalues are computed: an m×m eigenvalue problem of seconds."""
+
+_MARKED = 60
+_MOST_POINTS = 2000
+
+
+def plot_spectrum(solution: Solution, ax: Axes | None = None) -> Axes:
+    """Draw the eigenvalues of the class Gram matrix above its rank tolerance, largest first.
+
+    Eigenvalues at or below `solution.rank_tolerance` times the largest are zero as far as the
+    certificate tells; their number is in the legend. Beyond 2000 classes the eigenvalues drawn are
+    those at geometrically spaced positions, the first and the last above the tolerance among them.
+    Each axis is logarithmic where it spans a factor of ten (positions: a hundred).
+
+    Parameters
+    ----------
+    solution : Solution
+    ax : Axes, optional
+        Where to draw; by default the axes of a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ProblemTooLargeError
+        If there are more than 4000 distinct class sizes.
+    InvalidInputError
+        If `ax` is no flat Axes.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    ax = axes_or_new(ax)
+    orbits = solution.problem.class_sizes.orbits
+    if orbits > MOST_DISTINCT:
+        raise ProblemTooLargeError(
+            f"the spectrum of {orbits:,} distinct class sizes would take minutes and much memory; "
+            f"it is drawn up to {MOST_DISTINCT:,}; solution.rank does not need it"
+        )
+    values, classes = solution.eigenvalues, solution.problem.classes
+    kept = int((values > solution.rank_tolerance * max(float(values[0]), 0.0)).sum())
+    position = np.arange(1, kept + 1)
+    if kept > _MOST_POINTS:
+        position = np.unique(np.rint(np.geomspace(1, kept, _MOST_POINTS)).astype(int))
+    label = f"rank {kept:,} of {classes:,}"
+    if kept < classes:
+        label += f" ({classes - kept:,} zero)"
+    few = len(position) <= _MARKED
+    ax.plot(position, values[position - 1], color=OKABE_ITO[0], linestyle="" if few else "-",
+            marker="o" if few else "", label=label)  # fmt: skip
+    ax.axvline(kept, color=GUIDE, linestyle=":", zorder=1)
+    _scale(ax, values[:kept], classes)
+    ax.set_xlabel("number of the eigenvalue")
+    ax.set_ylabel("eigenvalue of the class Gram matrix")
+    ax.legend(fontsize="small")
+    return ax
+
+
+def _scale(ax: Axes, kept: np.ndarray, classes: int) -> None:
+    if classes >= 100:
+        ax.set_xscale("log")
+        ax.set_xlim(0.9, 1.1 * classes)
+    else:
+        number_whole(ax.xaxis)
+        ax.set_xlim(0.5, classes + 0.5)
+    if spans_decades(kept):
+        ax.set_yscale("log")
+    else:
+        ax.set_ylim(0, 1.1 * float(kept[0]) if len(kept) else 1.0)
