@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from ..exceptions import InvalidInputError, ScrelaxError
-from . import certify_command, compare_command, path_command, solve_command
+from . import certify_command, compare_command, path_command, report_command, solve_command
 from .output import WrittenFiles
 
 CERTIFIED, NOT_CERTIFIED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -30,6 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     path_command.add_parser(commands)
     certify_command.add_parser(commands)
     compare_command.add_parser(commands)
+    report_command.add_parser(commands)
     return parser
 
 

@@ -1,0 +1,61 @@
+"""`screlax report`: an interactive page about a saved optimum and embeddings."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..comparison import compare
+from ..exceptions import InvalidInputError
+from ..report import write_report
+from ..solution import Solution
+from ..status import Status
+from .output import refuse_unwritable
+from .progress import progress
+
+_EXAMPLES = """examples:
+  screlax solve --counts counts.csv --sphere 1 --temperature 0.1 --out solution.npz
+  screlax report solution.npz -o report.html
+  screlax report solution.npz epoch10.npy epoch90.npy --labels labels.npy -o report.html
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "report",
+        help="write an interactive page about a saved optimum",
+        description="Write one self-contained HTML page, readable offline: geometry, certificate, "
+        "path, classes to search and sort, and embeddings next to the optimum.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("solution", type=Path, metavar="SOLUTION.npz")
+    parser.add_argument(
+        "inputs", type=Path, nargs="*", metavar="EMBEDDINGS.npy", help="to show next to it"
+    )
+    parser.add_argument("--labels", type=Path, metavar="LABELS", help="label of each row, of all")
+    parser.add_argument(
+        "--normalize", action="store_true", help="divide each embedding by its norm first"
+    )
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.html")
+    parser.add_argument("--title", default="screlax report", metavar="TEXT")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Compare, write, say where; return whether the saved optimum is certified."""
+    refuse_unwritable(options.out, ".html")
+    if options.inputs and options.labels is None:
+        raise InvalidInputError("embeddings need --labels, the label of each row")
+    solution = Solution.load(options.solution)
+    comparisons = {}
+    for file in options.inputs:
+        with progress(f"comparing {file}"):
+            name = file.stem if file.stem not in comparisons else str(file)
+            comparisons[name] = compare(file, options.labels, solution, normalize=options.normalize)
+    with progress("writing the report"):
+        write_report(solution, options.out, comparisons, title=options.title)
+    print(f"{options.out} was written ({options.out.stat().st_size / 1e6:.1f} MB)")
+    return solution.status is Status.OPTIMAL

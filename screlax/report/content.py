@@ -1,0 +1,219 @@
+"""The numbers on the page, as JSON-ready data: nothing here knows of HTML."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..comparison import Comparison
+from ..controls import Ridge
+from ..orbit_geometry import orbit_geometry
+from ..path import regularization_path
+from ..plots.selection import select_classes, select_orbits
+from ..problem import UFM
+from ..solution import Solution
+
+MOST_DRAWN = 300
+"""Rows of a heat map: more would be smaller than a pixel, and 300² cosines take 0.5 MB."""
+
+MOST_LISTED = 20_000
+"""Rows of the table of classes; beyond, one for each of at most so many distinct sizes."""
+
+_CURVE_POINTS = 400
+_PATH_POINTS = 25
+_EIGENVALUES = 2000
+_DIGITS = 5
+
+
+def page_data(solution: Solution, comparisons: Mapping[str, Comparison]) -> dict[str, Any]:
+    """Return everything the page shows.
+
+    Parameters
+    ----------
+    solution : Solution
+    comparisons : mapping of str to Comparison
+        By the name under which each is shown.
+    """
+    return {
+        "summary": _summary(solution),
+        "certificate": asdict(solution.certificate),
+        "heat_map": _heat_map(solution),
+        "curves": _curves(solution),
+        "spectrum": _spectrum(solution),
+        "path": _path(solution.problem),
+        "table": _table(solution, comparisons),
+        "comparisons": [_comparison(name, found) for name, found in comparisons.items()],
+    }
+
+
+def _summary(solution: Solution) -> dict[str, Any]:
+    problem, sizes = solution.problem, solution.problem.class_sizes
+    return {
+        "status": solution.status.value,
+        "gap": solution.gap,
+        "tol": solution.tol,
+        "value": solution.value,
+        "mean_value": solution.mean_value,
+        "lower": solution.lower,
+        "upper": solution.upper,
+        "classes": sizes.classes,
+        "samples": sizes.samples,
+        "distinct_sizes": sizes.orbits,
+        "largest": int(sizes.distinct[0]),
+        "smallest": int(sizes.distinct[-1]),
+        "control": problem.control.name,
+        "parameter": problem.control.parameter,
+        "temperature": problem.temperature,
+        "rank": solution.rank,
+        "solver": solution.solver,
+        "solver_reason": solution.solver_reason,
+        "level": solution.level,
+    }
+
+
+def _heat_map(solution: Solution) -> dict[str, Any]:
+    """Return cosines of the classes drawn, largest first, and what the drawn classes are."""
+    selection = select_classes(solution.problem, MOST_DRAWN)
+    gram, orbits = solution.orbit_gram, selection.orbits
+    norms = np.sqrt(gram.own[orbits])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cosines = gram.rows(np.unique(orbits))[np.ix_(_places(orbits), orbits)]
+        cosines = cosines / np.outer(norms, norms)
+    np.fill_diagonal(cosines, np.where(norms > 0, 1.0, np.nan))
+    names = selection.names or [f"{size:,} samples" for size in selection.sizes]
+    return {"cosines": rounded(cosines), "names": names, "rule": selection.rule}
+
+
+def _places(orbits: NDArray[np.int64]) -> NDArray[np.intp]:
+    return np.searchsorted(np.unique(orbits), orbits)
+
+
+def _curves(solution: Solution) -> dict[str, Any]:
+    orbits = select_orbits(solution.problem.class_sizes, _CURVE_POINTS)
+    geometry = orbit_geometry(solution.problem, solution.orbit_gram, orbits)
+    sizes = solution.problem.class_sizes
+    return {
+        "size": sizes.distinct[orbits].tolist(),
+        "classes": sizes.multiplicities[orbits].tolist(),
+        **{name: rounded(column) for name, column in geometry.items()},
+    }
+
+
+def _spectrum(solution: Solution) -> list[Any]:
+    if solution.problem.classes > _EIGENVALUES:
+        return []
+    return rounded(solution.eigenvalues)
+
+
+def _path(problem: UFM) -> dict[str, Any]:
+    """Return norms and mean cosines along the parameter of the control, for the slider."""
+    control = problem.control
+    if isinstance(control, Ridge):
+        top = problem.zero_threshold()
+        strengths = np.geomspace(top * 0.95, min(top / 1e6, control.parameter / 10), _PATH_POINTS)
+    else:
+        strengths = control.parameter * np.logspace(-2, 2, _PATH_POINTS)
+    strengths = np.sort(np.append(strengths, control.parameter))
+    points = regularization_path(problem, strengths=strengths)
+    orbits = select_orbits(problem.class_sizes, _CURVE_POINTS)
+    steps = []
+    for member in points:
+        geometry = orbit_geometry(member.problem, member.orbit_gram, orbits)
+        steps.append(
+            {
+                "parameter": member.problem.control.parameter,
+                "value": member.mean_value,
+                "gap": member.gap,
+                "norm": rounded(geometry["norm"]),
+                "cosine_mean": rounded(geometry["cosine_mean"]),
+                "cosine_nearest": rounded(geometry["cosine_nearest"]),
+            }
+        )
+    return {
+        "size": problem.class_sizes.distinct[orbits].tolist(),
+        "steps": steps,
+        "start": int(np.searchsorted(strengths, control.parameter)),
+    }
+
+
+def _table(solution: Solution, comparisons: Mapping[str, Comparison]) -> dict[str, Any]:
+    """Return columns and rows of the table of classes."""
+    problem, sizes = solution.problem, solution.problem.class_sizes
+    if sizes.classes <= MOST_LISTED:
+        orbit = sizes.orbit_index()
+        columns: dict[str, list[Any]] = {
+            "class": list(problem.class_labels or range(sizes.classes)),
+            "samples": sizes.distinct[orbit].tolist(),
+        }
+        orbits = np.arange(sizes.orbits)
+    else:
+        orbits = select_orbits(sizes, MOST_LISTED)
+        orbit = np.arange(len(orbits))
+        columns = {
+            "classes of this size": sizes.multiplicities[orbits].tolist(),
+            "samples": sizes.distinct[orbits].tolist(),
+        }
+    geometry = orbit_geometry(problem, solution.orbit_gram, orbits)
+    for name, title in (
+        ("norm", "norm"),
+        ("cosine_mean", "mean cosine"),
+        ("cosine_nearest", "largest cosine"),
+    ):
+        columns[title] = rounded(geometry[name][orbit])
+    if sizes.classes <= MOST_LISTED:
+        for name, found in comparisons.items():
+            columns[f"{name}: norm"] = rounded(found.per_class.norms)
+            columns[f"{name}: mean cosine"] = rounded(found.per_class.cosines)
+            columns[f"{name}: angle to optimum°"] = rounded(found.per_class.angles)
+    names = list(columns)
+    columns[names[0]] = [_label(value) for value in columns[names[0]]]
+    return {"columns": names, "rows": [list(row) for row in zip(*columns.values(), strict=True)]}
+
+
+def _label(value: Any) -> Any:
+    return value if type(value) in (int, str) else str(value)
+
+
+def _comparison(name: str, found: Comparison) -> dict[str, Any]:
+    order = np.argsort(-found.per_class.sizes, kind="stable")
+    drawn = order[np.unique(np.linspace(0, len(order) - 1, MOST_DRAWN).round().astype(int))]
+    return {
+        "name": name,
+        "samples": found.samples,
+        "dim": found.dim,
+        "gram_distance": found.gram_distance,
+        "sample_gram_distance": found.sample_gram_distance,
+        "residual": found.residual,
+        "scale": found.scale,
+        "nearest_mean_agreement": found.nearest_mean_agreement,
+        "loss": None if found.loss is None else asdict(found.loss),
+        "metrics": asdict(found.metrics),
+        "cosines": rounded(_cosines(found.class_gram, drawn)),
+        "optimal_cosines": rounded(_cosines(found.optimal_gram, drawn)),
+        "size": found.per_class.sizes[order].tolist(),
+        "names": [str(found.per_class.names[c]) for c in order],
+        "norms": rounded(found.per_class.norms[order] * found.scale),
+        "optimal_norms": rounded(found.per_class.optimal_norms[order]),
+        "mean_cosines": rounded(found.per_class.cosines[order]),
+        "optimal_mean_cosines": rounded(found.per_class.optimal_cosines[order]),
+    }
+
+
+def _cosines(gram: NDArray[np.float64], drawn: NDArray[np.int64]) -> NDArray[np.float64]:
+    part = gram[np.ix_(drawn, drawn)]
+    norms = np.sqrt(np.diag(part))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(part / np.outer(norms, norms))
+
+
+def rounded(values: NDArray[np.float64]) -> list[Any]:
+    """Return nested lists of numbers to five digits, which no screen shows more of."""
+    array = np.asarray(values, dtype=float)
+    if array.ndim > 1:
+        return [rounded(row) for row in array]
+    return [float(f"{x:.{_DIGITS}g}") if math.isfinite(x) else None for x in array.tolist()]

@@ -1,0 +1,201 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const byId = (id) => document.getElementById(id);
+  const count = (x) => x.toLocaleString("en");
+  const number = (x, digits = 6) =>
+    x === null || x === undefined ? "–" : typeof x === "number" ? String(Number(x.toPrecision(digits))) : String(x);
+  const BLUE = "#0072b2", ORANGE = "#d55e00", GREEN = "#009e73", ROWS_SHOWN = 500;
+  const settings = { responsive: true, displaylogo: false };
+  // blue to white to orange: distinct for every kind of colour vision
+  const SCALE = [[0, "#b35806"], [0.25, "#f1a340"], [0.5, "#ffffff"], [0.75, "#67a9cf"], [1, "#05478a"]];
+
+  function element(kind, text, parent) {
+    const made = document.createElement(kind);
+    if (text !== undefined) made.textContent = text;
+    if (parent) parent.append(made);
+    return made;
+  }
+
+  function fillTable(table, rows) {
+    for (const [name, value] of rows) {
+      const row = element("tr", undefined, table);
+      element("td", name, row);
+      element("td", value, row);
+    }
+  }
+
+  function layout(title, x, y, more = {}) {
+    return {
+      title: { text: title, font: { size: 15 }, x: 0.02, xanchor: "left" },
+      margin: { l: 70, r: 20, t: 45, b: 80 },
+      xaxis: { title: { text: x }, ...(more.xaxis || {}) },
+      yaxis: { title: { text: y }, ...(more.yaxis || {}) },
+      legend: { orientation: "h", y: -0.22, x: 0.5, xanchor: "center", yanchor: "top" },
+      ...(more.all || {}),
+    };
+  }
+
+  const spans = (sizes) => Math.max(...sizes) >= 10 * Math.min(...sizes);
+  const sizeAxis = (sizes) => (spans(sizes) ? { type: "log", dtick: 1 } : {});
+  const mode = (sizes) => (sizes.length > 60 ? "lines" : "lines+markers");
+
+  function curve(sizes, values, name, color, more = {}) {
+    return { x: sizes, y: values, name, mode: mode(sizes), line: { color, width: 2 }, ...more };
+  }
+
+  // the largest cosine off the diagonal, which would else drown in the ones on it
+  function reach(cosines) {
+    let largest = 0;
+    cosines.forEach((row, i) => row.forEach((x, j) => { if (i !== j) largest = Math.max(largest, Math.abs(x)); }));
+    return largest || 1;
+  }
+
+  function heatMap(target, cosines, names, title, range = reach(cosines)) {
+    const trace = {
+      type: "heatmap", z: cosines, zmin: -range, zmax: range, colorscale: SCALE,
+      colorbar: { title: { text: "cosine" } },
+      hovertemplate: "%{customdata}<br>cosine %{z:.5f}<extra></extra>",
+      customdata: cosines.map((row, i) => row.map((_, j) => `${names[i]} / ${names[j]}`)),
+    };
+    const labelled = names.length <= 20;
+    const axis = { showticklabels: labelled, ticks: "", showgrid: false, zeroline: false, constrain: "domain" };
+    if (labelled) Object.assign(axis, { tickvals: names.map((_, i) => i), ticktext: names });
+    Plotly.newPlot(target, [trace], layout(title, "", "", {
+      xaxis: axis, yaxis: { ...axis, autorange: "reversed", scaleanchor: "x" },
+    }), settings);
+  }
+
+  function showSummary() {
+    const s = data.summary, c = data.certificate;
+    byId("problem").textContent =
+      `${count(s.classes)} classes, ${count(s.samples)} samples (${count(s.smallest)} to ${count(s.largest)} per class), ` +
+      `${s.control} ${number(s.parameter)}, temperature ${number(s.temperature)}; rank ${count(s.rank)}; solved by ${s.solver}`;
+    const verdict = byId("verdict");
+    element("span", s.status, verdict).className = s.status;
+    verdict.append(
+      `: no embeddings of any dimension do better than ${number(s.lower, 12)}, and the geometry below has ` +
+      `${number(s.upper, 12)}, a relative gap of ${number(s.gap, 2)} (tolerance ${number(s.tol)}).`);
+    fillTable(byId("bounds"), [
+      ["objective, summed over anchors", number(s.value, 12)],
+      ["objective per anchor", number(s.mean_value, 10)],
+      ["lower bound", number(s.lower, 12)],
+      ["relative duality gap", number(s.gap, 3)],
+      ["smallest eigenvalue of the Gram matrix as found", number(c.primal_min_eigenvalue, 3)],
+      ["smallest eigenvalue of the dual slack as found", number(c.slack_min_eigenvalue, 3)],
+      ["certified at level", c.level],
+    ]);
+  }
+
+  function showGeometry() {
+    const h = data.heat_map, g = data.curves;
+    heatMap("heat-map", h.cosines, h.names, h.rule ? `Cosines: ${h.rule}` : "Cosines, largest class first");
+    Plotly.newPlot("norms", [curve(g.size, g.norm, "norm", BLUE)],
+      layout("Norm against class size", "samples of the class", "‖h‖", { xaxis: sizeAxis(g.size), yaxis: { rangemode: "tozero" } }), settings);
+    Plotly.newPlot("cosines", [
+      curve(g.size, g.cosine_mean, "mean over the others", BLUE),
+      curve(g.size, g.cosine_nearest, "nearest other class", ORANGE),
+      curve(g.size, g.cosine_largest, "largest class", GREEN),
+    ], layout("Cosines against class size", "samples of the class", "cosine", { xaxis: sizeAxis(g.size) }), settings);
+    if (data.spectrum.length) {
+      Plotly.newPlot("spectrum", [{ y: data.spectrum, mode: "markers", marker: { color: BLUE, size: 5 }, name: "eigenvalue" }],
+        layout("Spectrum of the class Gram matrix", "number", "eigenvalue", { yaxis: { rangemode: "tozero" } }), settings);
+    } else byId("spectrum").remove();
+  }
+
+  function showPath() {
+    const path = data.path, slider = byId("path-slider");
+    slider.max = path.steps.length - 1;
+    slider.value = path.start;
+    const highest = Math.max(...path.steps.flatMap((step) => step.norm));
+    const symbol = data.summary.control === "ridge" ? "λ" : "ρ";
+    function draw() {
+      const step = path.steps[Number(slider.value)];
+      byId("path-label").textContent =
+        `${symbol} = ${number(step.parameter, 4)}, objective per anchor ${number(step.value, 6)}, certified gap ${number(step.gap, 2)}`;
+      Plotly.react("path-norms", [curve(path.size, step.norm, "norm", BLUE)],
+        layout("Norms", "samples of the class", "‖h‖", { xaxis: sizeAxis(path.size), yaxis: { range: [0, 1.05 * highest] } }), settings);
+      Plotly.react("path-cosines", [
+        curve(path.size, step.cosine_mean, "mean over the others", BLUE),
+        curve(path.size, step.cosine_nearest, "nearest other class", ORANGE),
+      ], layout("Cosines", "samples of the class", "cosine", { xaxis: sizeAxis(path.size), yaxis: { range: [-1.05, 1.05] } }), settings);
+    }
+    slider.addEventListener("input", draw);
+    draw();
+  }
+
+  function showComparison(found, place) {
+    const section = byId("comparisons");
+    element("h2", `${found.name} against the optimum`, section);
+    const rows = [
+      ["samples", count(found.samples)],
+      ["Gram distance of class means ‖G/‖G‖ − G*/‖G*‖‖", number(found.gram_distance)],
+      ["Gram distance of samples", number(found.sample_gram_distance)],
+      ["Procrustes residual", `${number(found.residual)} at scale ${number(found.scale)}`],
+    ];
+    if (found.loss) rows.push(["objective above the optimum, proved", `${number(found.loss.relative_gap, 4)} (${found.loss.level})`]);
+    if (found.nearest_mean_agreement !== null) rows.push(["nearest class mean agreement", number(found.nearest_mean_agreement)]);
+    for (const [name, value] of Object.entries(found.metrics)) rows.push([name.replaceAll("_", " "), number(value)]);
+    fillTable(element("table", undefined, section), rows);
+    const ids = ["mine", "optimal", "norms", "cosines"].map((name) => `comparison-${place}-${name}`);
+    for (const pair of [ids.slice(0, 2), ids.slice(2)]) {
+      const row = element("div", undefined, section);
+      row.className = "row";
+      for (const id of pair) Object.assign(element("div", undefined, row), { id, className: "plot" });
+    }
+    const names = found.cosines.map((_, i) => found.names[Math.round((i * (found.names.length - 1)) / Math.max(found.cosines.length - 1, 1))]);
+    const range = Math.max(reach(found.cosines), reach(found.optimal_cosines));
+    heatMap(ids[0], found.cosines, names, `Cosines of ${found.name}`, range);
+    heatMap(ids[1], found.optimal_cosines, names, "Optimal cosines", range);
+    const dots = (y, name, color) => ({ x: found.size, y, name, text: found.names, mode: "markers", marker: { color, size: 5 } });
+    Plotly.newPlot(ids[2], [dots(found.norms, found.name, ORANGE), dots(found.optimal_norms, "optimum", BLUE)],
+      layout("Norms, scaled to the optimum", "samples of the class", "‖mean‖", { xaxis: sizeAxis(found.size), yaxis: { rangemode: "tozero" } }), settings);
+    Plotly.newPlot(ids[3], [dots(found.mean_cosines, found.name, ORANGE), dots(found.optimal_mean_cosines, "optimum", BLUE)],
+      layout("Mean cosine to the other classes", "samples of the class", "cosine", { xaxis: sizeAxis(found.size) }), settings);
+  }
+
+  function showTable() {
+    const { columns, rows } = data.table;
+    const [head, body] = [byId("class-table").tHead, byId("class-table").tBodies[0]];
+    let sorted = { column: -1, descending: false };
+    const heading = element("tr", undefined, head);
+    columns.forEach((name, column) => {
+      const cell = element("th", undefined, heading);
+      element("button", name, cell).addEventListener("click", () => sort(column));
+    });
+    function compareCells(a, b) {
+      if (a === null || b === null) return (a === null) - (b === null);
+      if (typeof a === "number" && typeof b === "number") return a - b;
+      return String(a).localeCompare(String(b), "en", { numeric: true });
+    }
+    function sort(column) {
+      sorted = { column, descending: sorted.column === column ? !sorted.descending : typeof rows[0][column] === "number" };
+      rows.sort((a, b) => (sorted.descending ? -1 : 1) * compareCells(a[column], b[column]));
+      [...heading.cells].forEach((cell, i) => {
+        cell.ariaSort = i === column ? (sorted.descending ? "descending" : "ascending") : "none";
+      });
+      fill();
+    }
+    function fill() {
+      const wanted = byId("search").value.trim().toLowerCase();
+      const matching = rows.filter((row) => String(row[0]).toLowerCase().includes(wanted));
+      const shown = matching.slice(0, ROWS_SHOWN);
+      body.replaceChildren(...shown.map((row) => {
+        const line = document.createElement("tr");
+        for (const cell of row) element("td", typeof cell === "number" ? number(cell) : cell ?? "–", line);
+        return line;
+      }));
+      byId("found").textContent = `${count(matching.length)} of ${count(rows.length)} rows` +
+        (shown.length < matching.length ? `, the first ${count(ROWS_SHOWN)} shown` : "");
+    }
+    byId("search").addEventListener("input", fill);
+    fill();
+  }
+
+  showSummary();
+  showGeometry();
+  showPath();
+  data.comparisons.forEach(showComparison);
+  showTable();
+  document.body.dataset.ready = "true";
+})();

@@ -1,0 +1,99 @@
+"""Writing the page: one HTML file with the plotting library inside, and no network."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ..comparison import Comparison
+from ..exceptions import InvalidInputError, MissingExtraError
+from ..solution import Solution
+from ..storage import atomic_file
+from .content import page_data
+
+
+def write_report(
+    solution: Solution,
+    path: str | Path,
+    comparisons: Mapping[str, Comparison] | None = None,
+    *,
+    title: str = "screlax report",
+) -> Path:
+    """Write an interactive page about a solution, readable offline in any browser.
+
+    Geometry by class and class size, the certificate, the spectrum, a slider along the
+    regularisation path, a table of classes to search and sort, and for each comparison the
+    embeddings next to the optimum. Drawn by plotly.js, which is part of the file (5 MB).
+
+    Parameters
+    ----------
+    solution : Solution
+    path : str or path-like
+        Ends in .html; written atomically.
+    comparisons : mapping of str to Comparison, optional
+        What to show next to the optimum, by name.
+    title : str
+        Title of the page.
+
+    Returns
+    -------
+    Path
+        Of the file.
+
+    Raises
+    ------
+    InvalidInputError
+        If the path cannot be written or does not end in .html.
+    MissingExtraError
+        If plotly is not installed (``pip install 'screlax[report]'``).
+    """
+    target = Path(path)
+    if target.suffix != ".html":
+        raise InvalidInputError(f"{target} must end in .html")
+    library = _plotting_library()
+    data = page_data(solution, comparisons or {})
+    text = _template("page.html")
+    for name, part in (
+        ("TITLE", html.escape(title)),
+        ("STYLE", _template("page.css")),
+        ("DATA", _embedded(data)),
+        ("LIBRARY", library),
+        ("SCRIPT", _template("page.js")),
+    ):
+        text = text.replace(f"<!--{name}-->", part, 1)
+    with atomic_file(target) as sink:
+        sink.write(text.encode())
+    return target
+
+
+def _plotting_library() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        raise MissingExtraError(
+            "reports need plotly, which is not installed: pip install 'screlax[report]'"
+        ) from None
+    return str(get_plotlyjs())
+
+
+def _template(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _embedded(data: dict[str, Any]) -> str:
+    """Return JSON that cannot end the script element it is in, whatever the labels are."""
+    text = json.dumps(_finite(data), allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,204 @@
+"""The interactive page: its numbers, its safety, and its behaviour in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+import screlax
+from screlax.cli import main
+from screlax.exceptions import InvalidInputError, MissingExtraError
+from screlax.report import write_report
+
+pytest.importorskip("plotly", reason="plotly is not installed")
+
+
+def solved(labels=None, sizes=(40, 20, 9, 4), control=None):
+    control = control or screlax.Ridge(0.02)
+    return screlax.solve_relaxation(screlax.UFM(sizes, control, 0.5, labels))
+
+
+def embeddings_of(solution, noise=0.05):
+    y = np.repeat(np.arange(solution.problem.classes), np.asarray(solution.problem.class_sizes))
+    H = solution.embeddings(8).vectors[y]
+    return H + noise * np.random.default_rng(0).standard_normal(H.shape), y
+
+
+def data_of(path):
+    text = path.read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    return json.loads(found.group(1))
+
+
+def test_the_numbers_are_those_of_the_solution(tmp_path):
+    solution = solved()
+    data = data_of(write_report(solution, tmp_path / "report.html"))
+    assert data["summary"]["status"] == "optimal"
+    assert data["summary"]["lower"] == solution.lower
+    gram = solution.class_gram
+    norms = np.sqrt(np.diag(gram))
+    np.testing.assert_allclose(
+        data["heat_map"]["cosines"], gram / np.outer(norms, norms), rtol=1e-4, atol=1e-5
+    )
+    np.testing.assert_allclose(data["curves"]["norm"], norms, rtol=1e-4)
+    assert data["table"]["columns"][:3] == ["class", "samples", "norm"]
+    assert [row[1] for row in data["table"]["rows"]] == [40, 20, 9, 4]
+    np.testing.assert_allclose([row[2] for row in data["table"]["rows"]], norms, rtol=1e-4)
+    start = data["path"]["steps"][data["path"]["start"]]
+    assert start["parameter"] == 0.02
+    np.testing.assert_allclose(start["norm"], norms, rtol=1e-4)
+    assert all(step["gap"] < 1e-9 for step in data["path"]["steps"])
+
+
+@pytest.mark.parametrize("control", [screlax.Sphere(1.0), screlax.Ball(2.0), screlax.Budget(1.0)])
+def test_every_control_has_a_path(tmp_path, control):
+    data = data_of(write_report(solved(control=control), tmp_path / "report.html"))
+    steps = data["path"]["steps"]
+    assert steps[data["path"]["start"]]["parameter"] == control.parameter
+    assert len(steps) == 26
+
+
+def test_comparisons_are_on_the_page(tmp_path):
+    solution = solved()
+    H, y = embeddings_of(solution)
+    found = screlax.compare(H, y, solution)
+    data = data_of(write_report(solution, tmp_path / "report.html", {"epoch 9": found}))
+    (shown,) = data["comparisons"]
+    assert shown["name"] == "epoch 9"
+    assert shown["gram_distance"] == found.gram_distance
+    assert "epoch 9: norm" in data["table"]["columns"]
+
+
+def test_labels_cannot_break_out_of_the_page(tmp_path):
+    labels = ["</script><script>alert(1)</script>", "<b>", "a & b", "d"]
+    path = write_report(solved(labels), tmp_path / "report.html", title="<i>title</i>")
+    text = path.read_text(encoding="utf-8")
+    assert "alert(1)</script>" not in text
+    assert "<i>title" not in text
+    assert [row[0] for row in data_of(path)["table"]["rows"]] == labels
+
+
+def test_ten_million_classes_fit_on_a_page(tmp_path):
+    problem = screlax.UFM.from_pairs([1000, 100, 10], [5, 50, 10_000_000], screlax.Ridge(0.01))
+    path = write_report(screlax.solve_relaxation(problem), tmp_path / "report.html")
+    assert path.stat().st_size < 10e6
+    data = data_of(path)
+    assert data["table"]["columns"][0] == "classes of this size"
+    assert [row[0] for row in data["table"]["rows"]] == [5, 50, 10_000_000]
+
+
+def test_nothing_is_fetched(tmp_path):
+    text = write_report(solved(), tmp_path / "report.html").read_text(encoding="utf-8")
+    shell = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r"(src|href)=\"(?!data:)", shell)
+
+
+def test_bad_targets(tmp_path, monkeypatch):
+    with pytest.raises(InvalidInputError, match="must end in"):
+        write_report(solved(), tmp_path / "report.txt")
+    with pytest.raises(InvalidInputError, match="cannot write"):
+        write_report(solved(), tmp_path / "none" / "report.html")
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    with pytest.raises(MissingExtraError, match=r"screlax\[report\]"):
+        write_report(solved(), tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command(tmp_path, capsys):
+    solution = solved()
+    solution.save(tmp_path / "solution.npz")
+    H, y = embeddings_of(solution)
+    np.save(tmp_path / "last.npy", H)
+    np.save(tmp_path / "labels.npy", y)
+    files = [str(tmp_path / name) for name in ("solution.npz", "last.npy")]
+    out = str(tmp_path / "report.html")
+    assert main(["report", *files, "--labels", str(tmp_path / "labels.npy"), "-o", out]) == 0
+    assert "was written" in capsys.readouterr().out
+    assert [found["name"] for found in data_of(tmp_path / "report.html")["comparisons"]] == ["last"]
+    assert main(["report", *files, "-o", out]) == 2
+    assert "--labels" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def browser():
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("chromium and chromedriver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--window-size=1300,1000",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(executable_path=driver)
+    opened = webdriver.Chrome(options=options, service=service)
+    yield opened
+    opened.quit()
+
+
+def requests_of(browser):
+    events = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
+    return [
+        event["params"]["request"]["url"]
+        for event in events
+        if event["method"] == "Network.requestWillBeSent"
+    ]
+
+
+def test_in_a_real_browser(browser, tmp_path):
+    """Loads from a file without errors or requests; the slider and the search work."""
+    labels = [f"species {number}" for number in range(60)]
+    solution = solved(labels, sizes=[1000 - 16 * number for number in range(60)])
+    H, y = embeddings_of_names(solution)
+    path = write_report(
+        solution, tmp_path / "report.html", {"last": screlax.compare(H, y, solution)}
+    )
+    browser.get(path.as_uri())
+    assert browser.execute_script("return document.body.dataset.ready") == "true"
+    assert browser.get_log("browser") == []
+    assert {url.split(":")[0] for url in requests_of(browser)} <= {"file", "data"}
+
+    def text(selector):
+        return browser.execute_script(
+            f"return document.querySelector({json.dumps(selector)}).textContent"
+        )
+
+    assert "optimal" in text("#verdict")
+    plots = "return document.querySelectorAll('.plot .main-svg').length"
+    assert browser.execute_script(plots) >= 10
+    before = text("#path-label")
+    browser.execute_script(
+        "const s = document.getElementById('path-slider'); s.value = 0;"
+        "s.dispatchEvent(new Event('input'))"
+    )
+    assert text("#path-label") != before
+    assert len(browser.find_elements("css selector", "#class-table tbody tr")) == 60
+    browser.find_element("id", "search").send_keys("species 5")
+    assert len(browser.find_elements("css selector", "#class-table tbody tr")) == 11
+    assert text("#found") == "11 of 60 rows"
+    browser.execute_script("document.querySelectorAll('#class-table th button')[1].click()")
+    first = text("#class-table tbody tr td")
+    browser.execute_script("document.querySelectorAll('#class-table th button')[1].click()")
+    assert {first, text("#class-table tbody tr td")} == {"species 5", "species 59"}
+    assert browser.get_log("browser") == []
+
+
+def embeddings_of_names(solution):
+    labels = np.repeat(solution.problem.class_labels, 3)
+    H = solution.embeddings().vectors.repeat(3, axis=0)
+    return H + 0.01 * np.random.default_rng(0).standard_normal(H.shape), labels
