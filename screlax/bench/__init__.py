@@ -1,0 +1,7 @@
+"""The benchmark suite: methods × problems, judged by the certificate and never by the method."""
+
+from .problems import BenchProblem, problem_sets
+from .runner import BenchSettings, run_suite
+from .table import Row
+
+__all__ = ["BenchProblem", "BenchSettings", "Row", "problem_sets", "run_suite"]

@@ -1,0 +1,169 @@
+"""The methods of the suite: each returns a Gram matrix, and what it says of it does not count."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..controls import Ridge, Sphere
+from ..partition import Level, Matrix
+from ..problem import UFM
+from ..solve import solve_relaxation
+
+Gram = object
+"""A `Solution`, or a class-level Gram matrix of shape (k, k)."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method.
+
+    Attributes
+    ----------
+    name : str
+        Unique; part of file names.
+    run : callable
+        run(problem, tolerance, time limit in seconds) returns a `Solution`, whose certificate is
+        ours, or a k×k Gram matrix to be certified.
+    why_not : callable
+        why_not(problem) returns the reason why it cannot take a problem, or an empty string.
+    tolerances : tuple of float
+        Relative accuracies to ask for, one run each: the time-against-accuracy curve.
+    """
+
+    name: str
+    run: Callable[[UFM, float, float], Gram]
+    why_not: Callable[[UFM], str]
+    tolerances: tuple[float, ...]
+
+
+def all_methods() -> list[Method]:
+    """Return every method of the suite, whether or not what it needs is installed."""
+    ladder = (1e-2, 1e-4, 1e-6, 1e-8)
+    return [
+        Method("native", _relaxation("native"), _always, (1e-9,)),
+        Method("slack-vector", _relaxation("slack-vector"), _without_singletons, (1e-9,)),
+        Method("burer-monteiro", _relaxation("burer-monteiro"), _few_sizes(400), (1e-9,)),
+        Method("SCS", _relaxation("SCS"), _few_sizes(100), ladder),
+        Method("Clarabel", _relaxation("CLARABEL"), _clarabel, ladder),
+        Method("descent L-BFGS", _descent("lbfgs"), _few_classes(300), ladder),
+        Method("descent Newton-CG", _descent("newton-cg"), _few_classes(300), ladder),
+        Method("descent gradient", _descent("gd"), _few_classes(300), ladder),
+        Method("pymanopt trust regions", _pymanopt, _why_not_pymanopt, ladder),
+        Method("collocation", _never_run, _no_collocation, ()),
+    ]
+
+
+def _relaxation(solver: str) -> Callable[[UFM, float, float], Gram]:
+    def run(problem: UFM, tolerance: float, limit: float) -> Gram:
+        return solve_relaxation(problem, solver=solver, tol=tolerance, time_limit=limit)
+
+    return run
+
+
+def _descent(method: str) -> Callable[[UFM, float, float], Gram]:
+    def run(problem: UFM, tolerance: float, limit: float) -> Gram:
+        from ..nonconvex import solve_nonconvex
+
+        # no lower bound is given away: zero never stops a run before its own criterion
+        dim = problem.classes + 1
+        result = solve_nonconvex(
+            problem, dim, method=method, seed=0, tol=tolerance, max_iterations=20_000
+        )
+        return np.asarray(result.embeddings @ result.embeddings.T)
+
+    return run
+
+
+def _pymanopt(problem: UFM, tolerance: float, limit: float) -> Matrix:
+    """Minimise over H, k×(k+1), by Riemannian trust regions with our value and derivatives."""
+    import pymanopt
+    from pymanopt.manifolds import Euclidean, Oblique
+    from pymanopt.optimizers import TrustRegions
+
+    from ..partition import CellGram
+    from ..relaxation import build_relaxation
+
+    relaxation = build_relaxation(problem, Level.CLASSES)
+    k = problem.classes
+    is_sphere = isinstance(problem.control, Sphere)
+    manifold = Oblique(k + 1, k) if is_sphere else Euclidean(k + 1, k)
+    radius = np.sqrt(problem.control.parameter) if is_sphere else 1.0
+
+    def gram_of(columns: Matrix) -> CellGram:
+        rows = radius * columns.T
+        return CellGram.from_matrix(rows @ rows.T / problem.temperature)
+
+    @pymanopt.function.numpy(manifold)  # type: ignore[untyped-decorator, unused-ignore]
+    def cost(columns: Matrix) -> float:
+        return relaxation.value(gram_of(columns)) / problem.anchors
+
+    @pymanopt.function.numpy(manifold)  # type: ignore[untyped-decorator, unused-ignore]
+    def gradient(columns: Matrix) -> Matrix:
+        slope = relaxation.gradient(gram_of(columns))
+        weights = slope.pair + np.diag(slope.own)
+        product = 2 * radius**2 / problem.temperature * weights @ columns.T
+        return np.asarray(product.T / problem.anchors)
+
+    optimizer = TrustRegions(
+        max_time=limit, min_gradient_norm=1e-3 * tolerance, max_iterations=1000, verbosity=0
+    )
+    generator = np.random.default_rng(0)
+    start = generator.standard_normal((k + 1, k))
+    if is_sphere:
+        start /= np.linalg.norm(start, axis=0)
+    else:
+        start *= np.sqrt(problem.temperature / (k + 1))
+    found = optimizer.run(
+        pymanopt.Problem(manifold, cost, euclidean_gradient=gradient), initial_point=start
+    )
+    rows = radius * np.asarray(found.point).T
+    return np.asarray(rows @ rows.T)
+
+
+def _always(problem: UFM) -> str:
+    return ""
+
+
+def _never_run(problem: UFM, tolerance: float, limit: float) -> Gram:
+    raise NotImplementedError  # why_not always has a reason
+
+
+def _no_collocation(problem: UFM) -> str:
+    return "not built: the exact slack-vector equations already take O(m) a step"
+
+
+def _without_singletons(problem: UFM) -> str:
+    return "classes of one sample" if problem.class_sizes.singletons else ""
+
+
+def _few_sizes(most: int) -> Callable[[UFM], str]:
+    def why_not(problem: UFM) -> str:
+        many = problem.class_sizes.orbits > most
+        return f"more than {most} distinct sizes would take hours" if many else ""
+
+    return why_not
+
+
+def _few_classes(most: int) -> Callable[[UFM], str]:
+    def why_not(problem: UFM) -> str:
+        return f"more than {most} classes would take hours" if problem.classes > most else ""
+
+    return why_not
+
+
+def _clarabel(problem: UFM) -> str:
+    if importlib.util.find_spec("clarabel") is None:
+        return "clarabel is not installed: pip install 'screlax[bench]'"
+    return _few_sizes(60)(problem)
+
+
+def _why_not_pymanopt(problem: UFM) -> str:
+    if importlib.util.find_spec("pymanopt") is None:
+        return "pymanopt is not installed: pip install 'screlax[bench]'"
+    if not isinstance(problem.control, Ridge | Sphere):
+        return f"pymanopt has no manifold for {problem.control.name}"
+    return _few_classes(300)(problem)

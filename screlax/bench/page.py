@@ -1,0 +1,124 @@
+"""One page of results: Markdown, a picture, and both as HTML."""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..storage import atomic_file
+from .picture import draw
+from .table import Row, Score, scores, time_to
+
+ACCURACIES = (1e-4, 1e-6, 1e-9)
+
+
+def write_page(rows: Sequence[Row], folder: Path, limit: float, provenance: str) -> list[Path]:
+    """Write results.md, results.png and results.html, and return their paths."""
+    paths = [folder / f"results.{suffix}" for suffix in ("md", "png", "html")]
+    text = markdown(rows, limit, provenance)
+    picture = draw(rows)
+    page = _html(rows, limit, provenance, picture)
+    for path, content in zip(paths, (text.encode(), picture, page.encode()), strict=True):
+        with atomic_file(path) as sink:
+            sink.write(content)
+    return paths
+
+
+def markdown(rows: Sequence[Row], limit: float, provenance: str) -> str:
+    """Return the scores, then every problem, as Markdown tables."""
+    parts = [
+        "# Benchmark of the relaxation",
+        provenance,
+        f"Gaps are certified by screlax, whatever the method says. Time limit {limit:g} s. Means are "
+        "shifted geometric means of the time to a certified gap, with the limit where it was not "
+        "reached; skipped problems do not count.",
+        _lines(*_score_table(rows, limit)),
+        _lines(*_problem_table(rows)),
+        "Not run or without an answer:",
+        "\n".join(_exceptions(rows)) or "none",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _score_table(rows: Sequence[Row], limit: float) -> tuple[list[str], list[list[str]]]:
+    header = ["method", "problems"]
+    header += [f"solved to {a:g} (mean time)" for a in ACCURACIES]
+    by_accuracy = [scores(rows, accuracy, limit) for accuracy in ACCURACIES]
+    body = []
+    for entries in zip(*by_accuracy, strict=True):
+        if entries[0].problems:
+            cells = [_score(entry) for entry in entries]
+            body.append([entries[0].method, str(entries[0].problems), *cells])
+    return header, body
+
+
+def _score(score: Score) -> str:
+    return f"{score.solved} ({_seconds(score.mean_seconds)})"
+
+
+def _problem_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Return for each problem and method the best certified gap and the time it took."""
+    methods = list(dict.fromkeys(row.method for row in rows if row.outcome != "skipped"))
+    body = []
+    for name in dict.fromkeys(row.problem for row in rows):
+        mine = [row for row in rows if row.problem == name]
+        cells = [_cell([row for row in mine if row.method == method]) for method in methods]
+        body.append([mine[0].group, name, str(mine[0].distinct_sizes), *cells])
+    return ["set", "problem", "m", *methods], body
+
+
+def _cell(rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    if rows[0].outcome == "skipped":
+        return "skipped"
+    best = min(rows, key=lambda row: row.gap)
+    if not math.isfinite(best.gap):
+        return rows[-1].outcome if rows[-1].outcome != "ran" else "no bound"
+    return f"{best.gap:.0e} in {_seconds(time_to(rows, best.gap))}"
+
+
+def _exceptions(rows: Sequence[Row]) -> list[str]:
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row.reason:
+            reasons.setdefault(f"{row.method}: {row.outcome}: {row.reason}", []).append(row.problem)
+    return [f"- {key} ({', '.join(dict.fromkeys(names))})" for key, names in reasons.items()]
+
+
+def _lines(header: list[str], body: list[list[str]]) -> str:
+    rule = ["---"] * len(header)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *body))
+
+
+def _html(rows: Sequence[Row], limit: float, provenance: str, picture: bytes) -> str:
+    image = base64.b64encode(picture).decode()
+    exceptions = "".join(f"<li>{html.escape(line[2:])}</li>" for line in _exceptions(rows))
+    return f"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Benchmark of the relaxation</title>
+<style>body {{ font: 15px/1.4 system-ui, sans-serif; margin: 24px; }}
+table {{ border-collapse: collapse; margin: 16px 0; }}
+td, th {{ border-bottom: 1px solid #ccc; padding: 3px 9px; text-align: left; }}
+img {{ max-width: 100%; }}</style></head><body>
+<h1>Benchmark of the relaxation</h1>
+<p>{html.escape(provenance)}</p>
+<p>Gaps are certified by screlax, whatever the method says. Time limit {limit:g} s.</p>
+<img alt="Certified gap against time" src="data:image/png;base64,{image}">
+{_html_table(*_score_table(rows, limit))}
+{_html_table(*_problem_table(rows))}
+<ul>{exceptions}</ul>
+</body></html>
+"""
+
+
+def _html_table(header: list[str], body: list[list[str]]) -> str:
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
+    lines = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in body)
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{1e3 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"

@@ -1,0 +1,94 @@
+"""Rows of results, and what is computed from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SHIFT = 0.01
+"""Seconds added before the geometric mean and subtracted after: times far below count the same."""
+
+OUTCOMES = ("ran", "time-out", "failed", "skipped")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one problem at one requested tolerance.
+
+    Attributes
+    ----------
+    group, problem, method : str
+    classes, distinct_sizes : int
+    tolerance : float
+        Relative accuracy asked for.
+    outcome : {"ran", "time-out", "failed", "skipped"}
+    reason : str
+        Why it failed or was skipped.
+    seconds : float
+        Wall time of the method, without certifying; the time limit where it ran out.
+    gap : float
+        Certified relative gap, infinite where there is none.
+    value, lower : float
+        Certified bounds.
+    megabytes : float
+        Peak memory of the process.
+    """
+
+    group: str
+    problem: str
+    method: str
+    classes: int
+    distinct_sizes: int
+    tolerance: float
+    outcome: str
+    reason: str = ""
+    seconds: float = math.inf
+    gap: float = math.inf
+    value: float = math.nan
+    lower: float = math.nan
+    megabytes: float = math.nan
+
+
+def shifted_geometric_mean(seconds: Sequence[float], shift: float = SHIFT) -> float:
+    """Return exp(mean log(t + shift)) − shift (the convention of Mittelmann's benchmarks)."""
+    if not seconds:
+        return math.nan
+    return math.exp(sum(math.log(t + shift) for t in seconds) / len(seconds)) - shift
+
+
+def time_to(rows: Sequence[Row], accuracy: float) -> float:
+    """Return the least time in which a certified gap of at most `accuracy` was reached, or inf."""
+    return min((row.seconds for row in rows if row.gap <= accuracy), default=math.inf)
+
+
+@dataclass(frozen=True)
+class Score:
+    """A method over all problems it was run on.
+
+    Attributes
+    ----------
+    method : str
+    problems, solved : int
+        Problems it was not skipped on, and those with a certified gap within the accuracy.
+    mean_seconds : float
+        Shifted geometric mean of the times to that accuracy, the time limit where not reached.
+    """
+
+    method: str
+    problems: int
+    solved: int
+    mean_seconds: float
+
+
+def scores(rows: Sequence[Row], accuracy: float, limit: float) -> list[Score]:
+    """Return one score per method, in the order of the rows; skipped problems do not count."""
+    found = []
+    for method in dict.fromkeys(row.method for row in rows):
+        mine = [row for row in rows if row.method == method and row.outcome != "skipped"]
+        names = dict.fromkeys(row.problem for row in mine)
+        times = [time_to([r for r in mine if r.problem == name], accuracy) for name in names]
+        solved = sum(math.isfinite(t) for t in times)
+        mean = shifted_geometric_mean([min(t, limit) for t in times])
+        found.append(Score(method, len(times), solved, mean))
+    return found

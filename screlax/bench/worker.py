@@ -1,0 +1,92 @@
+"""One case in a process of its own: ``python -m screlax.bench.worker``, settings on standard input.
+
+Prints one line of JSON. A process of its own can be stopped at the time limit whatever the method
+does, its peak memory is its own, and a crash is a row of the table.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import resource
+import sys
+import time
+import warnings
+from dataclasses import asdict, replace
+
+from ..certificate import Certificate
+from ..exceptions import InaccurateWarning, ScrelaxError
+from ..partition import CellGram, Level
+from ..problem import UFM
+from ..proving import prove_gram
+from ..solution import Solution
+from .methods import Gram, Method, all_methods
+from .problems import BenchProblem, problem_sets
+from .table import Row
+
+_REPEAT_BELOW, _REPEATS = 0.5, 5
+_KILOBYTES = 1024.0
+
+
+def blank_row(case: BenchProblem, method: Method, tolerance: float) -> Row:
+    """Return the row of a case before anything is known."""
+    sizes = case.problem.class_sizes
+    return Row(
+        case.group, case.name, method.name, sizes.classes, sizes.orbits, tolerance, "failed"
+    )
+
+
+def run_case(case: BenchProblem, method: Method, tolerance: float, limit: float) -> Row:
+    """Run a method and certify what it returns; quick ones are repeated, the median counts."""
+    row = blank_row(case, method, tolerance)
+    warnings.simplefilter("ignore", InaccurateWarning)
+    times = []
+    try:
+        while len(times) < _REPEATS and sum(times) < _REPEAT_BELOW:
+            start = time.perf_counter()
+            found = method.run(case.problem, tolerance, limit)
+            times.append(time.perf_counter() - start)
+            if isinstance(found, Solution):
+                times[-1] -= found.seconds.get("certify", 0.0)
+    except (ScrelaxError, ArithmeticError, ValueError) as error:
+        return replace(row, reason=f"{type(error).__name__}: {error}")
+    certificate = certificate_of(case.problem, found)
+    return replace(
+        row,
+        outcome="ran",
+        seconds=sorted(times)[len(times) // 2],
+        gap=certificate.relative_gap if math.isfinite(certificate.relative_gap) else math.inf,
+        value=certificate.upper,
+        lower=certificate.lower,
+        megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KILOBYTES,
+    )
+
+
+def certificate_of(problem: UFM, found: Gram) -> Certificate:
+    """Return our certificate of what a method returned."""
+    if isinstance(found, Solution):
+        return found.certificate
+    gram = CellGram.from_matrix(found / problem.temperature)  # type: ignore[operator]
+    return prove_gram(problem, Level.CLASSES, gram).certificate
+
+
+def main() -> None:
+    """Run the case that standard input names and print its row."""
+    wanted = json.load(sys.stdin)
+    case = next(c for c in problem_sets(quick=False) if c.name == wanted["problem"])
+    method = next(m for m in all_methods() if m.name == wanted["method"])
+    _warm_up(method)
+    row = run_case(case, method, wanted["tolerance"], wanted["limit"])
+    json.dump(asdict(row), sys.stdout)
+
+
+def _warm_up(method: Method) -> None:
+    """Solve a tiny problem first, so that no import is measured."""
+    case = next(c for c in problem_sets(quick=True) if c.name == "balanced k=10")
+    tiny = UFM([3, 2], case.problem.control, 1.0)
+    if not method.why_not(tiny):
+        run_case(BenchProblem("", "", tiny), method, 1e-2, 5.0)
+
+
+if __name__ == "__main__":
+    main()

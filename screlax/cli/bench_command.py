@@ -1,0 +1,65 @@
+"""`screlax bench`: the benchmark suite, resumable, to one page of results."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..bench import BenchSettings, Row, run_suite
+from ..bench.page import markdown, write_page
+from ..bench.provenance import provenance_line
+from .output import to_json
+
+_EXAMPLES = """examples:
+  screlax bench --quick
+  screlax bench --out results --time-limit 120
+  screlax bench --method native --method SCS --set long-tailed
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "bench",
+        help="run the benchmark suite",
+        description="Run all methods on all problems, each case in a process of its own, and write "
+        "one page of results. Run again after an interruption: what is done is not done again.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="two minutes: small problems")
+    parser.add_argument("--out", type=Path, default=Path("screlax-bench"), metavar="FOLDER")
+    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="per case (5 or 60)")
+    parser.add_argument("--method", action="append", default=[], metavar="NAME")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME", dest="sets")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Run, write the page, print it; always successful once all cases have a row."""
+    limit = options.time_limit if options.time_limit is not None else 5 if options.quick else 60
+    settings = BenchSettings(
+        folder=options.out / "rows",
+        quick=options.quick,
+        limit=float(limit),
+        methods=tuple(options.method),
+        groups=tuple(options.sets),
+    )
+    rows = run_suite(settings, _report)
+    provenance = provenance_line()
+    paths = write_page(rows, options.out, settings.limit, provenance)
+    if options.json:
+        print(to_json({"provenance": provenance, "rows": [asdict(row) for row in rows]}))
+    else:
+        print(markdown(rows, settings.limit, provenance))
+    print(f"written: {', '.join(map(str, paths))}", file=sys.stderr)
+    return True
+
+
+def _report(done: int, total: int, row: Row) -> None:
+    found = f"gap {row.gap:.0e} in {row.seconds:.3g} s" if row.outcome == "ran" else row.outcome
+    print(f"[{done}/{total}] {row.problem}, {row.method}: {found}", file=sys.stderr)
