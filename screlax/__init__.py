@@ -13,6 +13,7 @@ from .counts import read_counts, read_labels
 from .embedding import Embeddings, recover_embeddings
 from .exceptions import InaccurateWarning, ScrelaxError
 from .loss import gram_loss, supcon_loss, supcon_loss_and_grad
+from .nonconvex import NonconvexResult, SecondOrder, check_second_order, solve_nonconvex
 from .path import path_table, regularization_path
 from .problem import UFM
 from .profiles import balanced, exponential, pareto, profile, step
@@ -30,12 +31,15 @@ __all__ = [
     "ClassSizes",
     "Embeddings",
     "InaccurateWarning",
+    "NonconvexResult",
     "Ridge",
     "ScrelaxError",
+    "SecondOrder",
     "Solution",
     "Sphere",
     "Status",
     "balanced",
+    "check_second_order",
     "exponential",
     "gram_loss",
     "pareto",
@@ -45,6 +49,7 @@ __all__ = [
     "read_labels",
     "recover_embeddings",
     "regularization_path",
+    "solve_nonconvex",
     "solve_relaxation",
     "step",
     "supcon_loss",
