@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from ..exceptions import InvalidInputError
+from ..memory import require_memory
+from ..partition import Level, Matrix
 from ..problem import UFM
+from ..relaxation import level_size
+from .bound import best_bound, relative_gap, relaxation_bound
+from .descent import descend_gradient, descend_lbfgs, descend_newton
+from .lifting import Lifted
+from .objective import ClassObjective, Objective
+from .recorder import Callback, Recorder
 from .result import NonconvexResult
+from .sample_objective import SampleObjective
+from .validate import (
+    check_count,
+    check_matrix,
+    check_nonconvex_level,
+    check_nonzero_rows,
+    check_number,
+    check_problem,
+)
 
-Callback = Callable[[int, int, float, float], bool | None]
+_METHODS: dict[str, Callable[[Lifted, Matrix, Recorder], Matrix]] = {
+    "lbfgs": descend_lbfgs,
+    "gd": descend_gradient,
+    "newton-cg": descend_newton,
+}
+
+_INSIDE = 1e-6
+"""Share of the norm bound by which a given start on the boundary is moved inside."""
 
 
 def solve_nonconvex(
@@ -26,5 +55,169 @@ def solve_nonconvex(
     lower: float | None = None,
     callback: Callback | None = None,
 ) -> NonconvexResult:
-    """Minimise the nonconvex objective over embeddings of a given dimension."""
-    raise NotImplementedError
+    """Minimise the nonconvex objective over embeddings, and prove how far each run got.
+
+        minimise  SC(HHᵀ) + (λ/2)‖H‖_F²   over H of shape (p, dim), within the control
+
+    The objective of every run is compared with a lower bound from the convex relaxation, which
+    holds for embeddings of any dimension: where `dim` is at least the rank of the optimum a gap of
+    zero is possible, and below it the gap bounds what more dimensions could gain. No run is called
+    optimal on its own word. Source: Behnia and Thrampoulidis, ISIT 2024 (arXiv 2402.18884): no
+    spurious local minima for more dimensions than classes.
+
+    Parameters
+    ----------
+    problem : UFM
+    dim : int
+        Embedding dimension d ≥ 1.
+    starts : int, default 1
+        Number of random starts: on a sphere uniform, within a ball or budget uniform with one
+        coordinate dropped, for ridge normal with mean squared norm τ.
+    method : {"lbfgs", "gd", "newton-cg"}
+        L-BFGS with Newton steps at the end; gradient descent with Barzilai–Borwein steps; or
+        trust-region Newton with conjugate gradients on exact Hessian products from the start.
+    seed : int, default 0
+        Start s draws from `numpy.random.default_rng([seed, s])`, whatever the number of starts.
+    level : {"classes", "samples"}
+        One embedding per class, O(k² dim) an iteration, or per sample, O(n² dim), in class order
+        (`numpy.repeat(range(k), class_sizes)`).
+    initial : array-like, shape (p, dim) or (starts, p, dim), optional
+        Start from these instead, p = k or n; with one matrix, `starts` must be 1. They are
+        rescaled to satisfy the control; on the boundary of a ball or budget they are moved
+        inside by a relative 1e-6 of the bound on ‖h‖², since a norm could not shrink otherwise.
+    max_iterations : int, default 2000
+        Per start, over all phases.
+    tol : float, default 1e-9
+        Certified relative gap at which a run stops and counts as optimal.
+    lower : float, optional
+        A certified lower bound to reuse, such as `solve_relaxation(problem).lower`, which is
+        computed otherwise. The bound that the best run's own Gram matrix proves is used where it is
+        larger.
+    callback : callable, optional
+        Called as callback(start, iteration, value, gradient_norm), the norm per anchor; returning
+        True stops that start.
+
+    Returns
+    -------
+    NonconvexResult
+        Every run, best first.
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is out of range or does not fit, or `lower` is no lower bound.
+    ProblemTooLargeError
+        If the level's arrays would not fit in memory.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> problem = screlax.UFM([50, 20, 5], screlax.Sphere(1.0), 0.5)
+    >>> result = screlax.solve_nonconvex(problem, dim=4, starts=3)
+    >>> result.status
+    <Status.OPTIMAL: 'optimal'>
+    """
+    problem, dim = check_problem(problem), check_count("dim", dim)
+    starts, seed = check_count("starts", starts), check_count("seed", seed, 0)
+    limit = check_count("max_iterations", max_iterations)
+    tolerance = _check_tolerance(tol)
+    checked_level, descend = check_nonconvex_level(level), _check_method(method)
+    known = None if lower is None else check_number("lower", lower, positive=False)
+    rows = level_size(problem, checked_level)
+    given = _check_initial(problem, initial, starts, rows, dim)
+    require_memory(8.0 * rows * dim * (starts + 60), f"{starts} starts of {rows:,} embeddings")
+    bound = relaxation_bound(problem) if known is None else known
+    lifted = Lifted(objective_at(problem, checked_level), dim)
+    runs = []
+    for start in range(starts):
+        recorder = Recorder(
+            start, bound / (1 - tolerance), limit, lifted.objective.anchors, callback
+        )
+        begin = time.perf_counter()
+        first = _first_point(lifted, problem, given, start, seed)
+        embeddings = _to_embeddings(lifted, problem, descend(lifted, first, recorder))
+        seconds = time.perf_counter() - begin
+        runs.append(_Run(start, embeddings, _value(lifted, problem, embeddings), recorder, seconds))
+    runs.sort(key=lambda run: (run.value, run.start))
+    bound = best_bound(problem, checked_level, runs[0].embeddings, bound)
+    gaps = [relative_gap(problem, run.value, bound, run.embeddings) for run in runs]
+    return NonconvexResult(
+        problem=problem,
+        level=checked_level.value,
+        dim=dim,
+        method=method,
+        tol=tolerance,
+        lower=bound,
+        embeddings=runs[0].embeddings,
+        values=np.array([run.value for run in runs]),
+        gaps=np.array(gaps),
+        all_embeddings=np.stack([run.embeddings for run in runs]),
+        histories=tuple(run.recorder.history() for run in runs),
+        iterations=np.array([run.recorder.iterations for run in runs], dtype=np.int64),
+        seconds=np.array([run.seconds for run in runs]),
+        messages=tuple(run.recorder.reason for run in runs),
+        order=np.array([run.start for run in runs], dtype=np.int64),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    start: int
+    embeddings: Matrix
+    value: float
+    recorder: Recorder
+    seconds: float
+
+
+def objective_at(problem: UFM, level: Level) -> Objective:
+    """Return the objective of one embedding per class or per sample."""
+    return ClassObjective(problem) if level is Level.CLASSES else SampleObjective(problem)
+
+
+def scale_of_rows(lifted: Lifted, problem: UFM) -> Matrix:
+    """Return √(n_c/τ), what embeddings are multiplied by to be X, shape (p, 1)."""
+    return np.sqrt(lifted.mass / problem.temperature)[:, None]
+
+
+def _first_point(
+    lifted: Lifted, problem: UFM, given: NDArray[np.float64] | None, start: int, seed: int
+) -> Matrix:
+    if given is None:
+        return lifted.random(np.random.default_rng([seed, start]))
+    return lifted.lift(given[start] * scale_of_rows(lifted, problem), inside=_INSIDE)
+
+
+def _to_embeddings(lifted: Lifted, problem: UFM, point: Matrix) -> Matrix:
+    return np.asarray(lifted.lower_to_rows(point) / scale_of_rows(lifted, problem))
+
+
+def _value(lifted: Lifted, problem: UFM, embeddings: Matrix) -> float:
+    return lifted.objective.value(embeddings * scale_of_rows(lifted, problem))
+
+
+def _check_method(method: Any) -> Callable[[Lifted, Matrix, Recorder], Matrix]:
+    if not isinstance(method, str) or method not in _METHODS:
+        raise InvalidInputError(f"method must be one of {', '.join(_METHODS)}; got {method!r}")
+    return _METHODS[method]
+
+
+def _check_tolerance(tol: Any) -> float:
+    tolerance = check_number("tol", tol, positive=True)
+    if tolerance >= 1:
+        raise InvalidInputError(f"tol is a relative gap, below 1; got {tol!r}")
+    return tolerance
+
+
+def _check_initial(
+    problem: UFM, initial: ArrayLike | None, starts: int, rows: int, dim: int
+) -> NDArray[np.float64] | None:
+    """Return the given starts, shape (starts, p, dim)."""
+    if initial is None:
+        return None
+    array = np.asarray(initial)
+    if array.ndim == 2 and starts == 1:
+        array = array[None]
+    what = "(starts, embeddings, dim), or without the first for one start"
+    array = check_matrix("initial", array, (starts, rows, dim), what)
+    check_nonzero_rows("initial", array, problem.control)
+    return array
