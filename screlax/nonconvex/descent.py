@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from scipy import optimize
 
 from ..native.trust_region import minimize
 from ..partition import Matrix
-from .lifting import Lifted
+from .lifting import Lifted, LiftedPoint
 from .recorder import FLAT, Recorder
 
 _POLISH_BELOW = 1e-6
@@ -21,6 +20,12 @@ _NEWTON_SHARE = 0.25
 
 _GRADIENT_FLOOR = 1e-14
 """Relative gradient norm that no method is asked to go below."""
+
+_AT_PRECISION = ("gradient small", "limit of double precision")
+"""Reasons of `minimize` that say the same here."""
+
+_REJECTED = 200
+"""Trust-region steps that may be rejected, on top of those that count as iterations."""
 
 _SUFFICIENT, _SHORTEST = 1e-4, 1e-12
 
@@ -58,6 +63,7 @@ def descend_lbfgs(problem: Lifted, point: Matrix, recorder: Recorder) -> Matrix:
             "gtol": 0.0,
         },
     )
+    recorder.confirm(problem.value(run.point))
     if not recorder.reason:
         return _newton(problem, run.point, recorder, is_noted=True)
     return run.point
@@ -113,12 +119,8 @@ def _newton(problem: Lifted, point: Matrix, recorder: Recorder, *, is_noted: boo
         observe=observe,
     )
     if not recorder.reason:
-        recorder.reason = FLAT if result.reason == "gradient small" else result.reason
+        recorder.reason = FLAT if result.reason in _AT_PRECISION else result.reason
     return result.point
-
-
-_REJECTED = 200
-"""Trust-region steps that may be rejected, on top of those that count as iterations."""
 
 
 def descend_gradient(problem: Lifted, point: Matrix, recorder: Recorder) -> Matrix:
@@ -135,9 +137,9 @@ def descend_gradient(problem: Lifted, point: Matrix, recorder: Recorder) -> Matr
         if relative_gradient(norm, point, value) <= _GRADIENT_FLOOR:
             recorder.reason = FLAT
             break
-        candidate = _shorten(problem, lambda step: problem.change(model, step), point, gradient, length)
+        candidate = _shorten(problem, model, gradient, length)
         if candidate is None:
-            recorder.reason = "no further decrease in double precision"
+            recorder.reason = FLAT
             break
         model = problem.local_model(candidate)
         new_gradient = problem.gradient(model)
@@ -149,19 +151,13 @@ def descend_gradient(problem: Lifted, point: Matrix, recorder: Recorder) -> Matr
     return point
 
 
-def _shorten(
-    problem: Lifted,
-    change: Callable[[Matrix], float],
-    point: Matrix,
-    gradient: Matrix,
-    length: float,
-) -> Matrix | None:
+def _shorten(problem: Lifted, model: LiftedPoint, gradient: Matrix, length: float) -> Matrix | None:
     """Return the first of ever shorter steps along −gradient with enough decrease."""
     squared = float(np.vdot(gradient, gradient))
     first = length
     while length > _SHORTEST * first:
-        candidate = problem.retract(point, -length * gradient)
-        if change(candidate) <= -_SUFFICIENT * length * squared:
+        candidate = problem.retract(model.point, -length * gradient)
+        if problem.change(model, candidate) <= -_SUFFICIENT * length * squared:
             return candidate
         length /= 2
     return None

@@ -11,12 +11,10 @@ from ..partition import Matrix
 Callback = Callable[[int, int, float, float], bool | None]
 """(start, iteration, value, gradient norm); a true answer stops that start."""
 
-OPTIMAL, CALLBACK, LIMIT, FLAT = (
-    "certified relative gap within tol",
-    "stopped by callback",
-    "iteration limit",
-    "stationary: gradient at the limit of double precision",
-)
+OPTIMAL = "certified relative gap within tol"
+CALLBACK = "stopped by callback"
+LIMIT = "iteration limit"
+FLAT = "stationary to the limit of double precision"
 
 
 class Recorder:
@@ -69,6 +67,11 @@ class Recorder:
         elif iteration >= self._limit:
             self.reason = LIMIT
         return self.reason
+
+    def confirm(self, value: float) -> None:
+        """Take back "optimal" where the value, accurately, is above the target after all."""
+        if self.reason == OPTIMAL and value > self._target:
+            self.reason = "" if self.remaining > 0 else LIMIT
 
     def history(self) -> Matrix:
         """Return the columns iteration, value, gradient norm."""

@@ -12,16 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..exceptions import InvalidInputError
 from ..memory import require_memory
-from ..partition import Level, Matrix
+from ..partition import Matrix
 from ..problem import UFM
 from ..relaxation import level_size
 from .bound import best_bound, relative_gap, relaxation_bound
 from .descent import descend_gradient, descend_lbfgs, descend_newton
 from .lifting import Lifted
-from .objective import ClassObjective, Objective
 from .recorder import Callback, Recorder
 from .result import NonconvexResult
-from .sample_objective import SampleObjective
+from .setup import objective_at, scale_of_rows
 from .validate import (
     check_count,
     check_matrix,
@@ -167,16 +166,6 @@ class _Run:
     value: float
     recorder: Recorder
     seconds: float
-
-
-def objective_at(problem: UFM, level: Level) -> Objective:
-    """Return the objective of one embedding per class or per sample."""
-    return ClassObjective(problem) if level is Level.CLASSES else SampleObjective(problem)
-
-
-def scale_of_rows(lifted: Lifted, problem: UFM) -> Matrix:
-    """Return √(n_c/τ), what embeddings are multiplied by to be X, shape (p, 1)."""
-    return np.sqrt(lifted.mass / problem.temperature)[:, None]
 
 
 def _first_point(
