@@ -40,7 +40,7 @@ class Recorder:
         anchors: int,
         callback: Callback | None,
     ) -> None:
-        self._start, self._target, self._limit = start, target, max_iterations
+        self.start, self._target, self._limit = start, target, max_iterations
         self._anchors, self._callback = anchors, callback
         self._rows: list[tuple[int, float, float]] = []
         self.reason = ""
@@ -59,7 +59,7 @@ class Recorder:
         """Add an iteration; return the reason to stop, or an empty string."""
         iteration = len(self._rows)
         self._rows.append((iteration, value, gradient_norm / self._anchors))
-        asked = self._callback is not None and self._callback(self._start, *self._rows[-1])
+        asked = self._callback is not None and self._callback(self.start, *self._rows[-1])
         if value <= self._target:
             self.reason = OPTIMAL
         elif asked:

@@ -12,10 +12,10 @@ from ..loss import supcon_loss_and_grad
 from ..partition import Matrix, Vector, samples_to_classes
 from ..problem import UFM
 
-_BLOCK_NUMBERS = 1_000_000
-"""Entries of a block of rows of an n×n matrix."""
+_BLOCK_NUMBERS = 50_000
+"""Entries of a block of rows of an n×n matrix: few enough to stay in a processor's cache."""
 
-_KEPT_NUMBERS = 4_000_000
+_KEPT_NUMBERS = 16_000_000
 """Up to this many entries the n×n softmax is kept between Hessian products."""
 
 _LARGE = 30.0
@@ -24,10 +24,11 @@ _LARGE = 30.0
 
 @dataclass(frozen=True, eq=False)
 class SamplePoint:
-    """A point, the log normaliser of every softmax row there, and the rows where they are few."""
+    """A point X, the log normaliser of every softmax row, P X, and P where it is small enough."""
 
     point: Matrix
     log_normalizer: Vector
+    averaged: Matrix
     softmax: Matrix | None
 
 
@@ -97,38 +98,44 @@ class SampleObjective:
 
     def expand(self, point: Matrix) -> SamplePoint:
         """See `Objective`."""
-        normalizer = np.empty(len(point))
+        count = len(point)
+        normalizer, averaged = np.empty(count), np.empty_like(point)
+        kept = np.empty((count, count)) if self._keeps else None
         for rows in self._blocks():
             entries = point[rows] @ point.T
             _set_diagonal(entries, rows, -np.inf)
             top = entries.max(axis=1)
-            normalizer[rows] = top + np.log(np.exp(entries - top[:, None]).sum(axis=1))
-        if not self._keeps:
-            return SamplePoint(point, normalizer, None)
-        every = slice(0, len(point))
-        return SamplePoint(point, normalizer, self._softmax(point, normalizer, every))
+            softmax = np.exp(entries - top[:, None])
+            total = softmax.sum(axis=1)
+            normalizer[rows] = top + np.log(total)
+            softmax *= (self._anchored[rows] / total)[:, None]
+            averaged[rows] = softmax @ point
+            if kept is not None:
+                kept[rows] = softmax
+        return SamplePoint(point, normalizer, averaged, kept)
 
     def gradient(self, at: SamplePoint) -> Matrix:
         """See `Objective`."""
         point = at.point
-        total = self._strength * point - 2 * self._mean_over_positives(point)
+        total = self._strength * point - 2 * self._mean_over_positives(point) + at.averaged
         for rows, softmax in self._softmax_blocks(at):
-            total[rows] += softmax @ point
             total += softmax.T @ point[rows]
         return total
 
     def hessian(self, at: SamplePoint, direction: Matrix) -> Matrix:
-        """See `Objective`."""
+        """See `Objective`; C X = (P∘D) X − diag(m) P X with m_i = ⟨v_i, (PX)_i⟩ + ⟨x_i, (PV)_i⟩."""
         point = at.point
         total = self._strength * direction - 2 * self._mean_over_positives(direction)
-        both = np.hstack([direction, point])
-        swapped = np.hstack([point, direction])
+        both, swapped = np.hstack([direction, point]), np.hstack([point, direction])
         for rows, softmax in self._softmax_blocks(at):
+            x, v = point[rows], direction[rows]
+            turned = softmax @ direction
+            mean = np.einsum("ij,ij->i", v, at.averaged[rows])
+            mean += np.einsum("ij,ij->i", x, turned)
             curved = swapped[rows] @ both.T
-            curved -= np.einsum("il,il->i", softmax, curved)[:, None]
             curved *= softmax
-            total[rows] += softmax @ direction + curved @ point
-            total += softmax.T @ direction[rows] + curved.T @ point[rows]
+            total[rows] += turned + curved @ point - mean[:, None] * at.averaged[rows]
+            total += curved.T @ x + softmax.T @ (v - mean[:, None] * x)
         return total
 
     def change(self, at: SamplePoint, step: Matrix) -> float:
@@ -152,11 +159,11 @@ class SampleObjective:
             yield slice(first, min(first + self._rows, count))
 
     def _softmax_blocks(self, at: SamplePoint) -> Iterator[tuple[slice, Matrix]]:
-        if at.softmax is not None:
-            yield slice(0, len(at.softmax)), at.softmax
-            return
         for rows in self._blocks():
-            yield rows, self._softmax(at.point, at.log_normalizer, rows)
+            if at.softmax is None:
+                yield rows, self._softmax(at.point, at.log_normalizer, rows)
+            else:
+                yield rows, at.softmax[rows]
 
     def _softmax(self, point: Matrix, normalizer: Vector, rows: slice) -> Matrix:
         softmax = np.exp(point[rows] @ point.T - normalizer[rows, None])

@@ -35,6 +35,9 @@ STATIONARY = 1e-6
 NEGATIVE = 1e-7
 """Share of the largest Hessian eigenvalue below whose negative an eigenvalue is negative."""
 
+ROUNDING = 1e-14
+"""Eigenvalues up to this are rounding: at unit temperature curvature is a softmax probability."""
+
 _HALVINGS = 40
 
 
@@ -84,6 +87,9 @@ def check_second_order(
     (`UFM.zero_threshold`). Conditions: Nocedal and Wright, Numerical Optimization, theorems 12.5
     and 12.6; claim that is checked: Behnia and Thrampoulidis, ISIT 2024 (arXiv 2402.18884), no
     spurious points with more dimensions than classes.
+
+    Where a ball or budget is active with a multiplier of exactly zero, the directions inside are
+    seen to fourth order only, and a degenerate saddle may be called spurious.
 
     Parameters
     ----------
@@ -135,7 +141,7 @@ def check_second_order(
         return np.hstack([kept, tangent[:, lifted.dim :]])
 
     lowest = smallest_eigenvalue(lambda step: lifted.hessian(model, step), project, lifted.shape)
-    is_negative = lowest.value < -NEGATIVE * lowest.largest
+    is_negative = lowest.value < -max(NEGATIVE * lowest.largest, ROUNDING)
     classification = _classify(gap, gradient_norm, is_negative)
     direction = None
     if classification == "strict saddle":

@@ -129,14 +129,8 @@ def solve_nonconvex(
     lifted = Lifted(objective_at(problem, checked_level), dim)
     runs = []
     for start in range(starts):
-        recorder = Recorder(
-            start, bound / (1 - tolerance), limit, lifted.objective.anchors, callback
-        )
-        begin = time.perf_counter()
-        first = _first_point(lifted, problem, given, start, seed)
-        embeddings = _to_embeddings(lifted, problem, descend(lifted, first, recorder))
-        seconds = time.perf_counter() - begin
-        runs.append(_Run(start, embeddings, _value(lifted, problem, embeddings), recorder, seconds))
+        recorder = Recorder(start, bound / (1 - tolerance), limit, problem.anchors, callback)
+        runs.append(_run(lifted, problem, given, seed, descend, recorder))
     runs.sort(key=lambda run: (run.value, run.start))
     bound = best_bound(problem, checked_level, runs[0].embeddings, bound)
     gaps = [relative_gap(problem, run.value, bound, run.embeddings) for run in runs]
@@ -168,20 +162,29 @@ class _Run:
     seconds: float
 
 
+def _run(
+    lifted: Lifted,
+    problem: UFM,
+    given: NDArray[np.float64] | None,
+    seed: int,
+    descend: Callable[[Lifted, Matrix, Recorder], Matrix],
+    recorder: Recorder,
+) -> _Run:
+    """Descend from one start; the value is that of the embeddings as they are returned."""
+    begin = time.perf_counter()
+    point = descend(lifted, _first_point(lifted, problem, given, recorder.start, seed), recorder)
+    scale = scale_of_rows(lifted, problem)
+    embeddings = np.asarray(lifted.lower_to_rows(point) / scale)
+    value = lifted.objective.value(embeddings * scale)
+    return _Run(recorder.start, embeddings, value, recorder, time.perf_counter() - begin)
+
+
 def _first_point(
     lifted: Lifted, problem: UFM, given: NDArray[np.float64] | None, start: int, seed: int
 ) -> Matrix:
     if given is None:
         return lifted.random(np.random.default_rng([seed, start]))
     return lifted.lift(given[start] * scale_of_rows(lifted, problem), inside=_INSIDE)
-
-
-def _to_embeddings(lifted: Lifted, problem: UFM, point: Matrix) -> Matrix:
-    return np.asarray(lifted.lower_to_rows(point) / scale_of_rows(lifted, problem))
-
-
-def _value(lifted: Lifted, problem: UFM, embeddings: Matrix) -> float:
-    return lifted.objective.value(embeddings * scale_of_rows(lifted, problem))
 
 
 def _check_method(method: Any) -> Callable[[Lifted, Matrix, Recorder], Matrix]:
@@ -203,10 +206,17 @@ def _check_initial(
     """Return the given starts, shape (starts, p, dim)."""
     if initial is None:
         return None
-    array = np.asarray(initial)
-    if array.ndim == 2 and starts == 1:
-        array = array[None]
-    what = "(starts, embeddings, dim), or without the first for one start"
-    array = check_matrix("initial", array, (starts, rows, dim), what)
+    if starts == 1 and _depth(initial) == 2:
+        array = check_matrix("initial", initial, (rows, dim), "(embeddings, dim)")[None]
+    else:
+        what = "(starts, embeddings, dim), or (embeddings, dim) for one start"
+        array = check_matrix("initial", initial, (starts, rows, dim), what)
     check_nonzero_rows("initial", array, problem.control)
     return array
+
+
+def _depth(values: Any) -> int:
+    """Return the number of dimensions of an array, or of the first entries of a nested list."""
+    if hasattr(values, "ndim"):
+        return int(values.ndim)
+    return 1 + _depth(values[0]) if isinstance(values, list | tuple) and values else 0

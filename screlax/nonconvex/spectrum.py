@@ -16,8 +16,10 @@ from ..partition import Matrix
 _DENSE = 300
 """Up to this many unknowns the Hessian is formed."""
 
-_ACCURACY = 1e-9
-_SUBSPACES = (40, 160)
+_ACCURACY = 1e-6
+"""Residual of the eigenvector, as a share of the largest eigenvalue."""
+
+_SUBSPACES = (60, 200)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,9 @@ from ..problem import UFM
 FEASIBLE = 1e-6
 """Relative excess of a squared norm up to which embeddings count as within the control."""
 
+LARGEST = 1e100
+"""Largest entry of embeddings."""
+
 
 def check_problem(problem: Any) -> UFM:
     """Return the problem, or say what is needed instead."""
@@ -78,7 +81,18 @@ def check_matrix(name: str, given: ArrayLike, shape: tuple[int | None, ...], wha
         raise InvalidInputError(f"{name} must have shape ({wanted}), {what}; got {array.shape}")
     if not np.isfinite(array).all():
         raise InvalidInputError(f"{name} has entries that are NaN or infinite")
+    check_size(name, array)
     return array
+
+
+def check_size(name: str, embeddings: Matrix) -> None:
+    """Refuse embeddings whose inner products would come near the largest double."""
+    largest = float(np.abs(embeddings).max())
+    if largest > LARGEST:
+        raise InvalidInputError(
+            f"{name} has an entry of size {largest:.3g}; inner products of entries above "
+            f"{LARGEST:.0e} are beyond double precision, rescale them first"
+        )
 
 
 def check_nonzero_rows(name: str, embeddings: Matrix, control: Control) -> None:
