@@ -15,6 +15,7 @@ from .embedding import Embeddings, recover_embeddings
 from .exceptions import InaccurateWarning, ScrelaxError
 from .geometry import GeometryTracker
 from .loss import gram_loss, supcon_loss, supcon_loss_and_grad
+from .nonconvex import NonconvexResult, SecondOrder, check_second_order, solve_nonconvex
 from .path import path_table, regularization_path
 from .problem import UFM
 from .profiles import balanced, exponential, pareto, profile, step
@@ -35,12 +36,15 @@ __all__ = [
     "Embeddings",
     "GeometryTracker",
     "InaccurateWarning",
+    "NonconvexResult",
     "Ridge",
     "ScrelaxError",
+    "SecondOrder",
     "Solution",
     "Sphere",
     "Status",
     "balanced",
+    "check_second_order",
     "compare",
     "exponential",
     "fit_control",
@@ -52,6 +56,7 @@ __all__ = [
     "read_labels",
     "recover_embeddings",
     "regularization_path",
+    "solve_nonconvex",
     "solve_relaxation",
     "step",
     "supcon_loss",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -71,6 +72,7 @@ def minimize(
     max_iterations: int = 300,
     max_products: int = 20_000,
     deadline: float = math.inf,
+    observe: Callable[[Matrix, float], str] | None = None,
 ) -> TrustRegionResult:
     """Minimise from a point until the gradient is small or nothing improves any more.
 
@@ -85,6 +87,8 @@ def minimize(
         Limits on outer iterations and on Hessian-vector products.
     deadline : float
         Value of `time.perf_counter()` after which to stop.
+    observe : callable, optional
+        Called before every iteration with point and gradient norm; returns a reason to stop, or "".
     """
     radius_limit = 4 * max(float(np.linalg.norm(point)), 1.0)
     radius, model = radius_limit / 32, problem.local_model(point)
@@ -92,15 +96,10 @@ def minimize(
     for iteration in range(max_iterations):
         gradient = problem.gradient(model)
         norm = float(np.linalg.norm(gradient))
-        reason = ""
-        if norm <= gradient_tolerance:
-            reason = "gradient small"
-        elif failures >= _MAX_FAILURES:
-            reason = "limit of double precision"
-        elif products > max_products:
-            reason = "product limit"
-        elif time.perf_counter() > deadline:
-            reason = "time limit"
+        reason = "" if observe is None else observe(point, norm)
+        if not reason:
+            converged = norm <= gradient_tolerance
+            reason = _reason_to_stop(converged, failures, products > max_products, deadline)
         if reason:
             return TrustRegionResult(point, norm, iteration, products, reason)
         step, predicted, used, on_boundary = _steihaug(problem, model, gradient, radius)
@@ -120,6 +119,16 @@ def minimize(
         if ratio > 0.05:
             point, model = candidate, candidate_model
     return TrustRegionResult(point, norm, max_iterations, products, "iteration limit")
+
+
+def _reason_to_stop(converged: bool, failures: int, exhausted: bool, deadline: float) -> str:
+    if converged:
+        return "gradient small"
+    if failures >= _MAX_FAILURES:
+        return "limit of double precision"
+    if exhausted:
+        return "product limit"
+    return "time limit" if time.perf_counter() > deadline else ""
 
 
 def _steihaug(
