@@ -36,8 +36,9 @@ def plot_gram(
 
     The colours are symmetric about zero (orthogonal is white) and reach to the largest entry off
     the diagonal, in absolute value; where that is more than twice the 99th percentile, only to the
-    percentile, and the ends of the colour bar are pointed. The diagonal, ones or squared norms, would wash out all
-    others: it is grey. Up to ten classes the numbers are written into the cells, the diagonal too.
+    percentile, and the ends of the colour bar are pointed. The diagonal, ones or squared norms,
+    would wash out all others: it is grey. Up to ten classes the numbers are written into the
+    cells, the diagonal too.
 
     Parameters
     ----------
