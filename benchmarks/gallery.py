@@ -59,6 +59,7 @@ def geometry(counts: np.ndarray) -> Any:
 
 def gallery(folder: Path) -> Any:
     figure = new_figure(15.0, 12.0)
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
     grid = figure.add_gridspec(3, 3)
     ten = screlax.UFM(
         read(folder, "cifar10_lt_exp_if100"),
