@@ -118,6 +118,8 @@ def _check_finite(name: str, bound: float | None) -> None:
 
 
 def _relative_gap(value: Vector, lower: float) -> Vector:
+    """Return (value − lower)/|value|; NaN for values that are not finite, and for 0 above 0."""
     scale = np.abs(value)
-    zero = np.where(value == lower, 0.0, np.nan)
-    return np.divide(value - lower, scale, out=zero, where=scale > 0)
+    known = np.isfinite(value) & (scale > 0)
+    gap = np.where(value == lower, 0.0, np.nan)
+    return np.divide(value - lower, scale, out=gap, where=known)

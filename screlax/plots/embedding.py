@@ -83,7 +83,8 @@ def _draw_points(ax: Any, points: Matrix, selection: Selection) -> None:
     sizes = selection.sizes
     scale = LogNorm if spans_decades(sizes) else Normalize
     if selection.names is not None:
-        _draw_rays(ax, points, _ray_names(selection))
+        names = selection.names if selection.is_complete else list(map(short_count, sizes))
+        _draw_rays(ax, points, names)
     dots = ax.scatter(
         *points.T,
         c=sizes,
@@ -99,11 +100,12 @@ def _draw_points(ax: Any, points: Matrix, selection: Selection) -> None:
 def _draw_rays(ax: Any, points: Matrix, names: list[str]) -> None:
     """Draw each class mean from the origin, and its name a little beyond it."""
     reach = float(np.abs(points).max(initial=0.0))
+    apart = (2 if is_spatial(ax) else 1) * _APART * reach  # depth brings points together
     taken: list[Vector] = []
     for point, name in zip(points, names, strict=True):
         ray = np.stack([np.zeros_like(point), point], axis=1)
         ax.plot(*ray, color=GUIDE, linewidth=0.8, zorder=1)
-        if all(np.linalg.norm(point - other) > _APART * reach for other in taken):
+        if all(np.linalg.norm(point - other) > apart for other in taken):
             taken.append(point)
             _write_name(ax, point, name, reach)
 
@@ -160,5 +162,7 @@ def _label_axes(ax: Any, found: Embeddings, dim: int) -> None:
     for name, value in zip("xyz"[:dim], np.pad(values, (0, dim - len(values))), strict=True):
         number = "xyz".index(name) + 1
         share = _percent(value / total) if total > 0 else "0 %"
-        of_all = "" if dim == 3 else " of Σ‖h‖²"  # three labels have little room
-        getattr(ax, f"set_{name}label")(f"principal component {number} ({share}{of_all})")
+        if dim == 3:  # where labels have little room
+            getattr(ax, f"set_{name}label")(f"component {number} ({share})")
+        else:
+            getattr(ax, f"set_{name}label")(f"principal component {number} ({share} of Σ‖h‖²)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +35,10 @@ def plot_gram(
     """Draw the Gram matrix of the class means as a heat map, the largest class first.
 
     The colours are symmetric about zero (orthogonal is white) and reach to the largest entry off
-    the diagonal; beyond twenty classes to the 99th percentile of their absolute values, and the
-    ends of the colour bar are pointed. The diagonal, ones or squared norms, would wash out all
-    others: it is grey. Up to ten classes the numbers are written into the cells, the diagonal too.
+    the diagonal, in absolute value; where that is more than twice the 99th percentile, only to the
+    percentile, and the ends of the colour bar are pointed. The diagonal, ones or squared norms,
+    would wash out all others: it is grey. Up to ten classes the numbers are written into the
+    cells, the diagonal too.
 
     Parameters
     ----------
@@ -133,15 +134,16 @@ def draw_heat_map(
 
 
 def colour_limit(shown: Matrix) -> float:
-    """Return where colours end: the largest entry, or the 99th percentile where there are many.
+    """Return where colours end: the largest entry, or the 99th percentile if under half of it.
 
     Of absolute values, without those that are not finite; 1 where nothing is left to show.
     """
     size = np.abs(shown[np.isfinite(shown)])
     if not size.size or size.max() == 0:
         return 1.0
-    limit = float(size.max() if len(shown) <= NAMED else np.quantile(size, 0.99))
-    return limit or float(size.max())
+    largest = float(size.max())
+    usual = float(np.quantile(size, 0.99))
+    return largest if len(shown) <= NAMED or not 0 < usual < largest / 2 else usual
 
 
 def colour_bar(
@@ -149,7 +151,8 @@ def colour_bar(
 ) -> None:
     """Add one colour bar for images of the same colours, pointed where entries lie beyond it."""
     limit = images[0].norm.vmax or 0.0
-    beyond = any((np.abs(np.ma.compressed(image.get_array())) > limit).any() for image in images)
+    shown: list[Any] = [np.ma.masked_invalid(np.ma.asarray(image.get_array())) for image in images]
+    beyond = any(bool((np.abs(entries.compressed()) > limit).any()) for entries in shown)
     figure.colorbar(images[0], ax=list(axes), label=KINDS[kind],
                     extend="both" if beyond else "neither")  # fmt: skip
 
