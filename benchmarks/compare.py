@@ -19,10 +19,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from provenance import provenance_line
 from scipy import sparse
 
 import screlax
+from screlax.bench.provenance import provenance_line
 
 BLOCK = 16384
 

@@ -13,9 +13,8 @@ import time
 import warnings
 from pathlib import Path
 
-from provenance import provenance_line
-
 import screlax
+from screlax.bench.provenance import provenance_line
 
 PROFILES = {
     "covtype": "covtype.csv",

@@ -19,9 +19,9 @@ import time
 from importlib import metadata
 
 import numpy as np
-from provenance import provenance_line
 from threadpoolctl import threadpool_limits
 
+from screlax.bench.provenance import provenance_line
 from screlax.loss import supcon_loss, supcon_loss_and_grad
 
 FEATURES, CLASSES, TEMPERATURE = 128, 100, 0.1

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from provenance import provenance_line
 
+from screlax.bench.provenance import provenance_line
 from screlax.loss import supcon_loss
 
 FEATURES, CLASSES = 128, 100

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from provenance import provenance_line
 
 import screlax
+from screlax.bench.provenance import provenance_line
 
 SETTINGS = [
     *((f"ridge λ={strength:g}", screlax.Ridge(strength)) for strength in (1.0, 1e-2, 1e-4)),

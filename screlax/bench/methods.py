@@ -7,13 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..controls import Ridge, Sphere
 from ..partition import Level, Matrix
 from ..problem import UFM
+from ..solution import Solution
 from ..solve import solve_relaxation
 
-Gram = object
+Gram = Solution | NDArray[np.float64]
 """A `Solution`, or a class-level Gram matrix of shape (k, k)."""
 
 
@@ -68,7 +70,7 @@ def _descent(method: str) -> Callable[[UFM, float, float], Gram]:
     def run(problem: UFM, tolerance: float, limit: float) -> Gram:
         from ..nonconvex import solve_nonconvex
 
-        # no lower bound is given away: zero never stops a run before its own criterion
+        # the run stops at the true value plus the tolerance: it knows the relaxation's bound
         dim = problem.classes + 1
         result = solve_nonconvex(
             problem, dim, method=method, seed=0, tol=tolerance, max_iterations=20_000
@@ -79,48 +81,51 @@ def _descent(method: str) -> Callable[[UFM, float, float], Gram]:
 
 
 def _pymanopt(problem: UFM, tolerance: float, limit: float) -> Matrix:
-    """Minimise over H, k×(k+1), by Riemannian trust regions with our value and derivatives."""
+    """Minimise over k×(k+1) embeddings by Riemannian trust regions with our exact derivatives."""
     import pymanopt
     from pymanopt.manifolds import Euclidean, Oblique
     from pymanopt.optimizers import TrustRegions
 
-    from ..partition import CellGram
-    from ..relaxation import build_relaxation
+    from ..nonconvex.setup import objective_at
 
-    relaxation = build_relaxation(problem, Level.CLASSES)
+    objective = objective_at(problem, Level.CLASSES)
     k = problem.classes
     is_sphere = isinstance(problem.control, Sphere)
     manifold = Oblique(k + 1, k) if is_sphere else Euclidean(k + 1, k)
-    radius = np.sqrt(problem.control.parameter) if is_sphere else 1.0
+    # columns of the manifold's points are rows of X = √(n/τ) H, on a sphere of their own radius
+    root = np.sqrt(objective.mass[:, None] / problem.temperature)
+    scale = root * np.sqrt(problem.control.parameter) if is_sphere else np.ones((k, 1))
 
-    def gram_of(columns: Matrix) -> CellGram:
-        rows = radius * columns.T
-        return CellGram.from_matrix(rows @ rows.T / problem.temperature)
-
-    @pymanopt.function.numpy(manifold)  # type: ignore[untyped-decorator, unused-ignore]
     def cost(columns: Matrix) -> float:
-        return relaxation.value(gram_of(columns)) / problem.anchors
+        return objective.value(scale * columns.T) / problem.anchors
 
-    @pymanopt.function.numpy(manifold)  # type: ignore[untyped-decorator, unused-ignore]
     def gradient(columns: Matrix) -> Matrix:
-        slope = relaxation.gradient(gram_of(columns))
-        weights = slope.pair + np.diag(slope.own)
-        product = 2 * radius**2 / problem.temperature * weights @ columns.T
-        return np.asarray(product.T / problem.anchors)
+        at = objective.expand(scale * columns.T)
+        return np.asarray((scale * objective.gradient(at)).T / problem.anchors)
 
+    def hessian(columns: Matrix, direction: Matrix) -> Matrix:
+        at = objective.expand(scale * columns.T)
+        curved = objective.hessian(at, scale * direction.T)
+        return np.asarray((scale * curved).T / problem.anchors)
+
+    wrap = pymanopt.function.numpy(manifold)
+    start = np.random.default_rng(0).standard_normal((k + 1, k))
+    start /= np.linalg.norm(start, axis=0)
+    if not is_sphere:
+        start *= root.T * np.sqrt(problem.temperature)
     optimizer = TrustRegions(
         max_time=limit, min_gradient_norm=1e-3 * tolerance, max_iterations=1000, verbosity=0
     )
-    generator = np.random.default_rng(0)
-    start = generator.standard_normal((k + 1, k))
-    if is_sphere:
-        start /= np.linalg.norm(start, axis=0)
-    else:
-        start *= np.sqrt(problem.temperature / (k + 1))
     found = optimizer.run(
-        pymanopt.Problem(manifold, cost, euclidean_gradient=gradient), initial_point=start
+        pymanopt.Problem(
+            manifold,
+            wrap(cost),
+            euclidean_gradient=wrap(gradient),
+            euclidean_hessian=wrap(hessian),
+        ),
+        initial_point=start,
     )
-    rows = radius * np.asarray(found.point).T
+    rows = scale * np.asarray(found.point).T / root
     return np.asarray(rows @ rows.T)
 
 

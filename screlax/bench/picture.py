@@ -1,4 +1,4 @@
-"""Certified gap against time, one panel per set of problems."""
+"""Certified suboptimality against time, one panel per set of problems."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import math
 from collections.abc import Sequence
 
 from ..exceptions import MissingExtraError
-from .table import Row
+from .table import Row, suboptimality
 
 _COLOURS = ("#000000", "#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#7f7f7f")
 _MARKS = "osD^vP*X"
 _SMALLEST = 1e-17
-"""Gaps below are drawn there: rounding has no size."""
+"""Smaller ones are drawn there: rounding has no size."""
 
 
 def draw(rows: Sequence[Row]) -> bytes:
@@ -30,7 +30,8 @@ def draw(rows: Sequence[Row]) -> bytes:
         raise MissingExtraError(
             "the picture needs matplotlib: pip install 'screlax[bench]'"
         ) from None
-    ran = [row for row in rows if math.isfinite(row.gap)]
+    excess = suboptimality(rows)
+    ran = [row for row in rows if math.isfinite(excess[row])]
     groups = list(dict.fromkeys(row.group for row in ran)) or [""]
     methods = list(dict.fromkeys(row.method for row in ran))
     figure = Figure(figsize=(4.2 * len(groups), 4.4), layout="constrained")
@@ -45,12 +46,14 @@ def draw(rows: Sequence[Row]) -> bytes:
             mine = [row for row in ran if row.group == group and row.method == method]
             for problem in dict.fromkeys(row.problem for row in mine):
                 points = sorted(
-                    (row.seconds, max(row.gap, _SMALLEST)) for row in mine if row.problem == problem
+                    (row.seconds, max(excess[row], _SMALLEST))
+                    for row in mine
+                    if row.problem == problem
                 )
                 axes.plot(*zip(*points, strict=True), linewidth=0.8, markersize=5, **style)
             axes.plot([], [], linestyle="none", label=method, **style)
         axes.set(xscale="log", yscale="log", title=group, xlabel="seconds")
-    panels[0].set_ylabel("certified relative gap")
+    panels[0].set_ylabel("certified relative suboptimality")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(methods) or 1)
     sink = io.BytesIO()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from numpy.typing import ArrayLike
+
 from ..class_sizes import ClassSizes
 from ..controls import Ball, Budget, Control, Ridge, Sphere
 from ..problem import UFM
@@ -84,6 +86,6 @@ def _large() -> list[BenchProblem]:
 
 
 def _make(
-    group: str, name: str, sizes: ClassSizes, control: Control, temperature: float
+    group: str, name: str, sizes: ArrayLike | ClassSizes, control: Control, temperature: float
 ) -> BenchProblem:
     return BenchProblem(group, name, UFM(sizes, control, temperature))

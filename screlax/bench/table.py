@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 SHIFT = 0.01
@@ -57,9 +57,27 @@ def shifted_geometric_mean(seconds: Sequence[float], shift: float = SHIFT) -> fl
     return math.exp(sum(math.log(t + shift) for t in seconds) / len(seconds)) - shift
 
 
-def time_to(rows: Sequence[Row], accuracy: float) -> float:
-    """Return the least time in which a certified gap of at most `accuracy` was reached, or inf."""
-    return min((row.seconds for row in rows if row.gap <= accuracy), default=math.inf)
+def suboptimality(rows: Sequence[Row]) -> dict[Row, float]:
+    """Return for each row (value − bound)/value with the best bound of any row of its problem.
+
+    A method without a dual point has a value that may be excellent and a bound of its own that is
+    not; any certified bound proves how good its value is.
+    """
+    bounds: dict[str, float] = {}
+    for row in rows:
+        if math.isfinite(row.lower):
+            bounds[row.problem] = max(row.lower, bounds.get(row.problem, -math.inf))
+    return {
+        row: max(row.value - bounds[row.problem], 0.0) / row.value
+        if math.isfinite(row.value) and row.value > 0
+        else math.inf
+        for row in rows
+    }
+
+
+def time_to(rows: Sequence[Row], accuracy: float, excess: Mapping[Row, float]) -> float:
+    """Return the least time in which `excess` came down to `accuracy`, or inf."""
+    return min((row.seconds for row in rows if excess[row] <= accuracy), default=math.inf)
 
 
 @dataclass(frozen=True)
@@ -70,7 +88,7 @@ class Score:
     ----------
     method : str
     problems, solved : int
-        Problems it was not skipped on, and those with a certified gap within the accuracy.
+        Problems it was not skipped on, and those brought to the accuracy.
     mean_seconds : float
         Shifted geometric mean of the times to that accuracy, the time limit where not reached.
     """
@@ -81,13 +99,28 @@ class Score:
     mean_seconds: float
 
 
-def scores(rows: Sequence[Row], accuracy: float, limit: float) -> list[Score]:
-    """Return one score per method, in the order of the rows; skipped problems do not count."""
+def scores(
+    rows: Sequence[Row], accuracy: float, limit: float, excess: Mapping[Row, float]
+) -> list[Score]:
+    """Return one score per method, in the order of the rows; skipped problems do not count.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    accuracy : float
+        What `excess` has to come down to.
+    limit : float
+        Seconds that count where it did not.
+    excess : mapping from Row to float
+        Certified gap of each row, or its `suboptimality`.
+    """
     found = []
     for method in dict.fromkeys(row.method for row in rows):
         mine = [row for row in rows if row.method == method and row.outcome != "skipped"]
         names = dict.fromkeys(row.problem for row in mine)
-        times = [time_to([r for r in mine if r.problem == name], accuracy) for name in names]
+        times = [
+            time_to([r for r in mine if r.problem == name], accuracy, excess) for name in names
+        ]
         solved = sum(math.isfinite(t) for t in times)
         mean = shifted_geometric_mean([min(t, limit) for t in times])
         found.append(Score(method, len(times), solved, mean))

@@ -31,16 +31,14 @@ _KILOBYTES = 1024.0
 def blank_row(case: BenchProblem, method: Method, tolerance: float) -> Row:
     """Return the row of a case before anything is known."""
     sizes = case.problem.class_sizes
-    return Row(
-        case.group, case.name, method.name, sizes.classes, sizes.orbits, tolerance, "failed"
-    )
+    return Row(case.group, case.name, method.name, sizes.classes, sizes.orbits, tolerance, "failed")
 
 
 def run_case(case: BenchProblem, method: Method, tolerance: float, limit: float) -> Row:
     """Run a method and certify what it returns; quick ones are repeated, the median counts."""
     row = blank_row(case, method, tolerance)
     warnings.simplefilter("ignore", InaccurateWarning)
-    times = []
+    times: list[float] = []
     try:
         while len(times) < _REPEATS and sum(times) < _REPEAT_BELOW:
             start = time.perf_counter()
@@ -66,7 +64,7 @@ def certificate_of(problem: UFM, found: Gram) -> Certificate:
     """Return our certificate of what a method returned."""
     if isinstance(found, Solution):
         return found.certificate
-    gram = CellGram.from_matrix(found / problem.temperature)  # type: ignore[operator]
+    gram = CellGram.from_matrix(found / problem.temperature)
     return prove_gram(problem, Level.CLASSES, gram).certificate
 
 

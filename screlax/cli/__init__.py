@@ -1,4 +1,4 @@
-"""The command line: `screlax solve`, `path`, `certify`, `compare`.
+"""The command line: one file a command.
 
 Exit codes: 0 certified, 1 not certified (or the solver failed), 2 bad input, 130 interrupted.
 """
@@ -10,7 +10,14 @@ import sys
 from collections.abc import Sequence
 
 from ..exceptions import InvalidInputError, ScrelaxError
-from . import certify_command, compare_command, path_command, report_command, solve_command
+from . import (
+    bench_command,
+    certify_command,
+    compare_command,
+    path_command,
+    report_command,
+    solve_command,
+)
 from .output import WrittenFiles
 
 CERTIFIED, NOT_CERTIFIED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -31,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     certify_command.add_parser(commands)
     compare_command.add_parser(commands)
     report_command.add_parser(commands)
+    bench_command.add_parser(commands)
     return parser
 
 
