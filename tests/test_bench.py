@@ -121,7 +121,7 @@ def test_nothing_is_done_twice(tmp_path, monkeypatch):
     rows = run_suite(settings_in(tmp_path))
     assert [r.outcome for r in rows] == ["ran", "skipped"] * 2
     assert all(r.gap < 1e-9 for r in rows[::2])
-    damaged = next(tmp_path.glob("balanced-k=10_native*"))
+    damaged = next(tmp_path.glob("balanced-k=10-native*"))
     damaged.write_text("{")
     calls = []
     original = subprocess.run

@@ -46,9 +46,9 @@ def run_case(case: BenchProblem, method: Method, tolerance: float, limit: float)
             times.append(time.perf_counter() - start)
             if isinstance(found, Solution):
                 times[-1] -= found.seconds.get("certify", 0.0)
+        certificate = certificate_of(case.problem, found)
     except (ScrelaxError, ArithmeticError, ValueError) as error:
         return replace(row, reason=f"{type(error).__name__}: {error}")
-    certificate = certificate_of(case.problem, found)
     return replace(
         row,
         outcome="ran",
