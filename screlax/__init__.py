@@ -14,6 +14,7 @@ from .counts import read_counts, read_labels
 from .embedding import Embeddings, recover_embeddings
 from .exceptions import InaccurateWarning, ScrelaxError
 from .geometry import GeometryTracker
+from .landscape import Landscape, survey_landscape
 from .loss import gram_loss, supcon_loss, supcon_loss_and_grad
 from .nonconvex import NonconvexResult, SecondOrder, check_second_order, solve_nonconvex
 from .path import path_table, regularization_path
@@ -36,6 +37,7 @@ __all__ = [
     "Embeddings",
     "GeometryTracker",
     "InaccurateWarning",
+    "Landscape",
     "NonconvexResult",
     "Ridge",
     "ScrelaxError",
@@ -61,4 +63,5 @@ __all__ = [
     "step",
     "supcon_loss",
     "supcon_loss_and_grad",
+    "survey_landscape",
 ]

@@ -14,6 +14,7 @@ from . import (
     bench_command,
     certify_command,
     compare_command,
+    landscape_command,
     path_command,
     report_command,
     solve_command,
@@ -35,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     solve_command.add_parser(commands)
     path_command.add_parser(commands)
+    landscape_command.add_parser(commands)
     certify_command.add_parser(commands)
     compare_command.add_parser(commands)
     report_command.add_parser(commands)
