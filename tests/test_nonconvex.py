@@ -21,6 +21,7 @@ from screlax import (
     solve_relaxation,
 )
 from screlax.exceptions import InvalidInputError
+from screlax.nonconvex.bound import relative_gap
 from screlax.nonconvex.lifting import Lifted
 from screlax.nonconvex.objective import ClassObjective
 from screlax.nonconvex.sample_objective import SampleObjective
@@ -67,12 +68,37 @@ def test_values_are_those_of_the_definition(control):
         assert objective.value_and_gradient(point)[1] == pytest.approx(gradient, abs=1e-11)
 
 
-@every_level
-def test_a_loss_near_zero_keeps_its_digits(level):
-    problem = UFM((2, 2), Sphere(50.0))
-    result = solve_nonconvex(problem, 2, level=level, tol=1e-10)
+def test_a_loss_near_zero_is_still_minimised_to_its_last_digits():
+    result = solve_nonconvex(UFM((2, 2), Sphere(50.0)), 2, tol=1e-10)
     assert result.value == pytest.approx(4 * 2 * math.exp(-100.0), rel=1e-9)
     assert result.status is Status.OPTIMAL
+
+
+def test_sample_level_gradients_below_rounding_are_not_called_optimal():
+    """There pairs of samples are closer than their inner products can tell."""
+    result = solve_nonconvex(UFM((2, 2), Sphere(50.0)), 2, level="samples", starts=5)
+    assert (result.values >= result.lower).all()
+    assert ((result.values <= 2 * result.lower) | (result.gaps > 0.5)).all()
+
+
+def test_a_value_that_rounding_took_below_the_bound_proves_nothing():
+    problem, rows = UFM((2, 2), Sphere(50.0)), np.full((2, 2), 5.0)
+    assert relative_gap(problem, -1e-15, 3e-43, rows) == 1.0
+    assert relative_gap(problem, 1.0 - 1e-15, 1.0, rows) == 0.0
+    assert relative_gap(problem, 0.0, 0.0, rows) == 0.0
+    assert relative_gap(problem, 4.0, 3.0, rows) == 0.25
+
+
+def test_sample_level_losses_near_zero_keep_their_digits_off_the_axes():
+    problem, rng = UFM((2, 2, 2), Sphere(60.0)), np.random.default_rng(0)
+    simplex = np.linalg.qr(rng.standard_normal((7, 3)))[0] * math.sqrt(60.0)
+    rows = np.repeat(simplex.T, 2, axis=0) + 1e-3 * rng.standard_normal((6, 7))
+    excess = [
+        sum(math.exp((rows[j] - rows[i ^ 1]) @ rows[i]) for j in range(6) if j not in (i, i ^ 1))
+        for i in range(6)
+    ]
+    assert max(excess) < 1e-20
+    assert SampleObjective(problem).value(rows) == pytest.approx(sum(excess), rel=1e-10)
 
 
 def taylor_slope(error, scales) -> float:
@@ -231,13 +257,13 @@ def test_values_fall_and_histories_end_at_the_value():
             assert history[-1, 1] == pytest.approx(value, rel=1e-13)
 
 
-def test_starting_at_a_ball_s_boundary_norms_can_still_shrink():
-    problem = UFM((20, 3, 3), Ball(1.0), 0.5)
-    same = np.tile([1.0, 0.0, 0.0, 0.0], (3, 1))
-    start = same + 0.01 * np.random.default_rng(1).standard_normal((3, 4))
-    assert solve_nonconvex(problem, 4, initial=start).gap <= 1e-9
-    budget = UFM((20, 3, 3), Budget(1.0), 0.5)
-    assert solve_nonconvex(budget, 4, initial=start).gap <= 1e-9
+@every_method
+@pytest.mark.parametrize("control", [Ball(1.0), Budget(1.0)])
+def test_from_the_boundary_the_way_through_the_inside_is_open(method, control):
+    """In one dimension the singleton can only pass through zero to the other side."""
+    result = solve_nonconvex(UFM((9, 1), control, 0.5), 1, initial=[[1.0], [1.0]], method=method)
+    assert result.embeddings[0, 0] * result.embeddings[1, 0] < 0
+    assert result.status is Status.OPTIMAL
 
 
 @every_control

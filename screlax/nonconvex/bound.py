@@ -50,7 +50,10 @@ def best_bound(problem: UFM, level: Level, embeddings: Matrix, lower: float) -> 
 
 
 def relative_gap(problem: UFM, value: float, lower: float, embeddings: Matrix) -> float:
-    """Return (value − lower)/value, zero where rounding makes it negative.
+    """Return (value − lower)/value.
+
+    It is zero where rounding of the value makes it negative, and one, all that is then known of
+    nonnegative numbers, where the value is so near zero that rounding is larger than the value.
 
     Raises
     ------
@@ -66,9 +69,12 @@ def relative_gap(problem: UFM, value: float, lower: float, embeddings: Matrix) -
         )
     largest = float(np.einsum("ij,ij->i", embeddings, embeddings).max()) / problem.temperature
     noise = 16 * float(np.finfo(float).eps) * problem.anchors * largest
-    if value - lower < -(_ROUNDING * abs(value) + noise):
+    difference = value - lower
+    if difference < -(_ROUNDING * abs(value) + noise):
         raise InvalidInputError(
             f"lower={lower!r} is no lower bound of this problem: embeddings of value {value!r} "
             "exist; leave it out, or take it from solve_relaxation of the same problem"
         )
-    return max(value - lower, 0.0) / value if value > 0 else 0.0
+    if difference < -_ROUNDING * abs(value):
+        return 1.0
+    return max(difference, 0.0) / value if value > 0 else 0.0

@@ -82,15 +82,14 @@ class SampleObjective:
         A row is log(1 + x), x the sum over negatives of e^d plus that over positives of e^d less
         one, d an entry less the row's mean positive.
         """
-        mean = self._mean_positive(point, point)
         loss = 0.0
         for rows in self._blocks():
-            entries = point[rows] @ point.T - mean[rows, None]
+            entries, share = point[rows] @ point.T, self._positive_share(rows)
+            entries -= np.einsum("il,il->i", entries, share)[:, None]  # exact for pairs
             _set_diagonal(entries, rows, -np.inf)
             top = entries.max(axis=1)
             with np.errstate(over="ignore", invalid="ignore"):
-                share = self._positive_share(rows)
-                excess = (1 - share) * np.exp(entries) + share * np.expm1(entries)
+                excess = np.exp(entries) - share
                 near = np.log1p(excess.sum(axis=1))
                 far = top + np.log(np.exp(entries - top[:, None]).sum(axis=1))
             loss += float(np.where(top < _LARGE, near, far)[self._anchored[rows]].sum())
