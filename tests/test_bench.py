@@ -133,7 +133,7 @@ def test_nothing_is_done_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(runner.subprocess, "run", counted)
     again = run_suite(settings_in(tmp_path))
     assert len(calls) == 1
-    assert again[2:] == rows[2:]
+    assert repr(again[2:]) == repr(rows[2:])  # NaN equals no NaN
     assert again[0].value == rows[0].value
 
 
