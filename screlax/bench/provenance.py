@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+PACKAGES = ("numpy", "scipy", "cvxpy", "scs", "clarabel")
 
-def provenance() -> dict[str, str]:
-    """Return the facts that a time means nothing without."""
+
+def provenance(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Return the facts that a time means nothing without, with the versions of these packages."""
     from threadpoolctl import threadpool_info
 
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
@@ -19,19 +22,25 @@ def provenance() -> dict[str, str]:
              f"{p['num_threads']} threads)" for p in pools}
         )
     )  # fmt: skip
-    packages = ("numpy", "scipy", "cvxpy", "scs", "clarabel")
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "blas": blas,
         "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", "not set"),
         "python": platform.python_version(),
-        "packages": ", ".join(f"{name} {metadata.version(name)}" for name in packages),
+        "packages": ", ".join(f"{name} {_version(name)}" for name in packages),
     }
 
 
-def provenance_line() -> str:
+def provenance_line(packages: Sequence[str] = PACKAGES) -> str:
     """Return the same on one line of Markdown."""
-    return "; ".join(f"{name}: {value}" for name, value in provenance().items())
+    return "; ".join(f"{name}: {value}" for name, value in provenance(packages).items())
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _processor() -> str:

@@ -1,0 +1,1 @@
+"""Parts of `trained_network.py`: real images, a small network, its training and its measurement."""
