@@ -19,6 +19,7 @@ from .profiles import balanced, exponential, pareto, profile, step
 from .solution import Solution
 from .solve import solve_relaxation
 from .status import Status
+from .sweeps import SweepPoint, SweepTable, grid, sweep
 
 __version__ = "0.1.0"
 
@@ -35,9 +36,12 @@ __all__ = [
     "Solution",
     "Sphere",
     "Status",
+    "SweepPoint",
+    "SweepTable",
     "balanced",
     "exponential",
     "gram_loss",
+    "grid",
     "pareto",
     "path_table",
     "profile",
@@ -49,4 +53,5 @@ __all__ = [
     "step",
     "supcon_loss",
     "supcon_loss_and_grad",
+    "sweep",
 ]
