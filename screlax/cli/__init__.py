@@ -1,4 +1,4 @@
-"""The command line: `screlax solve`, `screlax path`, `screlax certify`.
+"""The command line: `screlax solve`, `path`, `sweep` and `certify`.
 
 Exit codes: 0 certified, 1 not certified (or the solver failed), 2 bad input, 130 interrupted.
 """
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from ..exceptions import InvalidInputError, ScrelaxError
-from . import certify_command, path_command, solve_command
+from . import certify_command, path_command, solve_command, sweep_command
 from .output import WrittenFiles
 
 CERTIFIED, NOT_CERTIFIED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -28,6 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     solve_command.add_parser(commands)
     path_command.add_parser(commands)
+    sweep_command.add_parser(commands)
     certify_command.add_parser(commands)
     return parser
 
@@ -42,8 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"error: {error}", written, BAD_INPUT)
     except (ScrelaxError, OSError) as error:
         return _fail(f"failed: {error}", written, NOT_CERTIFIED)
-    except KeyboardInterrupt:
-        reason = "interrupted" if written else "interrupted; nothing was written"
+    except KeyboardInterrupt as error:
+        said = str(error)  # of a command that knows what it leaves behind
+        reason = said or ("interrupted" if written else "interrupted; nothing was written")
         return _fail(reason, written, INTERRUPTED)
     return CERTIFIED if certified else NOT_CERTIFIED
 
