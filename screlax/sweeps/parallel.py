@@ -9,6 +9,7 @@ from typing import Any
 
 from ..exceptions import InvalidInputError
 from .cache import SweepCache
+from .dask_errors import errors_reported
 from .evaluate import Result, failure
 from .point import SweepPoint
 from .worker import run_batch
@@ -30,8 +31,9 @@ def finished_points(
 ) -> Finished:
     """Solve points in parallel, and yield each with its result as batches are finished.
 
-    When a worker process dies, the points that may have killed it are solved one at a time; one
-    that kills its worker again is a failure, and the sweep goes on.
+    When a worker process dies, what is left is handed out point by point, and when one dies again,
+    the points it may have died on are solved one after the other: one that kills its worker when
+    it is alone is a failure, and the sweep goes on.
 
     Parameters
     ----------
@@ -51,9 +53,10 @@ def finished_points(
         try:
             yield from _run(joblib, list(waiting), size, n_jobs, store, waiting)
         except _worker_deaths():
-            suspects = list(waiting)[: _IN_FLIGHT * workers * size]
-            yield from _one_at_a_time(joblib, suspects, n_jobs, store, waiting)
-            largest = max(1, size // 2)
+            if size == 1:
+                suspects = list(waiting)[: _IN_FLIGHT * workers]
+                yield from _one_at_a_time(joblib, suspects, n_jobs, store, waiting)
+            largest = _LARGEST_BATCH if size == 1 else 1
 
 
 def _run(
@@ -69,13 +72,14 @@ def _run(
     batches = [points[first : first + size] for first in range(0, len(points), size)]
     parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
     task = joblib.delayed(_numbered_batch)
-    numbered = parallel(task(number, batch, folder) for number, batch in enumerate(batches))
-    for number, results in numbered:
-        for point, result in zip(batches[number], results, strict=True):
-            del waiting[point]
-            if store is not None:
-                _keep_here_too(store, point, result)
-            yield point, result
+    with errors_reported(joblib):
+        numbered = parallel(task(number, batch, folder) for number, batch in enumerate(batches))
+        for number, results in numbered:
+            for point, result in zip(batches[number], results, strict=True):
+                del waiting[point]
+                if store is not None:
+                    _keep_here_too(store, point, result)
+                yield point, result
 
 
 def _numbered_batch(
@@ -107,8 +111,8 @@ def _one_at_a_time(
             yield from _run(joblib, [point], 1, n_jobs, store, waiting)
         except _worker_deaths() as error:
             del waiting[point]
-            message = "the worker process died twice on this point (out of memory?): "
-            yield point, failure(f"{message}{type(error).__name__}")
+            reason = "the worker process dies on this point, also when it is alone (memory?)"
+            yield point, failure(f"{type(error).__name__}: {reason}")
 
 
 def _workers(joblib: Any, n_jobs: int | None) -> int:

@@ -56,7 +56,7 @@ def sweep(
         are tried again, and so is everything by another version of screlax.
     progress : bool or callable, optional
         By default a line with an estimate of the time left where standard error is a terminal; True
-        and False force it on or off; a callable is given a `SweepProgress` after each batch.
+        and False force it on or off; a callable is given a `SweepProgress` after each point.
 
     Returns
     -------

@@ -32,9 +32,12 @@ def run_batch(points: Sequence[SweepPoint], folder: str | None) -> list[Result]:
     results = []
     with single_threaded():
         for point in points:
-            result = evaluate(point)
-            if cache is not None:
-                cache.save(point, result)
+            # found only where an earlier worker died in the middle of this batch
+            result = None if cache is None else cache.load(point)
+            if result is None:
+                result = evaluate(point)
+                if cache is not None:
+                    cache.save(point, result)
             results.append(result)
     return results
 
