@@ -12,7 +12,7 @@ from .controls import Ball, Budget, Ridge, Sphere
 from .counts import read_counts, read_labels
 from .embedding import Embeddings, recover_embeddings
 from .exceptions import InaccurateWarning, ScrelaxError
-from .loss import gram_loss, supcon_loss, supcon_loss_and_grad
+from .loss import gram_loss, supcon_loss, supcon_loss_and_grad, supcon_loss_chunked
 from .path import path_table, regularization_path
 from .problem import UFM
 from .profiles import balanced, exponential, pareto, profile, step
@@ -53,5 +53,6 @@ __all__ = [
     "step",
     "supcon_loss",
     "supcon_loss_and_grad",
+    "supcon_loss_chunked",
     "sweep",
 ]
