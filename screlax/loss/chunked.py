@@ -170,7 +170,7 @@ class _Problem:
 
     def log_normalizers(self, logit: float) -> Vector:
         """Return log Z of every row, −∞ where its sum is empty."""
-        rows, features = self.source.shape
+        rows = self.source.shape[0]
         dtype = precision(_float_type(self.source.dtype), logit, self.options.temperature, rows**2)
         kernel = _PairKernel(
             self.options.temperature, self.options.normalize, dtype, self.options.negatives_only

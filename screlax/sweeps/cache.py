@@ -53,7 +53,9 @@ class SweepCache:
                 f"cache folder {self.folder} cannot be made: {error.strerror}; name another"
             ) from None
         if not os.access(self.folder, os.W_OK | os.X_OK):
-            raise InvalidInputError(f"cache folder {self.folder} cannot be written to; name another")
+            raise InvalidInputError(
+                f"cache folder {self.folder} cannot be written to; name another"
+            )
 
     def path(self, point: SweepPoint) -> Path:
         """Return where the result of a point is kept."""

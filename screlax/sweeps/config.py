@@ -110,7 +110,9 @@ def _profiles(named: Any, files: Any, folder: Path) -> dict[str, Any] | list[Any
     if files is None:
         return found
     if not isinstance(files, dict) or not all(isinstance(name, str) for name in files.values()):
-        raise InvalidInputError(f'counts must be a table such as {{ mine = "counts.csv" }}: {files!r}')
+        raise InvalidInputError(
+            f'counts must be a table such as {{ mine = "counts.csv" }}: {files!r}'
+        )
     for name, path in files.items():
         if name in found:
             raise InvalidInputError(f"{name!r} names both a profile and a file of counts")

@@ -38,8 +38,8 @@ def grid(
 
     Parameters
     ----------
-    profiles : str, sequence of str or of class sizes, or mapping from name to either
-        Profile names as `screlax.profile` takes them, or class sizes.
+    profiles : str, sequence of str or of class sizes, or mapping from name to class sizes
+        Profile names as `screlax.profile` takes them, or class sizes under a name of their own.
     imbalance : float or sequence of float, optional
         Imbalance factors of the named profiles, which then leave it out of their names.
     ridge, ball, sphere, budget : float or sequence of float, optional
