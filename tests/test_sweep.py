@@ -12,7 +12,7 @@ from sweep_points import poison
 
 import screlax
 from screlax import Ball, Ridge, Sphere, SweepPoint, grid, sweep
-from screlax.exceptions import InvalidInputError
+from screlax.exceptions import InvalidInputError, WorkersLostError
 from screlax.sweeps import SweepInterrupted, SweepProgress, SweepTable
 from screlax.sweeps import parallel as parallel_module
 
@@ -187,6 +187,15 @@ def test_a_point_that_kills_its_worker_is_a_row_and_the_rest_is_solved():
     table = sweep([POINTS[0], poison(), *POINTS[1:4]], n_jobs=2)
     assert table["status"] == ["optimal", "failed", "optimal", "optimal", "optimal"]
     assert "worker process dies" in table["error"][1]
+
+
+def test_the_calling_process_is_never_put_at_risk(monkeypatch):
+    """After a death joblib may see one worker, and would solve the killer itself."""
+    run = parallel_module.ParallelRun([POINTS[0]], 1, None)
+    run._away_from = parallel_module._here()
+    monkeypatch.setattr(parallel_module, "_PATIENCE", 0.0)
+    with pytest.raises(WorkersLostError, match="1 points to go"):
+        list(run)
 
 
 def test_a_repeated_point_is_solved_once_and_listed_twice():

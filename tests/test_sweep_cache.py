@@ -130,12 +130,15 @@ def test_killed_three_times_at_random_and_resumed_is_the_same_table(tmp_path):
     config = tmp_path / "sweep.toml"
     config.write_text(CONFIG)
     cache, out = tmp_path / "cache", tmp_path / "table.csv"
-    command = [sys.executable, "-m", "screlax", "sweep", str(config), "--jobs", "2"]
+    command = [sys.executable, "-m", "screlax", "sweep", str(config)]
     command += ["--cache", str(cache), "--out", str(out)]
     total, found, stop_at = 144, [], random.Random(0).sample(range(5, 120), 3)
-    for count in sorted(stop_at):
+    for count, jobs in zip(sorted(stop_at), "121", strict=True):
         process = subprocess.Popen(
-            command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*command, "--jobs", jobs],
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         while len(files(cache)) < count and process.poll() is None:
             time.sleep(0.002)

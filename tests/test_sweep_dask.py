@@ -27,7 +27,7 @@ POINTS = grid(
 
 
 @pytest.fixture(scope="module")
-def client():
+def cluster_client():
     here = os.path.dirname(__file__)
     with (
         distributed.LocalCluster(
@@ -41,6 +41,13 @@ def client():
     ):
         client.run(lambda: __import__("sys").path.append(here))
         yield client
+
+
+@pytest.fixture
+def client(cluster_client):
+    """Two workers; joblib does the work of a single one itself, and one may be restarting."""
+    cluster_client.wait_for_workers(2, timeout=60)
+    return cluster_client
 
 
 @pytest.fixture(scope="module")

@@ -167,18 +167,12 @@ def _describes_itself(rows: Any) -> bool:
     """Whether the graph of some rows holds them, or futures of them, instead of how to get them."""
     import dask
 
-    (culled,) = dask.optimize(rows)
-    graph = dict(culled.__dask_graph__())
-    if "Future" in {type(leaf).__name__ for task in graph.values() for leaf in _leaves(task)}:
+    # before it is optimised: that leaves a future's key without the future
+    if any(type(task).__name__ == "Future" for task in dict(rows.__dask_graph__()).values()):
         return True
+    (culled,) = dask.optimize(rows)
     try:
-        size = len(pickle.dumps(graph))
+        size = len(pickle.dumps(dict(culled.__dask_graph__())))
     except (pickle.PicklingError, AttributeError, TypeError):  # local functions: a computation
         return False
-    return size * _HELD_IN_GRAPH > rows.nbytes
-
-
-def _leaves(task: Any) -> list[Any]:
-    """Return a task, its value where it is data, and the entries where it is a tuple."""
-    value = getattr(task, "value", None)
-    return [task, value, *(task if isinstance(task, tuple) else ())]
+    return bool(size * _HELD_IN_GRAPH > rows.nbytes)

@@ -70,16 +70,13 @@ class SweepCache:
         except FileNotFoundError:
             return None
         except OSError as error:
-            return _damaged(path, error.strerror or str(error))
+            _warn_of_damage(path, error.strerror or str(error))
+            return None
         try:
-            content = json.loads(data)
-            if content["format"] != _FORMAT or content["point"] != point.canonical():
-                return _damaged(path, "it belongs to another point")
-            if content["checksum"] != _checksum(content["point"], content["result"]):
-                return _damaged(path, "its checksum is wrong")
+            return _result(data, point)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            return _damaged(path, f"{type(error).__name__}: {error}")
-        return dict(content["result"])
+            _warn_of_damage(path, str(error))
+            return None
 
     def save(self, point: SweepPoint, result: Result) -> None:
         """Keep the result of a point, unless it failed."""
@@ -118,7 +115,17 @@ def _checksum(point: Any, result: Any) -> str:
     return hashlib.sha256(json.dumps([point, result], sort_keys=True).encode()).hexdigest()
 
 
-def _damaged(path: Path, reason: str) -> None:
+def _result(data: bytes, point: SweepPoint) -> Result:
+    """Return what a file says of a point, or raise one of many errors."""
+    content = json.loads(data)
+    if content["format"] != _FORMAT or content["point"] != point.canonical():
+        raise ValueError("it belongs to another point")
+    if content["checksum"] != _checksum(content["point"], content["result"]):
+        raise ValueError("its checksum is wrong")
+    return dict(content["result"])
+
+
+def _warn_of_damage(path: Path, reason: str) -> None:
     warnings.warn(
         f"{path} is damaged ({reason}); its point is solved again", CacheWarning, stacklevel=4
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from ..exceptions import InvalidInputError
+from ..exceptions import InvalidInputError, WorkersLostError
 from .cache import SweepCache
 from .dask_errors import errors_reported
 from .evaluate import Result, failure
@@ -23,17 +26,23 @@ _BATCHES_PER_WORKER = 16
 _IN_FLIGHT = 2
 """Tasks per worker that joblib has handed out and not yet seen back."""
 
+_PATIENCE = 60.0
+"""Seconds that dead workers get to be replaced."""
+
 Finished = Iterator[tuple[SweepPoint, Result]]
 
 
-def finished_points(
-    points: Sequence[SweepPoint], n_jobs: int | None, store: SweepCache | None
-) -> Finished:
-    """Solve points in parallel, and yield each with its result as batches are finished.
+class _NoWorkers(Exception):
+    """joblib runs a task in the calling process where there is but one worker."""
+
+
+class ParallelRun:
+    """Solves points in parallel, and yields each with its result as batches are finished.
 
     When a worker process dies, what is left is handed out point by point, and when one dies again,
     the points it may have died on are solved one after the other: one that kills its worker when
-    it is alone is a failure, and the sweep goes on.
+    it is alone is a failure, and the sweep goes on. From the first death on nothing is solved in
+    the calling process.
 
     Parameters
     ----------
@@ -44,80 +53,109 @@ def finished_points(
     store : SweepCache or None
         Where workers keep what they finish.
     """
-    joblib = _joblib()
-    waiting = dict.fromkeys(points)
-    largest = _LARGEST_BATCH
-    while waiting:
-        workers = _workers(joblib, n_jobs)
-        size = max(1, min(largest, len(waiting) // (_BATCHES_PER_WORKER * workers)))
-        try:
-            yield from _run(joblib, list(waiting), size, n_jobs, store, waiting)
-        except _worker_deaths():
-            if size == 1:
-                suspects = list(waiting)[: _IN_FLIGHT * workers]
-                yield from _one_at_a_time(joblib, suspects, n_jobs, store, waiting)
-            largest = _LARGEST_BATCH if size == 1 else 1
 
+    def __init__(
+        self, points: Sequence[SweepPoint], n_jobs: int | None, store: SweepCache | None
+    ) -> None:
+        self._joblib = _joblib()
+        self._n_jobs = n_jobs
+        self._store = store
+        self._waiting = dict.fromkeys(points)
+        self._away_from: tuple[str, int] | None = None
 
-def _run(
-    joblib: Any,
-    points: list[SweepPoint],
-    size: int,
-    n_jobs: int | None,
-    store: SweepCache | None,
-    waiting: dict[SweepPoint, None],
-) -> Finished:
-    """Yield finished points and strike them off the waiting list."""
-    folder = None if store is None else str(store.folder)
-    batches = [points[first : first + size] for first in range(0, len(points), size)]
-    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
-    task = joblib.delayed(_numbered_batch)
-    with errors_reported(joblib):
-        numbered = parallel(task(number, batch, folder) for number, batch in enumerate(batches))
-        for number, results in numbered:
-            for point, result in zip(batches[number], results, strict=True):
-                del waiting[point]
-                if store is not None:
-                    _keep_here_too(store, point, result)
-                yield point, result
+    def __iter__(self) -> Finished:
+        largest = _LARGEST_BATCH
+        while self._waiting:
+            workers = self._workers()
+            size = max(1, min(largest, len(self._waiting) // (_BATCHES_PER_WORKER * workers)))
+            try:
+                yield from self._run(list(self._waiting), size)
+            except _NoWorkers:
+                self._wait()
+            except _worker_deaths():
+                self._away_from = _here()
+                if size == 1:
+                    yield from self._one_at_a_time(list(self._waiting)[: _IN_FLIGHT * workers])
+                largest = _LARGEST_BATCH if size == 1 else 1
+
+    def _run(self, points: list[SweepPoint], size: int) -> Finished:
+        """Yield finished points and strike them off the waiting list."""
+        folder = None if self._store is None else str(self._store.folder)
+        batches = [points[first : first + size] for first in range(0, len(points), size)]
+        parallel = self._joblib.Parallel(
+            n_jobs=self._n_jobs, return_as="generator_unordered", batch_size=1
+        )
+        task = self._joblib.delayed(_numbered_batch)
+        with errors_reported(self._joblib):
+            numbered = parallel(
+                task(number, batch, folder, self._away_from) for number, batch in enumerate(batches)
+            )
+            for number, results in numbered:
+                for point, result in zip(batches[number], results, strict=True):
+                    self._keep_here_too(point, result)
+                    yield self._finish(point, result)
+
+    def _one_at_a_time(self, suspects: list[SweepPoint]) -> Finished:
+        for point in suspects:
+            found = None if self._store is None else self._store.load(point)
+            if found is not None:
+                yield self._finish(point, found)
+            while point in self._waiting:
+                try:
+                    yield from self._run([point], 1)
+                except _NoWorkers:
+                    self._wait()
+                except _worker_deaths() as error:
+                    reason = "the worker process dies on this point, also when alone (memory?)"
+                    yield self._finish(point, failure(f"{type(error).__name__}: {reason}"))
+
+    def _finish(self, point: SweepPoint, result: Result) -> tuple[SweepPoint, Result]:
+        del self._waiting[point]
+        return point, result
+
+    def _keep_here_too(self, point: SweepPoint, result: Result) -> None:
+        """Keep what a worker with another file system could not keep for us."""
+        if self._store is not None and not self._store.path(point).exists():
+            self._store.save(point, result)
+
+    def _workers(self) -> int:
+        """Return how many workers there are, by the user's configuration where it says so."""
+        return max(1, int(self._joblib.effective_n_jobs(self._n_jobs)))
+
+    def _wait(self) -> None:
+        """Wait until dead workers have been replaced.
+
+        Raises
+        ------
+        WorkersLostError
+            If they are not.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while self._workers() < 2:
+            if time.monotonic() > deadline:
+                raise WorkersLostError(
+                    f"workers died and fewer than two are left after {_PATIENCE:.0f} s, with "
+                    f"{len(self._waiting)} points to go; start new ones and run the sweep again "
+                    "(a cache keeps what is finished)"
+                )
+            time.sleep(0.2)
 
 
 def _numbered_batch(
-    number: int, points: Sequence[SweepPoint], folder: str | None
+    number: int,
+    points: Sequence[SweepPoint],
+    folder: str | None,
+    away_from: tuple[str, int] | None,
 ) -> tuple[int, list[Result]]:
+    """Solve a batch, unless this is the process that must not be put at risk."""
+    if away_from == _here():
+        raise _NoWorkers
     return number, run_batch(points, folder)
 
 
-def _keep_here_too(store: SweepCache, point: SweepPoint, result: Result) -> None:
-    """Keep what a worker with another file system could not keep for us."""
-    if not store.path(point).exists():
-        store.save(point, result)
-
-
-def _one_at_a_time(
-    joblib: Any,
-    suspects: list[SweepPoint],
-    n_jobs: int | None,
-    store: SweepCache | None,
-    waiting: dict[SweepPoint, None],
-) -> Finished:
-    for point in suspects:
-        found = None if store is None else store.load(point)
-        if found is not None:
-            del waiting[point]
-            yield point, found
-            continue
-        try:
-            yield from _run(joblib, [point], 1, n_jobs, store, waiting)
-        except _worker_deaths() as error:
-            del waiting[point]
-            reason = "the worker process dies on this point, also when it is alone (memory?)"
-            yield point, failure(f"{type(error).__name__}: {reason}")
-
-
-def _workers(joblib: Any, n_jobs: int | None) -> int:
-    """Return how many workers there are, by the user's configuration where it says so."""
-    return max(1, int(joblib.effective_n_jobs(n_jobs)))
+def _here() -> tuple[str, int]:
+    """Return what tells this process from those on any machine."""
+    return platform.node(), os.getpid()
 
 
 def _worker_deaths() -> tuple[type[BaseException], ...]:

@@ -11,7 +11,7 @@ from ..backends import available_solvers
 from ..exceptions import InvalidInputError, SolverUnavailableError
 from .cache import SweepCache
 from .evaluate import FAILED, Result
-from .parallel import finished_points
+from .parallel import ParallelRun
 from .point import SweepPoint
 from .progress import Report, SweepProgress, reporter
 from .table import COLUMNS, Row, SweepTable
@@ -67,6 +67,8 @@ def sweep(
     InvalidInputError
         If something is no point, a solver is not installed, joblib is missing, or the cache cannot
         be written.
+    WorkersLostError
+        If worker processes died and are not replaced.
     SweepInterrupted
         A `KeyboardInterrupt` that has the finished part of the table and says where it is kept.
 
@@ -85,7 +87,7 @@ def sweep(
         store.remove_abandoned()
         results.take_from(store)
     try:
-        for point, result in finished_points(results.missing(), n_jobs, store):
+        for point, result in ParallelRun(results.missing(), n_jobs, store):
             results.add(point, result)
     except KeyboardInterrupt as error:
         raise SweepInterrupted(results.interruption(store), results.table()) from error
