@@ -35,9 +35,5 @@ class SolverFailedError(ScrelaxError, RuntimeError):
     """The solver ended without any finite point that a certificate could be built on."""
 
 
-class WorkersLostError(ScrelaxError, RuntimeError):
-    """The worker processes of a sweep died and were not replaced."""
-
-
 class InaccurateWarning(UserWarning):
     """The certified gap of a returned solution exceeds the requested tolerance."""

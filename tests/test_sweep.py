@@ -12,9 +12,10 @@ from sweep_points import poison
 
 import screlax
 from screlax import Ball, Ridge, Sphere, SweepPoint, grid, sweep
-from screlax.exceptions import InvalidInputError, WorkersLostError
+from screlax.exceptions import InvalidInputError
 from screlax.sweeps import SweepInterrupted, SweepProgress, SweepTable
 from screlax.sweeps import parallel as parallel_module
+from screlax.sweeps import worker as worker_module
 
 POINTS = grid(
     ["exponential:6,100", "step:5,40"],
@@ -189,13 +190,14 @@ def test_a_point_that_kills_its_worker_is_a_row_and_the_rest_is_solved():
     assert "worker process dies" in table["error"][1]
 
 
-def test_the_calling_process_is_never_put_at_risk(monkeypatch):
-    """After a death joblib may see one worker, and would solve the killer itself."""
-    run = parallel_module.ParallelRun([POINTS[0]], 1, None)
+def test_after_a_death_the_calling_process_solves_nothing(monkeypatch):
+    """joblib would, where there is but one worker left."""
+    run = parallel_module.ParallelRun([poison(), *POINTS[:2]], 1, None)
     run._away_from = parallel_module._here()
-    monkeypatch.setattr(parallel_module, "_PATIENCE", 0.0)
-    with pytest.raises(WorkersLostError, match="1 points to go"):
-        list(run)
+    monkeypatch.setattr(worker_module, "evaluate", lambda point: pytest.fail("solved here"))
+    found = dict(run)
+    assert [found[p]["status"] for p in POINTS[:2]] == ["optimal", "optimal"]
+    assert found[poison()]["status"] == "failed"
 
 
 def test_a_repeated_point_is_solved_once_and_listed_twice():

@@ -85,4 +85,4 @@ def test_a_point_that_kills_every_worker_it_gets_is_a_row(client, serial):
         table = sweep([*POINTS[:6], poison(), *POINTS[6:12]])
     assert table.counts == {"optimal": 12, "failed": 1}
     assert table["status"][6] == "failed"
-    assert "KilledWorker" in table["error"][6]
+    assert "the worker process dies on this point" in table["error"][6]

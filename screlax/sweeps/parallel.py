@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from ..exceptions import InvalidInputError, WorkersLostError
+from ..exceptions import InvalidInputError
 from .cache import SweepCache
 from .dask_errors import errors_reported
 from .evaluate import Result, failure
@@ -26,8 +25,8 @@ _BATCHES_PER_WORKER = 16
 _IN_FLIGHT = 2
 """Tasks per worker that joblib has handed out and not yet seen back."""
 
-_PATIENCE = 60.0
-"""Seconds that dead workers get to be replaced."""
+_AT_A_TIME = 16
+"""Points solved on this machine before looking again whether dead workers were replaced."""
 
 Finished = Iterator[tuple[SweepPoint, Result]]
 
@@ -40,9 +39,9 @@ class ParallelRun:
     """Solves points in parallel, and yields each with its result as batches are finished.
 
     When a worker process dies, what is left is handed out point by point, and when one dies again,
-    the points it may have died on are solved one after the other: one that kills its worker when
-    it is alone is a failure, and the sweep goes on. From the first death on nothing is solved in
-    the calling process.
+    the points it may have died on are solved one after the other, each alone in a process of this
+    machine: one that kills it again is a failure, and the sweep goes on. From the first death on
+    nothing is solved in the calling process.
 
     Parameters
     ----------
@@ -66,24 +65,32 @@ class ParallelRun:
     def __iter__(self) -> Finished:
         largest = _LARGEST_BATCH
         while self._waiting:
-            workers = self._workers()
-            size = max(1, min(largest, len(self._waiting) // (_BATCHES_PER_WORKER * workers)))
+            size = workers = 1
             try:
+                workers = self._workers()
+                size = max(1, min(largest, len(self._waiting) // (_BATCHES_PER_WORKER * workers)))
                 yield from self._run(list(self._waiting), size)
-            except _NoWorkers:
-                self._wait()
+            except (_NoWorkers, TimeoutError):  # a cluster without workers is a time-out
+                if self._away_from is None:
+                    raise
+                yield from self._one_at_a_time(list(self._waiting)[:_AT_A_TIME])
             except _worker_deaths():
                 self._away_from = _here()
                 if size == 1:
                     yield from self._one_at_a_time(list(self._waiting)[: _IN_FLIGHT * workers])
                 largest = _LARGEST_BATCH if size == 1 else 1
 
-    def _run(self, points: list[SweepPoint], size: int) -> Finished:
-        """Yield finished points and strike them off the waiting list."""
+    def _run(self, points: list[SweepPoint], size: int, **where: Any) -> Finished:
+        """Yield finished points and strike them off the waiting list.
+
+        By default they are solved where the user's configuration says.
+        """
         folder = None if self._store is None else str(self._store.folder)
         batches = [points[first : first + size] for first in range(0, len(points), size)]
         parallel = self._joblib.Parallel(
-            n_jobs=self._n_jobs, return_as="generator_unordered", batch_size=1
+            **{"n_jobs": self._n_jobs, **where},
+            return_as="generator_unordered",
+            batch_size=1,
         )
         task = self._joblib.delayed(_numbered_batch)
         with errors_reported(self._joblib):
@@ -100,14 +107,12 @@ class ParallelRun:
             found = None if self._store is None else self._store.load(point)
             if found is not None:
                 yield self._finish(point, found)
-            while point in self._waiting:
-                try:
-                    yield from self._run([point], 1)
-                except _NoWorkers:
-                    self._wait()
-                except _worker_deaths() as error:
-                    reason = "the worker process dies on this point, also when alone (memory?)"
-                    yield self._finish(point, failure(f"{type(error).__name__}: {reason}"))
+                continue
+            try:
+                yield from self._run([point], 1, n_jobs=2, backend="loky")
+            except BrokenProcessPool as error:
+                reason = "the worker process dies on this point, also when alone (memory?)"
+                yield self._finish(point, failure(f"{type(error).__name__}: {reason}"))
 
     def _finish(self, point: SweepPoint, result: Result) -> tuple[SweepPoint, Result]:
         del self._waiting[point]
@@ -121,24 +126,6 @@ class ParallelRun:
     def _workers(self) -> int:
         """Return how many workers there are, by the user's configuration where it says so."""
         return max(1, int(self._joblib.effective_n_jobs(self._n_jobs)))
-
-    def _wait(self) -> None:
-        """Wait until dead workers have been replaced.
-
-        Raises
-        ------
-        WorkersLostError
-            If they are not.
-        """
-        deadline = time.monotonic() + _PATIENCE
-        while self._workers() < 2:
-            if time.monotonic() > deadline:
-                raise WorkersLostError(
-                    f"workers died and fewer than two are left after {_PATIENCE:.0f} s, with "
-                    f"{len(self._waiting)} points to go; start new ones and run the sweep again "
-                    "(a cache keeps what is finished)"
-                )
-            time.sleep(0.2)
 
 
 def _numbered_batch(

@@ -67,8 +67,6 @@ def sweep(
     InvalidInputError
         If something is no point, a solver is not installed, joblib is missing, or the cache cannot
         be written.
-    WorkersLostError
-        If worker processes died and are not replaced.
     SweepInterrupted
         A `KeyboardInterrupt` that has the finished part of the table and says where it is kept.
 
