@@ -15,7 +15,7 @@ from .embedding import Embeddings, recover_embeddings
 from .exceptions import InaccurateWarning, ScrelaxError
 from .geometry import GeometryTracker
 from .landscape import Landscape, survey_landscape
-from .loss import gram_loss, supcon_loss, supcon_loss_and_grad
+from .loss import gram_loss, supcon_loss, supcon_loss_and_grad, supcon_loss_chunked
 from .nonconvex import NonconvexResult, SecondOrder, check_second_order, solve_nonconvex
 from .path import path_table, regularization_path
 from .problem import UFM
@@ -23,6 +23,7 @@ from .profiles import balanced, exponential, pareto, profile, step
 from .solution import Solution
 from .solve import solve_relaxation
 from .status import Status
+from .sweeps import SweepPoint, SweepTable, grid, sweep
 
 __version__ = "0.1.0"
 
@@ -45,12 +46,15 @@ __all__ = [
     "Solution",
     "Sphere",
     "Status",
+    "SweepPoint",
+    "SweepTable",
     "balanced",
     "check_second_order",
     "compare",
     "exponential",
     "fit_control",
     "gram_loss",
+    "grid",
     "pareto",
     "path_table",
     "profile",
@@ -63,5 +67,7 @@ __all__ = [
     "step",
     "supcon_loss",
     "supcon_loss_and_grad",
+    "supcon_loss_chunked",
     "survey_landscape",
+    "sweep",
 ]

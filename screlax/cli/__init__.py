@@ -18,6 +18,7 @@ from . import (
     path_command,
     report_command,
     solve_command,
+    sweep_command,
 )
 from .output import WrittenFiles
 
@@ -36,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     solve_command.add_parser(commands)
     path_command.add_parser(commands)
+    sweep_command.add_parser(commands)
     landscape_command.add_parser(commands)
     certify_command.add_parser(commands)
     compare_command.add_parser(commands)
@@ -54,8 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"error: {error}", written, BAD_INPUT)
     except (ScrelaxError, OSError) as error:
         return _fail(f"failed: {error}", written, NOT_CERTIFIED)
-    except KeyboardInterrupt:
-        reason = "interrupted" if written else "interrupted; nothing was written"
+    except KeyboardInterrupt as error:
+        said = str(error)  # of a command that knows what it leaves behind
+        reason = said or ("interrupted" if written else "interrupted; nothing was written")
         return _fail(reason, written, INTERRUPTED)
     return CERTIFIED if certified else NOT_CERTIFIED
 

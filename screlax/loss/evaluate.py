@@ -123,16 +123,8 @@ def _per_item(values: Vector, items: int) -> Vector:
 def _contrast(
     layout: Layout, rows: Rows, weights: Vector, exclude: Any, temperature: float
 ) -> Contrast:
-    """Choose the precision: double for large logits, and where it costs nothing."""
-    dtype = layout.rows.dtype
     logit = rows.largest_product / temperature
-    if not logit < _LARGEST_LOGIT:
-        raise InvalidInputError(
-            f"logits reach {logit:.3g} at temperature {temperature:g}, too large for double "
-            "precision; raise the temperature or normalise the embeddings"
-        )
-    if len(rows) * layout.size <= _TINY or needs_shift(logit, dtype):
-        dtype = np.dtype(np.float64)
+    dtype = precision(layout.rows.dtype, logit, temperature, len(rows) * layout.size)
     exponential = fastest_exponential(dtype)
     return Contrast(
         rows=rows,
@@ -145,6 +137,35 @@ def _contrast(
         weights=weights,
         exclude=exclude,
     )
+
+
+def precision(
+    dtype: np.dtype[Any], logit: float, temperature: float, entries: int
+) -> np.dtype[Any]:
+    """Choose the precision: double for large logits, and where it costs nothing.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Of the embeddings.
+    logit : float
+        A bound on all logits.
+    temperature : float
+    entries : int
+        Entries of the Gram matrix.
+
+    Raises
+    ------
+    InvalidInputError
+        If the logits are too large even for double precision.
+    """
+    if not logit < _LARGEST_LOGIT:
+        raise InvalidInputError(
+            f"logits reach {logit:.3g} at temperature {temperature:g}, too large for double "
+            "precision; raise the temperature or normalise the embeddings"
+        )
+    is_double = entries <= _TINY or needs_shift(logit, dtype)
+    return np.dtype(np.float64) if is_double else dtype
 
 
 def _panel_rows(contrast: Contrast) -> int:

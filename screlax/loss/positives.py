@@ -123,14 +123,14 @@ class ClassPositives:
             factors = np.ones(len(codes)) if weights is None else weights[part]
             low, high = int(codes.min()), int(codes.max()) + 1
             if high - low <= 2 * len(codes):  # always so for few classes, and for items in turn
-                sums[low:high] += _indicator(codes - low, factors, high - low) @ block
+                sums[low:high] += indicator(codes - low, factors, high - low) @ block
             else:
                 present, local = np.unique(codes, return_inverse=True)
-                sums[present] += _indicator(local, factors, len(present)) @ block
+                sums[present] += indicator(local, factors, len(present)) @ block
         return sums
 
 
-def _indicator(codes: NDArray[Any], factors: Vector, classes: int) -> sparse.csc_array[Any]:
+def indicator(codes: NDArray[Any], factors: Vector, classes: int) -> sparse.csc_array[Any]:
     """Return the matrix, classes × rows, with one entry for each row."""
     ends = np.arange(len(codes) + 1)
     return sparse.csc_array((factors, codes, ends), shape=(classes, len(codes)))

@@ -61,6 +61,13 @@ class ShiftedTiles:
         if not tile.diagonal:
             self._merge(tile.columns, logits.T, worker)
 
+    def log_sums(self, part: slice) -> Vector:
+        """Return the logarithms of the sums of some rows, −∞ where they are empty."""
+        sums, rate = self._sums[part], self._contrast.exponential.rate
+        with np.errstate(divide="ignore"):
+            logs = np.log(sums)
+        return np.where(sums > 0, self._top[part] / rate + logs, -np.inf)
+
     def log_normalizers(self, part: slice) -> Vector:
         """Return log Z of the rows of an item, zero where the sum is empty."""
         top, sums, rate = self._top[part], self._sums[part], self._contrast.exponential.rate

@@ -31,6 +31,9 @@ class Tiles(Protocol):
     def accumulate(self, tile: Tile, worker: int) -> None:
         """Add the sums of one tile."""
 
+    def log_sums(self, part: slice) -> Vector:
+        """Return the logarithms of the sums of some rows so far, −∞ where they are empty."""
+
     def log_normalizers(self, part: slice) -> Vector:
         """Return log Z of the rows of an item, after all its tiles."""
 
@@ -58,7 +61,7 @@ def contrast_tiled(
     keep = 0 if gradient is None else _entries_kept(contrast, resources, block)
     kept = Kept(keep, contrast.dtype)
     jobs = min(resources.jobs, -(-contrast.size // block))
-    tiles = _kernel(contrast, block, jobs, kept, gradient)
+    tiles = tile_kernel(contrast, block, jobs, kept, gradient)
     logs = np.zeros(len(contrast.rows))
     with Workers[Tile](jobs) as workers:
         for item in range(contrast.items):
@@ -76,9 +79,10 @@ def block_rows(size: int) -> int:
     return 512 if size >= _LARGE else 256
 
 
-def _kernel(
+def tile_kernel(
     contrast: Contrast, block: int, jobs: int, kept: Kept, gradient: NDArray[Any] | None
 ) -> Tiles:
+    """Choose by the largest logit; only the shifted kernel takes any."""
     if needs_shift(contrast.largest_logit, contrast.dtype):
         return ShiftedTiles(contrast, block, jobs, gradient)
     return BoundedTiles(contrast, block, jobs, kept, gradient)

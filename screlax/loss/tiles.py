@@ -65,6 +65,11 @@ class BoundedTiles:
         if not tile.diagonal:
             self._sums[tile.columns] += self._ones[: tile.shape[0]] @ out
 
+    def log_sums(self, part: slice) -> Vector:
+        """Return the logarithms of the sums of some rows, −∞ where they are empty."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self._sums[part]))
+
     def log_normalizers(self, part: slice) -> Vector:
         """Return log Z of the rows of an item, zero where the sum is empty."""
         sums = np.where(self._sums[part] > 0, self._sums[part], 1.0)

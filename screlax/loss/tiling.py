@@ -99,7 +99,7 @@ def _within(blocks: list[slice]) -> Iterator[list[Pair]]:
     halves = [_halves(block) for block in blocks]
     yield [(half, half) for pair in halves for half in pair]
     yield [(pair[0], pair[1]) for pair in halves if len(pair) == 2]
-    for indices in _tournament(len(blocks)):
+    for indices in tournament(len(blocks)):
         yield [(blocks[i], blocks[j]) for i, j in indices]
 
 
@@ -111,7 +111,7 @@ def _halves(block: slice) -> list[slice]:
     return [slice(block.start, middle), slice(middle, block.stop)]
 
 
-def _tournament(count: int) -> Iterator[list[tuple[int, int]]]:
+def tournament(count: int) -> Iterator[list[tuple[int, int]]]:
     """Pair 0 … count−1, each pair once, by the circle method: the last stays, the others turn."""
     even = count + count % 2
     turning = even - 1

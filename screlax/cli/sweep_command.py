@@ -1,0 +1,109 @@
+"""`screlax sweep`: many problems from a TOML file, in parallel and resumable, to one table."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..sweeps import SweepInterrupted, SweepTable, sweep
+from ..sweeps.config import read_sweep
+from ..sweeps.table import SUFFIXES, check_table_path
+from .output import refuse_unwritable, to_json
+
+_SHOWN = ("profile", "imbalance", "seed", "control", "parameter", "temperature", "status", "value")
+_SHOWN_ROWS = 20
+
+_EXAMPLES = """examples:
+  screlax sweep sweep.toml --jobs 2 --cache points --out sweep.csv
+  screlax sweep sweep.toml --jobs -1 --out sweep.parquet
+  screlax sweep sweep.toml --json
+
+a sweep.toml:
+  profiles = ["cifar10-lt", "cifar100-lt"]
+  imbalance = [10, 50, 100]
+  sphere = 1.0                      # also ridge, ball, budget
+  temperature = { start = 0.05, stop = 1.0, points = 10 }
+  seeds = [0, 1]                    # random draws of the class sizes; leave out for none
+
+With --cache every finished point is kept at once: interrupt or kill the sweep at any moment and
+run the same command again.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "sweep",
+        help="solve and certify a grid of problems",
+        description="Solve every combination of the values in a TOML file, certify each, and "
+        "write one table. A point that fails is a row with its error.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("config", type=Path, metavar="CONFIG.toml", help="the grid, see below")
+    parser.add_argument("--jobs", type=int, metavar="N", help="worker processes, -1 for all cores")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for finished points")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write the table as .csv or .parquet"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Sweep, save, print; return whether every point is certified."""
+    points = read_sweep(options.config)
+    if options.out is not None:
+        check_table_path(options.out)
+        refuse_unwritable(options.out, options.out.suffix)
+    try:
+        table = sweep(points, n_jobs=options.jobs, cache=options.cache)
+    except SweepInterrupted as interruption:
+        raise _with_partial_table(interruption, options) from None
+    if options.out is not None:
+        table.write(options.out)
+    if options.json:
+        print(to_json({"counts": table.counts, "columns": table.to_dict()}))
+        return table.all_optimal
+    print("\n".join(_lines(table)))
+    if options.out is not None:
+        print(f"written      {options.out}")
+    return table.all_optimal
+
+
+def _with_partial_table(
+    interruption: SweepInterrupted, options: argparse.Namespace
+) -> KeyboardInterrupt:
+    """Save what there is where nothing else keeps it, and say so."""
+    if options.cache is not None:
+        return interruption
+    done = str(interruption).partition(";")[0]
+    if options.out is None or not interruption.table.rows:
+        return KeyboardInterrupt(f"{done}; nothing was written (--cache keeps finished points)")
+    partial = options.out.with_suffix(f".partial{options.out.suffix}")
+    interruption.table.write(partial)
+    return KeyboardInterrupt(f"{done}; those are in {partial} (--cache makes a sweep resumable)")
+
+
+def _lines(table: SweepTable) -> list[str]:
+    """Return the first rows, the errors, and how many rows have each status."""
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(table.counts.items()))
+    rows = table.rows[:_SHOWN_ROWS]
+    cells = [[_cell(row[name]) for name in _SHOWN] for row in rows]
+    widths = [max(map(len, column)) for column in zip(_SHOWN, *cells, strict=True)]
+    lines = [
+        "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
+        for line in (_SHOWN, *cells)
+    ]
+    hidden = len(table.rows) - len(rows)
+    if hidden:
+        lines.append(f"… and {hidden:,} more rows ({' or '.join(SUFFIXES)} with --out have all)")
+    lines += [f"failed: {error}" for error in dict.fromkeys(filter(None, table["error"]))]
+    return [*lines, f"{len(table.rows)} points: {counts}"]
+
+
+def _cell(entry: Any) -> str:
+    if entry is None:
+        return "-"
+    return f"{entry:.6g}" if isinstance(entry, float) else str(entry)

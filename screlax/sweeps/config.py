@@ -1,0 +1,143 @@
+"""A sweep as a TOML file: the arguments of `grid`, or several of them; checked before any work.
+
+    profiles = ["cifar10-lt", "cifar100-lt"]
+    imbalance = [10, 50, 100]
+    sphere = 1.0
+    temperature = { start = 0.05, stop = 1.0, points = 10 }
+
+or as many tables `[[grid]]` with such entries as wanted. `counts = { name = "counts.csv" }` adds
+class sizes from files, found from the folder of the TOML file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..counts import read_counts
+from ..exceptions import FileFormatError, InvalidInputError
+from .grid import grid
+from .point import SweepPoint
+
+_RANGED = ("imbalance", "ridge", "ball", "sphere", "budget", "temperature")
+_KEYS = ("counts", *inspect.signature(grid).parameters)
+_RANGE_KEYS = {"start", "stop", "points", "scale"}
+
+
+def read_sweep(path: str | Path) -> list[SweepPoint]:
+    """Read the points of a sweep.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file. A number may be a list, or a range ``{start, stop, points}``, in geometric
+        progression unless ``scale = "linear"``.
+
+    Returns
+    -------
+    list of SweepPoint
+
+    Raises
+    ------
+    FileFormatError
+        If the file cannot be read or is not TOML.
+    InvalidInputError
+        If an entry is unknown or makes no problem; the message names the file.
+    """
+    file = Path(path)
+    content = _load(file)
+    several = content.get("grid")
+    if several is None:
+        return _points(content, file, str(file))
+    if len(content) > 1 or not isinstance(several, list):
+        other = next((key for key in content if key != "grid"), "grid")
+        raise InvalidInputError(
+            f"{file}: {other!r} stands outside; with [[grid]] every entry belongs to one of them"
+        )
+    points = []
+    for number, entries in enumerate(several, start=1):
+        points += _points(entries, file, f"{file}, grid {number}")
+    return points
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise FileFormatError(f"cannot read {file}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise FileFormatError(f"{file} is not UTF-8 text, so not TOML") from None
+    except tomllib.TOMLDecodeError as error:
+        raise FileFormatError(f"{file} is not valid TOML: {error}") from None
+
+
+def _points(entries: Any, file: Path, where: str) -> list[SweepPoint]:
+    if not isinstance(entries, dict):
+        raise InvalidInputError(f"{where}: must be a table of entries, got {entries!r}")
+    _refuse_unknown(entries, where)
+    try:
+        profiles = _profiles(entries.get("profiles"), entries.get("counts"), file.parent)
+        rest = {key: value for key, value in entries.items() if key not in ("profiles", "counts")}
+        values = {key: _values(key, value) for key, value in rest.items()}
+        return grid(profiles, **values)
+    except InvalidInputError as error:
+        raise type(error)(f"{where}: {error}") from None
+
+
+def _refuse_unknown(entries: dict[str, Any], where: str) -> None:
+    for key in entries:
+        if key not in _KEYS:
+            close = difflib.get_close_matches(key, _KEYS, n=1)
+            hint = f", did you mean {close[0]!r}?" if close else f"; there are {', '.join(_KEYS)}"
+            raise InvalidInputError(f"{where}: unknown entry {key!r}{hint}")
+
+
+def _profiles(named: Any, files: Any, folder: Path) -> dict[str, Any] | list[Any]:
+    """Return profiles by name: a name stands for itself, a file for the counts in it."""
+    if named is None and files is None:
+        raise InvalidInputError(
+            'no class sizes: give profiles = ["cifar10-lt"] or counts = { mine = "counts.csv" }'
+        )
+    listed = [] if named is None else [named] if isinstance(named, str) else named
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise InvalidInputError(f"profiles must be a list of names, got {named!r}")
+    found: dict[str, Any] = {name: name for name in listed}
+    if files is None:
+        return found
+    if not isinstance(files, dict) or not all(isinstance(name, str) for name in files.values()):
+        raise InvalidInputError(
+            f'counts must be a table such as {{ mine = "counts.csv" }}: {files!r}'
+        )
+    for name, path in files.items():
+        if name in found:
+            raise InvalidInputError(f"{name!r} names both a profile and a file of counts")
+        found[name] = read_counts(folder / path)
+    return found
+
+
+def _values(key: str, value: Any) -> Any:
+    """Return what `grid` takes: a range written out, anything else as it is."""
+    if not isinstance(value, dict):
+        return value
+    if key not in _RANGED:
+        raise InvalidInputError(f"{key} must not be a table, got {value!r}")
+    if not {"start", "stop", "points"} <= set(value) <= _RANGE_KEYS:
+        raise InvalidInputError(
+            f"{key}: a range is {{ start = …, stop = …, points = … }}, optionally with "
+            f'scale = "linear"; got {value!r}'
+        )
+    start, stop, points = value["start"], value["stop"], value["points"]
+    scale = value.get("scale", "log")
+    if not all(isinstance(number, int | float) and number > 0 for number in (start, stop)):
+        raise InvalidInputError(f"{key}: start and stop must be positive numbers, got {value!r}")
+    if type(points) is not int or points < 2:
+        raise InvalidInputError(f"{key}: points must be a whole number, at least 2, got {points!r}")
+    if scale not in ("log", "linear"):
+        raise InvalidInputError(f'{key}: scale must be "log" or "linear", got {scale!r}')
+    space = np.geomspace if scale == "log" else np.linspace
+    return space(start, stop, points).tolist()

@@ -1,0 +1,74 @@
+"""From a point to what the table says about it; an error becomes a result like any other."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from ..solution import Solution
+from ..solve import solve_relaxation
+from .point import SweepPoint
+
+Result = dict[str, Any]
+"""The columns of a row that are not parameters, as JSON has them."""
+
+FAILED = "failed"
+"""The status of a row that has an error instead of a solution."""
+
+
+def evaluate(point: SweepPoint) -> Result:
+    """Solve a point, certify it, and return its part of the table."""
+    start = time.perf_counter()
+    try:
+        problem = point.problem()
+        solution = solve_relaxation(problem, solver=point.solver, tol=point.tol)
+        result = _record(solution)
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is this point's alone)
+        result = failure(f"{type(error).__name__}: {error}")
+    return {**result, "seconds": time.perf_counter() - start}
+
+
+def failure(error: str) -> Result:
+    """Return the result of a point that has none."""
+    return {"status": FAILED, "error": error, "seconds": None}
+
+
+def _record(solution: Solution) -> Result:
+    sizes = solution.problem.class_sizes
+    return {
+        "status": solution.status.value,
+        "classes": sizes.classes,
+        "samples": sizes.samples,
+        "value": solution.value,
+        "lower": solution.lower,
+        "upper": solution.upper,
+        "gap": solution.gap,
+        "rank": solution.rank,
+        **_geometry(solution),
+        "solver": solution.solver,
+        "error": None,
+    }
+
+
+def _geometry(solution: Solution) -> Result:
+    """Return the norms and cosines of the first two and last two classes, by size."""
+    sizes, gram = solution.problem.class_sizes, solution.orbit_gram
+    ends = np.cumsum(sizes.multiplicities)
+    positions = [0, 1, sizes.classes - 2, sizes.classes - 1]
+    first, second, third, last = np.searchsorted(ends, positions, side="right").tolist()
+    norms = np.sqrt(gram.own)
+    rows = dict(zip((first, third), gram.rows(np.array([first, third])), strict=False))
+
+    def cosine(one: int, other: int) -> float | None:
+        length = float(norms[one] * norms[other])
+        return float(rows[one][other]) / length if length > 0 else None
+
+    return {
+        "norm_largest": float(norms[first]),
+        "norm_smallest": float(norms[last]),
+        "cosine_largest": cosine(first, second),
+        "cosine_extremes": cosine(first, last),
+        "cosine_smallest": cosine(third, last),
+    }

@@ -1,0 +1,156 @@
+"""Grids: every combination of some profiles, controls, temperatures and seeds, as a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..controls import CONTROLS, Control
+from ..exceptions import InvalidInputError
+from .point import SweepPoint, whole_counts
+
+_LISTED = 8
+"""Class sizes up to which counts without a name are named by listing them."""
+
+Profiles = str | Iterable[str | ArrayLike] | Mapping[str, str | ArrayLike]
+
+
+def grid(
+    profiles: Profiles,
+    *,
+    imbalance: ArrayLike | None = None,
+    ridge: ArrayLike | None = None,
+    ball: ArrayLike | None = None,
+    sphere: ArrayLike | None = None,
+    budget: ArrayLike | None = None,
+    temperature: ArrayLike = 1.0,
+    seeds: int | Iterable[int | None] | None = None,
+    solver: str = "auto",
+    tol: float | None = None,
+) -> list[SweepPoint]:
+    """Return every combination of the given values, the last named varying fastest.
+
+    Grids are lists: add two of them for what no single one describes.
+
+    Parameters
+    ----------
+    profiles : str, sequence of str or of class sizes, or mapping from name to class sizes
+        Profile names as `screlax.profile` takes them, or class sizes under a name of their own.
+    imbalance : float or sequence of float, optional
+        Imbalance factors of the named profiles, which then leave it out of their names.
+    ridge, ball, sphere, budget : float or sequence of float, optional
+        Values of λ or ρ, at least one in all; several controls come one after the other.
+    temperature : float or sequence of float, default 1.0
+        Values of τ.
+    seeds : int or sequence of int, optional
+        Random draws of the class sizes, see `SweepPoint`; None among them is the profile itself.
+    solver, tol
+        As for `solve_relaxation`, the same for all points.
+
+    Returns
+    -------
+    list of SweepPoint
+
+    Raises
+    ------
+    InvalidInputError
+        If a value makes no problem, or there is none.
+
+    Examples
+    --------
+    >>> from screlax import grid
+    >>> points = grid("cifar10-lt", imbalance=[10, 100], sphere=1.0, temperature=[0.1, 0.5])
+    >>> len(points), points[0].imbalance, points[1].temperature
+    (4, 10.0, 0.5)
+    """
+    given = {"ridge": ridge, "ball": ball, "sphere": sphere, "budget": budget}
+    controls = _controls({name: value for name, value in given.items() if value is not None})
+    factors = [None] if imbalance is None else _numbers(imbalance, "imbalance")
+    axes = (
+        _named(profiles),
+        factors,
+        controls,
+        _numbers(temperature, "temperature"),
+        _seeds(seeds),
+    )
+    return [
+        SweepPoint(
+            profile=name,
+            control=control,
+            temperature=tau,
+            imbalance=factor,
+            seed=seed,
+            counts=counts,
+            solver=solver,
+            tol=tol,
+        )
+        for (name, counts), factor, control, tau, seed in product(*axes)
+    ]
+
+
+def _controls(given: dict[str, Any]) -> list[Control]:
+    if not given:
+        raise InvalidInputError(
+            f"no control was given; choose at least one of {', '.join(CONTROLS)} and its values"
+        )
+    return [
+        CONTROLS[name](value) for name, values in given.items() for value in _numbers(values, name)
+    ]
+
+
+def _numbers(values: Any, what: str) -> list[float]:
+    """List one number or several; what they must satisfy is checked where they are used."""
+    try:
+        array = np.asarray(values)
+        numbers = array.astype(float).reshape(-1).tolist() if array.dtype.kind in "iuf" else None
+    except (TypeError, ValueError):
+        numbers = None
+    if not numbers:
+        raise InvalidInputError(f"{what} must be a number or a list of numbers, got {values!r}")
+    return [float(number) for number in numbers]
+
+
+def _seeds(seeds: Any) -> list[Any]:
+    if seeds is None or not hasattr(seeds, "__iter__") or isinstance(seeds, str):
+        return [seeds]
+    listed = list(seeds)
+    if not listed:
+        raise InvalidInputError("seeds are empty; leave them out for the profiles as they are")
+    return listed
+
+
+def _named(profiles: Any) -> list[tuple[str, tuple[int, ...] | None]]:
+    """Return name and counts of each profile, counts None for the named ones."""
+    if isinstance(profiles, str):
+        profiles = [profiles]
+    if isinstance(profiles, Mapping):
+        entries = [_entry(sizes, str(name)) for name, sizes in profiles.items()]
+    elif hasattr(profiles, "__iter__"):
+        entries = [_entry(sizes, None) for sizes in profiles]
+    else:
+        raise InvalidInputError(f"profiles must be names or class sizes, got {profiles!r}")
+    if not entries:
+        raise InvalidInputError("profiles are empty; give at least one name or list of class sizes")
+    return entries
+
+
+def _entry(sizes: Any, name: str | None) -> tuple[str, tuple[int, ...] | None]:
+    if isinstance(sizes, str):
+        return sizes, None
+    if np.ndim(sizes) == 0:
+        raise InvalidInputError(
+            f"a profile must be a name or a list of class sizes, got {sizes!r}; "
+            "class sizes themselves go into a list of profiles: [[500, 50, 5]]"
+        )
+    counts = whole_counts(sizes)
+    return (_description(counts) if name is None else name), counts
+
+
+def _description(counts: tuple[int, ...]) -> str:
+    if len(counts) <= _LISTED:
+        return "counts:" + ",".join(map(str, counts))
+    return f"counts of {len(counts)} classes and {sum(counts)} samples"

@@ -1,0 +1,144 @@
+"""One point of a sweep: everything that determines a problem and how it is solved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import operator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..class_sizes import ClassSizes
+from ..controls import CONTROLS, Control, check_control, check_temperature
+from ..exceptions import InvalidInputError
+from ..problem import UFM
+from ..profiles import profile as named_profile
+from ..solve import check_limits
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """A problem of a sweep, small enough to be sent to any worker.
+
+    Parameters
+    ----------
+    profile : str
+        Name of a profile as `screlax.profile` takes it; with `counts` any name for them.
+    control : Ridge, Ball, Sphere or Budget
+        What keeps the embeddings bounded.
+    temperature : float, default 1.0
+        τ > 0.
+    imbalance : float, optional
+        Imbalance factor of the named profile.
+    seed : int, optional
+        By default the class sizes are those of the profile. With a seed they are one random draw of
+        as many samples, each of class c with probability n_c/n (multinomial), at least one of each
+        class: the sizes that a subsampled data set has.
+    counts : tuple of int, optional
+        The class sizes themselves, in place of a named profile.
+    solver : str, default "auto"
+    tol : float, optional
+        As for `solve_relaxation`.
+
+    Raises
+    ------
+    InvalidInputError
+        If a field is not what it must be, or the profile does not exist.
+    """
+
+    profile: str
+    control: Control
+    temperature: float = 1.0
+    imbalance: float | None = None
+    seed: int | None = None
+    counts: tuple[int, ...] | None = None
+    solver: str = "auto"
+    tol: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.profile, str):
+            raise InvalidInputError(f"profile must be a name, got {self.profile!r}")
+        check_control(self.control)
+        object.__setattr__(self, "temperature", check_temperature(self.temperature))
+        check_limits(self.solver, self.tol, None)
+        object.__setattr__(self, "seed", _check_seed(self.seed))
+        if self.counts is None:
+            _named_sizes(self.profile, self.imbalance)
+        else:
+            self._accept_counts()
+
+    def _accept_counts(self) -> None:
+        if self.imbalance is not None:
+            raise InvalidInputError(
+                f"profile {self.profile!r} is given by its counts and takes no imbalance, "
+                f"got {self.imbalance!r}"
+            )
+        object.__setattr__(self, "counts", whole_counts(self.counts))
+
+    def problem(self) -> UFM:
+        """Return the problem of this point."""
+        return UFM(self.class_sizes(), self.control, self.temperature)
+
+    def class_sizes(self) -> NDArray[np.int64]:
+        """Return the class sizes, drawn at random where there is a seed, shape (k,)."""
+        sizes = (
+            _named_sizes(self.profile, self.imbalance)
+            if self.counts is None
+            else np.array(self.counts, dtype=np.int64)
+        )
+        if self.seed is None:
+            return sizes
+        samples = int(sizes.sum())
+        drawn = np.random.default_rng(self.seed).multinomial(samples, sizes / samples)
+        return np.maximum(drawn, 1)
+
+    def canonical(self) -> dict[str, Any]:
+        """Return what identifies this point, as JSON has it; equal for equal points."""
+        return {
+            "profile": self.profile.strip().lower() if self.counts is None else None,
+            "counts": None if self.counts is None else list(self.counts),
+            "imbalance": None if self.imbalance is None else float(self.imbalance),
+            "control": [self.control.name, self.control.parameter],
+            "temperature": self.temperature,
+            "seed": self.seed,
+            "solver": self.solver,
+            "tol": None if self.tol is None else float(self.tol),
+        }
+
+    def key(self) -> str:
+        """Return a hash of the point and of the version of screlax, 32 hexadecimal digits."""
+        from .. import __version__
+
+        text = json.dumps([__version__, self.canonical()], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def control_named(name: str, parameter: Any) -> Control:
+    """Return the control of that name, for instance "ridge", with a parameter."""
+    return CONTROLS[name](parameter)
+
+
+def whole_counts(counts: Any) -> tuple[int, ...]:
+    """Return class sizes in their order as a tuple of Python integers."""
+    return tuple(ClassSizes.from_counts(counts))
+
+
+@lru_cache(maxsize=1024)
+def _named_sizes(name: str, imbalance: float | None) -> NDArray[np.int64]:
+    return named_profile(name, imbalance)
+
+
+def _check_seed(seed: Any) -> int | None:
+    if seed is None:
+        return None
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if number < 0 or isinstance(seed, bool):
+        raise InvalidInputError(f"seed must be a whole number, zero or more, got {seed!r}")
+    return number

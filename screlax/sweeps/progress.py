@@ -1,0 +1,94 @@
+"""How far a sweep is and how long it will take, for a terminal or for a callback."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_PAUSE = 0.2
+"""Seconds between two updates of the line on a terminal."""
+
+
+@dataclass(frozen=True)
+class SweepProgress:
+    """The state of a sweep.
+
+    Attributes
+    ----------
+    done, total : int
+        Points.
+    found : int
+        Those among `done` that were in the cache.
+    failed : int
+        Those among `done` that have an error.
+    elapsed : float
+        Seconds since the first point was handed out.
+    remaining : float or None
+        Estimated seconds left, at the mean pace of this run; None while there is nothing to tell.
+    """
+
+    done: int
+    total: int
+    found: int
+    failed: int
+    elapsed: float
+
+    @property
+    def remaining(self) -> float | None:
+        """Estimated seconds left."""
+        solved = self.done - self.found
+        if self.done == self.total:
+            return 0.0
+        return None if solved == 0 else self.elapsed / solved * (self.total - self.done)
+
+    def __str__(self) -> str:
+        parts = [f"{self.done:,} of {self.total:,} points"]
+        if self.found:
+            parts.append(f"{self.found:,} from the cache")
+        if self.failed:
+            parts.append(f"{self.failed:,} failed")
+        left = self.remaining
+        parts.append("…" if left is None else f"{duration(left)} left")
+        return ", ".join(parts)
+
+
+Report = Callable[[SweepProgress], None]
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit it is best read in."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:02.0f} min"
+
+
+def silent(progress: SweepProgress) -> None:
+    """Report nothing."""
+
+
+class TerminalLine:
+    """One line on standard error that is written over, and cleared at the end."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + _PAUSE
+
+    def __call__(self, progress: SweepProgress) -> None:
+        """Show the progress, not more often than can be read."""
+        finished = progress.done == progress.total
+        if finished:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        elif time.monotonic() >= self._next:
+            print(f"\r\033[K{progress}", end="", file=sys.stderr, flush=True)
+            self._next = time.monotonic() + _PAUSE
+
+
+def reporter(progress: Report | bool | None) -> Report:
+    """Return a callback: the given one, or a line where standard error is a terminal."""
+    if callable(progress):
+        return progress
+    shown = sys.stderr.isatty() if progress is None else progress
+    return TerminalLine() if shown else silent

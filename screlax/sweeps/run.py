@@ -1,0 +1,168 @@
+"""`sweep`: hand the points that are not in the cache to joblib, and put the table together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..backends import available_solvers
+from ..exceptions import InvalidInputError, SolverUnavailableError
+from .cache import SweepCache
+from .evaluate import FAILED, Result
+from .parallel import ParallelRun
+from .point import SweepPoint
+from .progress import Report, SweepProgress, reporter
+from .table import COLUMNS, Row, SweepTable
+
+
+class SweepInterrupted(KeyboardInterrupt):
+    """A sweep was interrupted by the user; what it had finished is not lost.
+
+    Attributes
+    ----------
+    table : SweepTable
+        The rows that were finished, in the order of the points.
+    """
+
+    def __init__(self, message: str, table: SweepTable) -> None:
+        super().__init__(message)
+        self.table = table
+
+
+def sweep(
+    points: Iterable[SweepPoint],
+    *,
+    n_jobs: int | None = None,
+    cache: str | Path | None = None,
+    progress: Report | bool | None = None,
+) -> SweepTable:
+    """Solve and certify many problems, in parallel, and return one table.
+
+    The work is done by joblib: inside ``joblib.parallel_config(backend="dask")`` the same call runs
+    on a cluster. Every process uses one thread, so the table is the same bit for bit, but for its
+    timings, however and wherever it was computed. A point that fails is a row with its error.
+
+    Parameters
+    ----------
+    points : iterable of SweepPoint
+        For instance from `grid`. A point that occurs twice is solved once.
+    n_jobs : int, optional
+        Number of workers, −1 for all cores. By default what `joblib.parallel_config` says, else 1.
+    cache : path, optional
+        Folder for finished points. Each is kept as soon as it is finished by the worker that
+        finished it, so that the same call goes on where an earlier one was killed. Failed points
+        are tried again, and so is everything by another version of screlax.
+    progress : bool or callable, optional
+        By default a line with an estimate of the time left where standard error is a terminal; True
+        and False force it on or off; a callable is given a `SweepProgress` after each point.
+
+    Returns
+    -------
+    SweepTable
+
+    Raises
+    ------
+    InvalidInputError
+        If something is no point, a solver is not installed, joblib is missing, or the cache cannot
+        be written.
+    SweepInterrupted
+        A `KeyboardInterrupt` that has the finished part of the table and says where it is kept.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> points = screlax.grid("exponential:10,500", imbalance=[10, 100], ridge=[0.1, 0.01])
+    >>> screlax.sweep(points)
+    <SweepTable: 4 points: 4 optimal>
+    """
+    listed = list(points)
+    _check(listed)
+    store = None if cache is None else SweepCache(cache)
+    results = _Results(listed, reporter(progress))
+    if store is not None:
+        store.remove_abandoned()
+        results.take_from(store)
+    try:
+        for point, result in ParallelRun(results.missing(), n_jobs, store):
+            results.add(point, result)
+    except KeyboardInterrupt as error:
+        raise SweepInterrupted(results.interruption(store), results.table()) from error
+    return results.table()
+
+
+class _Results:
+    """What is finished so far."""
+
+    def __init__(self, points: list[SweepPoint], report: Report) -> None:
+        self._points = points
+        self._found: dict[SweepPoint, Result] = {}
+        self._distinct = len(set(points))
+        self._from_cache = 0
+        self._failed = 0
+        self._report = report
+        self._start = time.monotonic()
+
+    def take_from(self, store: SweepCache) -> None:
+        """Look for every point in a cache."""
+        for point in dict.fromkeys(self._points):
+            result = store.load(point)
+            if result is not None:
+                self._found[point] = result
+        self._from_cache = len(self._found)
+        self._start = time.monotonic()
+
+    def missing(self) -> list[SweepPoint]:
+        """Return the points that still have to be solved, each once."""
+        return [point for point in dict.fromkeys(self._points) if point not in self._found]
+
+    def add(self, point: SweepPoint, result: Result) -> None:
+        """Take note of a point and report."""
+        self._found[point] = result
+        self._failed += result["status"] == FAILED
+        elapsed = time.monotonic() - self._start
+        done = len(self._found)
+        self._report(SweepProgress(done, self._distinct, self._from_cache, self._failed, elapsed))
+
+    def table(self) -> SweepTable:
+        """Return the rows there are, in the order of the points."""
+        rows = [_row(point, self._found[point]) for point in self._points if point in self._found]
+        return SweepTable(tuple(rows))
+
+    def interruption(self, store: SweepCache | None) -> str:
+        """Say what there is and where."""
+        done = f"interrupted after {len(self._found):,} of {self._distinct:,} points"
+        if store is None:
+            return f"{done}; without a cache they are only in this exception's table"
+        return f"{done}; finished points are in {store.folder}, the same sweep goes on from there"
+
+
+def _row(point: SweepPoint, result: Result) -> Row:
+    parameters = {
+        "profile": point.profile,
+        "imbalance": point.imbalance,
+        "seed": point.seed,
+        "control": point.control.name,
+        "parameter": point.control.parameter,
+        "temperature": point.temperature,
+    }
+    return {name: {**parameters, **result}.get(name) for name in COLUMNS}
+
+
+def _check(points: Sequence[Any]) -> None:
+    for number, point in enumerate(points):
+        if not isinstance(point, SweepPoint):
+            raise InvalidInputError(
+                f"points[{number}] is {point!r}; a sweep takes SweepPoint objects, see grid"
+            )
+    wanted = {point.solver for point in points if point.solver.lower() != "auto"}
+    if not wanted:
+        return
+    known = {name.lower() for name in available_solvers()}
+    for solver in sorted(wanted):
+        if solver.lower() not in known:
+            raise SolverUnavailableError(
+                f"solver {solver!r} is not installed here; there are: auto, "
+                f"{', '.join(available_solvers())}"
+            )

@@ -1,0 +1,88 @@
+"""The same sweep on a real Dask scheduler with worker processes on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import joblib
+import pytest
+from sweep_points import poison
+
+from screlax import grid, sweep
+
+distributed = pytest.importorskip("distributed", reason="needs screlax[dask]")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+POINTS = grid(
+    ["exponential:40,500", "step:30,200"],
+    imbalance=[10, 20, 50],
+    sphere=[0.5, 1.0, 1.5],
+    temperature=[0.1, 0.3, 0.5, 1.0],
+)
+
+
+@pytest.fixture(scope="module")
+def cluster_client():
+    here = os.path.dirname(__file__)
+    with (
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=None,
+            silence_logs=50,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        client.run(lambda: __import__("sys").path.append(here))
+        yield client
+
+
+@pytest.fixture
+def client(cluster_client):
+    """Two workers; joblib does the work of a single one itself, and one may be restarting."""
+    cluster_client.wait_for_workers(2, timeout=60)
+    return cluster_client
+
+
+@pytest.fixture(scope="module")
+def serial():
+    return sweep(POINTS)
+
+
+def test_dask_and_serial_agree_bit_for_bit(client, serial, tmp_path):
+    with joblib.parallel_config(backend="dask"):
+        table = sweep(POINTS, cache=tmp_path)
+    assert table.values_equal(serial)
+    assert len(list(tmp_path.glob("??/*.json"))) == len(POINTS)
+
+
+def test_a_worker_killed_in_mid_sweep_costs_nothing(client, serial, tmp_path):
+    workers = client.run(os.getpid)
+    victims = iter(list(workers.values())[:1])
+    reports = []
+
+    def kill_one(report):
+        reports.append(report)
+        if report.done == len(POINTS) // 4:
+            os.kill(next(victims), signal.SIGKILL)
+
+    with joblib.parallel_config(backend="dask"):
+        table = sweep(POINTS, cache=tmp_path, progress=kill_one)
+    assert next(victims, None) is None  # it was killed
+    assert table.values_equal(serial)
+    assert len(list(tmp_path.glob("??/*.json"))) == len(POINTS)
+    assert [report.done for report in reports] == list(range(1, len(POINTS) + 1))
+
+
+def test_a_point_that_kills_every_worker_it_gets_is_a_row(client, serial):
+    with joblib.parallel_config(backend="dask"):
+        table = sweep([*POINTS[:6], poison(), *POINTS[6:12]])
+    assert table.counts == {"optimal": 12, "failed": 1}
+    assert table["status"][6] == "failed"
+    assert "the worker process dies on this point" in table["error"][6]
