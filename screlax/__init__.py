@@ -12,6 +12,7 @@ from .controls import Ball, Budget, Ridge, Sphere
 from .counts import read_counts, read_labels
 from .embedding import Embeddings, recover_embeddings
 from .exceptions import InaccurateWarning, ScrelaxError
+from .landscape import Landscape, survey_landscape
 from .loss import gram_loss, supcon_loss, supcon_loss_and_grad
 from .nonconvex import NonconvexResult, SecondOrder, check_second_order, solve_nonconvex
 from .path import path_table, regularization_path
@@ -31,6 +32,7 @@ __all__ = [
     "ClassSizes",
     "Embeddings",
     "InaccurateWarning",
+    "Landscape",
     "NonconvexResult",
     "Ridge",
     "ScrelaxError",
@@ -54,4 +56,5 @@ __all__ = [
     "step",
     "supcon_loss",
     "supcon_loss_and_grad",
+    "survey_landscape",
 ]

@@ -1,0 +1,86 @@
+"""One point of a landscape survey: where one descent ended, and what was proved about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from ..nonconvex import check_second_order, solve_nonconvex
+from ..partition import Matrix
+from ..problem import UFM
+
+
+@dataclass(frozen=True, eq=False)
+class LandscapePoint:
+    """Where descent from one random start ended.
+
+    Attributes
+    ----------
+    dim : int
+        Embedding dimension d.
+    start : int
+        Number of the start, from 0.
+    value : float
+        Objective, summed over anchors.
+    gap : float
+        Certified relative gap to the optimum over all dimensions, (value − lower)/value.
+    iterations : int
+        Iterations of the descent.
+    classification : str
+        "global", "strict saddle", "spurious" or "not stationary", by `check_second_order`.
+    gradient_norm : float
+        Relative norm of the projected gradient.
+    smallest_eigenvalue : float
+        Of the Hessian on the tangent space, less rotations, per sample.
+    embeddings : ndarray, shape (p, dim)
+        One per class, or one per sample in class order.
+    """
+
+    dim: int
+    start: int
+    value: float
+    gap: float
+    iterations: int
+    classification: str
+    gradient_norm: float
+    smallest_eigenvalue: float
+    embeddings: Matrix
+
+    @property
+    def gram(self) -> Matrix:
+        """Gram matrix of the embeddings, shape (p, p)."""
+        return np.asarray(self.embeddings @ self.embeddings.T)
+
+
+def descend(
+    problem: UFM, dim: int, start: int, *, seed: int, level: str, lower: float
+) -> LandscapePoint:
+    """Run one descent and classify its end.
+
+    The random start depends on (seed, dim, start) alone. BLAS runs on one thread, because the
+    number of threads changes the order of sums, and with it the last bits of the result.
+    """
+    with threadpool_limits(1, user_api="blas"):
+        result = solve_nonconvex(
+            problem, dim, seed=start_seed(seed, dim, start), level=level, lower=lower
+        )
+        order = check_second_order(problem, result.embeddings, level=level, lower=lower)
+    return LandscapePoint(
+        dim=dim,
+        start=start,
+        value=result.value,
+        gap=result.gap,
+        iterations=int(result.iterations[0]),
+        classification=order.classification,
+        gradient_norm=order.gradient_norm,
+        smallest_eigenvalue=order.smallest_eigenvalue,
+        embeddings=result.embeddings,
+    )
+
+
+def start_seed(seed: int, dim: int, start: int) -> int:
+    """Return the seed of one start, independent of all others (`numpy.random.SeedSequence`)."""
+    sequence = np.random.SeedSequence(seed, spawn_key=(dim, start))
+    return int(sequence.generate_state(1, np.uint64)[0])

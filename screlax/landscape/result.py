@@ -1,0 +1,80 @@
+"""The result of a landscape survey."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..problem import UFM
+from ..solution import Solution
+from .point import LandscapePoint
+from .table import landscape_table
+
+
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """Where descent ended from many random starts in several embedding dimensions.
+
+    Attributes
+    ----------
+    problem : UFM
+        The problem whose embeddings were optimised.
+    level : str
+        "classes" (one embedding per class) or "samples".
+    seed : int
+        Seed of all random starts.
+    solution : Solution
+        The certified optimum over all dimensions; its `lower` is what gaps are measured from.
+    points : tuple of LandscapePoint
+        By dimension, then by number of the start.
+    """
+
+    problem: UFM
+    level: str
+    seed: int
+    solution: Solution
+    points: tuple[LandscapePoint, ...]
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """The embedding dimensions, in increasing order."""
+        return tuple(sorted({point.dim for point in self.points}))
+
+    def at(self, dim: int) -> tuple[LandscapePoint, ...]:
+        """Return the points of one dimension, in order of their starts."""
+        return tuple(point for point in self.points if point.dim == dim)
+
+    def table(
+        self, reached: float = 1e-8
+    ) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
+        """Summarise by dimension.
+
+        Parameters
+        ----------
+        reached : float, default 1e-8
+            Certified relative gap up to which a start counts as having reached the optimum.
+
+        Returns
+        -------
+        dict of str to ndarray, each of shape (number of dimensions,)
+            - dim, starts
+            - reached: fraction of the starts with a gap of at most `reached`
+            - best_gap, median_gap, worst_gap: certified relative gaps
+            - values: number of values that differ by more than `reached`, relatively
+            - gram_distance: greatest ‖G/‖G‖ − G'/‖G'‖‖_F of two that reached the optimum; zero
+              where the optimum is unique up to rotation, NaN where there are no two, or all are
+              zero
+            - procrustes_distance: greatest ‖H/‖H‖ − H'R/‖H'‖‖_F of two of them, R the best
+              orthogonal matrix
+            - global, strict_saddle, spurious, not_stationary: how many were classified so
+        """
+        return landscape_table(self.points, reached)
+
+    def __repr__(self) -> str:
+        dims = ", ".join(map(str, self.dims))
+        return (
+            f"<Landscape of k={self.problem.classes} classes at level {self.level}: dim {dims}; "
+            f"{len(self.points)} descents>"
+        )

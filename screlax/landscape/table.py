@@ -1,0 +1,48 @@
+"""A landscape survey as a table with one row for each embedding dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .distances import greatest_pairwise
+from .point import LandscapePoint
+
+CLASSIFICATIONS = ("global", "strict saddle", "spurious", "not stationary")
+
+
+def landscape_table(
+    points: Sequence[LandscapePoint], reached: float
+) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
+    """Return the columns that `Landscape.table` describes."""
+    dims = sorted({point.dim for point in points})
+    rows = [_row([point for point in points if point.dim == dim], reached) for dim in dims]
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def _row(points: list[LandscapePoint], reached: float) -> dict[str, Any]:
+    gaps = np.array([point.gap for point in points])
+    optimal = [point.embeddings for point in points if point.gap <= reached]
+    gram, procrustes = greatest_pairwise(optimal)
+    kinds = [point.classification for point in points]
+    return {
+        "dim": points[0].dim,
+        "starts": len(points),
+        "reached": len(optimal) / len(points),
+        "best_gap": gaps.min(),
+        "median_gap": np.median(gaps),
+        "worst_gap": gaps.max(),
+        "values": _different(np.array([point.value for point in points]), reached),
+        "gram_distance": gram,
+        "procrustes_distance": procrustes,
+        **{kind.replace(" ", "_"): kinds.count(kind) for kind in CLASSIFICATIONS},
+    }
+
+
+def _different(values: NDArray[np.float64], tolerance: float) -> int:
+    """Count the values that exceed the next smaller one by more than a relative tolerance."""
+    ordered = np.sort(values)
+    return 1 + int((np.diff(ordered) > tolerance * ordered[1:]).sum())
