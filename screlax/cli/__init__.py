@@ -1,4 +1,4 @@
-"""The command line: `screlax solve`, `screlax path`, `screlax certify`.
+"""The command line: `screlax solve`, `screlax path`, `screlax landscape`, `screlax certify`.
 
 Exit codes: 0 certified, 1 not certified (or the solver failed), 2 bad input, 130 interrupted.
 """
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from ..exceptions import InvalidInputError, ScrelaxError
-from . import certify_command, path_command, solve_command
+from . import certify_command, landscape_command, path_command, solve_command
 from .output import WrittenFiles
 
 CERTIFIED, NOT_CERTIFIED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -28,6 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     solve_command.add_parser(commands)
     path_command.add_parser(commands)
+    landscape_command.add_parser(commands)
     certify_command.add_parser(commands)
     return parser
 

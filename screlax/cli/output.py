@@ -13,6 +13,9 @@ from ..exceptions import InvalidInputError
 
 _Mark = tuple[int, int] | None
 
+_OUTPUTS = ("out", "embeddings", "plot", "store")
+"""Options that name a file or a folder to write."""
+
 
 def check_outputs(options: argparse.Namespace) -> None:
     """Refuse what could not be written, before any work."""
@@ -46,7 +49,7 @@ class WrittenFiles:
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
-        names = (getattr(options, name, None) for name in ("out", "embeddings"))
+        names = (getattr(options, name, None) for name in _OUTPUTS)
         self._before: dict[Path, _Mark] = {path: _mark(path) for path in names if path is not None}
 
     def __str__(self) -> str:
@@ -72,6 +75,9 @@ def _finite(value: Any) -> Any:
 
 def _mark(path: Path) -> _Mark:
     try:
+        if path.is_dir():
+            inside = [entry.stat().st_mtime_ns for entry in path.rglob("*")]
+            return len(inside), max(inside, default=0)
         found = path.stat()
     except OSError:
         return None

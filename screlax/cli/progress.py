@@ -6,14 +6,17 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _FIRST_SIGN = 1.5
 
 
 @contextlib.contextmanager
-def progress(what: str) -> Iterator[None]:
-    """Show `what` and the seconds elapsed: a live line on a terminal, a line now and then else."""
+def progress(what: str | Callable[[], str]) -> Iterator[None]:
+    """Show `what` and the seconds elapsed: a live line on a terminal, a line now and then else.
+
+    A callable is asked again each time.
+    """
     finished = threading.Event()
     reporter = threading.Thread(target=_report, args=(what, finished), daemon=True)
     reporter.start()
@@ -24,11 +27,12 @@ def progress(what: str) -> Iterator[None]:
         reporter.join()
 
 
-def _report(what: str, finished: threading.Event) -> None:
+def _report(what: str | Callable[[], str], finished: threading.Event) -> None:
     start, pause = time.monotonic(), _FIRST_SIGN
     live, shown = sys.stderr.isatty(), False
     while not finished.wait(pause):
-        message = f"{what} … {time.monotonic() - start:.0f} s"
+        said = what if isinstance(what, str) else what()
+        message = f"{said} … {time.monotonic() - start:.0f} s"
         print(f"\r{message}" if live else message, end="" if live else "\n", file=sys.stderr)
         sys.stderr.flush()
         pause = 1.0 if live else min(2 * pause, 60.0)

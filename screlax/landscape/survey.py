@@ -82,7 +82,8 @@ def survey_landscape(
     >>> [float(fraction) for fraction in landscape.table()["reached"]]
     [0.0, 1.0, 1.0]
     """
-    _check(problem, starts, seed, level, n_jobs)
+    _check(problem, level, n_jobs)
+    starts, seed = _whole_number(starts, "starts", 1), _whole_number(seed, "seed", 0)
     chosen = None if dims is None else _checked_dims(dims)
     kept = None if store is None else PointStore(_checked_folder(store), problem, seed, level)
     with threadpool_limits(1, user_api="blas"):  # bit for bit the same in every run
@@ -144,11 +145,9 @@ def _descend_and_keep(
     return point
 
 
-def _check(problem: UFM, starts: Any, seed: Any, level: Any, n_jobs: Any) -> None:
+def _check(problem: UFM, level: Any, n_jobs: Any) -> None:
     if not isinstance(problem, UFM):
         raise InvalidInputError(f"problem must be a UFM, got {problem!r}")
-    _whole_number(starts, "starts", 1)
-    _whole_number(seed, "seed", 0)
     if level not in _LEVELS:
         raise InvalidInputError(f"level must be {' or '.join(_LEVELS)}, got {level!r}")
     if n_jobs == -1 or _whole_number(n_jobs, "n_jobs (−1 for all processors)", 1) > 1:

@@ -1,0 +1,180 @@
+"""`screlax landscape`: descend from many starts in several dimensions, with proved gaps."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..exceptions import InvalidInputError
+from ..landscape import Landscape, survey_landscape
+from ..storage import atomic_file
+from .output import refuse_unwritable, to_json
+from .problem_options import add_problem_options, problem_of
+from .progress import progress
+
+_EXAMPLES = """examples:
+  screlax landscape --profile step:6,100,10 --sphere 1 --temperature 0.5
+  screlax landscape --counts counts.csv --ridge 0.1 --dims 1-12 --starts 50 --jobs -1 --store runs
+  screlax landscape --profile exponential:8,100,10 --budget 2 --plot gaps.png --json
+"""
+
+_HEADINGS = {
+    "dim": ("d", "d"),
+    "starts": ("starts", "d"),
+    "reached": ("reached", ".3f"),
+    "best_gap": ("best gap", ".1e"),
+    "median_gap": ("median gap", ".1e"),
+    "worst_gap": ("worst gap", ".1e"),
+    "values": ("values", "d"),
+    "gram_distance": ("Gram dist.", ".1e"),
+    "procrustes_distance": ("Procrustes", ".1e"),
+    "global": ("global", "d"),
+    "strict_saddle": ("saddle", "d"),
+    "spurious": ("spurious", "d"),
+    "not_stationary": ("moving", "d"),
+}
+"""Heading and number format of every column of `Landscape.table`."""
+
+
+def add_parser(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "landscape",
+        help="descend from many starts in several dimensions, with proved gaps",
+        description="Minimise the nonconvex objective over embeddings from random starts in "
+        "several dimensions, and prove how far each end is from the optimum over all dimensions. "
+        "Columns: fraction that reached the optimum (gap at most 1e-8), certified gaps, number of "
+        "different values, greatest distance of Gram matrices and of aligned embeddings among "
+        "those that reached it, and how many ends are global, a strict saddle, spurious (a local "
+        "minimum above the optimum over all dimensions) or still moving (not stationary).",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_problem_options(parser)
+    parser.add_argument("--dims", metavar="A,B-C,…", help="dimensions (around the rank, k, k+1)")
+    parser.add_argument("--starts", type=int, default=20, metavar="N", help="per dimension (20)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all starts (0)")
+    parser.add_argument("--level", default="classes", help="classes (default) or samples")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (1); -1: all")
+    parser.add_argument("--store", type=Path, metavar="FOLDER", help="keep runs; resume from them")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw gaps by dimension")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Survey, draw, print; return whether the optimum that gaps are measured from is certified."""
+    problem, dims = problem_of(options), _dims(options.dims)
+    refuse_unwritable(options.plot, ".png")
+    if options.plot:
+        _require_matplotlib()
+    state = [0, 0]
+
+    def count(finished: int, wanted: int) -> None:
+        state[:] = finished, wanted
+
+    with progress(lambda: f"landscape of {problem.classes:,} classes: {state[0]} of {state[1]}"):
+        landscape = survey_landscape(
+            problem,
+            dims,
+            starts=options.starts,
+            seed=options.seed,
+            level=options.level,
+            n_jobs=options.jobs,
+            store=options.store,
+            progress=count,
+        )
+    if options.plot:
+        _draw(landscape, options.plot)
+    print(to_json(_record(landscape)) if options.json else "\n".join(_lines(landscape)))
+    if options.plot and not options.json:
+        print(f"written      {options.plot}")
+    return landscape.solution.status == "optimal"
+
+
+def _dims(text: str | None) -> list[int] | None:
+    """Read "1,2,5-8" as dimensions."""
+    if text is None:
+        return None
+    dims: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        try:
+            low, high = int(first), int(last if dash else first)
+        except ValueError:
+            raise InvalidInputError(
+                f"--dims takes dimensions and ranges such as 1,2,5-8, got {text!r}"
+            ) from None
+        if low > high:
+            raise InvalidInputError(f"--dims: {part} is empty, because {low} is above {high}")
+        dims.extend(range(low, high + 1))
+    return dims
+
+
+def _require_matplotlib() -> None:
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise InvalidInputError(
+            "--plot needs matplotlib, which is not installed: pip install 'screlax[plot]'"
+        ) from None
+
+
+def _draw(landscape: Landscape, path: Path) -> None:
+    from matplotlib.figure import Figure  # no pyplot: nothing global, no display
+
+    from ..landscape.plots import plot_landscape
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    plot_landscape(landscape, figure.add_subplot())
+    with atomic_file(path) as sink:
+        figure.savefig(sink, format="png", dpi=150)
+
+
+def _record(landscape: Landscape) -> dict[str, Any]:
+    """Return the survey as JSON-ready data, the embeddings left out."""
+    solution = landscape.solution
+    return {
+        "classes": landscape.problem.classes,
+        "samples": landscape.problem.samples,
+        "control": [landscape.problem.control.name, landscape.problem.control.parameter],
+        "temperature": landscape.problem.temperature,
+        "level": landscape.level,
+        "seed": landscape.seed,
+        "status": solution.status.value,
+        "lower": solution.lower,
+        "upper": solution.upper,
+        "rank": solution.rank,
+        "table": {name: column.tolist() for name, column in landscape.table().items()},
+        "points": [
+            {
+                "dim": point.dim,
+                "start": point.start,
+                "value": point.value,
+                "gap": point.gap,
+                "iterations": point.iterations,
+                "classification": point.classification,
+                "gradient_norm": point.gradient_norm,
+                "smallest_eigenvalue": point.smallest_eigenvalue,
+            }
+            for point in landscape.points
+        ],
+    }
+
+
+def _lines(landscape: Landscape) -> list[str]:
+    solution, table = landscape.solution, landscape.table()
+    width = {name: max(len(heading), 8) for name, (heading, _) in _HEADINGS.items()}
+    rows = [
+        " ".join(
+            f"{column[index]:>{width[name]}{_HEADINGS[name][1]}}" for name, column in table.items()
+        )
+        for index in range(len(landscape.dims))
+    ]
+    return [
+        f"optimum      {solution.value:.12g} over all dimensions, {solution.status.value} "
+        f"(certified relative gap {solution.gap:.1e}), rank {solution.rank}",
+        " ".join(f"{_HEADINGS[name][0]:>{width[name]}}" for name in table),
+        *rows,
+    ]
