@@ -11,6 +11,10 @@ from ..nonconvex import check_second_order, solve_nonconvex
 from ..partition import Matrix
 from ..problem import UFM
 
+_TOLERANCE = 1e-15
+"""Gap at which a descent stops. A gap of ε determines a Gram matrix only to about √ε, so that the
+distance between two optima says something only where descents end at rounding level."""
+
 
 @dataclass(frozen=True, eq=False)
 class LandscapePoint:
@@ -25,7 +29,8 @@ class LandscapePoint:
     value : float
         Objective, summed over anchors.
     gap : float
-        Certified relative gap to the optimum over all dimensions, (value − lower)/value.
+        Certified relative gap to the optimum over all dimensions, (value − lower)/value, with the
+        lower bound of the relaxation's solution or of these embeddings, whichever is larger.
     iterations : int
         Iterations of the descent.
     classification : str
@@ -64,7 +69,12 @@ def descend(
     """
     with threadpool_limits(1, user_api="blas"):
         result = solve_nonconvex(
-            problem, dim, seed=start_seed(seed, dim, start), level=level, lower=lower
+            problem,
+            dim,
+            seed=start_seed(seed, dim, start),
+            level=level,
+            lower=lower,
+            tol=_TOLERANCE,
         )
         order = check_second_order(problem, result.embeddings, level=level, lower=lower)
     return LandscapePoint(

@@ -60,7 +60,7 @@ def survey_landscape(
         Folder that keeps every finished descent; run again after an interruption, only the missing
         ones are done. Surveys of different problems may share a folder.
     progress : callable, optional
-        Called with (finished, all) descents after every one.
+        Called with (finished, all) descents: once before the first, then after every one.
 
     Returns
     -------
@@ -93,6 +93,8 @@ def survey_landscape(
     points = _found(kept, wanted)
     missing = [place for place in wanted if place not in points]
     common = {"seed": seed, "level": level, "lower": solution.lower}
+    if progress is not None:
+        progress(len(points), len(wanted))
     for point in _descents(problem, missing, common, kept, n_jobs):
         points[point.dim, point.start] = point
         if progress is not None:
