@@ -46,9 +46,7 @@ class Landscape:
         """Return the points of one dimension, in order of their starts."""
         return tuple(point for point in self.points if point.dim == dim)
 
-    def table(
-        self, reached: float = 1e-8
-    ) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
+    def table(self, reached: float = 1e-8) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
         """Summarise by dimension.
 
         Parameters

@@ -118,6 +118,7 @@ def _settings(problem: UFM, seed: int, level: str) -> dict[str, Any]:
 
 
 def _read(path: Path) -> LandscapePoint:
-    with np.load(path, allow_pickle=False) as arrays:
+    # opened here, since np.load leaves a damaged file open
+    with path.open("rb") as source, np.load(source, allow_pickle=False) as arrays:
         numbers: dict[str, Any] = {name: kind(arrays[name][()]) for name, kind in _NUMBERS.items()}
         return LandscapePoint(**numbers, embeddings=arrays[_EMBEDDINGS])

@@ -181,9 +181,7 @@ def _whole_number(given: Any, what: str, least: int) -> int:
     except TypeError:
         number = None
     if number is None or number < least:
-        raise InvalidInputError(
-            f"{what} must be a whole number of at least {least}, got {given!r}"
-        )
+        raise InvalidInputError(f"{what} must be a whole number of at least {least}, got {given!r}")
     return number
 
 
