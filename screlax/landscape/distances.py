@@ -27,7 +27,8 @@ def gram_distance(first: Matrix, second: Matrix | Stack) -> NDArray[np.float64]:
         Embeddings H', or a stack of them, not zero.
     """
     left = np.broadcast_to(_at_unit_gram(first), second.shape[:-1] + first.shape[-1:])
-    factor = np.linalg.qr(np.concatenate([left, _at_unit_gram(second)], axis=-1), mode="r")
+    both = np.concatenate([left, _at_unit_gram(second)], axis=-1)
+    factor = np.asarray(np.linalg.qr(both, mode="r"))
     left, right = factor[..., : first.shape[-1]], factor[..., first.shape[-1] :]
     difference = left @ _transposed(left) - right @ _transposed(right)
     return np.asarray(np.linalg.norm(difference, axis=(-2, -1)))

@@ -91,8 +91,9 @@ class PointStore:
     def keep(self, point: LandscapePoint) -> None:
         """Write a finished point."""
         arrays: dict[str, Any] = {name: np.array(getattr(point, name)) for name in _NUMBERS}
+        arrays[_EMBEDDINGS] = point.embeddings
         with atomic_file(self._path(point.dim, point.start)) as sink:
-            np.savez(sink, **arrays, **{_EMBEDDINGS: point.embeddings})
+            np.savez(sink, **arrays)
 
     def _path(self, dim: int, start: int) -> Path:
         return self.folder / f"dim-{dim:06d}-start-{start:06d}.npz"
