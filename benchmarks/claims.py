@@ -96,7 +96,12 @@ def _infeasibility(problem: UFM, class_embeddings: np.ndarray) -> float:
 
 def reductions() -> Finding:
     """Solve the same problems at three levels with three solvers."""
-    sizes = {"balanced": [4] * 3, "step": [6, 6, 2, 2], "long": [9, 5, 3, 2], "single": [6, 4, 2, 1]}
+    sizes = {
+        "balanced": [4] * 3,
+        "step": [6, 6, 2, 2],
+        "long": [9, 5, 3, 2],
+        "single": [6, 4, 2, 1],
+    }
     controls = (Ridge(0.1), Ball(1.0), Sphere(1.0), Budget(1.0))
     exact, conic, disagreements, solved = 0.0, 0.0, 0, 0
     for counts, control in itertools.product(sizes.values(), controls):
@@ -144,6 +149,29 @@ def minima() -> Finding:
         f"{len(reached) / len(points):.3%} reach a certified gap ≤ 1e-8 (worst of these "
         f"{max(reached):.1e}); {explained}",
         bool(reached) and not kinds["spurious"],
+    )
+
+
+def dimensions() -> Finding:
+    """Ask what the theorem leaves open: the dimensions from the rank of the optimum up to k."""
+    enough: list[float] = []
+    at_rank: Counter[str] = Counter()
+    for problem in PROBLEMS.values():
+        k, rank = problem.classes, screlax.solve_relaxation(problem).rank
+        dims = sorted({rank, k - 1, k})
+        landscape = screlax.survey_landscape(problem, dims, starts=STARTS, n_jobs=JOBS)
+        for point in landscape.points:
+            if point.dim >= k - 1:
+                enough.append(point.gap)
+            else:
+                at_rank[point.classification] += 1
+    reached = sum(gap <= 1e-8 for gap in enough)
+    return Finding(
+        "(no theorem) d = k − 1 and d = k suffice as well; d = rank G* need not",
+        f"{len(enough)} starts at d = k − 1 and k; {sum(at_rank.values())} at d = rank G* < k − 1",
+        f"{reached / len(enough):.3%} global at k − 1 and k (worst gap {max(enough):.1e}); at the "
+        f"rank {at_rank['spurious']} spurious local minima, {at_rank['global']} global",
+        reached == len(enough),
     )
 
 
@@ -298,6 +326,7 @@ def _variation_in_blocks(gram: np.ndarray, sizes: np.ndarray) -> float:
 CLAIMS: dict[str, Callable[[], Finding]] = {
     "tightness": tightness,
     "minima": minima,
+    "dimensions": dimensions,
     "saddles": saddles,
     "uniqueness": uniqueness,
     "collapse": collapse,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 import screlax
@@ -65,10 +66,13 @@ def test_axes_are_logarithmic_and_hold_every_gap():
     axes = figure.Figure().add_subplot()
     plot_landscape(landscape, axes)
     assert axes.get_yscale() == "log"
-    drawn = [line.get_ydata() for line in axes.lines if line.get_marker() == "."]
-    assert sorted(drawn[0]) == sorted(point.gap for point in landscape.at(1))
-    assert [len(gaps) for gaps in drawn] == [3, 3]
-    assert min(drawn[1]) > 0
+    drawn = [line for line in axes.lines if line.get_marker() == "."]
+    gaps = np.concatenate([line.get_ydata() for line in drawn])
+    dims = np.round(np.concatenate([line.get_xdata() for line in drawn]))
+    for dim in (1, 2):
+        expected = sorted(max(point.gap, 1e-17) for point in landscape.at(dim))
+        assert sorted(gaps[dims == dim]) == expected
+    assert {line.get_label() for line in drawn} == {"global", "local minimum above the bound"}
 
 
 def test_interruption_says_that_finished_runs_are_kept(capsys, tmp_path, monkeypatch):

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..exceptions import InvalidInputError
 from ..landscape import Landscape, survey_landscape
 from ..storage import atomic_file
@@ -167,9 +169,7 @@ def _lines(landscape: Landscape) -> list[str]:
     solution, table = landscape.solution, landscape.table()
     width = {name: max(len(heading), 8) for name, (heading, _) in _HEADINGS.items()}
     rows = [
-        " ".join(
-            f"{column[index]:>{width[name]}{_HEADINGS[name][1]}}" for name, column in table.items()
-        )
+        " ".join(f"{_cell(name, column[index]):>{width[name]}}" for name, column in table.items())
         for index in range(len(landscape.dims))
     ]
     return [
@@ -178,3 +178,10 @@ def _lines(landscape: Landscape) -> list[str]:
         " ".join(f"{_HEADINGS[name][0]:>{width[name]}}" for name in table),
         *rows,
     ]
+
+
+def _cell(name: str, value: Any) -> str:
+    """Format an entry; no gap is written more finely than the rounding of two values allows."""
+    if name.endswith("gap") and value < 1e-15:
+        return "< 1e-15"
+    return "-" if np.isnan(value) else format(value, _HEADINGS[name][1])

@@ -1,0 +1,114 @@
+"""What happens when embeddings have too few dimensions: certified gaps for d = 1 … k + 1.
+
+    python benchmarks/landscape.py --out benchmarks/figures/landscape.png
+
+Eight problems of k = 8 classes (balanced, step, exponential, with singletons; sphere and ridge).
+For ridge also the optimal Gram matrix cut down to its d largest eigenvalues.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+import screlax
+from screlax.landscape.plots import plot_landscape
+from screlax.partition import CellGram, Level
+from screlax.relaxation import build_relaxation
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+PROFILES = {
+    "balanced, 20 each": screlax.balanced(8, 20),
+    "step, 100 and 5": screlax.step(8, 100, 20),
+    "exponential, 200 to 4": screlax.exponential(8, 200, 50),
+    "two singletons": np.array([60, 30, 15, 8, 4, 2, 1, 1]),
+}
+CONTROLS = {
+    "‖h‖ = 1, τ = 0.2": (screlax.Sphere(1.0), 0.2),
+    "λ = 0.05, τ = 1": (screlax.Ridge(0.05), 1.0),
+}
+
+
+def truncated_gaps(landscape: screlax.Landscape) -> np.ndarray | None:
+    """Return the certified gap of the optimum truncated to each dimension; ridge only.
+
+    On a sphere truncated embeddings would have to be scaled up again, and some are zero.
+    """
+    solution, problem = landscape.solution, landscape.problem
+    if not isinstance(problem.control, screlax.Ridge):
+        return None
+    relaxation = build_relaxation(problem, Level.CLASSES)
+    vectors = [solution.embeddings(dim, truncate=True).vectors for dim in landscape.dims]
+    grams = [CellGram.from_matrix(each @ each.T / problem.temperature) for each in vectors]
+    return 1 - solution.lower / np.array([relaxation.value(gram) for gram in grams])
+
+
+def draw(landscape: screlax.Landscape, axes: pyplot.Axes) -> None:
+    plot_landscape(landscape, axes)
+    below = landscape.problem.classes - 2
+    axes.axvspan(0.5, below + 0.5, color="#f0e442", alpha=0.15, linewidth=0, label="d ≤ k − 2")
+    dims, gaps = np.array(landscape.dims), truncated_gaps(landscape)
+    if gaps is not None:
+        short = dims < landscape.solution.rank
+        axes.plot(dims[short], gaps[short], "x-", color="#009e73", markersize=4, linewidth=0.8,
+                  label="optimum truncated")  # fmt: skip
+    axes.set(xlim=(0.5, dims[-1] + 0.5), xlabel="", ylabel="")
+    axes.get_legend().remove()
+
+
+def rounded(gap: float) -> str:
+    return f"{gap:.1e}" if gap > 1e-15 else "< 1e-15"
+
+
+def report(name: str, landscape: screlax.Landscape) -> None:
+    table = landscape.table()
+    rows = {
+        "best": [rounded(gap) for gap in table["best_gap"]],
+        "worst": [rounded(gap) for gap in table["worst_gap"]],
+        "different values": [f"{count}" for count in table["values"]],
+    }
+    truncated = truncated_gaps(landscape)
+    if truncated is not None:
+        rows["optimum truncated"] = [rounded(gap) for gap in truncated]
+    for row, cells in rows.items():
+        print(f"| {name} | {landscape.solution.rank} | {row} | {' | '.join(cells)} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--starts", type=int, default=50)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    figure, grid = pyplot.subplots(
+        len(CONTROLS), len(PROFILES), figsize=(12, 5.6), sharex=True, sharey=True,
+        layout="constrained",
+    )  # fmt: skip
+    print("| problem | rank G* | | " + " | ".join(f"d = {dim}" for dim in range(1, 10)) + " |")
+    print("|---" * 12 + "|")
+    for row, (control_name, (control, temperature)) in zip(grid, CONTROLS.items(), strict=True):
+        for axes, (profile_name, sizes) in zip(row, PROFILES.items(), strict=True):
+            landscape = screlax.survey_landscape(
+                screlax.UFM(sizes, control, temperature),
+                range(1, len(sizes) + 2),
+                starts=options.starts,
+                n_jobs=options.jobs,
+            )
+            draw(landscape, axes)
+            axes.set_title(f"{profile_name}; {control_name}", fontsize="medium")
+            report(f"{profile_name}; {control_name}", landscape)
+    for axes in grid[-1]:
+        axes.set_xlabel("embedding dimension d")
+    figure.supylabel("certified relative gap to the optimum over all dimensions", fontsize="medium")
+    handles, labels = grid[-1, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=7, fontsize="small")
+    figure.savefig(options.out, dpi=110)
+
+
+if __name__ == "__main__":
+    main()
