@@ -19,9 +19,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from provenance import provenance_line
 
 from screlax import supcon_loss, supcon_loss_chunked
+from screlax.bench.provenance import provenance_line
 
 FEATURES, CLASSES, SHARD, LARGEST_REFERENCE = 128, 1000, 16_384, 20_000
 

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 from joblib.externals.loky import get_reusable_executor
-from provenance import provenance_line
 
 import screlax
+from screlax.bench.provenance import provenance_line
 
 POINTS = screlax.grid(
     ["exponential:100,500", "step:50,500"],
