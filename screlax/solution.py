@@ -16,13 +16,13 @@ from .certificate import Certificate
 from .dual import DualPoint, dual_from_orbits
 from .embedding import Embeddings, recover_embeddings
 from .exceptions import InvalidInputError
+from .feasible import feasible_scale
 from .memory import require_level_memory, require_memory
 from .native.gram import AnyGram, SlackVectorGram
 from .partition import CellGram, Level, Matrix, check_level, classes_to_orbits, lift_from_orbits
 from .problem import UFM
 from .proving import prove_gram
 from .relaxation import build_relaxation, level_size
-from .repair import repair_primal
 from .sensitivity import Sensitivity, require_slack_vector, sensitivity_of
 from .status import Status
 
@@ -263,10 +263,17 @@ class Solution:
         return np.array(vectors, dtype=kind, order="C")
 
     def _objective_of_class_gram(self, matrix: Matrix) -> float:
-        """Objective of a class Gram matrix, first rescaled to satisfy the control."""
+        """Objective of embeddings with this Gram matrix, first rescaled to satisfy the control.
+
+        Infinite where an embedding is zero and should be on a sphere.
+        """
         relaxation = build_relaxation(self.problem, Level.CLASSES)
-        gram = CellGram.from_matrix(matrix).scaled(1 / self.problem.temperature)
-        return relaxation.value(repair_primal(relaxation, gram)[0])
+        squares = np.diag(matrix)
+        scale = feasible_scale(self.problem.control, squares, relaxation.mass)
+        if not np.isfinite(scale).all():
+            return math.inf
+        scaled = scale[:, None] * matrix * scale
+        return relaxation.value(CellGram.from_matrix(scaled / self.problem.temperature))
 
     def recheck(self, level: str = "orbits") -> Certificate:
         """Recompute the certificate from scratch, from the problem and the stored points alone.

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import screlax
 from screlax import Embeddings, recover_embeddings
 from screlax.exceptions import EmbeddingDimensionError, InvalidInputError
 
@@ -223,3 +224,14 @@ def test_text_and_objects_are_no_gram_matrix(gram):
 def test_embeddings_that_do_not_fit_are_refused():
     with pytest.raises(InvalidInputError, match=r"2 embeddings of dimension .* GB"):
         recover_embeddings(np.eye(2), dim=10**15)
+
+
+def test_what_truncation_costs_is_the_objective_of_what_is_left():
+    """On a sphere too: rescaled within the smaller dimension, not lengthened by new ones."""
+    for control in (screlax.Sphere(1.0), screlax.Ball(1.0), screlax.Budget(1.0)):
+        solution = screlax.solve_relaxation([9, 6, 4, 3], control=control, temperature=0.5)
+        for dim in (1, 2):
+            found = solution.embeddings(dim, truncate=True)
+            y = np.repeat(np.arange(4), [9, 6, 4, 3])
+            gap = screlax.compare(found.vectors[y], y, solution).loss
+            assert found.value_lost == pytest.approx(gap.value - solution.value, rel=1e-6), control

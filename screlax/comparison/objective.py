@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..controls import Ball, Budget, Ridge, Sphere
+from ..controls import Budget, Ridge, Sphere
+from ..feasible import feasible_scale
 from ..geometry import ClassStatistics
 from ..geometry.reading import read_block
 from ..loss import supcon_loss
@@ -137,17 +138,13 @@ def make_feasible(
     if isinstance(control, Ridge):
         return rows, 0.0
     squares = np.einsum("ij,ij->i", rows, rows)
-    bound = control.parameter
-    if isinstance(control, Budget):
-        mean = float(np.average(squares, weights=weights))
-        if mean > bound:
-            rows *= np.sqrt(bound / mean)
-        return rows, max(mean / bound - 1.0, 0.0)
-    assert isinstance(control, Ball | Sphere)
     if isinstance(control, Sphere) and not squares.all():
         rows[squares == 0, 0] = 1.0  # a zero embedding has no direction: any is feasible
         squares = np.einsum("ij,ij->i", rows, rows)
-    change = squares / bound - 1.0
-    moved = change > 0 if isinstance(control, Ball) else change != 0
-    rows[moved] *= np.sqrt(bound / squares[moved])[:, None]
-    return rows, float(np.abs(change[moved]).max(initial=0.0))
+    scale = feasible_scale(control, squares, weights)
+    rows *= scale[:, None]
+    if isinstance(control, Budget):
+        mean = float(np.average(squares, weights=weights))
+        return rows, max(mean / control.parameter - 1.0, 0.0)
+    change = np.abs(squares * (1.0 - scale**2)) / control.parameter
+    return rows, float(change.max())
