@@ -1,5 +1,6 @@
 """Settings of the whole suite."""
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -10,3 +11,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def no_sign_of_life(monkeypatch):
+    """Keep progress lines out of standard error, however slow the machine is."""
+    monkeypatch.setattr("screlax.cli.progress._FIRST_SIGN", 3600.0)
