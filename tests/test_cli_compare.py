@@ -50,6 +50,13 @@ def test_json_and_python_agree(files, capsys):
     assert record["loss"]["relative_gap"] == found.loss.relative_gap
 
 
+def test_a_picture(files, capsys):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    assert main(arguments(files, "--plot", str(files / "picture.png"))) == 0
+    assert (files / "picture.png").read_bytes().startswith(b"\x89PNG")
+    assert main(arguments(files, "--plot", str(files / "picture.txt"))) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -14,7 +14,9 @@ from . import (
     bench_command,
     certify_command,
     compare_command,
+    completion_command,
     landscape_command,
+    loss_command,
     path_command,
     report_command,
     solve_command,
@@ -32,6 +34,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="screlax",
         description="Certified optimal geometry of supervised contrastive learning.",
+        epilog="An argument @FILE stands for the arguments in a file, one a line.",
+        fromfile_prefix_chars="@",
     )
     parser.add_argument("--version", action="version", version=f"screlax {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -42,7 +46,9 @@ def build_parser() -> argparse.ArgumentParser:
     certify_command.add_parser(commands)
     compare_command.add_parser(commands)
     report_command.add_parser(commands)
+    loss_command.add_parser(commands)
     bench_command.add_parser(commands)
+    completion_command.add_parser(commands)
     return parser
 
 

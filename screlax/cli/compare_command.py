@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..comparison import compare
+from ..comparison import Comparison, compare
 from ..solution import Solution
 from ..status import Status
 from .output import to_json
+from .picture import add_picture_option, refuse_picture, write_picture
 from .progress import progress
 from .table import problem_line
 
@@ -53,12 +54,14 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--normalize", action="store_true", help="divide each embedding by its norm first"
     )
+    add_picture_option(parser, "the embeddings next to the optimum")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> bool:
     """Compare and print; return whether the saved optimum is certified."""
+    refuse_picture(options.plot)
     solution = Solution.load(options.solution)
     with progress(f"comparing {options.embeddings} with {options.solution}"):
         comparison = compare(
@@ -69,9 +72,22 @@ def run(options: argparse.Namespace) -> bool:
             scale=options.scale,
             normalize=options.normalize,
         )
+    write_picture(options.plot, _draw, (comparison, solution))
     if options.json:
         print(to_json({"status": solution.status.value, **comparison.to_dict()}))
     else:
         print(problem_line(solution))
         print(comparison.table())
     return solution.status is Status.OPTIMAL
+
+
+def _draw(shown: tuple[Comparison, Solution]) -> Any:
+    from ..plots import plot_comparison
+
+    comparison, solution = shown
+    return plot_comparison(
+        comparison.scale**2 * comparison.class_gram,
+        comparison.optimal_gram,
+        solution.problem.class_sizes,
+        class_labels=comparison.per_class.names,
+    )

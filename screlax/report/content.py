@@ -97,6 +97,8 @@ def _curves(solution: Solution) -> dict[str, Any]:
     orbits = select_orbits(solution.problem.class_sizes, _CURVE_POINTS)
     geometry = orbit_geometry(solution.problem, solution.orbit_gram, orbits)
     sizes = solution.problem.class_sizes
+    itself = (orbits == 0) & (sizes.multiplicities[0] == 1)  # a cosine of one would hide the rest
+    geometry["cosine_largest"] = np.where(itself, np.nan, geometry["cosine_largest"])
     return {
         "size": sizes.distinct[orbits].tolist(),
         "classes": sizes.multiplicities[orbits].tolist(),

@@ -1,0 +1,43 @@
+"""`screlax completion`: what a shell needs to complete commands, options and files."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..exceptions import MissingExtraError
+
+SHELLS = ("bash", "zsh", "tcsh")
+
+_EXAMPLES = """examples:
+  screlax completion bash > ~/.local/share/bash-completion/completions/screlax
+  screlax completion zsh > ~/.zfunc/_screlax
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "completion",
+        help="print a completion script for a shell",
+        description="Print a script that completes screlax in a shell (by the package shtab, extra "
+        "'completion').",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("shell", choices=SHELLS)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Print the script."""
+    from . import build_parser
+
+    try:
+        import shtab
+    except ImportError:
+        raise MissingExtraError(
+            "completion needs shtab: pip install 'screlax[completion]'"
+        ) from None
+    print(shtab.complete(build_parser(), shell=options.shell))
+    return True

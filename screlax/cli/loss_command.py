@@ -1,0 +1,77 @@
+"""`screlax loss`: the supervised contrastive loss of embeddings in a file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..exceptions import InvalidInputError
+from ..geometry import as_embeddings, as_labels
+from ..loss import supcon_loss
+from .output import to_json
+from .progress import progress
+
+_EXAMPLES = """examples:
+  screlax loss embeddings.npy --labels labels.npy --temperature 0.1 --normalize
+  screlax loss embeddings.npy --labels labels.npy --reduction sum --jobs 4 --json
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "loss",
+        help="evaluate the loss of embeddings",
+        description="Evaluate the supervised contrastive loss (Khosla et al. 2020, equation 2) of "
+        "embeddings, one row per sample; the file is read in blocks.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("embeddings", type=Path, metavar="EMBEDDINGS.npy", help=".npy or .npz")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        required=True,
+        metavar="LABELS",
+        help="label of each row: .npy, .json, or text with one a line",
+    )
+    parser.add_argument("--temperature", type=float, default=0.1, metavar="T", help="(0.1)")
+    parser.add_argument("--reduction", default="mean", choices=("mean", "sum"))
+    parser.add_argument(
+        "--mean-over", default="anchors", choices=("anchors", "all"), help="what a mean divides by"
+    )
+    parser.add_argument(
+        "--normalize", action="store_true", help="divide each embedding by its norm first"
+    )
+    parser.add_argument(
+        "--negatives-only", action="store_true", help="leave positives out of the denominator"
+    )
+    parser.add_argument("--jobs", type=int, metavar="N", help="threads (as the size justifies)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Evaluate and print; a value needs no certificate, so the exit code is 0."""
+    embeddings = as_embeddings(options.embeddings)
+    labels = as_labels(options.labels, len(embeddings))
+    with progress(f"the loss of {len(embeddings):,} embeddings"):
+        loss = supcon_loss(
+            embeddings,
+            labels,
+            temperature=options.temperature,
+            reduction=options.reduction,
+            mean_over=options.mean_over,
+            normalize=options.normalize,
+            negatives_only=options.negatives_only,
+            n_jobs=options.jobs,
+        )
+    if not isinstance(loss, float):
+        raise InvalidInputError(f"one loss was expected, got {loss!r}")
+    if options.json:
+        rows, features = embeddings.shape
+        print(to_json({"loss": loss, "samples": rows, "dim": features}))
+    else:
+        print(f"{loss:.12g}")
+    return True
