@@ -186,6 +186,20 @@ def test_alignment_beats_every_other_rotation():
     assert np.linalg.norm(rotated - best) / np.linalg.norm(best) == pytest.approx(found.residual)
 
 
+def test_a_class_at_zero_has_no_angle():
+    """As a final ReLU can leave it; everything else is compared all the same."""
+    solution = solved()
+    H, y = noisy(solution, 0.1)
+    H[y == 2] = 0.0
+    found = compare(H, y, solution)
+    assert np.isnan(found.per_class.angles[2])
+    assert np.isfinite(np.delete(found.per_class.angles, 2)).all()
+    assert np.isfinite([found.gram_distance, found.residual, found.loss.relative_gap]).all()
+    assert "nan" in found.table()
+    fitted = fit_control(H, y, temperature=0.5)
+    assert np.isfinite(fitted.distance)
+
+
 def test_text_and_data_agree():
     solution = solved()
     found = compare(*noisy(solution, 0.1), solution)

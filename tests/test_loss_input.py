@@ -193,3 +193,12 @@ def test_bad_budgets_are_refused(budget):
 def test_an_unusable_out_is_refused(out):
     with pytest.raises(InvalidInputError, match="out must be a writable C-contiguous array"):
         supcon_loss_and_grad(np.eye(4), [0, 0, 1, 1], out=out)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint64])
+def test_narrow_label_types_do_not_wrap_around(dtype):
+    labels = np.arange(512) % 256
+    start = 2**63 if dtype is np.uint64 else -128
+    shifted = np.array([start + int(label) for label in labels], dtype=dtype)
+    H = np.random.default_rng(0).standard_normal((512, 4))
+    assert supcon_loss(H, shifted) == supcon_loss(H, labels)

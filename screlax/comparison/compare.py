@@ -200,9 +200,10 @@ def _norms_and_cosines(gram: Matrix) -> tuple[Vector, Vector]:
 
 
 def _angles(first: Matrix, second: Matrix) -> Vector:
-    """Return degrees between rows, accurate also for small angles (Kahan 2006)."""
+    """Return degrees between rows, accurate also for small angles (Kahan 2006); NaN where zero."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        left = first / linalg.norm(first, axis=1, keepdims=True)
-        right = second / linalg.norm(second, axis=1, keepdims=True)
-    apart, together = linalg.norm(left - right, axis=1), linalg.norm(left + right, axis=1)
+        left = first / np.linalg.norm(first, axis=1, keepdims=True)
+        right = second / np.linalg.norm(second, axis=1, keepdims=True)
+        apart = np.linalg.norm(left - right, axis=1)
+        together = np.linalg.norm(left + right, axis=1)
     return np.asarray(np.degrees(2 * np.arctan2(apart, together)))

@@ -73,7 +73,8 @@ def _shifted(array: NDArray[Any]) -> Codes | None:
         return None
     if low == 0:
         return Codes(array.astype(np.int64, copy=False), high + 1)
-    return Codes((array - array.dtype.type(low)).astype(np.int64), high - low + 1)
+    wide = array if array.dtype.kind == "u" else array.astype(np.int64)  # int8 would wrap around
+    return Codes((wide - wide.dtype.type(low)).astype(np.int64), high - low + 1)
 
 
 def _sorted_or_hashed(array: NDArray[Any]) -> Codes:
