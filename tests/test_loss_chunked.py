@@ -184,7 +184,7 @@ def test_on_a_scheduler_with_workers(dask_array, tmp_path, data):
             n_workers=1,
             threads_per_worker=2,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address=":0",  # any free port; None would take 8787 all the same
         ) as cluster,
         distributed.Client(cluster),
     ):

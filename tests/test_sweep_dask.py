@@ -34,7 +34,7 @@ def cluster_client():
             n_workers=2,
             threads_per_worker=1,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address=":0",  # any free port; None would take 8787 all the same
             silence_logs=50,
         ) as cluster,
         distributed.Client(cluster) as client,

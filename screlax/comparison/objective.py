@@ -9,7 +9,7 @@ import numpy as np
 from ..controls import Budget, Ridge, Sphere
 from ..feasible import feasible_scale
 from ..geometry import ClassStatistics
-from ..geometry.reading import read_block
+from ..geometry.blocks import normalized
 from ..loss import supcon_loss
 from ..memory import require_memory
 from ..partition import CellGram, Level, Matrix
@@ -85,7 +85,9 @@ def loss_gap(
     if how == "class-means":
         return _of_means(statistics, solution, "as asked")
     require_memory(3 * 8 * embeddings.size, "the embeddings in double precision")
-    rows = read_block(embeddings, slice(None), normalize).astype(np.float64)
+    rows = np.array(embeddings, dtype=np.float64)
+    if normalize:
+        rows = normalized(rows)
     return _of_samples(rows, number, solution)
 
 

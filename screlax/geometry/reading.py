@@ -55,18 +55,6 @@ def as_embeddings(source: Any) -> NDArray[Any]:
     return array
 
 
-def read_block(embeddings: NDArray[Any], block: slice, normalize: bool) -> NDArray[Any]:
-    """Return rows of embeddings, each divided by its norm if asked; a zero row stays zero."""
-    rows = np.asarray(embeddings[block])
-    if not normalize:
-        return rows
-    rows = rows.astype(np.float32 if rows.dtype == np.float32 else np.float64)
-    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    norms[norms == 0] = 1.0
-    rows /= norms[:, None]
-    return rows
-
-
 def as_labels(source: Any, count: int) -> Any:
     """Return labels, one per sample, as a sequence or array.
 

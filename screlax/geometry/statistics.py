@@ -8,15 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from ..exceptions import InvalidInputError
 from ..loss.labels import encode
 from ..partition import Matrix, Vector
-from .reading import read_block
-
-_BLOCK_ENTRIES = 1 << 21
-"""Entries of a block: 8 MB in single, 16 MB in double precision."""
+from .accumulator import Accumulator
+from .blocks import blocks, share
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,12 +102,9 @@ def class_statistics(
     normalize: bool = False,
     block_rows: int | None = None,
 ) -> ClassStatistics:
-    """Compute class statistics in one pass over the rows.
+    """Compute class statistics in one pass over the rows, in blocks shared among threads.
 
-    Sums are in double precision, scatter is that of rows less a reference point of their class (its
-    mean so far), and blocks are merged exactly, so that a large common offset or a small scatter
-    costs no digits. The scatter of single precision rows is computed in single precision within a
-    block: six digits.
+    See `screlax.geometry.accumulator.Accumulator` for the accuracy.
 
     Parameters
     ----------
@@ -125,22 +119,33 @@ def class_statistics(
     normalize : bool, default False
         Whether to divide each embedding by its norm first.
     block_rows : int, optional
-        Rows read at a time; by default about two million entries.
+        Rows read at a time; by default as many as fit a processor's cache.
 
     Raises
     ------
     InvalidInputError
         If an entry is not finite; the message names it.
     """
-    names, codes = _classes(labels, classes, len(embeddings))
-    count, features = embeddings.shape
-    step = block_rows or max(1, _BLOCK_ENTRIES // features)
-    total = _empty(names, features, within)
-    for first in range(0, count, step):
-        block = slice(first, min(first + step, count))
-        rows = read_block(embeddings, block, normalize)
-        total = total.merge(_of_block(rows, codes[block], total, first))
+    names, numbers = _classes(labels, classes, len(embeddings))
+    features = embeddings.shape[1]
+    found: dict[int, Accumulator] = {}
+
+    def gather(part: slice, worker: int) -> None:
+        own = Accumulator(len(names), features, within=within)
+        for first, rows in blocks(embeddings, part, normalize=normalize, block_rows=block_rows):
+            own.add(rows, numbers[first : first + len(rows)], first)
+        found[part.start] = own
+
+    slices = share(gather, embeddings, len(names) * features)
+    parts = [_statistics(names, found[part.start]) for part in slices]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total.merge(part)
     return total
+
+
+def _statistics(names: tuple[Hashable, ...], found: Accumulator) -> ClassStatistics:
+    return ClassStatistics(names, found.counts, found.means, found.traces, found.within)
 
 
 def _classes(
@@ -151,58 +156,3 @@ def _classes(
     codes = encode(labels, ((count,),), names=True)
     assert codes.names is not None
     return tuple(codes.names.tolist()), codes.codes
-
-
-def _empty(names: tuple[Hashable, ...], features: int, within: bool) -> ClassStatistics:
-    k = len(names)
-    scatter = np.zeros((features, features)) if within else None
-    return ClassStatistics(
-        names, np.zeros(k, np.int64), np.zeros((k, features)), np.zeros(k), scatter
-    )
-
-
-def _of_block(
-    rows: NDArray[Any], codes: NDArray[np.int64], so_far: ClassStatistics, first: int
-) -> ClassStatistics:
-    """Compute the statistics of one block about the class means so far.
-
-    With the mean μ of a class and a reference point r near it, the scatter is
-    Σ (x − r)(x − r)ᵀ − n (μ − r)(μ − r)ᵀ; the last term is small, so that no digits cancel.
-    """
-    dtype: Any = np.float32 if rows.dtype == np.float32 else np.float64
-    counts = np.bincount(codes, minlength=len(so_far.counts))
-    indicator = sparse.csc_array(
-        (np.ones(len(codes)), codes, np.arange(len(codes) + 1)), shape=(len(counts), len(codes))
-    )
-    doubles = np.asarray(rows, dtype=np.float64)
-    with np.errstate(invalid="ignore"):  # infinite entries are refused below
-        sums = np.asarray(indicator @ doubles)
-    if not np.isfinite(sums).all():
-        _refuse_nonfinite(rows, first)
-    inverse = np.divide(1.0, counts, out=np.zeros(len(counts)), where=counts > 0)
-    means = sums * inverse[:, None]
-    # until a class has been seen its mean in the block is as good
-    reference = np.where(so_far.counts[:, None] > 0, so_far.means, means).astype(dtype)
-    centred: NDArray[Any] = reference.take(codes, axis=0)
-    np.subtract(rows, centred, out=centred, dtype=dtype)
-    shift = means - reference
-    weighted = counts[:, None] * shift
-    squares = np.einsum("ij,ij->i", centred, centred)
-    traces = np.bincount(codes, squares, minlength=len(counts))
-    traces -= np.einsum("cd,cd->c", weighted, shift)
-    scatter = None
-    if so_far.within is not None:
-        scatter = (centred.T @ centred).astype(np.float64) - weighted.T @ shift
-    # rounding may take the scatter of a single sample below zero
-    return ClassStatistics(so_far.names, counts, means, np.maximum(traces, 0.0), scatter)
-
-
-def _refuse_nonfinite(rows: NDArray[Any], first: int) -> None:
-    bad = np.argwhere(~np.isfinite(rows))
-    if len(bad) == 0:
-        raise InvalidInputError("embeddings are so large that their sums overflow; rescale them")
-    row, column = (int(number) for number in bad[0])
-    raise InvalidInputError(
-        f"embeddings[{first + row}, {column}] is {rows[row, column]}; every entry must be finite, "
-        "so drop or repair that sample"
-    )
