@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Sequence
 
-from ..exceptions import MissingExtraError
+from ..plots.canvas import require_matplotlib
 from .table import Row, suboptimality
 
 _COLOURS = ("#000000", "#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#7f7f7f")
@@ -23,13 +23,10 @@ def draw(rows: Sequence[Row]) -> bytes:
     MissingExtraError
         If matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError(
-            "the picture needs matplotlib: pip install 'screlax[bench]'"
-        ) from None
+    require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     excess = suboptimality(rows)
     ran = [row for row in rows if math.isfinite(excess[row])]
     groups = list(dict.fromkeys(row.group for row in ran)) or [""]

@@ -11,6 +11,7 @@ from typing import Any
 from ..bench import BenchSettings, Row, run_suite
 from ..bench.page import markdown, write_page
 from ..bench.provenance import provenance_line
+from ..plots.canvas import require_matplotlib
 from .output import to_json
 
 _EXAMPLES = """examples:
@@ -41,6 +42,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     """Run, write the page, print it; always successful once all cases have a row."""
+    require_matplotlib()
     limit = options.time_limit if options.time_limit is not None else 5 if options.quick else 60
     settings = BenchSettings(
         folder=options.out / "rows",
