@@ -20,19 +20,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exceptions import InvalidInputError
+from .chunk_tasks import (
+    Counts,
+    PairKernel,
+    add_class_sums,
+    merge_shares,
+    similarities,
+    survey_block,
+)
 from .evaluate import precision
-from .exponent import fastest_exponential
 from .labels import Codes, encode
 from .layout import Layout
 from .options import Options, check_options
-from .positives import Vector, indicator
-from .problem import Contrast
-from .row_blocks import Source, open_source, read_block
-from .rows import Rows
-from .scratch import Kept
-from .streaming import block_rows as tile_rows
-from .streaming import tile_kernel
-from .tiling import Panel, rounds, tournament
+from .positives import Vector
+from .row_blocks import Source, open_source
+from .tiling import tournament
 from .validate import check_embeddings
 from .variants import class_weight_of_samples, row_weights
 from .workers import Workers
@@ -47,9 +49,6 @@ _WAVE = 8
 
 _FAN_IN = 8
 """Class sums added up by one task."""
-
-ClassSums = tuple[NDArray[np.int64], NDArray[np.float64]]
-"""Numbers of the classes that occur, and their sums."""
 
 
 def supcon_loss_chunked(
@@ -136,7 +135,7 @@ class _Problem:
         given = self.options.class_weights
         return self.options.factor * row_weights(
             layout,
-            _Counts(same - 1.0, rows - same.astype(float)),  # type: ignore[arg-type]
+            Counts(same - 1.0, rows - same.astype(float)),  # type: ignore[arg-type]
             None if given is None else class_weight_of_samples(self.codes, given),
             reduction=self.options.reduction,
             mean_over=self.options.mean_over,
@@ -145,8 +144,8 @@ class _Problem:
 
     def similarities(self) -> tuple[Vector, float]:
         """Return ⟨h_i, m_i⟩ of every row, m_i the mean of its positives, and the largest ‖h_i‖²."""
-        survey = self.dask.delayed(_survey, pure=False, nout=2)
-        measure = self.dask.delayed(_similarities, pure=False)
+        survey = self.dask.delayed(survey_block, pure=False, nout=2)
+        measure = self.dask.delayed(similarities, pure=False)
         normalize, codes = self.options.normalize, self.codes.codes
         blocks = [self.source.block(part) for part in self.parts]
         surveys = [
@@ -163,7 +162,7 @@ class _Problem:
         return np.concatenate(values), float(max(tops))
 
     def _tree(self, sums: list[Any]) -> Any:
-        add = self.dask.delayed(_add_class_sums, pure=False)
+        add = self.dask.delayed(add_class_sums, pure=False)
         while len(sums) > 1:
             sums = [add(sums[first : first + _FAN_IN]) for first in range(0, len(sums), _FAN_IN)]
         return sums[0]
@@ -172,7 +171,7 @@ class _Problem:
         """Return log Z of every row, −∞ where its sum is empty."""
         rows = self.source.shape[0]
         dtype = precision(_float_type(self.source.dtype), logit, self.options.temperature, rows**2)
-        kernel = _PairKernel(
+        kernel = PairKernel(
             self.options.temperature, self.options.normalize, dtype, self.options.negatives_only
         )
         logs = np.full(rows, -np.inf)
@@ -189,10 +188,10 @@ class _Problem:
         for first in range(0, len(everything), _WAVE):
             yield [pair for pairs in everything[first : first + _WAVE] for pair in pairs]
 
-    def _shares(self, pairs: list[tuple[int, int]], kernel: _PairKernel) -> list[Any]:
+    def _shares(self, pairs: list[tuple[int, int]], kernel: PairKernel) -> list[Any]:
         """Return a task for each block that merges what it gets from these pairs."""
         log_sums = self.dask.delayed(kernel.log_sums, pure=False, nout=2)
-        merge = self.dask.delayed(_merge, pure=False)
+        merge = self.dask.delayed(merge_shares, pure=False)
         received: list[list[Any]] = [[] for _ in self.parts]
         for first, second in pairs:
             mine, theirs = log_sums(self._described(first), self._described(second))
@@ -208,131 +207,6 @@ class _Problem:
         part = self.parts[number]
         codes = self.codes.codes[part] if self.options.negatives_only else None
         return part.start, self.source.block(part), codes
-
-
-@dataclass(frozen=True, eq=False)
-class _Counts:
-    """What `row_weights` reads of the positives."""
-
-    counts: Vector
-    negatives: Vector
-
-
-@dataclass(frozen=True, eq=False)
-class _PairKernel:
-    """What a task on a pair of blocks needs besides the blocks."""
-
-    temperature: float
-    normalize: bool
-    dtype: np.dtype[Any]
-    negatives_only: bool
-
-    def log_sums(
-        self, first: tuple[int, Any, Any], second: tuple[int, Any, Any]
-    ) -> tuple[Vector, Vector]:
-        """Return log Σ e^{⟨h_i, h_l⟩/τ} over the other block, for the rows of both.
-
-        A block with itself leaves its diagonal out, and the second vector is empty.
-        """
-        start, left, codes = first[0], _rows_of(first[1]), first[2]
-        if first[0] == second[0]:
-            rows = _checked_rows(left, self.normalize, start)
-        else:
-            right = _rows_of(second[1])
-            codes = None if codes is None else np.concatenate([codes, second[2]])
-            # both are checked by now: only their numbers would be those of the pair
-            rows = _checked_rows(np.concatenate([left, right]), self.normalize, 0)
-            del right
-        count, size = len(left), len(rows)
-        del left
-        contrast = self._contrast(rows, codes)
-        block = tile_rows(size)
-        tiles = tile_kernel(contrast, block, 1, Kept(0, self.dtype), None)
-        panel = Panel(0, contrast.scaled(slice(0, count)))
-        other = panel if count == size else Panel(count, contrast.scaled(slice(count, size)))
-        with Workers[int](1):
-            for group in rounds(panel, other, block, size):
-                for tile in group:
-                    tiles.accumulate(tile, 0)
-        return tiles.log_sums(slice(0, count)), tiles.log_sums(slice(count, size))
-
-    def _contrast(self, rows: Rows, codes: NDArray[np.int64] | None) -> Contrast:
-        return Contrast(
-            rows=rows,
-            items=1,
-            size=len(rows),
-            anchors=len(rows),
-            temperature=self.temperature,
-            dtype=self.dtype,
-            exponential=fastest_exponential(self.dtype),
-            weights=np.zeros(len(rows)),
-            exclude=None if codes is None else _SameClass(codes),
-        )
-
-
-class _SameClass:
-    """Zeroes the entries of a tile that are positives or on the diagonal."""
-
-    def __init__(self, codes: NDArray[np.int64]) -> None:
-        self._codes = codes
-
-    def __call__(self, entries: NDArray[Any], rows: slice, columns: slice) -> None:
-        same = self._codes[rows, None] == self._codes[columns]
-        np.copyto(entries, 0, where=same)
-
-
-def _survey(
-    block: Any, codes: NDArray[np.int64], start: int, normalize: bool
-) -> tuple[float, ClassSums]:
-    """Check a block; return its largest squared norm and its class sums."""
-    rows = _checked_rows(_rows_of(block), normalize, start)
-    present, local = np.unique(codes, return_inverse=True)
-    sums = np.zeros((len(present), rows.array.shape[1]))
-    for part in rows.blocks():
-        few = local[part]
-        sums += indicator(few, np.ones(len(few)), len(present)) @ rows.doubles(part)
-    return rows.largest_product, (present, sums)
-
-
-def _add_class_sums(several: list[ClassSums]) -> ClassSums:
-    present = np.unique(np.concatenate([classes for classes, _ in several]))
-    total = np.zeros((len(present), several[0][1].shape[1]))
-    for classes, sums in several:
-        total[np.searchsorted(present, classes)] += sums
-    return present, total
-
-
-def _similarities(
-    block: Any,
-    codes: NDArray[np.int64],
-    class_sums: ClassSums,
-    sizes: NDArray[np.int64],
-    start: int,
-    normalize: bool,
-) -> Vector:
-    """Return (⟨h_i, S_c⟩ − ‖h_i‖²)/(n_c − 1) of a block."""
-    rows = _checked_rows(_rows_of(block), normalize, start)
-    present, sums = class_sums
-    place = np.searchsorted(present, codes)
-    products = np.empty(len(rows))
-    for part in rows.blocks():
-        np.einsum("ij,ij->i", rows.doubles(part), sums[place[part]], out=products[part])
-    return np.asarray((products - rows.squares) / np.maximum(sizes - 1.0, 1.0))
-
-
-def _merge(shares: list[Vector], rows: int) -> Vector:
-    merged = np.full(rows, -np.inf)
-    for share in shares:
-        np.logaddexp(merged, share, out=merged)
-    return merged
-
-
-def _rows_of(block: Any) -> NDArray[Any]:
-    return check_embeddings(read_block(block))
-
-
-def _checked_rows(array: NDArray[Any], normalize: bool, start: int) -> Rows:
-    return Rows(array, normalize, lambda row: (start + row,))
 
 
 def _float_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
