@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import secrets
 from collections.abc import Iterator
@@ -72,6 +73,20 @@ def atomic_file(target: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def finite(value: Any) -> Any:
+    """Return JSON-ready data with None for numbers that are NaN or infinite, as JSON has no other.
+
+    Parameters
+    ----------
+    value : number, text, or dicts and lists of them
+    """
+    if isinstance(value, dict):
+        return {key: finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _rename(temporary: Path, target: Path) -> None:

@@ -46,6 +46,23 @@ def test_a_value_is_judged_by_the_best_bound_of_all():
     assert excess[rows[2]] == math.inf
 
 
+def test_a_value_below_a_bound_is_no_success():
+    rows = [
+        row("a", value=1.0, lower=0.9),
+        row("b", value=2.0, lower=1.1),
+        row("c", "q", value=1.0),
+    ]
+    excess = suboptimality(rows)
+    assert excess[rows[0]] == math.inf
+    assert excess[rows[2]] == math.inf  # no bound at all
+    assert "a: no bound, or below one (p)" in markdown(rows, 5.0, "")
+
+
+def test_late_is_not_solved():
+    (score,) = scores(late := [row(gap=1e-9, seconds=14.0)], 1e-6, 5.0, {r: r.gap for r in late})
+    assert (score.solved, score.mean_seconds) == (0, pytest.approx(5.0))
+
+
 def test_scores_count_the_limit_where_a_method_failed():
     rows = [
         row("a", "p", gap=1e-8, seconds=0.1),
@@ -135,6 +152,17 @@ def test_nothing_is_done_twice(tmp_path, monkeypatch):
     assert len(calls) == 1
     assert repr(again[2:]) == repr(rows[2:])  # NaN equals no NaN
     assert again[0].value == rows[0].value
+    (tmp_path / "measured-on.txt").write_text("another machine")
+    with pytest.raises(InvalidInputError, match="of another machine"):
+        run_suite(settings_in(tmp_path))
+
+
+def test_what_failed_is_tried_again(tmp_path, monkeypatch):
+    killed = SimpleNamespace(returncode=-9, stderr="", stdout="")
+    with monkeypatch.context() as patch:
+        patch.setattr(runner.subprocess, "run", lambda *_, **__: killed)
+        assert run_suite(settings_in(tmp_path))[0].outcome == "failed"
+    assert run_suite(settings_in(tmp_path))[0].outcome == "ran"
 
 
 def test_time_outs_and_crashes_stay_in_the_table(tmp_path, monkeypatch):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from scipy.linalg import orthogonal_procrustes
 from scipy.stats import ortho_group
 
 import screlax
@@ -168,7 +171,7 @@ def test_fewer_dimensions_than_the_rank():
     solution = solved()
     H, y = noisy(solution, 0.0)
     found = compare(H[:, :2], y, solution)
-    assert found.rotation.shape == (3, 3)
+    assert found.rotation.shape == (2, 3)
     assert found.residual > 0.1
     assert found.loss.relative_gap > 0
 
@@ -184,6 +187,71 @@ def test_alignment_beats_every_other_rotation():
         assert np.linalg.norm(other - best) >= found.residual * np.linalg.norm(best) - 1e-12
     rotated = found.scale * M @ found.rotation
     assert np.linalg.norm(rotated - best) / np.linalg.norm(best) == pytest.approx(found.residual)
+
+
+def test_more_dimensions_than_classes():
+    solution = solved()
+    H, y = noisy(solution, 0.2, dim=40)
+    found, narrow = (
+        compare(H, y, solution),
+        compare(H @ ortho_group.rvs(40, random_state=0), y, solution),
+    )
+    assert found.rotation.shape == (40, 3)
+    assert narrow.residual == pytest.approx(found.residual, rel=1e-10)
+    M = np.array([H[y == c].mean(axis=0) for c in range(4)])
+    padded = np.pad(solution.embeddings().vectors, ((0, 0), (0, 37)))
+    Q, total = orthogonal_procrustes(M, padded)
+    best = total / np.linalg.norm(M) ** 2
+    expected = np.linalg.norm(best * M @ Q - padded) / np.linalg.norm(padded)
+    assert found.residual == pytest.approx(expected, rel=1e-10)
+
+
+def test_the_loss_of_other_counts_is_never_of_samples():
+    solution = solved()
+    H, y = noisy(solution, 0.1)
+    for rows, labels in ((H[::2], y[::2]), (np.repeat(H, 2, 0), np.repeat(y, 2))):
+        with pytest.raises(InvalidInputError, match="class-means"):
+            compare(rows, labels, solution, loss="samples")
+
+
+def test_a_zero_embedding_on_a_sphere_is_a_violation():
+    solution = solved(screlax.Sphere(1.0))
+    H, y = noisy(solution, 0.0)
+    H[y == 2] = 0.0
+    found = compare(H, y, solution).loss
+    assert found.violation == pytest.approx(1.0)
+    assert found.relative_gap > 0
+
+
+@pytest.mark.parametrize("scale", [1e-40, 1e40])
+def test_distances_do_not_see_the_scale(scale):
+    solution = solved()
+    H, y = noisy(solution, 0.2)
+    first, other = compare(H, y, solution), compare(scale * H, y, solution, loss="none")
+    assert other.gram_distance == pytest.approx(first.gram_distance, rel=1e-12)
+    assert other.sample_gram_distance == pytest.approx(first.sample_gram_distance, rel=1e-6)
+    assert other.residual == pytest.approx(first.residual, rel=1e-10)
+    assert other.metrics.simplex_distance == pytest.approx(first.metrics.simplex_distance)
+    assert other.nearest_mean_agreement == first.nearest_mean_agreement
+    with pytest.raises(InvalidInputError, match="rescale"):
+        compare(scale**2 * H, y, solution, loss="none")
+
+
+def test_integer_labels_in_any_order_find_their_class():
+    labels = np.repeat([7, -3, 100], [5, 3, 2])
+    problem = screlax.UFM([3, 5, 2], screlax.Ridge(0.1), class_labels=[-3, 7, 100])
+    np.testing.assert_array_equal(problem.class_index(labels), np.repeat([1, 0, 2], [5, 3, 2]))
+    turned = screlax.UFM([2, 5, 3], screlax.Ridge(0.1), class_labels=[100, 7, -3])
+    np.testing.assert_array_equal(turned.class_index(labels), np.repeat([1, 2, 0], [5, 3, 2]))
+
+
+def test_any_label_is_ready_for_json():
+    names = [b"x", ("a", 1), frozenset([2]), 3.5]
+    labels = [name for name, size in zip(names, SIZES, strict=True) for _ in range(size)]
+    solution = screlax.solve_relaxation(screlax.UFM(SIZES, screlax.Ridge(0.05), 0.5, names))
+    H, _ = noisy(solved(), 0.1)
+    H[:12] = 0.0
+    json.dumps(compare(H, labels, solution).to_dict(), allow_nan=False)
 
 
 def test_a_class_at_zero_has_no_angle():

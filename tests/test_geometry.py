@@ -210,6 +210,64 @@ def test_agreement_is_that_of_all_distances(dtype):
     assert nearest_mean_agreement(H, y, statistics) == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("apart", [1e-1, 1e-3, 1e-4])
+def test_agreement_where_means_nearly_coincide(dtype, apart):
+    """As rare classes do in minority collapse: distances are by differences."""
+    rng = np.random.default_rng(0)
+    means = rng.standard_normal((10, 32))
+    means[5:] = means[5] + apart * rng.standard_normal((5, 32))
+    y = np.repeat(np.arange(10), 60)
+    H = (means[y] + 0.4 * apart * rng.standard_normal((600, 32))).astype(dtype)
+    statistics = class_statistics(H, y)
+    distances = np.linalg.norm(H[:, None].astype(float) - statistics.means, axis=2)
+    expected = (distances.argmin(axis=1) == y).mean()
+    assert nearest_mean_agreement(H, y, statistics) == pytest.approx(expected, abs=0.004)
+
+
+@pytest.mark.parametrize("offset", [1e2, 1e4])
+@pytest.mark.parametrize(("k", "d"), [(4, 7), (10, 40)])
+def test_metrics_that_are_centred_do_not_see_an_offset(offset, k, d):
+    H, y = data(n=300, d=d, k=k)
+    first = collapse_metrics(class_statistics(H, y))
+    moved = collapse_metrics(class_statistics(H + offset, y))
+    for name in ("within_between", "trace_ratio", "class_distance_variance", "equinorm"):
+        assert getattr(moved, name) == pytest.approx(getattr(first, name), rel=1e-7), name
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_normalising_has_no_scale(dtype):
+    H, y = data(dtype=dtype)
+    H[7] = 0
+    scale = np.array(1e25 if dtype == np.float32 else 1e200, dtype=dtype)
+    first = class_statistics(H, y, normalize=True)
+    for factor in (scale, 1 / scale):
+        other = class_statistics(H * factor, y, normalize=True)
+        np.testing.assert_allclose(other.means, first.means, atol=1e-6)
+        np.testing.assert_allclose(other.within, first.within, atol=1e-4)
+    H[3, 2] = np.inf
+    with pytest.raises(InvalidInputError, match=r"embeddings\[3, 2\] is inf"):
+        class_statistics(H, y, normalize=True)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ([-1, 0, 1, 2], "class number -1"),
+        ([0, 1, 2, 3], "class number 3"),
+        ([0, 1, 2], "must be 4 integers"),
+        ([0.7, 1.9, 0.0, 1.0], "must be 4 integers"),
+    ],
+)
+def test_class_numbers_are_checked(numbers, message):
+    with pytest.raises(InvalidInputError, match=message):
+        class_statistics(np.eye(4), np.array(numbers), classes=np.arange(3))
+
+
+def test_a_number_and_its_text_are_two_labels():
+    assert class_statistics(np.eye(4), [1, "1", 1, "1"]).counts.tolist() == [2, 2]
+
+
 def test_gram_distance():
     a, b = np.eye(3), np.diag([1.0, 1.0, 0.0])
     expected = np.linalg.norm(a / np.sqrt(3) - b / np.sqrt(2))

@@ -60,7 +60,8 @@ def test_every_control_has_a_path(tmp_path, control):
     data = data_of(write_report(solved(control=control), tmp_path / "report.html"))
     steps = data["path"]["steps"]
     assert steps[data["path"]["start"]]["parameter"] == control.parameter
-    assert len(steps) == 26
+    parameters = [step["parameter"] for step in steps]
+    assert len(set(parameters)) == len(parameters) == 25
 
 
 def test_comparisons_are_on_the_page(tmp_path):
@@ -96,6 +97,13 @@ def test_nothing_is_fetched(tmp_path):
     text = write_report(solved(), tmp_path / "report.html").read_text(encoding="utf-8")
     shell = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
     assert not re.search(r"(src|href)=\"(?!data:)", shell)
+
+
+def test_a_comparison_with_another_solution_is_refused(tmp_path):
+    solution, other = solved(), solved(sizes=(40, 20, 9, 5))
+    found = screlax.compare(*embeddings_of(other), other)
+    with pytest.raises(InvalidInputError, match="'mine' is with a solution for other"):
+        write_report(solution, tmp_path / "report.html", {"mine": found})
 
 
 def test_bad_targets(tmp_path, monkeypatch):

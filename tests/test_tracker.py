@@ -83,6 +83,20 @@ def test_a_bad_batch_adds_nothing():
 
 
 def test_bad_use():
+    tracker = screlax.GeometryTracker(classes=np.arange(3))
+    H, y, _ = batches()
+    tracker.update(H, y)
+    with pytest.raises(InvalidInputError, match="rank is a column"):
+        tracker.end_epoch(rank=3)
+    with pytest.raises(InvalidInputError, match="single numbers"):
+        tracker.end_epoch(loss=np.ones(3))
+    assert tracker.end_epoch(loss=np.array(0.5))["loss"] == 0.5
+    with pytest.raises(InvalidInputError, match="hashable"):
+        tracker.update(H[:1], [[1]])
+    with pytest.raises(InvalidInputError, match="optimum is zero"):
+        screlax.GeometryTracker(
+            solution=screlax.solve_relaxation([3, 3], control=screlax.Ridge(9.0))
+        )
     with pytest.raises(InvalidInputError, match="no batch"):
         screlax.GeometryTracker(classes=[0, 1]).end_epoch()
     with pytest.raises(InvalidInputError, match="either classes"):

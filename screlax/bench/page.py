@@ -96,6 +96,10 @@ def _exceptions(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         if row.reason:
             reasons.setdefault(f"{row.method}: {row.outcome}: {row.reason}", []).append(row.problem)
+    excess = suboptimality(rows)
+    for row in rows:
+        if math.isfinite(row.value) and math.isinf(excess[row]):
+            reasons.setdefault(f"{row.method}: no bound, or below one", []).append(row.problem)
     return [f"- {key} ({', '.join(dict.fromkeys(names))})" for key, names in reasons.items()]
 
 

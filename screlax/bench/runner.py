@@ -16,6 +16,7 @@ from ..exceptions import InvalidInputError
 from ..storage import atomic_file
 from .methods import Method, all_methods
 from .problems import BenchProblem, problem_sets
+from .provenance import provenance_line
 from .table import Row
 from .worker import blank_row
 
@@ -60,23 +61,43 @@ def run_suite(
     Raises
     ------
     InvalidInputError
-        If a method or set does not exist, or the limit is not positive.
+        If a method or set does not exist, the limit is not positive, or the folder holds rows of
+        another machine or version.
     """
     if not (math.isfinite(settings.limit) and settings.limit > 0):
         raise InvalidInputError(f"the time limit must be positive, got {settings.limit}")
     cases = list(_cases(settings))
     rows = []
-    settings.folder.mkdir(parents=True, exist_ok=True)
+    _open_folder(settings.folder)
     for case, method, tolerance in cases:
         path = settings.folder / _file_name(case, method, tolerance, settings.limit)
         row = _stored(path)
         if row is None:
             row = _run(case, method, tolerance, settings.limit)
-            _store(path, row)
+            if row.outcome in ("ran", "time-out"):  # the others may go better next time
+                _store(path, row)
         rows.append(row)
         if progress is not None:
             progress(len(rows), len(cases), row)
     return rows
+
+
+def _open_folder(folder: Path) -> None:
+    """Create the folder, or see that its rows are of this machine and these versions."""
+    from .. import __version__
+
+    here = f"screlax {__version__}; {provenance_line()}"
+    note = folder / "measured-on.txt"
+    folder.mkdir(parents=True, exist_ok=True)
+    there = note.read_text(encoding="utf-8") if note.exists() else None
+    if there is None and any(folder.glob("*.json")):
+        there = "an unknown machine"
+    if there not in (None, here):
+        raise InvalidInputError(
+            f"the rows in {folder} are of {there}; this is {here}; name another folder"
+        )
+    with atomic_file(note) as sink:
+        sink.write(here.encode())
 
 
 def _cases(settings: BenchSettings) -> Iterator[tuple[BenchProblem, Method, float]]:

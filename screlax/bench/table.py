@@ -9,6 +9,9 @@ from dataclasses import dataclass
 SHIFT = 0.01
 """Seconds added before the geometric mean and subtracted after: times far below count the same."""
 
+CONTRADICTION = 1e-9
+"""Relative amount by which a value may be below another row's bound: more, and one is wrong."""
+
 OUTCOMES = ("ran", "time-out", "failed", "skipped")
 
 
@@ -60,6 +63,9 @@ def shifted_geometric_mean(seconds: Sequence[float], shift: float = SHIFT) -> fl
 def suboptimality(rows: Sequence[Row]) -> dict[Row, float]:
     """Return for each row (value − bound)/value with the best bound of any row of its problem.
 
+    Infinite where there is no value or no bound, and where a value is below a certified bound: one
+    of the two certificates is wrong then, which must not look like success.
+
     A method without a dual point has a value that may be excellent and a bound of its own that is
     not; any certified bound proves how good its value is.
     """
@@ -67,12 +73,15 @@ def suboptimality(rows: Sequence[Row]) -> dict[Row, float]:
     for row in rows:
         if math.isfinite(row.lower):
             bounds[row.problem] = max(row.lower, bounds.get(row.problem, -math.inf))
-    return {
-        row: max(row.value - bounds[row.problem], 0.0) / row.value
-        if math.isfinite(row.value) and row.value > 0
-        else math.inf
-        for row in rows
-    }
+    return {row: _excess(row, bounds.get(row.problem, -math.inf)) for row in rows}
+
+
+def _excess(row: Row, bound: float) -> float:
+    """Return how far a value is above a bound; infinite without either, or far below the bound."""
+    if not (math.isfinite(row.value) and row.value > 0 and math.isfinite(bound)):
+        return math.inf
+    excess = (row.value - bound) / row.value
+    return math.inf if excess < -CONTRADICTION else max(excess, 0.0)
 
 
 def time_to(rows: Sequence[Row], accuracy: float, excess: Mapping[Row, float]) -> float:
@@ -88,7 +97,7 @@ class Score:
     ----------
     method : str
     problems, solved : int
-        Problems it was not skipped on, and those brought to the accuracy.
+        Problems it was not skipped on, and those brought to the accuracy within the limit.
     mean_seconds : float
         Shifted geometric mean of the times to that accuracy, the time limit where not reached.
     """
@@ -121,7 +130,7 @@ def scores(
         times = [
             time_to([r for r in mine if r.problem == name], accuracy, excess) for name in names
         ]
-        solved = sum(math.isfinite(t) for t in times)
+        solved = sum(t <= limit for t in times)
         mean = shifted_geometric_mean([min(t, limit) for t in times])
         found.append(Score(method, len(times), solved, mean))
     return found

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 from pathlib import Path
 from typing import Any
 
 from ..exceptions import InvalidInputError
+from ..storage import finite
 
 _Mark = tuple[int, int] | None
 
@@ -62,15 +62,7 @@ class WrittenFiles:
 
 def to_json(record: dict[str, Any]) -> str:
     """Return JSON that every parser takes: null for numbers that are NaN or infinite."""
-    return json.dumps(_finite(record), indent=2, allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.dumps(finite(record), indent=2, allow_nan=False)
 
 
 def _mark(path: Path) -> _Mark:

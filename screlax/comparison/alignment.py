@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from ..partition import Matrix
+from ..partition import Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,30 +16,28 @@ class Alignment:
 
     Attributes
     ----------
-    rotation : ndarray, shape (width, width)
-        Q, orthogonal; width is the larger of the two dimensions, the other is padded with zeros.
+    rotation : ndarray, shape (d, r)
+        Q: class means times it are coordinates of the optimum; QQᵀ or QᵀQ is a projection.
     scale : float
         a, one where it was fixed.
     residual : float
-        ‖a M Q − H*‖_F/‖H*‖_F.
-    aligned : ndarray, shape (k, width)
-        a M Q.
-    target : ndarray, shape (k, width)
-        H*, padded.
+        ‖a M Q − H*‖_F/‖H*‖_F, with what lies outside the optimum's space counted.
+    angles : ndarray, shape (k,)
+        Degrees between each class mean, aligned, and its optimal embedding; NaN where one is zero.
     """
 
     rotation: Matrix
     scale: float
     residual: float
-    aligned: Matrix
-    target: Matrix
+    angles: Vector
 
 
 def align(means: Matrix, optimum: Matrix, *, free_scale: bool) -> Alignment:
     """Rotate class means onto optimal embeddings (Schönemann 1966, Psychometrika 31).
 
     With MᵀH* = U S Vᵀ the rotation is Q = U Vᵀ, and the best scale tr S/‖M‖_F². Both geometries are
-    determined up to a rotation only, so that Q carries no information but the residual does.
+    determined up to a rotation only, so that Q carries no information but the residual does. All
+    is done in coordinates of the two row spaces, which have at most k dimensions.
 
     Parameters
     ----------
@@ -49,16 +47,42 @@ def align(means: Matrix, optimum: Matrix, *, free_scale: bool) -> Alignment:
     free_scale : bool
         Whether a may differ from one.
     """
-    width = max(means.shape[1], optimum.shape[1])
-    mine, target = _padded(means, width), _padded(optimum, width)
+    mine, my_basis = _coordinates(means)
+    target, basis = _coordinates(optimum)
+    width = max(mine.shape[1], target.shape[1])
+    mine, target = _padded(mine, width), _padded(target, width)
     # both in units of their own norm, so that products neither overflow nor vanish
     sizes = linalg.norm(mine), linalg.norm(target)
     rotation, total = linalg.orthogonal_procrustes(mine / sizes[0], target / sizes[1])
     scale = float(total * sizes[1] / sizes[0]) if free_scale else 1.0
     aligned = scale * (mine @ rotation)
     residual = float(linalg.norm(aligned - target) / sizes[1])
-    return Alignment(np.asarray(rotation, dtype=float), scale, residual, aligned, target)
+    inner = rotation[: my_basis.shape[1], : basis.shape[1]]
+    return Alignment(
+        np.asarray(my_basis @ inner @ basis.T, dtype=float),
+        scale,
+        residual,
+        angles_between(aligned, target),
+    )
+
+
+def _coordinates(rows: Matrix) -> tuple[Matrix, Matrix]:
+    """Return coordinates in the space of the rows, shape (k, s), and its basis, shape (d, s)."""
+    if rows.shape[1] <= len(rows):
+        return rows, np.eye(rows.shape[1])
+    basis, triangle = linalg.qr(rows.T, mode="economic")
+    return np.ascontiguousarray(triangle.T), basis
 
 
 def _padded(rows: Matrix, width: int) -> Matrix:
     return np.pad(rows, ((0, 0), (0, width - rows.shape[1])))
+
+
+def angles_between(first: Matrix, second: Matrix) -> Vector:
+    """Return degrees between rows, accurate also for small angles (Kahan 2006); NaN where zero."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = first / np.linalg.norm(first, axis=1, keepdims=True)
+        right = second / np.linalg.norm(second, axis=1, keepdims=True)
+        apart = np.linalg.norm(left - right, axis=1)
+        together = np.linalg.norm(left + right, axis=1)
+    return np.asarray(np.degrees(2 * np.arctan2(apart, together)))

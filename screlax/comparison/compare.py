@@ -28,6 +28,9 @@ from .result import Comparison, PerClass
 _LOSSES = ("auto", "samples", "class-means", "none")
 _SCALES = ("free", "fixed")
 
+LARGEST_ENTRY = 1e60
+"""Entries of class means up to which fourth powers, as Gram distances have them, are finite."""
+
 
 def compare(
     embeddings: Any,
@@ -98,7 +101,12 @@ def compare(
     require_memory(8 * 6 * k * k, f"comparing Gram matrices of {k:,} classes")
     statistics = class_statistics(rows, number, classes=np.arange(k), normalize=normalize)
     optimal_gram, optimum = solution.class_gram, solution.embeddings().vectors
-    _require_nonzero(statistics, optimal_gram)
+    require_usable(statistics.means)
+    if not optimal_gram.any():
+        raise InvalidInputError(
+            "the optimum is zero (ridge at or above λ_max), so nothing can be compared with it; "
+            "solve with a smaller λ"
+        )
     class_gram = statistics.means @ statistics.means.T
     alignment = align(statistics.means, optimum, free_scale=scale == "free")
     return Comparison(
@@ -143,13 +151,15 @@ def _check_choice(value: object, name: str, choices: tuple[str, ...]) -> None:
         raise InvalidInputError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
 
 
-def _require_nonzero(statistics: ClassStatistics, optimal_gram: Matrix) -> None:
-    if not statistics.means.any():
+def require_usable(means: Matrix) -> None:
+    """Refuse class means that are all zero, or so large or small that their squares are not."""
+    largest = float(np.abs(means).max())
+    if largest == 0:
         raise InvalidInputError("all class means are zero: there is no geometry to compare")
-    if not optimal_gram.any():
+    if not 1 / LARGEST_ENTRY < largest < LARGEST_ENTRY:
         raise InvalidInputError(
-            "the optimum is zero (ridge at or above λ_max), so nothing can be compared with it; "
-            "solve with a smaller λ"
+            f"the largest entry of the class means is {largest:.3g}, whose products are beyond "
+            "double precision; rescale the embeddings"
         )
 
 
@@ -187,7 +197,7 @@ def _per_class(
         optimal_norms=optimal_norms,
         cosines=cosines,
         optimal_cosines=optimal_cosines,
-        angles=_angles(alignment.aligned, alignment.target),
+        angles=alignment.angles,
     )
 
 
@@ -197,13 +207,3 @@ def _norms_and_cosines(gram: Matrix) -> tuple[Vector, Vector]:
     with np.errstate(divide="ignore", invalid="ignore"):
         cosines = gram / np.outer(norms, norms)
         return norms, (cosines.sum(axis=1) - np.diag(cosines)) / (len(gram) - 1)
-
-
-def _angles(first: Matrix, second: Matrix) -> Vector:
-    """Return degrees between rows, accurate also for small angles (Kahan 2006); NaN where zero."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left = first / np.linalg.norm(first, axis=1, keepdims=True)
-        right = second / np.linalg.norm(second, axis=1, keepdims=True)
-        apart = np.linalg.norm(left - right, axis=1)
-        together = np.linalg.norm(left + right, axis=1)
-    return np.asarray(np.degrees(2 * np.arctan2(apart, together)))

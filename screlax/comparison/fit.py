@@ -21,7 +21,7 @@ from ..path import regularization_path
 from ..problem import UFM, count_labels
 from ..solution import Solution
 from ..solve import solve_relaxation
-from .compare import class_numbers
+from .compare import class_numbers, require_usable
 
 _DECADES = {"ridge": (-6.0, math.log10(0.999)), "other": (-3.0, 3.0)}
 """Range searched: λ/λ_max, or ρ/τ, as powers of ten."""
@@ -153,8 +153,7 @@ def _class_gram(
     means = class_statistics(
         rows, number, classes=np.arange(k), within=False, normalize=normalize
     ).means
-    if not means.any():
-        raise InvalidInputError("all class means are zero: every parameter fits as badly")
+    require_usable(means)
     return problem, means @ means.T
 
 
@@ -200,8 +199,7 @@ def _refine(
     better = found.fun < distances[best]
     parameter = math.exp(found.x) if better else float(parameters[best])
     least = min(float(found.fun), float(distances[best]))
-    inside = np.flatnonzero(distances <= _WITHIN * least)
-    inside = np.append(inside, best)
+    low, high = _valley(distances <= _WITHIN * least, best)
     return ControlFit(
         solution=solved(math.log(parameter)),
         parameter=parameter,
@@ -209,8 +207,18 @@ def _refine(
         parameters=parameters,
         distances=distances,
         interval=(
-            float(min(parameters[inside].min(), parameter)),
-            float(max(parameters[inside].max(), parameter)),
+            float(min(parameters[low], parameter)),
+            float(max(parameters[high], parameter)),
         ),
-        at_edge=best in (0, len(parameters) - 1),
+        at_edge=bool(np.isclose(parameter, parameters[[0, -1]], rtol=1e-4).any()),
     )
+
+
+def _valley(inside: np.ndarray, best: int) -> tuple[int, int]:
+    """Return the first and last index of the run of true entries around the best."""
+    low = high = best
+    while low > 0 and inside[low - 1]:
+        low -= 1
+    while high + 1 < len(inside) and inside[high + 1]:
+        high += 1
+    return low, high

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..controls import Budget, Ridge, Sphere
+from ..exceptions import InvalidInputError, SolverFailedError
 from ..feasible import feasible_scale
 from ..geometry import ClassStatistics
 from ..geometry.blocks import normalized
@@ -16,6 +18,9 @@ from ..partition import CellGram, Level, Matrix
 from ..problem import UFM
 from ..relaxation import build_relaxation
 from ..solution import Solution
+
+_ROUNDING = 1e-9
+"""Relative amount by which a value may be below a lower bound."""
 
 LARGEST_EXACT = 20_000
 """Samples up to which `loss="auto"` evaluates the loss of all pairs: about a second."""
@@ -84,6 +89,12 @@ def loss_gap(
         return _of_means(statistics, solution, reason)
     if how == "class-means":
         return _of_means(statistics, solution, "as asked")
+    if not same:
+        raise InvalidInputError(
+            f"{len(number):,} embeddings with other class counts than the problem's "
+            f"{solution.problem.samples:,} samples have the objective of another problem; use "
+            "loss='class-means'"
+        )
     require_memory(3 * 8 * embeddings.size, "the embeddings in double precision")
     rows = np.array(embeddings, dtype=np.float64)
     if normalize:
@@ -114,7 +125,17 @@ def _of_means(statistics: ClassStatistics, solution: Solution, reason: str) -> L
 
 def _gap(level: str, value: float, solution: Solution, violation: float, reason: str) -> LossGap:
     lower = solution.lower
+    if not math.isfinite(value):
+        raise InvalidInputError(
+            f"the objective at the embeddings is {value}: inner products over the temperature are "
+            "beyond double precision; rescale the embeddings"
+        )
     gap = (value - lower) / value if value > 0 else 0.0
+    if gap < -_ROUNDING:
+        raise SolverFailedError(
+            f"the objective {value} is below the lower bound {lower} of the solution, which "
+            "therefore proves nothing; see solution.recheck()"
+        )
     return LossGap(level, value, lower, gap, violation, reason)
 
 
@@ -139,14 +160,14 @@ def make_feasible(
     control = problem.control
     if isinstance(control, Ridge):
         return rows, 0.0
+    given = np.einsum("ij,ij->i", rows, rows)
+    if isinstance(control, Sphere) and not given.all():
+        rows[given == 0, 0] = 1.0  # a zero embedding has no direction: any is feasible
     squares = np.einsum("ij,ij->i", rows, rows)
-    if isinstance(control, Sphere) and not squares.all():
-        rows[squares == 0, 0] = 1.0  # a zero embedding has no direction: any is feasible
-        squares = np.einsum("ij,ij->i", rows, rows)
     scale = feasible_scale(control, squares, weights)
     rows *= scale[:, None]
     if isinstance(control, Budget):
         mean = float(np.average(squares, weights=weights))
         return rows, max(mean / control.parameter - 1.0, 0.0)
-    change = np.abs(squares * (1.0 - scale**2)) / control.parameter
+    change = np.abs(squares * scale**2 - given) / control.parameter
     return rows, float(change.max())

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..geometry import CollapseMetrics
 from ..partition import Matrix, Vector
+from ..storage import finite
 from .objective import LossGap
 
 _LISTED = 20
@@ -59,8 +60,7 @@ class Comparison:
         The objective at the embeddings against its certified lower bound.
     gram_distance : float
         ‖G/‖G‖_F − G*/‖G*‖_F‖_F of the k×k Gram matrices of class means, every class counting the
-        same: between 0 and √2 for nonnegative inner products, 2 at most (the measure of Behnia and
-        Thrampoulidis 2024, section V, and of Kini et al. 2024).
+        same: between 0 and √2 (`screlax.geometry.gram_distance`).
     sample_gram_distance : float
         The same of the n×n Gram matrices of all samples; it also counts within-class variability.
         Accurate to about 1e-8.
@@ -68,8 +68,8 @@ class Comparison:
         ‖a M Q − H*‖_F/‖H*‖_F after the best rotation Q, and scale a unless that was fixed.
     scale : float
         a.
-    rotation : ndarray, shape (width, width)
-        Q; the narrower of both is padded with zeros.
+    rotation : ndarray, shape (d, r)
+        Q: class means times it are coordinates of the optimum.
     per_class : PerClass
         Norms and angles of every class.
     metrics : CollapseMetrics
@@ -97,7 +97,10 @@ class Comparison:
     optimal_gram: Matrix
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything except the k×k matrices and the rotation as JSON-ready data."""
+        """Return everything except the k×k matrices and the rotation as JSON-ready data.
+
+        Labels that JSON has no type for become text, numbers that are NaN None.
+        """
         record = {
             name: getattr(self, name)
             for name in (
@@ -113,10 +116,14 @@ class Comparison:
             )
         }
         per_class = {name: _listed(value) for name, value in vars(self.per_class).items()}
+        per_class["names"] = [
+            name if type(name) in (int, str) else str(name) for name in self.per_class.names
+        ]
         record["loss"] = None if self.loss is None else asdict(self.loss)
         record["metrics"] = asdict(self.metrics)
         record["per_class"] = per_class
-        return record
+        found: dict[str, Any] = finite(record)
+        return found
 
     def table(self) -> str:
         """Return the comparison as text: summary, metrics, and a row for each class.

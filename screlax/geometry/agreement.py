@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
+from scipy.spatial import distance
 
 from ..partition import Matrix, Vector
 from .blocks import blocks, share, working_type
@@ -17,6 +18,8 @@ _SCORES = 1 << 20
 
 _CAUTION = 1e-3
 """Share by which the safe radius is reduced: rounding must not decide."""
+
+_ROUNDING = 64 * np.finfo(float).eps
 
 
 def nearest_mean_agreement(
@@ -30,7 +33,8 @@ def nearest_mean_agreement(
 
     NC4 of Papyan, Han and Donoho (2020, PNAS 117): argmin_c ‖h_i − μ_c‖ against the label. Ties
     count for the own class. A sample within half the distance from its mean to the next mean is
-    nearest to its own, by the triangle inequality; only of the others all distances are computed.
+    nearest to its own, by the triangle inequality. Of the others all distances are computed, by a
+    product in double precision, and where that cannot tell by differences.
 
     Parameters
     ----------
@@ -46,40 +50,57 @@ def nearest_mean_agreement(
     present = statistics.present
     place = np.full(len(statistics.counts), -1)
     place[present] = np.arange(len(present))
-    centre = statistics.class_mean  # distances are the same, rounding is smaller
-    exact = statistics.means[present] - centre
-    safe = (_half_to_next(exact) ** 2 * (1 - _CAUTION)).astype(dtype)
-    means: NDArray[Any] = exact.astype(dtype)
-    half: NDArray[Any] = (np.einsum("cd,cd->c", exact, exact) / 2).astype(dtype)
-    origin = centre.astype(dtype)
+    centre = statistics.class_mean
+    means = statistics.means[present] - centre
+    half_to_next = _half_to_next(means)
+    rough: NDArray[Any] = statistics.means[present].astype(dtype)
+    # where single precision blurs the means themselves, nothing is safe
+    blur = np.finfo(dtype).eps * np.abs(statistics.means[present]).max() * rough.shape[1]
+    safe = np.maximum(half_to_next * (1 - _CAUTION) - 2 * blur, 0.0) ** 2
     agreeing: dict[int, int] = {}
 
     def count(part: slice, worker: int) -> None:
         total = 0
         for first, rows in blocks(embeddings, part, normalize=normalize):
             own = place[number[first : first + len(rows)]]
-            rows = rows - origin
-            apart = means.take(own, axis=0)
+            apart = rough.take(own, axis=0)
             np.subtract(rows, apart, out=apart)
             doubtful = np.flatnonzero(np.einsum("ij,ij->i", apart, apart) >= safe[own])
             total += len(rows) - len(doubtful)
             step = max(1, _SCORES // len(means))
             for start in range(0, len(doubtful), step):
                 some = doubtful[start : start + step]
-                scores = rows[some] @ means.T
-                scores -= half
-                mine = scores[np.arange(len(some)), own[some]]
-                total += int(np.count_nonzero(mine >= scores.max(axis=1)))
+                total += _nearest_to_own(rows[some] - centre, own[some], means)
         agreeing[part.start] = total
 
     share(count, embeddings, len(means))
     return sum(agreeing.values()) / len(embeddings)
 
 
-def _half_to_next(means: Matrix) -> Vector:
-    """Return half the distance from each mean to the nearest other one."""
+def _nearest_to_own(rows: Matrix, own: NDArray[np.int64], means: Matrix) -> int:
+    """Return how many rows are nearest to their own mean; all in double precision."""
+    every = np.arange(len(rows))
     squares = np.einsum("cd,cd->c", means, means)
-    apart = np.add.outer(squares, squares) - 2 * means @ means.T
-    np.fill_diagonal(apart, np.inf)
-    nearest: Vector = np.sqrt(np.maximum(apart.min(axis=1), 0.0))  # negative only by rounding
-    return np.minimum(nearest, 2 * linalg.norm(means) + 1) / 2  # one class alone: all are nearest
+    scores = rows @ means.T - squares / 2
+    mine = scores[every, own]
+    scores[every, own] = -np.inf
+    lead = mine - scores.max(axis=1)
+    norms = np.einsum("ij,ij->i", rows, rows) + squares.max()
+    close = np.flatnonzero(np.abs(lead) <= _ROUNDING * norms * rows.shape[1])
+    clear = np.count_nonzero(np.delete(lead, close) > 0)
+    if len(close) == 0:
+        return int(clear)
+    apart = distance.cdist(rows[close], means)
+    return int(clear) + int(
+        np.count_nonzero(apart[np.arange(len(close)), own[close]] <= apart.min(axis=1))
+    )
+
+
+def _half_to_next(means: Matrix) -> Vector:
+    """Return half the distance from each mean to the nearest other one, by differences."""
+    nearest = np.full(len(means), np.inf)
+    for row in range(len(means) - 1):
+        apart = linalg.norm(means[row + 1 :] - means[row], axis=1)
+        nearest[row] = min(nearest[row], float(apart.min()))
+        np.minimum(nearest[row + 1 :], apart, out=nearest[row + 1 :])
+    return nearest / 2

@@ -51,11 +51,14 @@ def working_type(embeddings: NDArray[Any]) -> np.dtype[Any]:
 
 
 def normalized(rows: NDArray[Any]) -> NDArray[Any]:
-    """Return rows divided by their norms; zero rows stay zero."""
+    """Return rows divided by their norms; zero rows stay zero, rows that are not finite as is."""
+    largest = np.abs(rows).max(axis=1)
+    usable = np.isfinite(largest) & (largest > 0)
+    scaled = rows / np.where(usable, largest, 1)[:, None]  # squares neither overflow nor vanish
     with np.errstate(invalid="ignore", over="ignore"):  # refused by whoever takes the rows
-        norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-        norms[norms == 0] = 1.0
-        return np.asarray(rows / norms[:, None])
+        norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+    scaled /= np.where(usable, norms, 1)[:, None]
+    return np.asarray(scaled)
 
 
 def share(

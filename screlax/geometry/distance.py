@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from scipy import linalg
 
 from ..exceptions import InvalidInputError
+from ..partition import Matrix
 
 
 def gram_distance(first: ArrayLike, second: ArrayLike) -> float:
@@ -28,10 +29,13 @@ def gram_distance(first: ArrayLike, second: ArrayLike) -> float:
     a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     if a.shape != b.shape or a.ndim != 2:
         raise InvalidInputError(f"Gram matrices must have the same shape, got {a.shape}, {b.shape}")
-    sizes = []
-    for name, matrix in (("first", a), ("second", b)):
-        largest = np.abs(matrix).max(initial=0.0)
-        if not (np.isfinite(largest) and largest > 0):
-            raise InvalidInputError(f"the {name} Gram matrix is zero or not finite")
-        sizes.append(float(linalg.norm(matrix)))
-    return float(linalg.norm(a / sizes[0] - b / sizes[1]))
+    return float(linalg.norm(_unit(a, "first") - _unit(b, "second")))
+
+
+def _unit(matrix: Matrix, name: str) -> Matrix:
+    """Return a matrix over its norm; first over its largest entry, whose square may overflow."""
+    largest = np.abs(matrix).max(initial=0.0)
+    if not (np.isfinite(largest) and largest > 0):
+        raise InvalidInputError(f"the {name} Gram matrix is zero or not finite")
+    scaled = matrix / largest
+    return np.asarray(scaled / linalg.norm(scaled))

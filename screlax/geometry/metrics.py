@@ -17,7 +17,8 @@ class CollapseMetrics:
     """How far embeddings have collapsed, and onto what; zero is complete collapse.
 
     With class means μ_c, their unweighted mean μ_G, Σ_W = (1/n) Σ_i (h_i − μ_{y_i})(h_i − μ_{y_i})ᵀ
-    and Σ_B = (1/k) Σ_c (μ_c − μ_G)(μ_c − μ_G)ᵀ. NaN where a metric is not defined (one class).
+    and Σ_B = (1/k) Σ_c (μ_c − μ_G)(μ_c − μ_G)ᵀ. NaN where a metric is not defined: one class, or
+    for angles a mean at the centre.
 
     Attributes
     ----------
@@ -77,8 +78,7 @@ def collapse_metrics(statistics: ClassStatistics) -> CollapseMetrics:
     between = float(np.einsum("cd,cd->", centred, centred)) / k
     within = float(statistics.within_traces.sum()) / statistics.samples
     singular = linalg.svdvals(means)
-    shares = singular**2 / max(float((singular**2).sum()), np.finfo(float).tiny)
-    shares = shares[shares > 0]
+    shares = _shares(singular)
     return CollapseMetrics(
         within_between=_within_between(statistics, centred),
         trace_ratio=_ratio(within, between),
@@ -94,6 +94,14 @@ def collapse_metrics(statistics: ClassStatistics) -> CollapseMetrics:
     )
 
 
+def _shares(singular: np.ndarray) -> np.ndarray:
+    """Return the nonzero shares of the squared singular values."""
+    if singular[0] == 0:
+        return np.zeros(0)
+    squares = (singular / singular[0]) ** 2
+    return np.asarray(squares[squares > 0] / squares.sum())
+
+
 def _within_between(statistics: ClassStatistics, centred: Matrix) -> float:
     """Return tr(Σ_W Σ_B⁺)/k through the thin factor of Σ_B: its rank is at most k − 1.
 
@@ -103,7 +111,10 @@ def _within_between(statistics: ClassStatistics, centred: Matrix) -> float:
     if statistics.within is None or k < 2:
         return float("nan")
     _, singular, basis = linalg.svd(centred / np.sqrt(k), full_matrices=False)
-    kept = singular > singular[0] * max(centred.shape) * np.finfo(float).eps
+    # of k centred means one direction is rounding, of the size of the means before centring
+    scale = max(float(singular[0]), float(linalg.norm(statistics.means)) / np.sqrt(k))
+    kept = singular > scale * max(centred.shape) * np.finfo(float).eps
+    kept[k - 1 :] = False
     if not kept.any():
         return float("nan")
     rows = basis[kept] / singular[kept, None]

@@ -75,12 +75,26 @@ def as_labels(source: Any, count: int) -> Any:
     elif hasattr(source, "detach"):
         labels = _from_object(source)
     else:
-        labels = source if hasattr(source, "__len__") else list(source)
+        labels = _sequence(source)
     if len(labels) != count:
         raise InvalidInputError(
             f"there are {count:,} embeddings but {len(labels):,} labels; give one label per row"
         )
     return labels
+
+
+def _sequence(source: Any) -> Any:
+    """Return labels that have a length and an order."""
+    try:
+        len(source)
+    except TypeError:
+        try:
+            return list(source)
+        except TypeError:
+            raise InvalidInputError(
+                f"labels must be a sequence with one label per sample, got {source!r}"
+            ) from None
+    return source
 
 
 def _from_object(source: Any) -> NDArray[Any]:

@@ -111,7 +111,7 @@ def class_statistics(
     embeddings : ndarray, shape (n, d)
         In memory or memory-mapped; see `as_embeddings`.
     labels : array-like, shape (n,)
-        Any labels; class numbers where `classes` is given.
+        Integers, strings or other hashables; class numbers where `classes` is given.
     classes : array-like of int, optional
         0 … k−1: then labels must be among them, and a class may be without samples.
     within : bool, default True
@@ -124,7 +124,7 @@ def class_statistics(
     Raises
     ------
     InvalidInputError
-        If an entry is not finite; the message names it.
+        If an entry is not finite, or a class number none of the classes; the message names it.
     """
     names, numbers = _classes(labels, classes, len(embeddings))
     features = embeddings.shape[1]
@@ -136,7 +136,8 @@ def class_statistics(
             own.add(rows, numbers[first : first + len(rows)], first)
         found[part.start] = own
 
-    slices = share(gather, embeddings, len(names) * features)
+    numbers_kept = len(names) * features + (2 * features * features if within else 0)
+    slices = share(gather, embeddings, numbers_kept)
     parts = [_statistics(names, found[part.start]) for part in slices]
     total = parts[0]
     for part in parts[1:]:
@@ -148,11 +149,25 @@ def _statistics(names: tuple[Hashable, ...], found: Accumulator) -> ClassStatist
     return ClassStatistics(names, found.counts, found.means, found.traces, found.within)
 
 
+def _checked_numbers(numbers: NDArray[Any], classes: int, count: int) -> NDArray[np.int64]:
+    if numbers.shape != (count,) or numbers.dtype.kind not in "iu":
+        raise InvalidInputError(
+            f"class numbers must be {count} integers, got {numbers.dtype} of shape {numbers.shape}"
+        )
+    low, high = int(numbers.min()), int(numbers.max())
+    if low < 0 or high >= classes:
+        raise InvalidInputError(
+            f"class number {low if low < 0 else high} is none of 0 … {classes - 1}"
+        )
+    return numbers.astype(np.int64)
+
+
 def _classes(
     labels: Any, classes: Any, count: int
 ) -> tuple[tuple[Hashable, ...], NDArray[np.int64]]:
     if classes is not None:
-        return tuple(np.asarray(classes).tolist()), np.asarray(labels, dtype=np.int64)
+        names = tuple(np.asarray(classes).tolist())
+        return names, _checked_numbers(np.asarray(labels), len(names), count)
     codes = encode(labels, ((count,),), names=True)
     assert codes.names is not None
     return tuple(codes.names.tolist()), codes.codes

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..exceptions import InvalidInputError
 from ..solution import Solution
-from ..storage import atomic_file
+from ..storage import atomic_file, finite
 from .distance import gram_distance
 from .metrics import collapse_metrics
 from .reading import as_embeddings, as_labels
@@ -66,7 +66,9 @@ class GeometryTracker:
             problem = solution.problem
             self._names = problem.class_labels or tuple(range(problem.classes))
         else:
-            self._names = tuple(dict.fromkeys(classes or ()))
+            self._names = tuple(dict.fromkeys(_as_list(classes)))
+        if solution is not None and not solution.orbit_gram.own.any():
+            raise InvalidInputError("the optimum is zero: there is no geometry to be near to")
         if not self._names:
             raise InvalidInputError("classes is empty; give every label there can be")
         self._solution = solution
@@ -90,8 +92,11 @@ class GeometryTracker:
         """
         rows = as_embeddings(embeddings)
         found = as_labels(labels, len(rows))
-        values = found.tolist() if hasattr(found, "tolist") else list(found)
-        unknown = [value for value in values if value not in self._number]
+        values = _as_list(found)
+        try:
+            unknown = [value for value in values if value not in self._number]
+        except TypeError as error:
+            raise InvalidInputError(f"labels must be hashable: {error}") from None
         if unknown:
             raise InvalidInputError(
                 f"label {unknown[0]!r} is none of the {len(self._names)} classes"
@@ -118,7 +123,10 @@ class GeometryTracker:
         row |= asdict(collapse_metrics(statistics))
         if self._solution is not None:
             row["gram_distance"] = self._distance(statistics, self._solution)
-        row |= extra
+        taken = sorted(row.keys() & extra.keys())
+        if taken:
+            raise InvalidInputError(f"{taken[0]} is a column of the tracker; use another name")
+        row |= {name: _plain(value) for name, value in extra.items()}
         self.history.append(row)
         self._statistics = None
         return row
@@ -134,7 +142,7 @@ class GeometryTracker:
 
     def to_json(self, path: str | Path) -> Path:
         """Write the history as a JSON list, atomically; NaN becomes null."""
-        rows = [{name: _plain(value) for name, value in row.items()} for row in self.history]
+        rows = [{name: finite(value) for name, value in row.items()} for row in self.history]
         return _write(path, json.dumps(rows, indent=1, allow_nan=False) + "\n")
 
     @staticmethod
@@ -144,11 +152,20 @@ class GeometryTracker:
         return gram_distance(statistics.means @ statistics.means.T, solution.class_gram)
 
 
+def _as_list(values: Any) -> list[Any]:
+    return values.tolist() if hasattr(values, "tolist") else list(values or ())
+
+
 def _plain(value: Any) -> Any:
-    """Return a number as JSON has it."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    """Return a scalar of numpy or torch as the number it is, and refuse what no table can hold."""
+    if hasattr(value, "item"):
+        try:
+            value = value.item()
+        except (ValueError, RuntimeError):
+            raise InvalidInputError("a column of the history needs single numbers") from None
+    if not isinstance(value, str | int | float | bool | None):
+        raise InvalidInputError(f"a column of the history cannot hold {value!r}")
+    return value
 
 
 def _write(path: str | Path, text: str) -> Path:

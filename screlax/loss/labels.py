@@ -59,7 +59,10 @@ def encode(labels: Any, shapes: tuple[tuple[int, ...], ...], *, names: bool = Fa
 
 def _as_array(labels: Any) -> NDArray[Any]:
     try:
-        return np.asarray(labels)
+        array = np.asarray(labels)
+        if array.dtype.kind in "US" and not all(isinstance(x, str | bytes) for x in labels):
+            array = np.asarray(labels, dtype=object)  # 1 and "1" are two labels
+        return array
     except ValueError as error:
         raise InvalidInputError(f"labels must be an array, one per sample: {error}") from None
 

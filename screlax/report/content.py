@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..comparison import Comparison
 from ..controls import Ridge
+from ..exceptions import InvalidInputError
 from ..orbit_geometry import orbit_geometry
 from ..path import regularization_path
 from ..plots.selection import select_classes, select_orbits
@@ -39,6 +40,8 @@ def page_data(solution: Solution, comparisons: Mapping[str, Comparison]) -> dict
     comparisons : mapping of str to Comparison
         By the name under which each is shown.
     """
+    for name, found in comparisons.items():
+        _require_same(solution, name, found)
     return {
         "summary": _summary(solution),
         "certificate": asdict(solution.certificate),
@@ -49,6 +52,16 @@ def page_data(solution: Solution, comparisons: Mapping[str, Comparison]) -> dict
         "table": _table(solution, comparisons),
         "comparisons": [_comparison(name, found) for name, found in comparisons.items()],
     }
+
+
+def _require_same(solution: Solution, name: str, found: Comparison) -> None:
+    """Refuse a comparison with the solution of other classes."""
+    problem, of = solution.problem, found.per_class
+    names = problem.class_labels or tuple(range(problem.classes))
+    if of.names != tuple(names) or not np.array_equal(of.sizes, np.asarray(problem.class_sizes)):
+        raise InvalidInputError(
+            f"comparison {name!r} is with a solution for other classes or class sizes than this one"
+        )
 
 
 def _summary(solution: Solution) -> dict[str, Any]:
@@ -120,6 +133,8 @@ def _path(problem: UFM) -> dict[str, Any]:
         strengths = np.geomspace(top * 0.95, min(top / 1e6, control.parameter / 10), _PATH_POINTS)
     else:
         strengths = control.parameter * np.logspace(-2, 2, _PATH_POINTS)
+    # without those that differ from the solution's own by rounding only
+    strengths = strengths[~np.isclose(strengths, control.parameter, rtol=1e-6)]
     strengths = np.sort(np.append(strengths, control.parameter))
     points = regularization_path(problem, strengths=strengths)
     orbits = select_orbits(problem.class_sizes, _CURVE_POINTS)

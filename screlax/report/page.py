@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import math
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from ..comparison import Comparison
 from ..exceptions import InvalidInputError, MissingExtraError
 from ..solution import Solution
-from ..storage import atomic_file
+from ..storage import atomic_file, finite
 from .content import page_data
 
 
@@ -55,6 +54,8 @@ def write_report(
     target = Path(path)
     if target.suffix != ".html":
         raise InvalidInputError(f"{target} must end in .html")
+    if not target.parent.is_dir():
+        raise InvalidInputError(f"cannot write {target}: {target.parent} is not a folder")
     library = _plotting_library()
     data = page_data(solution, comparisons or {})
     text = _template("page.html")
@@ -87,13 +88,5 @@ def _template(name: str) -> str:
 
 def _embedded(data: dict[str, Any]) -> str:
     """Return JSON that cannot end the script element it is in, whatever the labels are."""
-    text = json.dumps(_finite(data), allow_nan=False, separators=(",", ":"))
+    text = json.dumps(finite(data), allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
