@@ -54,14 +54,41 @@ def read_counts(path: str | os.PathLike[str]) -> NDArray[np.int64]:
     FileFormatError
         If the file cannot be read as this, or a count is not a positive whole number.
     """
+    return read_labelled_counts(path)[1]
+
+
+def read_labelled_counts(
+    path: str | os.PathLike[str],
+) -> tuple[list[int] | list[str] | None, NDArray[np.int64]]:
+    """Read the number of samples of each class, and the label of each where the file has them.
+
+    Parameters
+    ----------
+    path : str or path-like
+        As for `read_counts`.
+
+    Returns
+    -------
+    labels : list of int, list of str, or None
+        In file order; int if all are plain integers, as those of `read_labels` are. None for a file
+        of counts only.
+    counts : ndarray of int64, shape (k,)
+
+    Raises
+    ------
+    FileFormatError
+        If the file cannot be read as this, or a count is not a positive whole number.
+    """
     file, data = load_bytes(path)
     suffix = file.suffix.lower()
     if suffix == ".npy":
-        return _counts_from_array(file, as_array(file, data))
+        return None, _counts_from_array(file, as_array(file, data))
     entries = _json_counts(file, data) if suffix == ".json" else _text_counts(file, data)
     if not entries:
         raise FileFormatError(f"{file} holds no counts; give one positive whole number per class")
-    return np.array([_count(value, where) for where, value in entries], dtype=np.int64)
+    counts = np.array([_count(value, where) for where, _, value in entries], dtype=np.int64)
+    labels = [label for _, label, _ in entries if label is not None]
+    return (_plain_integers(labels) if labels else None), counts
 
 
 def read_pairs(path: str | os.PathLike[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -146,7 +173,11 @@ def _is_pair_header(fields: list[str]) -> bool:
     return len(names) == 2 and names[0] in COUNT_HEADERS and names[1] in PAIR_HEADERS
 
 
-def _text_counts(file: Path, data: bytes) -> list[tuple[str, Any]]:
+Entry = tuple[str, str | None, Any]
+"""Where a count is, the label of its class if it has one, and the count as written."""
+
+
+def _text_counts(file: Path, data: bytes) -> list[Entry]:
     rows = [row for row in as_rows(file, data) if row[1]]
     if rows and rows[0][1][-1].lower() in COUNT_HEADERS:
         rows = rows[1:]
@@ -163,7 +194,10 @@ def _text_counts(file: Path, data: bytes) -> list[tuple[str, Any]]:
                 f"{file}, line {line}: label {fields[0]!r} already has a count on line "
                 f"{first_line[fields[0]]}; merge the two (or drop thousands separators)"
             )
-    return [(f"{file}, line {line}", fields[-1]) for line, fields in rows]
+    return [
+        (f"{file}, line {line}", fields[0] if len(fields) == 2 else None, fields[-1])
+        for line, fields in rows
+    ]
 
 
 def _text_labels(file: Path, data: bytes) -> list[int] | list[str]:
@@ -181,25 +215,30 @@ def _text_labels(file: Path, data: bytes) -> list[int] | list[str]:
     labels = [fields[0] for _, fields in rows]
     if labels and labels[0].lower() in LABEL_HEADERS and labels[0] not in labels[1:]:
         labels = labels[1:]
+    return _plain_integers(labels)
+
+
+def _plain_integers(labels: list[str]) -> list[int] | list[str]:
+    """Return integers if all labels are plain ones, else the labels as they are."""
     if all(_CANONICAL_INTEGER.fullmatch(label) for label in labels):
         return [int(label) for label in labels]
     return labels
 
 
-def _json_counts(file: Path, data: bytes) -> list[tuple[str, Any]]:
+def _json_counts(file: Path, data: bytes) -> list[Entry]:
     content = as_json(file, data)
     if isinstance(content, JsonObject):
         labels = [label for label, _ in content]
         if len(set(labels)) != len(labels):
             repeated = next(label for label in labels if labels.count(label) > 1)
             raise FileFormatError(f"{file}: label {repeated!r} occurs twice; merge its counts")
-        return [(f"{file}, label {label!r}", value) for label, value in content]
+        return [(f"{file}, label {label!r}", label, value) for label, value in content]
     if not isinstance(content, list):
         raise FileFormatError(
             f"{file} holds a single {type(content).__name__}; write a list of counts or an object "
             "that maps labels to counts"
         )
-    return [(f"{file}, entry {index} (from 0)", value) for index, value in enumerate(content)]
+    return [(f"{file}, entry {index} (from 0)", None, value) for index, value in enumerate(content)]
 
 
 def _json_labels(file: Path, data: bytes) -> list[Any]:

@@ -85,3 +85,30 @@ def test_a_file_that_is_no_solution(files, capsys):
     np.savez(files / "solution.npz", x=np.ones(3))
     assert main(arguments(files)) == 2
     assert "solution" in capsys.readouterr().err
+
+
+def test_labels_of_a_counts_file_reach_the_comparison(tmp_path, capsys):
+    """In whatever order: embeddings that are optimal for their labels are found to be."""
+    (tmp_path / "counts.csv").write_text("class,count\n3,10\n0,50\n1,12\n2,40\n")
+    solution = str(tmp_path / "solution.npz")
+    command = [
+        "solve",
+        "--counts",
+        str(tmp_path / "counts.csv"),
+        "--sphere",
+        "1",
+        "--out",
+        solution,
+    ]
+    assert main(command) == 0
+    problem = screlax.UFM([50, 12, 40, 10], screlax.Sphere(1.0), 1.0)
+    labels = np.repeat([0, 1, 2, 3], [50, 12, 40, 10])
+    best = screlax.solve_relaxation(problem).embeddings().vectors[labels]
+    np.save(tmp_path / "embeddings.npy", best)
+    np.save(tmp_path / "labels.npy", labels)
+    capsys.readouterr()
+    files = [solution, str(tmp_path / "embeddings.npy"), "--labels", str(tmp_path / "labels.npy")]
+    assert main(["compare", *files, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["gram_distance"] < 1e-9
+    assert record["same_counts"]

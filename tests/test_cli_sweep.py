@@ -180,3 +180,9 @@ def test_interruption_says_where_the_finished_points_are(
 
 def test_the_exception_is_an_interruption():
     assert issubclass(SweepInterrupted, KeyboardInterrupt)
+
+
+def test_no_workers_are_refused(tmp_path, capsys):
+    (tmp_path / "sweep.toml").write_text('profiles = ["cifar10-lt"]\nsphere = 1.0\n')
+    assert main(["sweep", str(tmp_path / "sweep.toml"), "--jobs", "0"]) == 2
+    assert "--jobs must be" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from real_counts import CLASS_COUNTS, needs_real_counts
 
-from screlax.counts import read_counts, read_labels, read_pairs
+from screlax.counts import read_counts, read_labelled_counts, read_labels, read_pairs
 from screlax.exceptions import FileFormatError
 
 READERS = [read_counts, read_labels]
@@ -323,3 +323,22 @@ def test_pairs_are_read(write, name, content):
 def test_other_files_hold_no_pairs(write, name, content, message):
     with pytest.raises(FileFormatError, match=message):
         read_pairs(write(name, content))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "labels"),
+    [
+        ("a.csv", "class,count\ncat,500\ndog,120\n", ["cat", "dog"]),
+        ("a.csv", "3,500\n0,120\n", [3, 0]),
+        ("a.csv", "007,500\n7,120\n", ["007", "7"]),
+        ("a.json", '{"cat": 500, "dog": 120}', ["cat", "dog"]),
+        ("a.json", '{"3": 500, "0": 120}', [3, 0]),
+        ("a.csv", "500\n120\n", None),
+        ("a.json", "[500, 120]", None),
+    ],
+)
+def test_labels_of_counts_are_kept(tmp_path, name, content, labels):
+    (tmp_path / name).write_text(content)
+    found, counts = read_labelled_counts(tmp_path / name)
+    assert found == labels
+    assert counts.tolist() == [500, 120]

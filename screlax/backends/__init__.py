@@ -58,4 +58,7 @@ def _best_backend(problem: UFM, level: Level) -> tuple[Backend, str]:
     closed_form = ClosedFormBackend()
     if closed_form.why_not(problem, level) is None:
         return closed_form, "the problem has a closed form"
-    return NativeBackend(), "exact and fastest on every profile; conic solvers are the reference"
+    return (
+        NativeBackend(),
+        "the default where there is no closed form; conic solvers are the reference",
+    )

@@ -58,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     written = WrittenFiles(options)
     try:
         certified: bool = options.run(options)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stderr.close()
+        return NOT_CERTIFIED
     except InvalidInputError as error:
         return _fail(f"error: {error}", written, BAD_INPUT)
     except (ScrelaxError, OSError) as error:

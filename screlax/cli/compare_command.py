@@ -86,7 +86,7 @@ def _draw(shown: tuple[Comparison, Solution]) -> Any:
 
     comparison, solution = shown
     return plot_comparison(
-        comparison.scale**2 * comparison.class_gram,
+        comparison.class_gram,
         comparison.optimal_gram,
         solution.problem.class_sizes,
         class_labels=comparison.per_class.names,

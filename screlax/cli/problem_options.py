@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..controls import CONTROLS, Control
-from ..counts import read_counts, read_labels, read_pairs
+from ..counts import read_labelled_counts, read_labels, read_pairs
 from ..exceptions import InvalidInputError
 from ..problem import UFM
 from ..profiles import profile
@@ -14,7 +14,9 @@ from ..profiles import profile
 def add_problem_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
     source = parser.add_argument_group("class sizes (choose one)")
-    source.add_argument("--counts", metavar="FILE", help=".csv, .txt, .npy or .json of counts")
+    source.add_argument(
+        "--counts", metavar="FILE", help="counts, or labels and counts: .csv, .txt, .npy, .json"
+    )
     source.add_argument("--labels", metavar="FILE", help="one label per sample, same formats")
     source.add_argument(
         "--pairs", metavar="FILE", help=".csv or .txt with two columns: size, number of classes"
@@ -43,8 +45,10 @@ def problem_of(options: argparse.Namespace) -> UFM:
         return UFM.from_pairs(*read_pairs(options.pairs), control, options.temperature)
     if source == "labels":
         return UFM.from_labels(read_labels(options.labels), control, options.temperature)
-    counts = read_counts(options.counts) if source == "counts" else profile(options.profile)
-    return UFM(counts, control, options.temperature)
+    if source == "counts":
+        labels, counts = read_labelled_counts(options.counts)
+        return UFM(counts, control, options.temperature, labels)
+    return UFM(profile(options.profile), control, options.temperature)
 
 
 def _control(options: argparse.Namespace) -> Control:

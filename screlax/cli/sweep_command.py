@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..exceptions import InvalidInputError
 from ..sweeps import SweepInterrupted, SweepTable, sweep
 from ..sweeps.config import read_sweep
 from ..sweeps.table import SUFFIXES, check_table_path
@@ -58,6 +59,8 @@ def run(options: argparse.Namespace) -> bool:
         check_table_path(options.out)
         refuse_unwritable(options.out, options.out.suffix)
     try:
+        if options.jobs == 0:
+            raise InvalidInputError("--jobs must be a positive number, or -1 for all cores; got 0")
         table = sweep(points, n_jobs=options.jobs, cache=options.cache)
     except SweepInterrupted as interruption:
         raise _with_partial_table(interruption, options) from None

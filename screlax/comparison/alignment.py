@@ -71,7 +71,7 @@ def _coordinates(rows: Matrix) -> tuple[Matrix, Matrix]:
     if rows.shape[1] <= len(rows):
         return rows, np.eye(rows.shape[1])
     basis, triangle = linalg.qr(rows.T, mode="economic")
-    return np.ascontiguousarray(triangle.T), basis
+    return np.array(triangle.T, dtype=float), np.array(basis, dtype=float)
 
 
 def _padded(rows: Matrix, width: int) -> Matrix:

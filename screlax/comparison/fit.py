@@ -61,13 +61,13 @@ class ControlFit:
     at_edge: bool
 
     def __str__(self) -> str:
-        control = self.solution.problem.control
-        low, high = self.interval
-        verdict = "at the edge of the range searched, a bound only" if self.at_edge else "inside"
+        control, (low, high) = self.solution.problem.control, self.interval
+        first, last = float(self.parameters[0]), float(self.parameters[-1])
+        edge = " That is an end of the range searched: a bound only." if self.at_edge else ""
         return (
-            f"{control.name} {self.parameter:.6g} fits best: Gram distance {self.distance:.4g} "
-            f"(at the ends of the range {self.distances[0]:.4g} and {self.distances[-1]:.4g}); "
-            f"between {low:.3g} and {high:.3g} it fits as well; {verdict}"
+            f"{control.name} {self.parameter:.6g} fits best, at Gram distance {self.distance:.4g}; "
+            f"from {low:.3g} to {high:.3g} it is within 1.1 times that. Searched from {first:.3g} "
+            f"(distance {self.distances[0]:.4g}) to {last:.3g} ({self.distances[-1]:.4g}).{edge}"
         )
 
 

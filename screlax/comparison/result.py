@@ -182,10 +182,14 @@ class Comparison:
 def _loss_lines(loss: LossGap | None) -> list[str]:
     if loss is None:
         return []
-    changed = "" if loss.violation == 0 else f", norms scaled by up to {loss.violation:.2g} to ρ"
+    changed = ""
+    if loss.violation > 1e-6:
+        changed = f"; rescaled to the control, ‖h‖² was off by up to {loss.violation:.2g} of ρ"
+    gap = max(loss.relative_gap, 0.0)  # rounding may take it below
+    of = "" if loss.level == "samples" else " of their class means, NOT of all samples"
     return [
-        f"loss         {loss.value:.10g} ≥ {loss.lower:.10g}: at most {loss.relative_gap:.3g} of "
-        f"it above the optimum (proved; of {loss.level}, {loss.reason}{changed})"
+        f"loss         {loss.value:.10g} ≥ {loss.lower:.10g}{of}: proved to be at most "
+        f"{gap:.3g} of it above the optimum ({loss.reason}{changed})"
     ]
 
 

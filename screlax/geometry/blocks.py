@@ -38,7 +38,8 @@ def blocks(
     """
     dtype = working_type(embeddings)
     row_bytes = embeddings.shape[1] * dtype.itemsize
-    step = block_rows or max(256, _BLOCK_BYTES // row_bytes)
+    # at least as many rows as make the d×d update of a block cheaper than its product
+    step = block_rows or max(256, _BLOCK_BYTES // row_bytes, 4 * embeddings.shape[1])
     for first in range(part.start, part.stop, step):
         rows = np.asarray(embeddings[first : min(first + step, part.stop)], dtype=dtype)
         yield first, normalized(rows) if normalize else rows

@@ -121,6 +121,10 @@ def _from_file(path: Path) -> NDArray[Any]:
         with np.load(path, allow_pickle=False) as archive:
             return np.asarray(archive[_key(path, archive.files)])
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        if "Python objects" in str(error):
+            raise FileFormatError(
+                f"{path} holds Python objects, which are not read; save an array of numbers or text"
+            ) from None
         if isinstance(error, FileFormatError):
             raise
         raise FileFormatError(f"{path}: not a readable {path.suffix} file: {error}") from error

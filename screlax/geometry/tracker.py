@@ -32,7 +32,7 @@ class GeometryTracker:
         All labels there can be, in any order. Not needed with a solution.
     solution : Solution, optional
         A certified optimum; every row then has the Gram distance of the class means from it
-        (`gram_distance`), once all classes have been seen.
+        (`gram_distance`), NaN in an epoch in which a class has no sample.
     normalize : bool, default False
         Divide each embedding by its norm first.
 
@@ -60,6 +60,8 @@ class GeometryTracker:
         *,
         normalize: bool = False,
     ) -> None:
+        if isinstance(classes, Solution):
+            raise InvalidInputError("give the solution by name: GeometryTracker(solution=…)")
         if (classes is None) == (solution is None):
             raise InvalidInputError("give either classes, all labels there can be, or a solution")
         if solution is not None:
