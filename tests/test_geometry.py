@@ -333,7 +333,7 @@ def test_files(tmp_path):
     with pytest.raises(InvalidInputError, match="not a readable"):
         as_embeddings(tmp_path / "text.npz")
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(InvalidInputError, match="not a readable"):
+    with pytest.raises(InvalidInputError, match="holds Python objects"):
         as_embeddings(tmp_path / "objects.npy")
     with pytest.raises(InvalidInputError, match="must be an"):
         as_embeddings(tmp_path / "embeddings.csv")
