@@ -26,8 +26,8 @@ from .solution import Solution
 
 def solve_relaxation(
     problem: UFM | ClassSizes | ArrayLike,
-    *,
     control: Control | None = None,
+    *,
     temperature: float | None = None,
     solver: str = "auto",
     level: str = "auto",

@@ -246,3 +246,8 @@ def test_public_names_exist_and_are_documented():
     assert len(set(screlax.__all__)) == len(screlax.__all__)
     for name in screlax.__all__:
         assert getattr(screlax, name).__doc__
+
+
+def test_the_control_may_follow_the_sizes():
+    first = solve_relaxation([9, 6, 3], Sphere(1.0), temperature=0.5)
+    assert first.value == solve_relaxation([9, 6, 3], control=Sphere(1.0), temperature=0.5).value
