@@ -9,8 +9,18 @@ from collections.abc import Sequence
 from ..plots.canvas import require_matplotlib
 from .table import Row, suboptimality
 
-_COLOURS = ("#000000", "#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#7f7f7f")
-_MARKS = "osD^vP*X"
+_COLOURS = (
+    "#000000",
+    "#0072b2",
+    "#56b4e9",
+    "#d55e00",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#7f7f7f",
+    "#882255",
+)
+_MARKS = "osD^vP*Xh"
 _SMALLEST = 1e-17
 """Smaller ones are drawn there: rounding has no size."""
 
