@@ -301,3 +301,26 @@ def test_batches_are_small_where_points_are_few(monkeypatch):
     monkeypatch.setattr(parallel_module, "run_batch", counted)
     sweep(POINTS)
     assert set(sizes) == {1}
+
+
+def test_dimensions_are_swept_by_descent():
+    points = grid({"mine": [20, 10, 5, 5]}, sphere=1.0, temperature=0.5, dims=[None, 1, 2, 3])
+    table = sweep(points)
+    assert [row["dim"] for row in table.rows] == [None, 1, 2, 3]
+    gaps = [row["gap"] for row in table.rows]
+    assert gaps[1] > gaps[2] > 1e-6
+    assert gaps[0] < 1e-9
+    assert gaps[3] < 1e-8
+    value = table.rows[0]["value"]
+    assert table.rows[3]["value"] == pytest.approx(value, rel=1e-8)
+    assert table.rows[3]["cosine_extremes"] == pytest.approx(
+        table.rows[0]["cosine_extremes"], abs=1e-3
+    )
+    assert len({point.key() for point in points}) == 4
+    assert table.values_equal(sweep(points))
+
+
+@pytest.mark.parametrize("dims", [0, 1.5, [2, -1], []])
+def test_bad_dimensions(dims):
+    with pytest.raises(InvalidInputError, match="dim"):
+        grid({"mine": [20, 10]}, sphere=1.0, dims=dims)

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from ..nonconvex import solve_nonconvex
 from ..solution import Solution
 from ..solve import solve_relaxation
 from .point import SweepPoint
 
 Result = dict[str, Any]
 """The columns of a row that are not parameters, as JSON has them."""
+
+_STARTS = 10
+"""Descents for a point with an embedding dimension, of which the best counts."""
 
 FAILED = "failed"
 """The status of a row that has an error instead of a solution."""
@@ -25,6 +29,8 @@ def evaluate(point: SweepPoint) -> Result:
         problem = point.problem()
         solution = solve_relaxation(problem, solver=point.solver, tol=point.tol)
         result = _record(solution)
+        if point.dim is not None:
+            result |= _descended(point, solution)
     except Exception as error:  # noqa: BLE001  (whatever it is, it is this point's alone)
         result = failure(f"{type(error).__name__}: {error}")
     return {**result, "seconds": time.perf_counter() - start}
@@ -49,6 +55,36 @@ def _record(solution: Solution) -> Result:
         **_geometry(solution),
         "solver": solution.solver,
         "error": None,
+    }
+
+
+def _descended(point: SweepPoint, solution: Solution) -> Result:
+    """Return the columns that differ for the best of several descents in a dimension."""
+    problem = solution.problem
+    found = solve_nonconvex(
+        problem, point.dim or 1, starts=_STARTS, seed=point.seed or 0, lower=solution.lower
+    )
+    order = np.argsort(-np.asarray(problem.class_sizes), kind="stable")
+    gram = (found.embeddings @ found.embeddings.T)[np.ix_(order, order)]
+    norms = np.sqrt(np.diag(gram))
+
+    def cosine(one: int, other: int) -> float | None:
+        length = float(norms[one] * norms[other])
+        return float(gram[one, other]) / length if length > 0 else None
+
+    return {
+        "status": found.status.value,
+        "value": float(found.values[0]),
+        "lower": found.lower,
+        "upper": float(found.values[0]),
+        "gap": float(found.gaps[0]),
+        "rank": int(np.linalg.matrix_rank(found.embeddings, tol=1e-6 * norms.max())),
+        "norm_largest": float(norms[0]),
+        "norm_smallest": float(norms[-1]),
+        "cosine_largest": cosine(0, 1),
+        "cosine_extremes": cosine(0, -1),
+        "cosine_smallest": cosine(-2, -1),
+        "solver": f"best of {_STARTS} descents",
     }
 
 

@@ -29,6 +29,7 @@ def grid(
     budget: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
     seeds: int | Iterable[int | None] | None = None,
+    dims: int | Iterable[int | None] | None = None,
     solver: str = "auto",
     tol: float | None = None,
 ) -> list[SweepPoint]:
@@ -48,6 +49,8 @@ def grid(
         Values of τ.
     seeds : int or sequence of int, optional
         Random draws of the class sizes, see `SweepPoint`; None among them is the profile itself.
+    dims : int or sequence of int, optional
+        Embedding dimensions, see `SweepPoint`; None among them is the relaxation itself.
     solver, tol
         As for `solve_relaxation`, the same for all points.
 
@@ -75,7 +78,8 @@ def grid(
         factors,
         controls,
         _numbers(temperature, "temperature"),
-        _seeds(seeds),
+        _listed(seeds, "seeds"),
+        _listed(dims, "dims"),
     )
     return [
         SweepPoint(
@@ -87,8 +91,9 @@ def grid(
             counts=counts,
             solver=solver,
             tol=tol,
+            dim=dim,
         )
-        for (name, counts), factor, control, tau, seed in product(*axes)
+        for (name, counts), factor, control, tau, seed, dim in product(*axes)
     ]
 
 
@@ -114,12 +119,12 @@ def _numbers(values: Any, what: str) -> list[float]:
     return [float(number) for number in numbers]
 
 
-def _seeds(seeds: Any) -> list[Any]:
-    if seeds is None or not hasattr(seeds, "__iter__") or isinstance(seeds, str):
-        return [seeds]
-    listed = list(seeds)
+def _listed(values: Any, what: str) -> list[Any]:
+    if values is None or not hasattr(values, "__iter__") or isinstance(values, str):
+        return [values]
+    listed = list(values)
     if not listed:
-        raise InvalidInputError("seeds are empty; leave them out for the profiles as they are")
+        raise InvalidInputError(f"{what} are empty; leave them out for the profiles as they are")
     return listed
 
 

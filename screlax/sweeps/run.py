@@ -146,6 +146,7 @@ def _row(point: SweepPoint, result: Result) -> Row:
         "control": point.control.name,
         "parameter": point.control.parameter,
         "temperature": point.temperature,
+        "dim": point.dim,
     }
     return {name: {**parameters, **result}.get(name) for name in COLUMNS}
 

@@ -27,6 +27,7 @@ COLUMNS: dict[str, type] = {
     "control": str,
     "parameter": float,
     "temperature": float,
+    "dim": int,
     "status": str,
     "value": float,
     "lower": float,
