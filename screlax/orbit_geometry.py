@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .geometry import cosines_of
 from .native.gram import AnyGram
 from .partition import Vector
 from .problem import UFM
@@ -31,8 +32,7 @@ def orbit_geometry(
     copies = problem.class_sizes.multiplicities.astype(float)
     wanted = np.arange(len(copies)) if orbits is None else orbits
     norm = np.sqrt(gram.own)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        cosine = gram.rows(wanted) / np.outer(norm[wanted], norm)
+    cosine = cosines_of(gram.rows(wanted), norm[wanted], norm)
     weight = np.tile(copies, (len(wanted), 1))
     weight[np.arange(len(wanted)), wanted] -= 1
     others = np.where(weight > 0, cosine, 0.0)

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -87,6 +87,11 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def json_label(label: Hashable) -> int | str:
+    """Return a label as JSON has it: integers and text as they are, all else as text."""
+    return label if type(label) in (int, str) else str(label)  # type: ignore[return-value]
 
 
 def _rename(temporary: Path, target: Path) -> None:

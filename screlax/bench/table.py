@@ -12,8 +12,6 @@ SHIFT = 0.01
 CONTRADICTION = 1e-9
 """Relative amount by which a value may be below another row's bound: more, and one is wrong."""
 
-OUTCOMES = ("ran", "time-out", "failed", "skipped")
-
 
 @dataclass(frozen=True)
 class Row:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..comparison import Comparison, compare
+from ..comparison.compare import LOSSES, SCALES
 from ..solution import Solution
 from ..status import Status
+from .embedding_options import add_embedding_options
 from .output import to_json
 from .picture import add_picture_option, refuse_picture, write_picture
 from .progress import progress
@@ -35,24 +37,15 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("solution", type=Path, metavar="SOLUTION.npz")
     parser.add_argument("embeddings", type=Path, metavar="EMBEDDINGS.npy", help=".npy or .npz")
-    parser.add_argument(
-        "--labels",
-        type=Path,
-        required=True,
-        metavar="LABELS",
-        help="label of each row: .npy, .json, or text with one a line",
-    )
+    add_embedding_options(parser)
     parser.add_argument(
         "--loss",
         default="auto",
-        choices=("auto", "samples", "class-means", "none"),
+        choices=LOSSES,
         help="what to evaluate the objective at",
     )
     parser.add_argument(
-        "--scale", default="free", choices=("free", "fixed"), help="of the Procrustes alignment"
-    )
-    parser.add_argument(
-        "--normalize", action="store_true", help="divide each embedding by its norm first"
+        "--scale", default="free", choices=SCALES, help="of the Procrustes alignment"
     )
     add_picture_option(parser, "the embeddings next to the optimum")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")

@@ -9,6 +9,7 @@ from typing import Any
 from ..exceptions import InvalidInputError
 from ..geometry import as_embeddings, as_labels
 from ..loss import supcon_loss
+from .embedding_options import add_embedding_options
 from .output import to_json
 from .progress import progress
 
@@ -29,20 +30,11 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("embeddings", type=Path, metavar="EMBEDDINGS.npy", help=".npy or .npz")
-    parser.add_argument(
-        "--labels",
-        type=Path,
-        required=True,
-        metavar="LABELS",
-        help="label of each row: .npy, .json, or text with one a line",
-    )
+    add_embedding_options(parser)
     parser.add_argument("--temperature", type=float, default=0.1, metavar="T", help="(0.1)")
     parser.add_argument("--reduction", default="mean", choices=("mean", "sum"))
     parser.add_argument(
         "--mean-over", default="anchors", choices=("anchors", "all"), help="what a mean divides by"
-    )
-    parser.add_argument(
-        "--normalize", action="store_true", help="divide each embedding by its norm first"
     )
     parser.add_argument(
         "--negatives-only", action="store_true", help="leave positives out of the denominator"

@@ -11,6 +11,7 @@ from ..exceptions import InvalidInputError
 from ..report import write_report
 from ..solution import Solution
 from ..status import Status
+from .embedding_options import add_embedding_options
 from .output import refuse_unwritable
 from .progress import progress
 
@@ -35,10 +36,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "inputs", type=Path, nargs="*", metavar="EMBEDDINGS.npy", help="to show next to it"
     )
-    parser.add_argument("--labels", type=Path, metavar="LABELS", help="label of each row, of all")
-    parser.add_argument(
-        "--normalize", action="store_true", help="divide each embedding by its norm first"
-    )
+    add_embedding_options(parser, required=False)
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.html")
     parser.add_argument("--title", default="screlax report", metavar="TEXT")
     parser.set_defaults(run=run)

@@ -14,9 +14,11 @@ from ..geometry import (
     as_labels,
     class_statistics,
     collapse_metrics,
+    cosines_of,
     gram_distance,
     nearest_mean_agreement,
 )
+from ..loss.validate import check_choice
 from ..memory import require_memory
 from ..partition import Matrix, Vector
 from ..problem import UFM
@@ -25,8 +27,8 @@ from .alignment import Alignment, align
 from .objective import loss_gap
 from .result import Comparison, PerClass
 
-_LOSSES = ("auto", "samples", "class-means", "none")
-_SCALES = ("free", "fixed")
+LOSSES = ("auto", "samples", "class-means", "none")
+SCALES = ("free", "fixed")
 
 LARGEST_ENTRY = 1e60
 """Entries of class means up to which fourth powers, as Gram distances have them, are finite."""
@@ -87,8 +89,8 @@ def compare(
     >>> screlax.compare(best, [0] * 20 + [1] * 5, solution).gram_distance < 1e-9
     True
     """
-    _check_choice(loss, "loss", _LOSSES)
-    _check_choice(scale, "scale", _SCALES)
+    check_choice(loss, "loss", LOSSES)
+    check_choice(scale, "scale", SCALES)
     if not isinstance(solution, Solution):
         raise InvalidInputError(
             f"solution must be a screlax Solution (solve_relaxation, Solution.load), got "
@@ -146,11 +148,6 @@ def class_numbers(problem: UFM, labels: Any) -> np.ndarray:
     return number
 
 
-def _check_choice(value: object, name: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InvalidInputError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
-
-
 def require_usable(means: Matrix) -> None:
     """Refuse class means that are all zero, or so large or small that their squares are not."""
     largest = float(np.abs(means).max())
@@ -204,6 +201,5 @@ def _per_class(
 def _norms_and_cosines(gram: Matrix) -> tuple[Vector, Vector]:
     """Return the norm of every class and its mean cosine to the others."""
     norms = np.sqrt(np.diag(gram))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cosines = gram / np.outer(norms, norms)
-        return norms, (cosines.sum(axis=1) - np.diag(cosines)) / (len(gram) - 1)
+    cosines = cosines_of(gram, norms)
+    return norms, (cosines.sum(axis=1) - np.diag(cosines)) / (len(gram) - 1)

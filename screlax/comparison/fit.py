@@ -14,14 +14,15 @@ from scipy import linalg, optimize
 from ..class_sizes import ClassSizes
 from ..controls import CONTROLS, Ridge, check_temperature
 from ..exceptions import InvalidInputError
-from ..geometry import as_embeddings, as_labels, class_statistics
+from ..geometry import as_embeddings, as_labels, class_statistics, gram_distance
+from ..loss.validate import check_choice
 from ..memory import require_memory
 from ..partition import Matrix, Vector
 from ..path import regularization_path
 from ..problem import UFM, count_labels
 from ..solution import Solution
 from ..solve import solve_relaxation
-from .compare import class_numbers, require_usable
+from .compare import SCALES, class_numbers, require_usable
 
 _DECADES = {"ridge": (-6.0, math.log10(0.999)), "other": (-3.0, 3.0)}
 """Range searched: λ/λ_max, or ρ/τ, as powers of ten."""
@@ -114,10 +115,8 @@ def fit_control(
     InvalidInputError
         If an argument does not fit, or all class means are zero.
     """
-    if kind not in CONTROLS:
-        raise InvalidInputError(f"kind must be one of {', '.join(CONTROLS)}; got {kind!r}")
-    if scale not in ("free", "fixed"):
-        raise InvalidInputError(f"scale must be free or fixed; got {scale!r}")
+    check_choice(kind, "kind", tuple(CONTROLS))
+    check_choice(scale, "scale", SCALES)
     if not isinstance(points, int) or points < 3:
         raise InvalidInputError(f"points must be a whole number, at least 3; got {points!r}")
     tau = check_temperature(temperature)
@@ -169,10 +168,11 @@ def _distance_to(gram: Matrix, free_scale: bool) -> Callable[[Matrix], float]:
     norm = linalg.norm(gram)
 
     def distance(optimum: Matrix) -> float:
-        other = linalg.norm(optimum) if free_scale else norm
-        if other == 0:
+        if not optimum.any():
             return 1.0  # of a unit vector from zero
-        return float(linalg.norm(gram / norm - optimum / other))
+        if free_scale:
+            return gram_distance(gram, optimum)
+        return float(linalg.norm(gram / norm - optimum / norm))
 
     return distance
 

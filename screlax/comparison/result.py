@@ -10,7 +10,7 @@ import numpy as np
 
 from ..geometry import CollapseMetrics
 from ..partition import Matrix, Vector
-from ..storage import finite
+from ..storage import finite, json_label
 from .objective import LossGap
 
 _LISTED = 20
@@ -116,9 +116,7 @@ class Comparison:
             )
         }
         per_class = {name: _listed(value) for name, value in vars(self.per_class).items()}
-        per_class["names"] = [
-            name if type(name) in (int, str) else str(name) for name in self.per_class.names
-        ]
+        per_class["names"] = [json_label(name) for name in self.per_class.names]
         record["loss"] = None if self.loss is None else asdict(self.loss)
         record["metrics"] = asdict(self.metrics)
         record["per_class"] = per_class

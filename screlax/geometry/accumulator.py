@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..exceptions import InvalidInputError
+from ..loss.validate import refuse_nonfinite
 from ..memory import require_memory
 from ..partition import Matrix, Vector
 
@@ -61,7 +61,7 @@ class Accumulator:
             np.subtract(rows, centred, out=centred)
             squares = np.einsum("ij,ij->i", centred, centred)
         if not np.isfinite(squares).all():
-            _refuse_nonfinite(rows, first)
+            refuse_nonfinite(rows, first, lambda row: (row,))
         own = _class_sums(centred, place, len(found)) / count[:, None]
         # the block's means less the means so far, which are zero for a new class
         apart = own + (rounded.astype(float) - self.means[found])
@@ -100,14 +100,3 @@ def _class_sums(rows: NDArray[Any], place: NDArray[np.int64], classes: int) -> M
     ends = np.arange(len(rows) + 1)
     member = sparse.csc_array((ones, place, ends), shape=(classes, len(rows)))
     return np.asarray(member @ rows, dtype=float)
-
-
-def _refuse_nonfinite(rows: NDArray[Any], first: int) -> None:
-    bad = np.argwhere(~np.isfinite(rows))
-    if len(bad) == 0:
-        raise InvalidInputError("embeddings are so large that their squares overflow; rescale them")
-    row, column = (int(number) for number in bad[0])
-    raise InvalidInputError(
-        f"embeddings[{first + row}, {column}] is {rows[row, column]}; every entry must be finite, "
-        "so drop or repair that sample"
-    )

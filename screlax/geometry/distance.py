@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy import linalg
 
 from ..exceptions import InvalidInputError
-from ..partition import Matrix
+from ..partition import Matrix, Vector
 
 
 def gram_distance(first: ArrayLike, second: ArrayLike) -> float:
@@ -30,6 +30,22 @@ def gram_distance(first: ArrayLike, second: ArrayLike) -> float:
     if a.shape != b.shape or a.ndim != 2:
         raise InvalidInputError(f"Gram matrices must have the same shape, got {a.shape}, {b.shape}")
     return float(linalg.norm(_unit(a, "first") - _unit(b, "second")))
+
+
+def cosines_of(products: Matrix, norms: Vector, others: Vector | None = None) -> Matrix:
+    """Return inner products over the norms of both, NaN where a norm is zero.
+
+    Parameters
+    ----------
+    products : ndarray, shape (p, q)
+        ⟨h_i, h_j⟩.
+    norms : ndarray, shape (p,)
+        ‖h_i‖.
+    others : ndarray, shape (q,), optional
+        ‖h_j‖, by default the same.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(products / np.outer(norms, norms if others is None else others))
 
 
 def _unit(matrix: Matrix, name: str) -> Matrix:

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from ..comparison import Comparison
 from ..controls import Ridge
 from ..exceptions import InvalidInputError
+from ..geometry import cosines_of
 from ..orbit_geometry import orbit_geometry
 from ..path import regularization_path
 from ..plots.selection import select_classes, select_orbits
 from ..problem import UFM
 from ..solution import Solution
+from ..storage import json_label
 
 MOST_DRAWN = 300
 """Rows of a heat map: more would be smaller than a pixel, and 300² cosines take 0.5 MB."""
@@ -94,16 +96,11 @@ def _heat_map(solution: Solution) -> dict[str, Any]:
     selection = select_classes(solution.problem, MOST_DRAWN)
     gram, orbits = solution.orbit_gram, selection.orbits
     norms = np.sqrt(gram.own[orbits])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cosines = gram.rows(np.unique(orbits))[np.ix_(_places(orbits), orbits)]
-        cosines = cosines / np.outer(norms, norms)
+    rows, place = np.unique(orbits, return_inverse=True)
+    cosines = cosines_of(gram.rows(rows)[np.ix_(place, orbits)], norms)
     np.fill_diagonal(cosines, np.where(norms > 0, 1.0, np.nan))
     names = selection.names or [f"{size:,} samples" for size in selection.sizes]
     return {"cosines": rounded(cosines), "names": names, "rule": selection.rule}
-
-
-def _places(orbits: NDArray[np.int64]) -> NDArray[np.intp]:
-    return np.searchsorted(np.unique(orbits), orbits)
 
 
 def _curves(solution: Solution) -> dict[str, Any]:
@@ -188,12 +185,8 @@ def _table(solution: Solution, comparisons: Mapping[str, Comparison]) -> dict[st
             columns[f"{name}: mean cosine"] = rounded(found.per_class.cosines)
             columns[f"{name}: angle to optimum°"] = rounded(found.per_class.angles)
     names = list(columns)
-    columns[names[0]] = [_label(value) for value in columns[names[0]]]
+    columns[names[0]] = [json_label(value) for value in columns[names[0]]]
     return {"columns": names, "rows": [list(row) for row in zip(*columns.values(), strict=True)]}
-
-
-def _label(value: Any) -> Any:
-    return value if type(value) in (int, str) else str(value)
 
 
 def _comparison(name: str, found: Comparison) -> dict[str, Any]:
@@ -223,9 +216,7 @@ def _comparison(name: str, found: Comparison) -> dict[str, Any]:
 
 def _cosines(gram: NDArray[np.float64], drawn: NDArray[np.int64]) -> NDArray[np.float64]:
     part = gram[np.ix_(drawn, drawn)]
-    norms = np.sqrt(np.diag(part))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(part / np.outer(norms, norms))
+    return cosines_of(part, np.sqrt(np.diag(part)))
 
 
 def rounded(values: NDArray[np.float64]) -> list[Any]:

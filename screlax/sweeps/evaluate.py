@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..nonconvex import solve_nonconvex
+from ..partition import Vector
 from ..solution import Solution
 from ..solve import solve_relaxation
 from .point import SweepPoint
@@ -67,11 +68,6 @@ def _descended(point: SweepPoint, solution: Solution) -> Result:
     order = np.argsort(-np.asarray(problem.class_sizes), kind="stable")
     gram = (found.embeddings @ found.embeddings.T)[np.ix_(order, order)]
     norms = np.sqrt(np.diag(gram))
-
-    def cosine(one: int, other: int) -> float | None:
-        length = float(norms[one] * norms[other])
-        return float(gram[one, other]) / length if length > 0 else None
-
     return {
         "status": found.status.value,
         "value": float(found.values[0]),
@@ -79,11 +75,7 @@ def _descended(point: SweepPoint, solution: Solution) -> Result:
         "upper": float(found.values[0]),
         "gap": float(found.gaps[0]),
         "rank": int(np.linalg.matrix_rank(found.embeddings, tol=1e-6 * norms.max())),
-        "norm_largest": float(norms[0]),
-        "norm_smallest": float(norms[-1]),
-        "cosine_largest": cosine(0, 1),
-        "cosine_extremes": cosine(0, -1),
-        "cosine_smallest": cosine(-2, -1),
+        **_ends(norms[[0, 1, -2, -1]], gram[0, 1], gram[0, -1], gram[-2, -1]),
         "solver": f"best of {_STARTS} descents",
     }
 
@@ -96,15 +88,33 @@ def _geometry(solution: Solution) -> Result:
     first, second, third, last = np.searchsorted(ends, positions, side="right").tolist()
     norms = np.sqrt(gram.own)
     rows = dict(zip((first, third), gram.rows(np.array([first, third])), strict=False))
+    return _ends(
+        norms[[first, second, third, last]],
+        rows[first][second],
+        rows[first][last],
+        rows[third][last],
+    )
 
-    def cosine(one: int, other: int) -> float | None:
+
+def _ends(norms: Vector, largest: float, extremes: float, smallest: float) -> Result:
+    """Return the columns of the first two and last two classes.
+
+    Parameters
+    ----------
+    norms : ndarray, shape (4,)
+        Of the first, second, last but one and last.
+    largest, extremes, smallest : float
+        Inner products of the first two, of the first and the last, of the last two.
+    """
+
+    def cosine(product: float, one: int, other: int) -> float | None:
         length = float(norms[one] * norms[other])
-        return float(rows[one][other]) / length if length > 0 else None
+        return float(product) / length if length > 0 else None
 
     return {
-        "norm_largest": float(norms[first]),
-        "norm_smallest": float(norms[last]),
-        "cosine_largest": cosine(first, second),
-        "cosine_extremes": cosine(first, last),
-        "cosine_smallest": cosine(third, last),
+        "norm_largest": float(norms[0]),
+        "norm_smallest": float(norms[3]),
+        "cosine_largest": cosine(largest, 0, 1),
+        "cosine_extremes": cosine(extremes, 0, 3),
+        "cosine_smallest": cosine(smallest, 2, 3),
     }
