@@ -15,9 +15,9 @@ import matplotlib
 import numpy as np
 
 import screlax
+from screlax.gram.levels import CellGram, Level
 from screlax.landscape.plots import plot_landscape
-from screlax.partition import CellGram, Level
-from screlax.relaxation import build_relaxation
+from screlax.problem.program import build_relaxation
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

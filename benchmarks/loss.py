@@ -22,7 +22,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from screlax.bench.provenance import provenance_line
-from screlax.loss import supcon_loss, supcon_loss_and_grad
+from screlax.samples import supcon_loss, supcon_loss_and_grad
 
 FEATURES, CLASSES, TEMPERATURE = 128, 100, 0.1
 PEERS = ("SupContrastStyle", "MetricLearning", "LeanTorch")

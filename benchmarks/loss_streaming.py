@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from screlax.bench.provenance import provenance_line
-from screlax.loss import supcon_loss
+from screlax.samples import supcon_loss
 
 FEATURES, CLASSES = 128, 100
 

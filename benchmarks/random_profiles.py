@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 import numpy as np
 
 import screlax
-from screlax.controls import CONTROLS
+from screlax.problem.constraints.norms import CONTROLS
 
 
 def random_problem(rng: np.random.Generator, name: str, classes: int) -> screlax.UFM:

@@ -6,22 +6,22 @@
 optimal
 """
 
-from .certificate import Certificate
-from .class_sizes import ClassSizes
 from .comparison import Comparison, ControlFit, compare, fit_control
-from .controls import Ball, Budget, Ridge, Sphere
-from .counts import read_counts, read_labels
-from .embedding import Embeddings, recover_embeddings
-from .exceptions import InaccurateWarning, ScrelaxError
+from .descent import NonconvexResult, SecondOrder, check_second_order, solve_nonconvex
+from .errors import InaccurateWarning, ScrelaxError
 from .geometry import GeometryTracker
+from .gram.embedding import Embeddings, recover_embeddings
+from .io.text import read_counts, read_labels
 from .landscape import Landscape, survey_landscape
-from .loss import gram_loss, supcon_loss, supcon_loss_and_grad, supcon_loss_chunked
-from .nonconvex import NonconvexResult, SecondOrder, check_second_order, solve_nonconvex
-from .path import path_table, regularization_path
-from .problem import UFM
-from .profiles import balanced, exponential, pareto, profile, step
-from .solution import Solution
-from .solve import solve_relaxation
+from .problem.class_sizes import ClassSizes
+from .problem.constraints.norms import Ball, Budget, Ridge, Sphere
+from .problem.profiles import balanced, exponential, pareto, profile, step
+from .problem.ufm import UFM
+from .proof.certificate import Certificate
+from .samples import gram_loss, supcon_loss, supcon_loss_and_grad, supcon_loss_chunked
+from .solution.solution import Solution
+from .solve.path import path_table, regularization_path
+from .solve.solve import solve_relaxation
 from .status import Status
 from .sweeps import SweepPoint, SweepTable, grid, sweep
 

@@ -18,7 +18,7 @@ from screlax.bench.page import markdown, write_page
 from screlax.bench.table import scores, shifted_geometric_mean, suboptimality
 from screlax.bench.worker import run_case
 from screlax.cli import main
-from screlax.exceptions import InvalidInputError
+from screlax.errors import InvalidInputError
 
 CASE = next(case for case in problem_sets(quick=True) if case.name == "tail k=10")
 

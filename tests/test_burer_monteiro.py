@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from problems import Case, assert_optimal, cases_of, class_objective, every_case
 
 from screlax import UFM, Ball, Budget, InaccurateWarning, Ridge, Sphere, solve_relaxation
-from screlax.certificate import certify
-from screlax.native.burer_monteiro import BurerMonteiro, solve_burer_monteiro
-from screlax.native.trust_region import minimize
-from screlax.partition import CellGram, Level, classes_to_orbits, lift_from_orbits
-from screlax.relaxation import build_relaxation
+from screlax.gram.levels import CellGram, Level, classes_to_orbits, lift_from_orbits
+from screlax.problem.program import build_relaxation
+from screlax.proof.certificate import certify
+from screlax.solve.factored import BurerMonteiro, solve_burer_monteiro
+from screlax.solve.trust_region import minimize
 
 SIZES = (8, 8, 8, 5, 2, 2, 1, 1, 1)
 CONTROLS = {"ridge": Ridge(0.4), "ball": Ball(1.3), "sphere": Sphere(2.0), "budget": Budget(0.9)}

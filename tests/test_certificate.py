@@ -21,11 +21,11 @@ from problems import (
 )
 
 from screlax import UFM, Ball, Certificate, InaccurateWarning, Ridge, Sphere, solve_relaxation
-from screlax.certificate import Proof, certify, dual_bound, relative_entropy
-from screlax.dual import DualPoint
-from screlax.partition import CellGram, Level, lift_from_orbits, quotient_to_orbits
-from screlax.relaxation import Relaxation, RowWeights, build_relaxation
-from screlax.repair import dual_candidates, repair_dual, repair_primal
+from screlax.gram.levels import CellGram, Level, lift_from_orbits, quotient_to_orbits
+from screlax.problem.program import Relaxation, RowWeights, build_relaxation
+from screlax.proof.certificate import Proof, certify, dual_bound, relative_entropy
+from screlax.proof.dual import DualPoint
+from screlax.proof.repair import dual_candidates, repair_dual, repair_primal
 
 ROUNDING = 1e-10
 TOL = 1e-6

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screlax import UFM, ClassSizes, Ridge, ScrelaxError
-from screlax.class_sizes import MAX_SIZE
-from screlax.exceptions import InvalidInputError, ProblemTooLargeError
+from screlax.errors import InvalidInputError, ProblemTooLargeError
+from screlax.problem.class_sizes import MAX_SIZE
 
 counts = st.lists(st.integers(1, 10**6), min_size=2, max_size=40).filter(lambda x: max(x) > 1)
 

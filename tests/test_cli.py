@@ -18,9 +18,9 @@ from screlax.cli import main
 from screlax.cli.output import to_json
 from screlax.cli.progress import progress
 from screlax.cli.table import geometry_record
-from screlax.exceptions import SolverFailedError
-from screlax.native.gram import SlackVectorGram
-from screlax.orbit_geometry import orbit_geometry
+from screlax.errors import SolverFailedError
+from screlax.gram.curve import SlackVectorGram
+from screlax.gram.orbit_geometry import orbit_geometry
 
 LONG_TAILED = CASE["long-tailed/ridge"]
 RIDGE = ("--ridge", "0.3", "--temperature", "0.7")

@@ -9,8 +9,8 @@ import pytest
 from problems import CASE, Case, assert_optimal, class_objective, every_case
 
 from screlax import UFM, Ball, Budget, Ridge, Sphere, solve_relaxation
-from screlax.exceptions import InvalidInputError
-from screlax.partition import Level
+from screlax.errors import InvalidInputError
+from screlax.gram.levels import Level
 
 BALANCED = [case for case in CASE.values() if case.name.startswith("balanced")]
 SHAPES = [(2, 3), (2, 50), (3, 3), (7, 3), (10, 5), (100, 20)]

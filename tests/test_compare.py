@@ -11,7 +11,7 @@ from scipy.stats import ortho_group
 
 import screlax
 from screlax.comparison import compare, fit_control
-from screlax.exceptions import InvalidInputError
+from screlax.errors import InvalidInputError
 
 SIZES = [12, 7, 3, 5]
 CONTROLS = [screlax.Ridge(0.05), screlax.Sphere(1.0), screlax.Ball(2.0), screlax.Budget(1.5)]

@@ -10,18 +10,18 @@ import pytest
 from problems import CASE, CASES, assert_optimal, cases_of, class_objective, dual_slack, every_case
 
 from screlax import UFM, InaccurateWarning, Ridge, ScrelaxError, Sphere, solve_relaxation
-from screlax.backends.base import SolverOptions
-from screlax.backends.conic_model import ConicModel
-from screlax.backends.conic_solvers import conic_memory, installed_conic_solvers, solver_arguments
-from screlax.exceptions import (
+from screlax.errors import (
     InvalidInputError,
     ProblemTooLargeError,
     SolverCapabilityError,
     SolverFailedError,
     SolverUnavailableError,
 )
-from screlax.partition import Level
-from screlax.relaxation import build_relaxation
+from screlax.gram.levels import Level
+from screlax.problem.program import build_relaxation
+from screlax.solve.base import SolverOptions
+from screlax.solve.conic_model import ConicModel
+from screlax.solve.conic_solvers import conic_memory, installed_conic_solvers, solver_arguments
 
 SIZES = [9, 7, 5, 4]
 LEVELS = [level.value for level in Level]
@@ -242,7 +242,7 @@ def test_problem_that_does_not_fit_is_refused_with_an_estimate():
 
 
 def test_memory_is_checked_against_what_is_available(monkeypatch):
-    monkeypatch.setattr("screlax.memory.available_memory", lambda: 1000)
+    monkeypatch.setattr("screlax.optional.available_memory", lambda: 1000)
     with pytest.raises(ProblemTooLargeError, match=r"4 cells, solver SCS"):
         solve_relaxation(SIZES, control=Ridge(0.1), solver="SCS", level="orbits")
 

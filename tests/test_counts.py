@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from real_counts import CLASS_COUNTS, needs_real_counts
 
-from screlax.counts import read_counts, read_labelled_counts, read_labels, read_pairs
-from screlax.exceptions import FileFormatError
+from screlax.errors import FileFormatError
+from screlax.io.text import read_counts, read_labelled_counts, read_labels, read_pairs
 
 READERS = [read_counts, read_labels]
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from screlax import UFM, Ball, Budget, ClassSizes, Ridge, Sphere
-from screlax.certificate import certify
-from screlax.native.burer_monteiro import BurerMonteiro, solve_burer_monteiro
-from screlax.native.singletons import SingletonEquations
-from screlax.native.trust_region import minimize
-from screlax.partition import CellGram, Level
-from screlax.relaxation import build_relaxation
+from screlax.equations.singletons import SingletonEquations
+from screlax.gram.levels import CellGram, Level
+from screlax.problem.program import build_relaxation
+from screlax.proof.certificate import certify
+from screlax.solve.factored import BurerMonteiro, solve_burer_monteiro
+from screlax.solve.trust_region import minimize
 
 CONTROLS = [Ridge(0.1), Sphere(2.0), Ball(2.0), Budget(2.0)]
 every_control = pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)

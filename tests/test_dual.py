@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from problems import CASES, Case
 
 from screlax import Ridge
-from screlax.certificate import dual_bound
-from screlax.dual import DualPoint, dual_from_orbits, dual_to_orbits
-from screlax.partition import Level
-from screlax.relaxation import Relaxation, RowWeights, build_relaxation
-from screlax.spectrum import slack_blocks
+from screlax.gram.levels import Level
+from screlax.problem.program import Relaxation, RowWeights, build_relaxation
+from screlax.proof.blocks import slack_blocks
+from screlax.proof.certificate import dual_bound
+from screlax.proof.dual import DualPoint, dual_from_orbits, dual_to_orbits
 
 every_level = pytest.mark.parametrize("level", list(Level))
 table = st.sampled_from(CASES)

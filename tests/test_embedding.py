@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import screlax
 from screlax import Embeddings, recover_embeddings
-from screlax.exceptions import EmbeddingDimensionError, InvalidInputError
+from screlax.errors import EmbeddingDimensionError, InvalidInputError
 
 seeds = st.integers(0, 2**32 - 1)
 

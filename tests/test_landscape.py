@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scipy import linalg
 
 import screlax
-from screlax.exceptions import FileFormatError, InvalidInputError
+from screlax.errors import FileFormatError, InvalidInputError
 from screlax.landscape.distances import gram_distance, greatest_pairwise, procrustes_distance
 from screlax.landscape.point import start_seed
 

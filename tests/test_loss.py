@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from loss_reference import dense_loss, loop_loss, mean_loss, relative, unit
 
-from screlax.loss import supcon_loss, supcon_loss_and_grad
+from screlax.samples import supcon_loss, supcon_loss_and_grad
 
 EPS32 = float(np.finfo(np.float32).eps)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from screlax import supcon_loss, supcon_loss_chunked
-from screlax.exceptions import InvalidInputError
+from screlax.errors import InvalidInputError
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 N, D, K = 700, 12, 9

@@ -7,8 +7,8 @@ import pytest
 from loss_reference import masked_loss, unit
 from scipy.special import logsumexp
 
-from screlax.exceptions import InvalidInputError
-from screlax.loss import supcon_loss, supcon_loss_and_grad
+from screlax.errors import InvalidInputError
+from screlax.samples import supcon_loss, supcon_loss_and_grad
 
 SUPCONTRAST = {"temperature": 0.07, "base_temperature": 0.07, "mean_over": "all"}
 

@@ -7,8 +7,8 @@ import pytest
 from loss_reference import dense_loss, unit
 
 import screlax
-from screlax.exceptions import InvalidInputError
-from screlax.loss import gram_loss, supcon_loss
+from screlax.errors import InvalidInputError
+from screlax.samples import gram_loss, supcon_loss
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from loss_reference import relative, unit
 
-from screlax.exceptions import InvalidInputError
-from screlax.loss import evaluate, supcon_loss, supcon_loss_and_grad
+from screlax.errors import InvalidInputError
+from screlax.samples import evaluate, supcon_loss, supcon_loss_and_grad
 
 
 def example(n=40, d=6, dtype=np.float64):

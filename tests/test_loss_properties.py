@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loss_reference import relative
 
-from screlax.loss import supcon_loss, supcon_loss_and_grad
+from screlax.samples import supcon_loss, supcon_loss_and_grad
 
 
 @st.composite

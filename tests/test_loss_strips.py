@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from screlax.loss import evaluate, supcon_loss, supcon_loss_and_grad
-from screlax.loss import strips as strips_module
+from screlax.samples import evaluate, supcon_loss, supcon_loss_and_grad
+from screlax.samples import strips as strips_module
 
 CASES = {
     "plain": ((700, 12), {}),

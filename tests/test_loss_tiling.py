@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from screlax.loss.exponent import fastest_exponential, needs_shift
-from screlax.loss.tiling import Panel, rounds
-from screlax.loss.workers import Workers, thread_count
+from screlax.samples.exponent import fastest_exponential, needs_shift
+from screlax.samples.tiling import Panel, rounds
+from screlax.samples.workers import Workers, thread_count
 
 
 def panel(start, count):

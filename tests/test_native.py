@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import Case, assert_optimal, class_objective
 
-import screlax.solution
+import screlax.solution.solution
 from screlax import (
     UFM,
     Ball,
@@ -24,8 +24,8 @@ from screlax import (
     Sphere,
     solve_relaxation,
 )
-from screlax.controls import CONTROLS
-from screlax.native.gram import SlackVectorGram
+from screlax.gram.curve import SlackVectorGram
+from screlax.problem.constraints.norms import CONTROLS
 
 names = st.sampled_from(sorted(CONTROLS))
 seeds = st.integers(0, 2**32 - 1)
@@ -288,9 +288,9 @@ def test_rank_of_a_hundred_thousand_classes(hundred_thousand):
 
 
 def test_the_spectrum_of_ten_thousand_classes_has_that_rank(monkeypatch):
-    monkeypatch.setattr(screlax.solution, "_DENSE_SPECTRUM", 5000)
+    monkeypatch.setattr(screlax.solution.solution, "_DENSE_SPECTRUM", 5000)
     solution = solve(UFM(zipf(10_000), Ridge(0.01), 0.5))
-    assert solution.problem.class_sizes.orbits < screlax.solution._DENSE_SPECTRUM
+    assert solution.problem.class_sizes.orbits < screlax.solution.solution._DENSE_SPECTRUM
     assert solution.rank == 9_999
 
 

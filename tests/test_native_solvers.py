@@ -19,8 +19,8 @@ from screlax import (
     exponential,
     solve_relaxation,
 )
-from screlax.exceptions import InvalidInputError
-from screlax.native.gram import SlackVectorGram
+from screlax.errors import InvalidInputError
+from screlax.gram.curve import SlackVectorGram
 
 WITHOUT_SINGLETONS = [case for case in CASES if min(case.sizes) > 1 and len(case.sizes) > 2]
 

@@ -13,7 +13,7 @@ import pytest
 from scipy import optimize
 
 import screlax
-from screlax.loss import supcon_loss, supcon_loss_and_grad
+from screlax.samples import supcon_loss, supcon_loss_and_grad
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.network.images import LabelledImages, load_mnist, subsample

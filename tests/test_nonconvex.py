@@ -20,13 +20,13 @@ from screlax import (
     solve_nonconvex,
     solve_relaxation,
 )
-from screlax.exceptions import InvalidInputError
-from screlax.nonconvex.bound import relative_gap
-from screlax.nonconvex.lifting import Lifted
-from screlax.nonconvex.objective import ClassObjective
-from screlax.nonconvex.sample_objective import SampleObjective
-from screlax.nonconvex.setup import objective_at
-from screlax.partition import Level
+from screlax.descent.bound import relative_gap
+from screlax.descent.lifting import Lifted
+from screlax.descent.objective import ClassObjective
+from screlax.descent.sample_objective import SampleObjective
+from screlax.descent.setup import objective_at
+from screlax.errors import InvalidInputError
+from screlax.gram.levels import Level
 
 CONTROLS = {"ridge": Ridge(0.4), "ball": Ball(1.3), "sphere": Sphere(2.0), "budget": Budget(0.9)}
 every_control = pytest.mark.parametrize("control", CONTROLS.values(), ids=CONTROLS)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from problems import CASES, random_feasible_gram
 
 from screlax import UFM, ClassSizes, Ridge
-from screlax.exceptions import InvalidInputError
-from screlax.partition import (
+from screlax.errors import InvalidInputError
+from screlax.gram.levels import (
     CellGram,
     Level,
     Partition,
@@ -22,7 +22,7 @@ from screlax.partition import (
     quotient_to_orbits,
     samples_to_classes,
 )
-from screlax.relaxation import build_relaxation
+from screlax.problem.program import build_relaxation
 
 seeds = st.integers(0, 2**32 - 1)
 sizes_lists = st.lists(st.integers(1, 6), min_size=2, max_size=7).filter(lambda x: max(x) > 1)

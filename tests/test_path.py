@@ -22,9 +22,9 @@ from screlax import (
     regularization_path,
     solve_relaxation,
 )
-from screlax.controls import CONTROLS
-from screlax.exceptions import InvalidInputError
-from screlax.native.gram import SlackVectorGram
+from screlax.errors import InvalidInputError
+from screlax.gram.curve import SlackVectorGram
+from screlax.problem.constraints.norms import CONTROLS
 
 SIZES = (300, 110, 110, 40, 15, 6, 6, 2)
 WIDE = tuple(int(size) for size in np.geomspace(2, 5000, 45).round())

@@ -27,7 +27,7 @@ from screlax import (
     solve_relaxation,
 )
 from screlax.cli import main
-from screlax.exceptions import InvalidInputError, MissingExtraError, ProblemTooLargeError
+from screlax.errors import InvalidInputError, MissingExtraError, ProblemTooLargeError
 from screlax.plots.canvas import short_count
 from screlax.plots.style import OKABE_ITO
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screlax import UFM, Ball, Budget, ClassSizes, Ridge, Sphere
-from screlax.exceptions import InvalidInputError
+from screlax.errors import InvalidInputError
 
 CONTROLS = [Ridge, Ball, Sphere, Budget]
 NOT_POSITIVE = [0, -1, -1e-300, math.nan, math.inf, -math.inf]

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from real_counts import CLASS_COUNTS, needs_real_counts
 
-from screlax.class_sizes import ClassSizes
-from screlax.exceptions import InvalidInputError, ProblemTooLargeError
-from screlax.profiles import balanced, exponential, pareto, profile, step
+from screlax.errors import InvalidInputError, ProblemTooLargeError
+from screlax.problem.class_sizes import ClassSizes
+from screlax.problem.profiles import balanced, exponential, pareto, profile, step
 
 BUILDERS = [step, exponential, pareto]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import screlax
-from screlax.exceptions import EmbeddingDimensionError, InvalidInputError
+from screlax.errors import EmbeddingDimensionError, InvalidInputError
 
 
 @pytest.fixture(scope="module")

@@ -23,9 +23,9 @@ from problems import (
 )
 
 from screlax import UFM, Ball, Budget, Ridge, Sphere, solve_relaxation
-from screlax.exceptions import ProblemTooLargeError
-from screlax.partition import CellGram, Level, lift_from_orbits, quotient_to_orbits
-from screlax.relaxation import Relaxation, build_relaxation, level_size
+from screlax.errors import ProblemTooLargeError
+from screlax.gram.levels import CellGram, Level, lift_from_orbits, quotient_to_orbits
+from screlax.problem.program import Relaxation, build_relaxation, level_size
 
 seeds = st.integers(0, 2**32 - 1)
 table = st.sampled_from(CASES)
@@ -262,7 +262,7 @@ def test_size_of_every_level():
 
 def test_level_that_does_not_fit_names_the_one_that_does(monkeypatch):
     problem = UFM([500, 300, 300], Ridge(0.1))
-    monkeypatch.setattr("screlax.memory.available_memory", lambda: 10**6)
+    monkeypatch.setattr("screlax.optional.available_memory", lambda: 10**6)
     with pytest.raises(ProblemTooLargeError, match=r"1,100 samples.*level='orbits' needs only 2"):
         build_relaxation(problem, Level.SAMPLES)
     assert build_relaxation(problem, Level.ORBITS).size == 2

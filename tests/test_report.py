@@ -12,7 +12,7 @@ import pytest
 
 import screlax
 from screlax.cli import main
-from screlax.exceptions import InvalidInputError, MissingExtraError
+from screlax.errors import InvalidInputError, MissingExtraError
 from screlax.report import write_report
 
 pytest.importorskip("plotly", reason="plotly is not installed")

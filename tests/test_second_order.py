@@ -19,9 +19,9 @@ from screlax import (
     solve_relaxation,
     supcon_loss,
 )
-from screlax.exceptions import InvalidInputError
-from screlax.nonconvex import spectrum
-from screlax.nonconvex.rotations import Rotations
+from screlax.descent import spectrum
+from screlax.descent.rotations import Rotations
+from screlax.errors import InvalidInputError
 
 CONTROLS = {"ridge": Ridge(0.3), "ball": Ball(1.5), "sphere": Sphere(1.0), "budget": Budget(0.8)}
 every_control = pytest.mark.parametrize("control", CONTROLS.values(), ids=CONTROLS)

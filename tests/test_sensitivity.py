@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from screlax import UFM, Ball, Budget, Ridge, Sphere, solve_relaxation
-from screlax.exceptions import InvalidInputError, ProblemTooLargeError
-from screlax.native.proof import prove
-from screlax.native.slack_vector import SlackVectorEquations
-from screlax.native.solver import solve_slack_vector
+from screlax.equations.slack_vector import SlackVectorEquations
+from screlax.errors import InvalidInputError, ProblemTooLargeError
+from screlax.proof.structured import prove
+from screlax.solve.slack_vector.solver import solve_slack_vector
 
 SIZES, COPIES = np.array([50.0, 20.0, 9.0, 4.0]), np.array([1.0, 3.0, 1.0, 2.0])
 TEMPERATURE, STEP = 0.6, 1e-5

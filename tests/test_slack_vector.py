@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from problems import Case, assert_optimal, class_objective, optimality
 
 from screlax import UFM, Ball, Budget, ClassSizes, Ridge, Sphere
-from screlax.controls import Control
-from screlax.native.gram import SlackVectorGram
-from screlax.native.linear import StructuredJacobian
-from screlax.native.newton import initial_state, newton
-from screlax.native.slack_vector import SlackVectorEquations, State
-from screlax.native.solver import equations_for, solve_slack_vector
-from screlax.partition import CellGram, classes_to_orbits
+from screlax.equations.linear import StructuredJacobian
+from screlax.equations.slack_vector import SlackVectorEquations, State
+from screlax.gram.curve import SlackVectorGram
+from screlax.gram.levels import CellGram, classes_to_orbits
+from screlax.problem.constraints.norms import Control
+from screlax.solve.slack_vector.newton import initial_state, newton
+from screlax.solve.slack_vector.solver import equations_for, solve_slack_vector
 
 seeds = st.integers(0, 2**32 - 1)
 FEW = (9, 5, 5, 4, 2, 2, 2)

@@ -17,8 +17,8 @@ from screlax import (
     Status,
     solve_relaxation,
 )
-from screlax.exceptions import EmbeddingDimensionError, InvalidInputError, ProblemTooLargeError
-from screlax.partition import CellGram, Level
+from screlax.errors import EmbeddingDimensionError, InvalidInputError, ProblemTooLargeError
+from screlax.gram.levels import CellGram, Level
 
 SOME = cases_of("step", "singletons", "unsorted")
 _SOLVED: dict[str, Solution] = {}
@@ -130,7 +130,7 @@ def test_sample_gram_takes_the_labels_of_the_problem():
 
 def test_gram_matrices_that_do_not_fit_are_refused(monkeypatch):
     solution = solved(CASE["step/ridge"])
-    monkeypatch.setattr("screlax.memory.available_memory", lambda: 100)
+    monkeypatch.setattr("screlax.optional.available_memory", lambda: 100)
     with pytest.raises(ProblemTooLargeError, match=r"4 classes.*use orbit_gram"):
         _ = solution.class_gram
     with pytest.raises(ProblemTooLargeError, match=r"20 samples.*use class_gram"):

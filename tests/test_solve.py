@@ -22,9 +22,9 @@ from screlax import (
     Status,
     solve_relaxation,
 )
-from screlax.backends import BackendResult, available_solvers
-from screlax.exceptions import InvalidInputError, SolverFailedError
-from screlax.partition import CellGram
+from screlax.errors import InvalidInputError, SolverFailedError
+from screlax.gram.levels import CellGram
+from screlax.solve.registry import BackendResult, available_solvers
 
 PROBLEM = UFM([9, 7, 4], Ridge(0.1), 0.5)
 
@@ -208,7 +208,7 @@ class _Liar:
 
 
 def solve_with(monkeypatch, gram: CellGram):
-    monkeypatch.setattr("screlax.solve.choose_backend", lambda *_: (_Liar(gram), "a test"))
+    monkeypatch.setattr("screlax.solve.solve.choose_backend", lambda *_: (_Liar(gram), "a test"))
     return solve_relaxation(PROBLEM, level="classes")
 
 

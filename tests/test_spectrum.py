@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screlax import UFM, ClassSizes, Ridge
-from screlax.partition import CellGram, Level, classes_to_orbits, lift_from_orbits
-from screlax.relaxation import build_relaxation
-from screlax.spectrum import gram_blocks, gram_from_blocks, slack_blocks, slack_product
+from screlax.gram.levels import CellGram, Level, classes_to_orbits, lift_from_orbits
+from screlax.problem.program import build_relaxation
+from screlax.proof.blocks import gram_blocks, gram_from_blocks, slack_blocks, slack_product
 
 sizes_lists = st.lists(st.integers(1, 5), min_size=2, max_size=6).filter(lambda x: max(x) > 1)
 seeds = st.integers(0, 2**32 - 1)

@@ -17,12 +17,12 @@ import pytest
 from problems import CASE, cases_of, every_case
 
 from screlax import UFM, Budget, ClassSizes, Ridge, Solution, Sphere, solve_relaxation
-from screlax.certificate import certify
-from screlax.exceptions import FileFormatError, InvalidInputError
-from screlax.native.gram import SlackVectorGram
-from screlax.partition import CellGram, Level
-from screlax.relaxation import build_relaxation
-from screlax.storage import atomic_file, load_solution, save_solution
+from screlax.errors import FileFormatError, InvalidInputError
+from screlax.gram.curve import SlackVectorGram
+from screlax.gram.levels import CellGram, Level
+from screlax.problem.program import build_relaxation
+from screlax.proof.certificate import certify
+from screlax.solution.storage import atomic_file, load_solution, save_solution
 
 
 @pytest.fixture(scope="module")

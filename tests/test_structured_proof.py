@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from problems import CASE, CASES, Case, cases_of, class_objective, every_case
 
 from screlax import UFM, Ball, Budget, Ridge, Sphere, solve_relaxation
-from screlax.certificate import certify
-from screlax.controls import CONTROLS
-from screlax.native.newton import initial_state
-from screlax.native.proof import StructuredProof, prove, state_of_gram
-from screlax.native.slack_vector import SlackVectorEquations, State
-from screlax.native.solver import equations_for, solve_slack_vector
-from screlax.partition import CellGram, Level, classes_to_orbits
-from screlax.proving import prove_gram
-from screlax.relaxation import build_relaxation
+from screlax.equations.slack_vector import SlackVectorEquations, State
+from screlax.gram.levels import CellGram, Level, classes_to_orbits
+from screlax.problem.constraints.norms import CONTROLS
+from screlax.problem.program import build_relaxation
+from screlax.proof.certificate import certify
+from screlax.proof.prove import prove_gram
+from screlax.proof.structured import StructuredProof, prove, state_of_gram
+from screlax.solve.slack_vector.newton import initial_state
+from screlax.solve.slack_vector.solver import equations_for, solve_slack_vector
 
 ROUNDING = 1e-10
 # Two classes on a ball or sphere are left out: with v_1 = v_2 = V/2 nothing moves G into G v = 0.

@@ -12,7 +12,7 @@ from sweep_points import poison
 
 import screlax
 from screlax import Ball, Ridge, Sphere, SweepPoint, grid, sweep
-from screlax.exceptions import InvalidInputError
+from screlax.errors import InvalidInputError
 from screlax.sweeps import SweepInterrupted, SweepProgress, SweepTable
 from screlax.sweeps import parallel as parallel_module
 from screlax.sweeps import worker as worker_module

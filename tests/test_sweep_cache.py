@@ -13,7 +13,7 @@ import time
 import pytest
 
 from screlax import Sphere, SweepPoint, grid, sweep
-from screlax.exceptions import InvalidInputError
+from screlax.errors import InvalidInputError
 from screlax.sweeps import SweepInterrupted
 from screlax.sweeps import worker as worker_module
 from screlax.sweeps.cache import CacheWarning, SweepCache

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import screlax
-from screlax.exceptions import InvalidInputError
+from screlax.errors import InvalidInputError
 from screlax.geometry import class_statistics, collapse_metrics
 
 

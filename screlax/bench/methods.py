@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..controls import Ridge, Sphere
-from ..partition import Level, Matrix
-from ..problem import UFM
-from ..solution import Solution
-from ..solve import solve_relaxation
+from ..gram.levels import Level, Matrix
+from ..problem.constraints.norms import Ridge, Sphere
+from ..problem.ufm import UFM
+from ..solution.solution import Solution
+from ..solve.solve import solve_relaxation
 
 Gram = Solution | NDArray[np.float64]
 """A `Solution`, or a class-level Gram matrix of shape (k, k)."""
@@ -68,7 +68,7 @@ def _relaxation(solver: str) -> Callable[[UFM, float, float], Gram]:
 
 def _descent(method: str) -> Callable[[UFM, float, float], Gram]:
     def run(problem: UFM, tolerance: float, limit: float) -> Gram:
-        from ..nonconvex import solve_nonconvex
+        from ..descent import solve_nonconvex
 
         # the run stops at the true value plus the tolerance: it knows the relaxation's bound
         dim = problem.classes + 1
@@ -86,7 +86,7 @@ def _pymanopt(problem: UFM, tolerance: float, limit: float) -> Matrix:
     from pymanopt.manifolds import Euclidean, Oblique
     from pymanopt.optimizers import TrustRegions
 
-    from ..nonconvex.setup import objective_at
+    from ..descent.setup import objective_at
 
     objective = objective_at(problem, Level.CLASSES)
     k = problem.classes

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from ..class_sizes import ClassSizes
-from ..controls import Ball, Budget, Control, Ridge, Sphere
-from ..problem import UFM
-from ..profiles import balanced, exponential, pareto, step
+from ..problem.class_sizes import ClassSizes
+from ..problem.constraints.norms import Ball, Budget, Control, Ridge, Sphere
+from ..problem.profiles import balanced, exponential, pareto, step
+from ..problem.ufm import UFM
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..exceptions import InvalidInputError
-from ..storage import atomic_file
+from ..errors import InvalidInputError
+from ..solution.storage import atomic_file
 from .methods import Method, all_methods
 from .problems import BenchProblem, problem_sets
 from .provenance import provenance_line

@@ -14,12 +14,12 @@ import time
 import warnings
 from dataclasses import asdict, replace
 
-from ..certificate import Certificate
-from ..exceptions import InaccurateWarning, ScrelaxError
-from ..partition import CellGram, Level
-from ..problem import UFM
-from ..proving import prove_gram
-from ..solution import Solution
+from ..errors import InaccurateWarning, ScrelaxError
+from ..gram.levels import CellGram, Level
+from ..problem.ufm import UFM
+from ..proof.certificate import Certificate
+from ..proof.prove import prove_gram
+from ..solution.solution import Solution
 from .methods import Gram, Method, all_methods
 from .problems import BenchProblem, problem_sets
 from .table import Row

@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ..exceptions import InvalidInputError, ScrelaxError
+from ..errors import InvalidInputError, ScrelaxError
 from . import (
     bench_command,
     certify_command,

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..certificate import Certificate
-from ..exceptions import InvalidInputError, ScrelaxError, SolverFailedError
-from ..solution import Solution
+from ..errors import InvalidInputError, ScrelaxError, SolverFailedError
+from ..proof.certificate import Certificate
+from ..solution.solution import Solution
 from .output import to_json
 from .progress import progress
 from .table import certificate_lines, problem_line

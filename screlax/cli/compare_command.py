@@ -8,7 +8,7 @@ from typing import Any
 
 from ..comparison import Comparison, compare
 from ..comparison.compare import LOSSES, SCALES
-from ..solution import Solution
+from ..solution.solution import Solution
 from ..status import Status
 from .embedding_options import add_embedding_options
 from .output import to_json

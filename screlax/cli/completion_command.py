@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..exceptions import MissingExtraError
+from ..errors import MissingExtraError
 
 SHELLS = ("bash", "zsh", "tcsh")
 

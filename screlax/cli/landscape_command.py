@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..exceptions import InvalidInputError
+from ..errors import InvalidInputError
 from ..landscape import Landscape, survey_landscape
-from ..storage import atomic_file
+from ..solution.storage import atomic_file
 from .output import refuse_unwritable, to_json
 from .problem_options import add_problem_options, problem_of
 from .progress import progress

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..exceptions import InvalidInputError
+from ..errors import InvalidInputError
 from ..geometry import as_embeddings, as_labels
-from ..loss import supcon_loss
+from ..samples import supcon_loss
 from .embedding_options import add_embedding_options
 from .output import to_json
 from .progress import progress

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..exceptions import InvalidInputError
-from ..storage import finite
+from ..errors import InvalidInputError
+from ..solution.storage import finite
 
 _Mark = tuple[int, int] | None
 

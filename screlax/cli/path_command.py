@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..exceptions import InvalidInputError
-from ..partition import Vector
-from ..path import path_table, regularization_path
+from ..errors import InvalidInputError
+from ..gram.levels import Vector
 from ..plots import plot_path_overview
-from ..storage import atomic_file
+from ..solution.storage import atomic_file
+from ..solve.path import path_table, regularization_path
 from .output import refuse_unwritable, to_json
 from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from ..controls import CONTROLS, Control
-from ..counts import read_labelled_counts, read_labels, read_pairs
-from ..exceptions import InvalidInputError
-from ..problem import UFM
-from ..profiles import profile
+from ..errors import InvalidInputError
+from ..io.text import read_labelled_counts, read_labels, read_pairs
+from ..problem.constraints.norms import CONTROLS, Control
+from ..problem.profiles import profile
+from ..problem.ufm import UFM
 
 
 def add_problem_options(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..comparison import compare
-from ..exceptions import InvalidInputError
+from ..errors import InvalidInputError
 from ..report import write_report
-from ..solution import Solution
+from ..solution.solution import Solution
 from ..status import Status
 from .embedding_options import add_embedding_options
 from .output import refuse_unwritable

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..embedding import Embeddings
-from ..exceptions import InaccurateWarning, InvalidInputError
+from ..errors import InaccurateWarning, InvalidInputError
+from ..gram.embedding import Embeddings
 from ..plots import plot_solution
-from ..problem import UFM
-from ..solution import Solution
-from ..solve import solve_relaxation
-from ..storage import atomic_file
+from ..problem.ufm import UFM
+from ..solution.solution import Solution
+from ..solution.storage import atomic_file
+from ..solve.solve import solve_relaxation
 from .output import check_outputs, to_json
 from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of

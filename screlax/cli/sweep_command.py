@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..exceptions import InvalidInputError
+from ..errors import InvalidInputError
 from ..sweeps import SweepInterrupted, SweepTable, sweep
 from ..sweeps.config import read_sweep
 from ..sweeps.table import SUFFIXES, check_table_path

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..certificate import Certificate
-from ..class_sizes import ClassSizes
-from ..orbit_geometry import orbit_geometry
-from ..partition import Vector
-from ..solution import Solution
+from ..gram.levels import Vector
+from ..gram.orbit_geometry import orbit_geometry
+from ..problem.class_sizes import ClassSizes
+from ..proof.certificate import Certificate
+from ..solution.solution import Solution
 
 SMALL = 20
 """Up to this many classes every class has its row; beyond, rows are quantiles of class size."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from ..partition import Matrix, Vector
+from ..gram.levels import Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
-from ..exceptions import InvalidInputError
+from ..errors import InvalidInputError
 from ..geometry import (
     ClassStatistics,
     as_embeddings,
@@ -18,11 +18,11 @@ from ..geometry import (
     gram_distance,
     nearest_mean_agreement,
 )
-from ..loss.validate import check_choice
-from ..memory import require_memory
-from ..partition import Matrix, Vector
-from ..problem import UFM
-from ..solution import Solution
+from ..gram.levels import Matrix, Vector
+from ..optional import require_memory
+from ..problem.ufm import UFM
+from ..samples.validate import check_choice
+from ..solution.solution import Solution
 from .alignment import Alignment, align
 from .objective import loss_gap
 from .result import Comparison, PerClass

@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg, optimize
 
-from ..class_sizes import ClassSizes
-from ..controls import CONTROLS, Ridge, check_temperature
-from ..exceptions import InvalidInputError
+from ..errors import InvalidInputError
 from ..geometry import as_embeddings, as_labels, class_statistics, gram_distance
-from ..loss.validate import check_choice
-from ..memory import require_memory
-from ..partition import Matrix, Vector
-from ..path import regularization_path
-from ..problem import UFM, count_labels
-from ..solution import Solution
-from ..solve import solve_relaxation
+from ..gram.levels import Matrix, Vector
+from ..optional import require_memory
+from ..problem.class_sizes import ClassSizes
+from ..problem.constraints.norms import CONTROLS, Ridge, check_temperature
+from ..problem.ufm import UFM, count_labels
+from ..samples.validate import check_choice
+from ..solution.solution import Solution
+from ..solve.path import regularization_path
+from ..solve.solve import solve_relaxation
 from .compare import SCALES, class_numbers, require_usable
 
 _DECADES = {"ridge": (-6.0, math.log10(0.999)), "other": (-3.0, 3.0)}

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..controls import Budget, Ridge, Sphere
-from ..exceptions import InvalidInputError, SolverFailedError
-from ..feasible import feasible_scale
+from ..errors import InvalidInputError, SolverFailedError
 from ..geometry import ClassStatistics
-from ..geometry.blocks import normalized
-from ..loss import supcon_loss
-from ..memory import require_memory
-from ..partition import CellGram, Level, Matrix
-from ..problem import UFM
-from ..relaxation import build_relaxation
-from ..solution import Solution
+from ..gram.levels import CellGram, Level, Matrix
+from ..io.blocks import normalized
+from ..optional import require_memory
+from ..problem.constraints.feasible import feasible_scale
+from ..problem.constraints.norms import Budget, Ridge, Sphere
+from ..problem.program import build_relaxation
+from ..problem.ufm import UFM
+from ..samples import supcon_loss
+from ..solution.solution import Solution
 
 _ROUNDING = 1e-9
 """Relative amount by which a value may be below a lower bound."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..geometry import CollapseMetrics
-from ..partition import Matrix, Vector
-from ..storage import finite, json_label
+from ..gram.levels import Matrix, Vector
+from ..solution.storage import finite, json_label
 from .objective import LossGap
 
 _LISTED = 20

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..partition import Matrix
+from ..gram.levels import Matrix
 
 Stack = NDArray[np.float64]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ..nonconvex import check_second_order, solve_nonconvex
-from ..partition import Matrix
-from ..problem import UFM
+from ..descent import check_second_order, solve_nonconvex
+from ..gram.levels import Matrix
+from ..problem.ufm import UFM
 
 _TOLERANCE = 1e-15
 """Gap at which a descent stops. A gap of ε determines a Gram matrix only to about √ε, so that the

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..problem import UFM
-from ..solution import Solution
+from ..problem.ufm import UFM
+from ..solution.solution import Solution
 from .point import LandscapePoint
 from .table import landscape_table
 

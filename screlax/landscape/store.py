@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..exceptions import FileFormatError, InvalidInputError
-from ..problem import UFM
-from ..storage import atomic_file
+from ..errors import FileFormatError, InvalidInputError
+from ..problem.ufm import UFM
+from ..solution.storage import atomic_file
 from .point import LandscapePoint
 
 _FORMAT = 1

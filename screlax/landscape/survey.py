@@ -10,10 +10,10 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from ..exceptions import InvalidInputError
-from ..problem import UFM
-from ..solution import Solution
-from ..solve import solve_relaxation
+from ..errors import InvalidInputError
+from ..problem.ufm import UFM
+from ..solution.solution import Solution
+from ..solve.solve import solve_relaxation
 from .point import LandscapePoint, descend
 from .result import Landscape
 from .store import PointStore

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..exceptions import InvalidInputError, MissingExtraError
+from ..errors import InvalidInputError, MissingExtraError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..class_sizes import ClassSizes
-from ..exceptions import InvalidInputError
-from ..partition import Matrix, Vector
+from ..errors import InvalidInputError
+from ..gram.levels import Matrix, Vector
+from ..problem.class_sizes import ClassSizes
 from .canvas import figure_or_new, keep_flat_curves_flat, scale_sizes
 from .gram import check_kind, colour_bar, colour_limit, draw_heat_map
 from .selection import NAMED, Selection, cosines_of, shown_label, whole_number

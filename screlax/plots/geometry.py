@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..exceptions import InvalidInputError
-from ..partition import Vector
-from ..solution import Solution
+from ..errors import InvalidInputError
+from ..gram.levels import Vector
+from ..solution.solution import Solution
 from .canvas import axes_or_new, keep_flat_curves_flat, say, scale_sizes, short_count
 from .selection import cosine_entries, select_orbits
 from .style import GUIDE, curve

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..exceptions import InvalidInputError
-from ..partition import Matrix
-from ..solution import Solution
+from ..errors import InvalidInputError
+from ..gram.levels import Matrix
+from ..solution.solution import Solution
 from .canvas import axes_or_new, short_count
 from .selection import NAMED, Selection, cosines_of, select_classes, selected_gram
 from .style import SIGNED, UNDEFINED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..solution import Solution
+from ..solution.solution import Solution
 from .canvas import figure_or_new, say, short_count
 from .embedding import plot_embedding
 from .geometry import plot_angles, plot_norms

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..exceptions import InvalidInputError
-from ..partition import Vector
-from ..solution import Solution
+from ..errors import InvalidInputError
+from ..gram.levels import Vector
+from ..solution.solution import Solution
 from .canvas import (
     axes_or_new,
     draw_gaps,

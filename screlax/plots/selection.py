@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..class_sizes import ClassSizes
-from ..controls import real_number
-from ..exceptions import InvalidInputError
-from ..native.gram import AnyGram
-from ..partition import Matrix, Vector
-from ..problem import UFM
+from ..errors import InvalidInputError
+from ..gram.curve import AnyGram
+from ..gram.levels import Matrix, Vector
+from ..problem.class_sizes import ClassSizes
+from ..problem.constraints.norms import real_number
+from ..problem.ufm import UFM
 from .canvas import short_count
 
 NAMED = 20

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..exceptions import ProblemTooLargeError
-from ..solution import Solution
+from ..errors import ProblemTooLargeError
+from ..solution.solution import Solution
 from .canvas import axes_or_new, number_whole, spans_decades
 from .style import GUIDE, OKABE_ITO
 

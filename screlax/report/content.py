@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..comparison import Comparison
-from ..controls import Ridge
-from ..exceptions import InvalidInputError
+from ..errors import InvalidInputError
 from ..geometry import cosines_of
-from ..orbit_geometry import orbit_geometry
-from ..path import regularization_path
+from ..gram.orbit_geometry import orbit_geometry
 from ..plots.selection import select_classes, select_orbits
-from ..problem import UFM
-from ..solution import Solution
-from ..storage import json_label
+from ..problem.constraints.norms import Ridge
+from ..problem.ufm import UFM
+from ..solution.solution import Solution
+from ..solution.storage import json_label
+from ..solve.path import regularization_path
 
 MOST_DRAWN = 300
 """Rows of a heat map: more would be smaller than a pixel, and 300² cosines take 0.5 MB."""

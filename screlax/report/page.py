@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..comparison import Comparison
-from ..exceptions import InvalidInputError, MissingExtraError
-from ..solution import Solution
-from ..storage import atomic_file, finite
+from ..errors import InvalidInputError, MissingExtraError
+from ..solution.solution import Solution
+from ..solution.storage import atomic_file, finite
 from .content import page_data
 
 

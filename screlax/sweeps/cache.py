@@ -16,7 +16,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from ..exceptions import InvalidInputError
+from ..errors import InvalidInputError
 from .evaluate import FAILED, Result
 from .point import SweepPoint
 

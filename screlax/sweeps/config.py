@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from ..counts import read_counts
-from ..exceptions import FileFormatError, InvalidInputError
+from ..errors import FileFormatError, InvalidInputError
+from ..io.text import read_counts
 from .grid import grid
 from .point import SweepPoint
 

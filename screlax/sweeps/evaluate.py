@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..nonconvex import solve_nonconvex
-from ..partition import Vector
-from ..solution import Solution
-from ..solve import solve_relaxation
+from ..descent import solve_nonconvex
+from ..gram.levels import Vector
+from ..solution.solution import Solution
+from ..solve.solve import solve_relaxation
 from .point import SweepPoint
 
 Result = dict[str, Any]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..controls import CONTROLS, Control
-from ..exceptions import InvalidInputError
+from ..errors import InvalidInputError
+from ..problem.constraints.norms import CONTROLS, Control
 from .point import SweepPoint, whole_counts
 
 _LISTED = 8

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from ..exceptions import InvalidInputError
+from ..errors import InvalidInputError
 from .cache import SweepCache
 from .dask_errors import errors_reported
 from .evaluate import Result, failure

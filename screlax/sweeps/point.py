@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..class_sizes import ClassSizes
-from ..controls import CONTROLS, Control, check_control, check_temperature
-from ..exceptions import InvalidInputError
-from ..nonconvex.validate import check_count
-from ..problem import UFM
-from ..profiles import profile as named_profile
-from ..solve import check_limits
+from ..descent.validate import check_count
+from ..errors import InvalidInputError
+from ..problem.class_sizes import ClassSizes
+from ..problem.constraints.norms import CONTROLS, Control, check_control, check_temperature
+from ..problem.profiles import profile as named_profile
+from ..problem.ufm import UFM
+from ..solve.solve import check_limits
 
 
 @dataclass(frozen=True)

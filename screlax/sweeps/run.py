@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..backends import available_solvers
-from ..exceptions import InvalidInputError, SolverUnavailableError
+from ..errors import InvalidInputError, SolverUnavailableError
+from ..solve.registry import available_solvers
 from .cache import SweepCache
 from .evaluate import FAILED, Result
 from .parallel import ParallelRun

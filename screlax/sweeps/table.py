@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..exceptions import InvalidInputError
-from ..storage import atomic_file
+from ..errors import InvalidInputError
+from ..solution.storage import atomic_file
 
 TIMINGS = ("seconds",)
 """Columns that differ from run to run."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from threadpoolctl import threadpool_limits
 
-from ..exceptions import InaccurateWarning
+from ..errors import InaccurateWarning
 from .cache import SweepCache
 from .evaluate import Result, evaluate
 from .point import SweepPoint

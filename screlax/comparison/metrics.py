@@ -1,0 +1,161 @@
+"""Neural-collapse metrics of embeddings alone, from their class statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from ..gram.distance import gram_distance
+from ..gram.levels import Matrix
+from .statistics import ClassStatistics
+
+
+@dataclass(frozen=True)
+class CollapseMetrics:
+    """How far embeddings have collapsed, and onto what; zero is complete collapse.
+
+    With class means μ_c, their unweighted mean μ_G, Σ_W = (1/n) Σ_i (h_i − μ_{y_i})(h_i − μ_{y_i})ᵀ
+    and Σ_B = (1/k) Σ_c (μ_c − μ_G)(μ_c − μ_G)ᵀ. NaN where a metric is not defined: one class, or
+    for angles a mean at the centre.
+
+    Attributes
+    ----------
+    within_between : float
+        NC1, tr(Σ_W Σ_B⁺)/k (Papyan, Han and Donoho 2020, PNAS 117, equation 4).
+    trace_ratio : float
+        tr Σ_W/tr Σ_B (Tirer and Bruna 2022, ICML): NC1 without a pseudo-inverse.
+    class_distance_variance : float
+        Mean over pairs of classes of (v_a + v_b)/(2‖μ_a − μ_b‖²), v the mean squared distance from
+        the class mean (CDNV of Galanti, György and Hutter 2022, ICLR).
+    equinorm : float
+        Standard deviation over mean of ‖μ_c − μ_G‖ (NC2, Papyan et al. 2020).
+    equiangularity : float
+        Standard deviation over all pairs of cos(μ_a − μ_G, μ_b − μ_G) (NC2).
+    maximal_angle : float
+        Mean over pairs of |cos(μ_a − μ_G, μ_b − μ_G) + 1/(k−1)| (NC2).
+    equinorm_uncentred : float
+        Standard deviation over mean of ‖μ_c‖: what the SC loss sees, which has no centre.
+    simplex_distance : float
+        ‖M/‖M‖ − E/‖E‖‖_F of the Gram matrix M of the μ_c, not centred, from that of a simplex ETF,
+        E = I − 11ᵀ/k.
+    orthogonal_distance : float
+        The same from an orthogonal frame, E = I: the optimum where a last ReLU keeps features
+        nonnegative (Kini et al. 2024, ICLR).
+    rank : int
+        Singular values of the matrix of class means above 1e-3 of the largest.
+    effective_rank : float
+        exp of the entropy of its normalised squared singular values (Roy and Vetterli 2007).
+    """
+
+    within_between: float
+    trace_ratio: float
+    class_distance_variance: float
+    equinorm: float
+    equiangularity: float
+    maximal_angle: float
+    equinorm_uncentred: float
+    simplex_distance: float
+    orthogonal_distance: float
+    rank: int
+    effective_rank: float
+
+
+def collapse_metrics(statistics: ClassStatistics) -> CollapseMetrics:
+    """Compute the metrics of the classes that have samples.
+
+    Parameters
+    ----------
+    statistics : ClassStatistics
+        With the scatter matrix, or `within_between` is NaN.
+    """
+    means = statistics.means[statistics.present]
+    k = len(means)
+    centred = means - statistics.class_mean
+    gram = means @ means.T
+    norms, cosines = _angles(centred)
+    between = float(np.einsum("cd,cd->", centred, centred)) / k
+    within = float(statistics.within_traces.sum()) / statistics.samples
+    singular = linalg.svdvals(means)
+    shares = _shares(singular)
+    return CollapseMetrics(
+        within_between=_within_between(statistics, centred),
+        trace_ratio=_ratio(within, between),
+        class_distance_variance=_class_distance_variance(statistics, gram),
+        equinorm=_ratio(float(norms.std()), float(norms.mean())),
+        equiangularity=float(cosines.std()) if k > 1 else float("nan"),
+        maximal_angle=float(np.abs(cosines + 1 / (k - 1)).mean()) if k > 1 else float("nan"),
+        equinorm_uncentred=_uncentred(gram),
+        simplex_distance=_distance(gram, np.eye(k) - 1 / k),
+        orthogonal_distance=_distance(gram, np.eye(k)),
+        rank=int((singular > 1e-3 * singular[0]).sum()) if singular[0] > 0 else 0,
+        effective_rank=float(np.exp(-(shares * np.log(shares)).sum())) if len(shares) else 0.0,
+    )
+
+
+def _shares(singular: np.ndarray) -> np.ndarray:
+    """Return the nonzero shares of the squared singular values."""
+    if singular[0] == 0:
+        return np.zeros(0)
+    squares = (singular / singular[0]) ** 2
+    return np.asarray(squares[squares > 0] / squares.sum())
+
+
+def _within_between(statistics: ClassStatistics, centred: Matrix) -> float:
+    """Return tr(Σ_W Σ_B⁺)/k through the thin factor of Σ_B: its rank is at most k − 1.
+
+    With centred/√k = U S Vᵀ the pseudo-inverse of Σ_B is V S⁻² Vᵀ.
+    """
+    k = len(centred)
+    if statistics.within is None or k < 2:
+        return float("nan")
+    _, singular, basis = linalg.svd(centred / np.sqrt(k), full_matrices=False)
+    # of k centred means one direction is rounding, of the size of the means before centring
+    scale = max(float(singular[0]), float(linalg.norm(statistics.means)) / np.sqrt(k))
+    kept = singular > scale * max(centred.shape) * np.finfo(float).eps
+    kept[k - 1 :] = False
+    if not kept.any():
+        return float("nan")
+    rows = basis[kept] / singular[kept, None]
+    inner = np.einsum("rd,rd->", rows @ statistics.within, rows)
+    return float(inner) / statistics.samples / k
+
+
+def _class_distance_variance(statistics: ClassStatistics, gram: Matrix) -> float:
+    k = len(gram)
+    if k < 2:
+        return float("nan")
+    present = statistics.present
+    variance = statistics.within_traces[present] / statistics.counts[present]
+    means = statistics.means[present]
+    total = 0.0
+    for row in range(k - 1):  # differences: a product of norms would lose digits
+        apart = means[row + 1 :] - means[row]
+        squares = np.einsum("cd,cd->c", apart, apart)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            total += float(((variance[row] + variance[row + 1 :]) / (2 * squares)).sum())
+    return total / (k * (k - 1) / 2)
+
+
+def _angles(centred: Matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Return norms, and the cosines of all pairs."""
+    norms = np.sqrt(np.einsum("cd,cd->c", centred, centred))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = centred / norms[:, None]
+    return norms, (unit @ unit.T)[np.triu_indices(len(centred), 1)]
+
+
+def _uncentred(gram: Matrix) -> float:
+    norms = np.sqrt(np.diag(gram))
+    return _ratio(float(norms.std()), float(norms.mean()))
+
+
+def _distance(gram: Matrix, frame: Matrix) -> float:
+    if not gram.any() or not frame.any():
+        return float("nan")
+    return gram_distance(gram, frame)
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator > 0 else float("nan")

@@ -1,0 +1,177 @@
+"""Geometry over batches and epochs of a training run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Hashable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidInputError
+from ..gram.distance import gram_distance
+from ..io.embeddings import as_embeddings, as_labels
+from ..solution.solution import Solution
+from ..solution.storage import atomic_file, finite
+from .metrics import collapse_metrics
+from .statistics import ClassStatistics, class_statistics
+
+
+class GeometryTracker:
+    """Accumulates embeddings batch by batch and keeps a row of metrics for every epoch.
+
+    Memory is that of the class statistics, whatever the number of samples.
+
+    Parameters
+    ----------
+    classes : sequence of hashable, optional
+        All labels there can be, in any order. Not needed with a solution.
+    solution : Solution, optional
+        A certified optimum; every row then has the Gram distance of the class means from it
+        (`gram_distance`), NaN in an epoch in which a class has no sample.
+    normalize : bool, default False
+        Divide each embedding by its norm first.
+
+    Attributes
+    ----------
+    history : list of dict
+        One row per epoch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from screlax import GeometryTracker
+    >>> tracker = GeometryTracker(classes=["cat", "dog"])
+    >>> for batch in range(3):
+    ...     tracker.update(np.array([[1.0, 0.0], [-1.0, 0.1 * batch]]), ["cat", "dog"])
+    >>> row = tracker.end_epoch(loss=0.5)
+    >>> row["epoch"], row["samples"], row["loss"]
+    (1, 6, 0.5)
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[Hashable] | None = None,
+        solution: Solution | None = None,
+        *,
+        normalize: bool = False,
+    ) -> None:
+        if isinstance(classes, Solution):
+            raise InvalidInputError("give the solution by name: GeometryTracker(solution=…)")
+        if (classes is None) == (solution is None):
+            raise InvalidInputError("give either classes, all labels there can be, or a solution")
+        if solution is not None:
+            problem = solution.problem
+            self._names = problem.class_labels or tuple(range(problem.classes))
+        else:
+            self._names = tuple(dict.fromkeys(_as_list(classes)))
+        if solution is not None and not solution.orbit_gram.own.any():
+            raise InvalidInputError("the optimum is zero: there is no geometry to be near to")
+        if not self._names:
+            raise InvalidInputError("classes is empty; give every label there can be")
+        self._solution = solution
+        self._normalize = normalize
+        self._number = {name: number for number, name in enumerate(self._names)}
+        self._statistics: ClassStatistics | None = None
+        self.history: list[dict[str, Any]] = []
+
+    @property
+    def statistics(self) -> ClassStatistics | None:
+        """Statistics of the epoch so far; None before its first batch."""
+        return self._statistics
+
+    def update(self, embeddings: Any, labels: Any) -> None:
+        """Add a batch, shape (n, d), with one label per row.
+
+        Raises
+        ------
+        InvalidInputError
+            If the batch does not fit, or a label is none of the classes; nothing is added then.
+        """
+        rows = as_embeddings(embeddings)
+        found = as_labels(labels, len(rows))
+        values = _as_list(found)
+        try:
+            unknown = [value for value in values if value not in self._number]
+        except TypeError as error:
+            raise InvalidInputError(f"labels must be hashable: {error}") from None
+        if unknown:
+            raise InvalidInputError(
+                f"label {unknown[0]!r} is none of the {len(self._names)} classes"
+            )
+        numbers = np.array([self._number[value] for value in values])
+        batch = class_statistics(
+            rows, numbers, classes=np.arange(len(self._names)), normalize=self._normalize
+        )
+        known = self._statistics
+        self._statistics = batch if known is None else known.merge(batch)
+
+    def end_epoch(self, **extra: Any) -> dict[str, Any]:
+        """Close the epoch and return its row: metrics, and `extra` (a loss, a learning rate).
+
+        Raises
+        ------
+        InvalidInputError
+            If the epoch has no batch.
+        """
+        statistics = self._statistics
+        if statistics is None:
+            raise InvalidInputError("the epoch has no batch; call update first")
+        row: dict[str, Any] = {"epoch": len(self.history) + 1, "samples": statistics.samples}
+        row |= asdict(collapse_metrics(statistics))
+        if self._solution is not None:
+            row["gram_distance"] = self._distance(statistics, self._solution)
+        taken = sorted(row.keys() & extra.keys())
+        if taken:
+            raise InvalidInputError(f"{taken[0]} is a column of the tracker; use another name")
+        row |= {name: _plain(value) for name, value in extra.items()}
+        self.history.append(row)
+        self._statistics = None
+        return row
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write the history as CSV, atomically."""
+        columns = list(dict.fromkeys(name for row in self.history for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.history)
+        return _write(path, text.getvalue())
+
+    def to_json(self, path: str | Path) -> Path:
+        """Write the history as a JSON list, atomically; NaN becomes null."""
+        rows = [{name: finite(value) for name, value in row.items()} for row in self.history]
+        return _write(path, json.dumps(rows, indent=1, allow_nan=False) + "\n")
+
+    @staticmethod
+    def _distance(statistics: ClassStatistics, solution: Solution) -> float:
+        if not statistics.counts.all() or not statistics.means.any():
+            return float("nan")
+        return gram_distance(statistics.means @ statistics.means.T, solution.class_gram)
+
+
+def _as_list(values: Any) -> list[Any]:
+    return values.tolist() if hasattr(values, "tolist") else list(values or ())
+
+
+def _plain(value: Any) -> Any:
+    """Return a scalar of numpy or torch as the number it is, and refuse what no table can hold."""
+    if hasattr(value, "item"):
+        try:
+            value = value.item()
+        except (ValueError, RuntimeError):
+            raise InvalidInputError("a column of the history needs single numbers") from None
+    if not isinstance(value, str | int | float | bool | None):
+        raise InvalidInputError(f"a column of the history cannot hold {value!r}")
+    return value
+
+
+def _write(path: str | Path, text: str) -> Path:
+    target = Path(path)
+    with atomic_file(target) as sink:
+        sink.write(text.encode())
+    return target

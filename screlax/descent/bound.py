@@ -1,0 +1,80 @@
+"""How far embeddings provably are from the global optimum, in every dimension."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from ..errors import InaccurateWarning, InvalidInputError, SolverFailedError
+from ..gram.levels import CellGram, Level, Matrix, samples_to_classes
+from ..problem.ufm import UFM
+from ..proof.prove import prove_gram
+from ..solve.solve import solve_relaxation
+
+_ROUNDING = 1e-12
+"""Relative size up to which a value below a lower bound is rounding."""
+
+
+def relaxation_bound(problem: UFM) -> float:
+    """Return the certified lower bound of the relaxation; it holds whatever its gap is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InaccurateWarning)
+        return solve_relaxation(problem).lower
+
+
+def gram_bound(problem: UFM, level: Level, embeddings: Matrix) -> float:
+    """Return the lower bound that the embeddings' own Gram matrix proves.
+
+    Samples are first averaged over their class (means of inner products and of squared norms).
+    """
+    if level is Level.SAMPLES:
+        label = samples_to_classes(problem.class_sizes).cell_of_point
+        first = np.flatnonzero(np.diff(label, prepend=-1))
+        size = np.asarray(problem.class_sizes, dtype=float)
+        means = np.add.reduceat(embeddings, first) / size[:, None]
+        squares = np.einsum("ij,ij->i", embeddings, embeddings)
+        gram = means @ means.T
+        np.fill_diagonal(gram, np.add.reduceat(squares, first) / size)
+    else:
+        gram = embeddings @ embeddings.T
+    gram /= problem.temperature
+    proof = prove_gram(problem, Level.CLASSES, CellGram.from_matrix(gram))
+    return proof.certificate.lower
+
+
+def best_bound(problem: UFM, level: Level, embeddings: Matrix, lower: float) -> float:
+    """Return the larger of a known lower bound and that of the embeddings' own Gram matrix."""
+    own = gram_bound(problem, level, embeddings)
+    return max(lower, own) if np.isfinite(own) else lower
+
+
+def relative_gap(problem: UFM, value: float, lower: float, embeddings: Matrix) -> float:
+    """Return (value − lower)/value.
+
+    It is zero where rounding of the value makes it negative, and one, all that is then known of
+    nonnegative numbers, where the value is so near zero that rounding is larger than the value.
+
+    Raises
+    ------
+    InvalidInputError
+        If the value is below the bound by more than rounding: it was no lower bound.
+    SolverFailedError
+        If the value is not finite.
+    """
+    if not np.isfinite(value):
+        raise SolverFailedError(
+            f"the objective is {value} at the embeddings: their inner products over the "
+            "temperature are beyond double precision; start from smaller embeddings"
+        )
+    largest = float(np.einsum("ij,ij->i", embeddings, embeddings).max()) / problem.temperature
+    noise = 16 * float(np.finfo(float).eps) * problem.anchors * largest
+    difference = value - lower
+    if difference < -(_ROUNDING * abs(value) + noise):
+        raise InvalidInputError(
+            f"lower={lower!r} is no lower bound of this problem: embeddings of value {value!r} "
+            "exist; leave it out, or take it from solve_relaxation of the same problem"
+        )
+    if difference < -_ROUNDING * abs(value):
+        return 1.0
+    return max(difference, 0.0) / value if value > 0 else 0.0

@@ -1,0 +1,90 @@
+"""What descent on the embeddings found, and how far from the global optimum that provably is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..gram.levels import Matrix, Vector
+from ..problem.ufm import UFM
+from ..status import Status
+
+
+@dataclass(frozen=True, eq=False)
+class NonconvexResult:
+    """The runs of `solve_nonconvex`, best first in every array and tuple.
+
+    Attributes
+    ----------
+    problem : UFM
+        The problem whose embeddings were optimised.
+    level : str
+        "classes" (p = k, one embedding per class) or "samples" (p = n, in class order).
+    dim : int
+        Embedding dimension.
+    method : str
+        The descent method.
+    tol : float
+        Relative gap up to which `status` is optimal.
+    lower : float
+        Certified lower bound on the objective, for embeddings of any dimension.
+    embeddings : ndarray, shape (p, dim)
+        The best embeddings, one per row, feasible for the control.
+    values : ndarray, shape (starts,)
+        Objective of every run, summed over anchors.
+    gaps : ndarray, shape (starts,)
+        Certified relative gap of every run, (value − lower)/value.
+    all_embeddings : ndarray, shape (starts, p, dim)
+        The embeddings of every run.
+    histories : tuple of ndarray, each of shape (iterations + 1, 3)
+        Per run the columns iteration, value and gradient norm: of the objective per anchor on the
+        manifold of the control, in coordinates √(n_c/τ) h.
+    iterations : ndarray of int, shape (starts,)
+        Iterations of every run, all phases together.
+    seconds : ndarray, shape (starts,)
+        Wall time of every run, without the relaxation.
+    messages : tuple of str
+        Why every run stopped; no other attribute depends on it.
+    order : ndarray of int, shape (starts,)
+        Number of the start behind every run: `values[0]` is start `order[0]`.
+    """
+
+    problem: UFM
+    level: str
+    dim: int
+    method: str
+    tol: float
+    lower: float
+    embeddings: Matrix
+    values: Vector
+    gaps: Vector
+    all_embeddings: NDArray[np.float64]
+    histories: tuple[Matrix, ...]
+    iterations: NDArray[np.int64]
+    seconds: Vector
+    messages: tuple[str, ...]
+    order: NDArray[np.int64]
+
+    @property
+    def value(self) -> float:
+        """Objective of the best embeddings, summed over anchors."""
+        return float(self.values[0])
+
+    @property
+    def gap(self) -> float:
+        """Certified relative gap of the best embeddings."""
+        return float(self.gaps[0])
+
+    @property
+    def status(self) -> Status:
+        """`optimal` if and only if the certified relative gap is at most `tol`."""
+        return Status.OPTIMAL if self.gap <= self.tol else Status.INACCURATE
+
+    def __repr__(self) -> str:
+        return (
+            f"<NonconvexResult {self.status}: value {self.value:.10g}, relative gap "
+            f"{self.gap:.1e}, dim={self.dim}, {len(self.values)} starts, {self.method} at level "
+            f"{self.level}>"
+        )

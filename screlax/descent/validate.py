@@ -1,0 +1,127 @@
+"""Checking what the nonconvex functions are given, before any work starts."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import InvalidInputError
+from ..gram.levels import Level, Matrix
+from ..problem.constraints.norms import Ball, Budget, Control, Sphere, real_number
+from ..problem.ufm import UFM
+
+FEASIBLE = 1e-6
+"""Relative excess of a squared norm up to which embeddings count as within the control."""
+
+LARGEST = 1e100
+"""Largest entry of embeddings."""
+
+
+def check_problem(problem: Any) -> UFM:
+    """Return the problem, or say what is needed instead."""
+    if not isinstance(problem, UFM):
+        raise InvalidInputError(
+            f"problem must be a UFM, for instance UFM([50, 20, 5], Sphere(1.0)); got {problem!r}"
+        )
+    return problem
+
+
+def check_count(name: str, value: Any, smallest: int = 1) -> int:
+    """Return a whole number of at least `smallest`."""
+    try:
+        number = real_number(value)
+    except TypeError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= smallest and number == int(number)):
+        raise InvalidInputError(
+            f"{name} must be a whole number of at least {smallest}, got {value!r}"
+        )
+    return int(number)
+
+
+def check_nonconvex_level(level: Any) -> Level:
+    """Return the level: embeddings of classes or of samples."""
+    if level not in (Level.CLASSES.value, Level.SAMPLES.value):
+        raise InvalidInputError(
+            f"level must be 'classes' (one embedding per class) or 'samples', got {level!r}"
+        )
+    return Level(level)
+
+
+def check_number(name: str, value: Any, *, positive: bool) -> float:
+    """Return a finite number, positive or at least zero."""
+    try:
+        number = real_number(value)
+    except TypeError:
+        number = math.nan
+    if not (math.isfinite(number) and (number > 0 if positive else number >= 0)):
+        kind = "positive" if positive else "of at least 0"
+        raise InvalidInputError(f"{name} must be a finite number {kind}, got {value!r}")
+    return number
+
+
+def check_matrix(name: str, given: ArrayLike, shape: tuple[int | None, ...], what: str) -> Matrix:
+    """Return a finite float64 array of a shape, None for any length of at least one."""
+    try:
+        array = np.asarray(given)
+        if array.dtype.kind not in "iuf":
+            raise TypeError(f"entries of type {array.dtype}")
+        array = np.asarray(array, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"{name} must be an array of numbers: {error}") from None
+    fits = array.ndim == len(shape) and all(
+        have == want or (want is None and have > 0)
+        for have, want in zip(array.shape, shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if length is None else str(length) for length in shape)
+        raise InvalidInputError(f"{name} must have shape ({wanted}), {what}; got {array.shape}")
+    if not np.isfinite(array).all():
+        raise InvalidInputError(f"{name} has entries that are NaN or infinite")
+    check_size(name, array)
+    return array
+
+
+def check_size(name: str, embeddings: Matrix) -> None:
+    """Refuse embeddings whose inner products would come near the largest double."""
+    largest = float(np.abs(embeddings).max())
+    if largest > LARGEST:
+        raise InvalidInputError(
+            f"{name} has an entry of size {largest:.3g}; inner products of entries above "
+            f"{LARGEST:.0e} are beyond double precision, rescale them first"
+        )
+
+
+def check_nonzero_rows(name: str, embeddings: Matrix, control: Control) -> None:
+    """Refuse zero rows on a sphere: they have no direction to be rescaled along."""
+    squares = np.einsum("...j,...j->...", embeddings, embeddings)
+    if isinstance(control, Sphere) and not squares.all():
+        raise InvalidInputError(
+            f"{name} has rows that are zero, which cannot be rescaled to the sphere of squared "
+            f"norm {control.radius_squared:g}"
+        )
+
+
+def check_within(problem: UFM, embeddings: Matrix, mass: Matrix) -> None:
+    """Raise an `InvalidInputError` unless embeddings satisfy the control, up to rounding."""
+    control = problem.control
+    squares = np.einsum("ij,ij->i", embeddings, embeddings)
+    if isinstance(control, Sphere):
+        worst = float(np.abs(squares / control.radius_squared - 1).max())
+        rule = f"squared norm {control.radius_squared:g} for every row"
+    elif isinstance(control, Ball):
+        worst = float((squares / control.radius_squared - 1).max())
+        rule = f"squared norm of at most {control.radius_squared:g} for every row"
+    elif isinstance(control, Budget):
+        worst = float(mass @ squares / mass.sum() / control.mean_squared_norm - 1)
+        rule = f"mean squared norm of at most {control.mean_squared_norm:g}"
+    else:
+        return
+    if worst > FEASIBLE:
+        raise InvalidInputError(
+            f"the embeddings are outside the control, which asks for {rule}: off by a relative "
+            f"{worst:.3g}; rescale them first"
+        )

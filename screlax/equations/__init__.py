@@ -1,0 +1,1 @@
+"""The optimality conditions as equations in a few unknowns per class size."""

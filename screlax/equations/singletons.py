@@ -1,0 +1,265 @@
+"""The slack-vector equations with singleton classes: 3m + 1 unknowns.
+
+Singletons (κ_0 of them) have no row in the loss and share one point h_0 = −Σ_c B_c h_c / ν_0,
+where B_c = s_c e^{y_c−β_c}/2, y_c = ⟨h_c, h_0⟩, and ν_0 is their diagonal slack: λ/2 for ridge and
+budget, their multiplier on a ball or sphere. Eliminating them leaves the Schur complement of the
+slack, S_aa − γ B Bᵀ = v vᵀ with γ = κ_0/ν_0. With Z, g and log cosh as in `slack_vector.py` and
+η = y − β/2 + ½ log γ − log 2, every pair of anchored classes has
+
+    pair_gh = log( e^{g_g+g_h} + e^{η_g+η_h} ) − log cosh((β_g − β_h)/2)
+
+and the unknowns (log v, β, y, log ν_0) solve, row by row,
+
+    (E1) the softmax row sums to one,
+    (E2) own_g v_g + Σ pair_gh v_h = 0 over all other anchored classes,
+    (E3) y_g + (1/ν_0) (B_g own_g + Σ pair_gh B_h) = 0,
+    (E4) ridge ν_0 = λ/2;  ball, sphere ⟨h_0, h_0⟩ = ρ;  budget tr G = nρ.
+
+With ridge and budget the anchored class means are linearly dependent and v > 0. On a ball or
+sphere, where h_0 is pulled out to the boundary, and with a single anchored class, they are
+independent: then v = 0, and its unknowns and (E2) drop out.
+
+The Jacobian is dense: 27 m³ of work, for which m in the hundreds is no burden.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..gram.levels import CellGram, Matrix, Vector
+from ..problem.class_sizes import ClassSizes
+from ..problem.constraints.norms import Ball, Budget, Control, Ridge, Sphere
+from .kernels import log_cosh_half
+
+
+@dataclass(frozen=True, eq=False)
+class _Terms:
+    """Everything that residual, Jacobian and Gram matrix share at a point."""
+
+    slack: Vector
+    pull: Vector
+    beta: Vector
+    product: Vector
+    strength: float
+    ratio: float
+    others: Matrix
+    pair: Matrix
+    slack_share: Matrix
+    tangent: Matrix
+    row: Matrix
+    own: Vector
+    on_itself: Vector
+    corner: float
+
+
+class SingletonEquations:
+    """Residual and Jacobian of the equations above.
+
+    Parameters
+    ----------
+    sizes : ClassSizes
+        With singletons and at least two anchored classes.
+    control : Control
+        At unit temperature.
+    """
+
+    def __init__(self, sizes: ClassSizes, control: Control) -> None:
+        self.sizes = sizes.distinct[:-1].astype(float)
+        self.copies = sizes.multiplicities[:-1].astype(float)
+        self.singletons = float(sizes.singletons)
+        self.mass = self.sizes * self.copies
+        self.samples = float(sizes.samples)
+        self.control = control
+        self.bounded = isinstance(control, Ball | Sphere)
+
+    def terms(self, unknown: Vector) -> _Terms:
+        """Evaluate the formulas at (log v, β, y, log ν_0)."""
+        m = len(self.sizes)
+        log_slack, beta, product = unknown[:m], unknown[m : 2 * m], unknown[2 * m : 3 * m]
+        strength = np.exp(unknown[-1])  # numpy: zero must not raise, the residual tells
+        ratio = self.singletons / strength
+        log_size = np.log(self.sizes)
+        slack, pull = np.exp(log_slack), np.exp(log_size + product - beta) / 2
+        centre = log_slack - log_size + beta / 2
+        other = product - beta / 2 + float(np.log(ratio)) / 2 - math.log(2)
+        first, second = np.add.outer(centre, centre), np.add.outer(other, other)
+        difference = np.subtract.outer(beta, beta)
+        pair = np.logaddexp(first, second) - log_cosh_half(difference)
+        others = np.tile(self.copies, (m, 1)) - np.eye(m)
+        own, on_itself = self._own(beta, slack**2 + ratio * pull**2, strength)
+        return _Terms(
+            slack=slack,
+            pull=pull,
+            beta=beta,
+            product=product,
+            strength=strength,
+            ratio=ratio,
+            others=others,
+            pair=pair,
+            slack_share=1 / (1 + np.exp(second - first)),
+            tangent=np.tanh(difference / 2),
+            row=others * np.exp(log_size[None, :] + pair - beta[:, None]),
+            own=own,
+            on_itself=on_itself,
+            corner=-float(self.copies @ (pull * product)) / strength,
+        )
+
+    def _own(self, beta: Vector, diagonal: Vector, strength: float) -> tuple[Vector, Vector]:
+        """Return own and the softmax weight of a class on itself."""
+        if self.bounded:
+            own = np.full_like(beta, self.control.parameter)
+            return own, (self.sizes - 1) * np.exp(own - beta)
+        on_itself = 1 - strength + diagonal / self.sizes
+        return np.log(on_itself) + beta - np.log(self.sizes - 1), on_itself
+
+    def residual(self, terms: _Terms) -> Vector:
+        """Return the residuals of (E1) in logarithms, (E2), (E3) and (E4), shape (3m + 1,)."""
+        t, total = terms, float(self.copies @ terms.slack)
+        sums = t.row.sum(axis=1) + self.singletons * np.exp(t.product - t.beta)
+        if self.bounded:
+            first = np.log(t.on_itself + sums)
+        else:
+            diagonal = (t.slack**2 + t.ratio * t.pull**2) / self.sizes
+            first = np.log(diagonal + sums) - np.log(t.strength)
+        second = (t.own * t.slack + (t.others * t.pair) @ t.slack) / total
+        pulled = (t.own * t.pull + (t.others * t.pair) @ t.pull) / t.strength
+        return np.concatenate([first, second, t.product + pulled, [self._last(terms)]])
+
+    def _last(self, terms: _Terms) -> float:
+        if isinstance(self.control, Ridge):
+            return float(np.log(terms.strength / (self.control.strength / 2)))
+        if isinstance(self.control, Budget):
+            trace = float(self.mass @ terms.own) + self.singletons * terms.corner
+            return trace / (self.samples * self.control.parameter) - 1
+        return terms.corner / self.control.parameter - 1
+
+    def jacobian(self, terms: _Terms) -> Matrix:
+        """Return the derivative of the residual, shape (3m + 1, 3m + 1)."""
+        t, m = terms, len(self.sizes)
+        identity, total = np.eye(m), float(self.copies @ terms.slack)
+        weight = t.others * t.slack[None, :] / total
+        pulling = t.others * t.pull[None, :] / t.strength
+        result = np.zeros((3 * m + 1, 3 * m + 1))
+        pair_moves = self._pair_derivatives(terms)  # by own unknowns, by the other's, by log ν_0
+        own_moves = self._own_derivatives(terms)
+        inside = self._row_derivatives(terms)
+        for column in range(3):
+            here, there = pair_moves[column]
+            block = slice(column * m, (column + 1) * m)
+            slack_moves = t.slack if column == 0 else np.zeros(m)
+            pull_moves = (np.zeros(m), -t.pull, t.pull)[column]
+            result[:m, block] = inside[0][:, None] * (
+                t.row * there + np.diag((t.row * here).sum(axis=1))
+            )
+            result[:m, block] += np.diag(inside[1 + column])
+            result[m : 2 * m, block] = (
+                weight * there
+                + np.diag((weight * here).sum(axis=1))
+                + t.others * t.pair * slack_moves[None, :] / total
+                + np.diag((own_moves[column] * t.slack + t.own * slack_moves) / total)
+            )
+            result[2 * m : 3 * m, block] = (
+                pulling * there
+                + np.diag((pulling * here).sum(axis=1))
+                + t.others * t.pair * pull_moves[None, :] / t.strength
+                + np.diag((own_moves[column] * t.pull + t.own * pull_moves) / t.strength)
+            )
+        result[2 * m : 3 * m, 2 * m : 3 * m] += identity
+        self._last_column(terms, result, weight, pulling, inside, own_moves)
+        self._last_row(terms, result, own_moves)
+        return result
+
+    def _pair_derivatives(self, terms: _Terms) -> list[tuple[Matrix, Matrix]]:
+        """Return ∂pair_gh by (log v, β, y) of g and of h."""
+        share, tilt = terms.slack_share, terms.tangent / 2
+        by_beta = share / 2 - (1 - share) / 2
+        return [(share, share), (by_beta - tilt, by_beta + tilt), (1 - share, 1 - share)]
+
+    def _own_derivatives(self, terms: _Terms) -> list[Vector]:
+        """Return ∂own by (log v, β, y, log ν_0) of the same class."""
+        t = terms
+        if self.bounded:
+            return [np.zeros_like(t.own)] * 4
+        scale = self.sizes * t.on_itself
+        pull = t.ratio * t.pull**2
+        return [
+            2 * t.slack**2 / scale,
+            1 - 2 * pull / scale,
+            2 * pull / scale,
+            (-t.strength * self.sizes - pull) / scale,
+        ]
+
+    def _row_derivatives(self, terms: _Terms) -> list[Vector]:
+        """Return the factor of ∂row in (E1), then its terms by the class's own unknowns."""
+        t = terms
+        single = self.singletons * np.exp(t.product - t.beta)
+        sums, zero = t.row.sum(axis=1), np.zeros_like(t.beta)
+        if self.bounded:
+            factor = 1 / (t.on_itself + sums + single)
+            by_beta = -t.on_itself - sums - single
+            return [factor, zero, factor * by_beta, factor * single, zero]
+        diagonal, pull = t.slack**2 / self.sizes, t.ratio * t.pull**2 / self.sizes
+        factor = 1 / (diagonal + pull + sums + single)
+        return [
+            factor,
+            factor * 2 * diagonal,
+            factor * (-2 * pull - sums - single),
+            factor * (2 * pull + single),
+            -factor * pull - 1,
+        ]
+
+    def _last_column(
+        self,
+        terms: _Terms,
+        result: Matrix,
+        weight: Matrix,
+        pulling: Matrix,
+        inside: list[Vector],
+        own_moves: list[Vector],
+    ) -> None:
+        """Fill in the derivatives by log ν_0."""
+        t, m, total = terms, len(self.sizes), float(self.copies @ terms.slack)
+        pair_moves = t.slack_share - 1
+        result[:m, -1] = inside[0] * (t.row * pair_moves).sum(axis=1) + inside[4]
+        result[m : 2 * m, -1] = (weight * pair_moves).sum(axis=1) + own_moves[3] * t.slack / total
+        pulled = (t.own * t.pull + (t.others * t.pair) @ t.pull) / t.strength
+        result[2 * m : 3 * m, -1] = (
+            (pulling * pair_moves).sum(axis=1) + own_moves[3] * t.pull / t.strength - pulled
+        )
+
+    def _last_row(self, terms: _Terms, result: Matrix, own_moves: list[Vector]) -> None:
+        """Fill in the derivatives of (E4)."""
+        t, m = terms, len(self.sizes)
+        if isinstance(self.control, Ridge):
+            result[-1, -1] = 1.0
+            return
+        scale = self.control.parameter
+        corner = [
+            np.zeros(m),
+            self.copies * t.pull * t.product / t.strength,
+            -self.copies * t.pull * (t.product + 1) / t.strength,
+        ]
+        if isinstance(self.control, Budget):
+            scale *= self.samples
+            for column in range(3):
+                result[-1, column * m : (column + 1) * m] = (
+                    self.mass * own_moves[column] + self.singletons * corner[column]
+                ) / scale
+            result[-1, -1] = (self.mass @ own_moves[3] - self.singletons * t.corner) / scale
+            return
+        result[-1, : 3 * m] = np.concatenate(corner) / scale
+        result[-1, -1] = -t.corner / scale
+
+    def gram(self, terms: _Terms) -> CellGram:
+        """Return the Gram matrix by class size, singletons last."""
+        own = np.append(terms.own, terms.corner)
+        pair = np.empty((len(own), len(own)))
+        pair[:-1, :-1] = terms.pair
+        pair[-1, :-1] = pair[:-1, -1] = terms.product
+        pair[-1, -1] = terms.corner
+        alone = np.append(self.copies == 1, True)
+        pair[np.diag_indices_from(pair)] = np.where(alone, own, np.diagonal(pair))
+        return CellGram(own, pair)

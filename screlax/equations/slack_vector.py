@@ -1,0 +1,281 @@
+"""The slack-vector equations: the whole semidefinite program in 2m numbers.
+
+Where the dual slack has rank one, S = v vᵀ with v > 0, the optimality conditions determine the
+Gram matrix from v and the row normalisers Z. With β = log Z and the *centre* g = log(v √Z / s)
+(τ = 1, s the class size, κ the number of classes of that size)
+
+    pair_gh = g_g + g_h − log cosh((β_g − β_h)/2),     own by the control:
+    ridge          own = log( p Z/(s−1) ),  p = 1 − λ/2 + v²/s
+    ball, sphere   own = ρ,                 p = (s−1) e^{ρ−β}
+
+and the unknowns (log v, β) solve, for every orbit,
+
+    (E1) ridge          2 v_g Σ_h κ_h v_h Z_h/(Z_g+Z_h) = λ s_g/2
+         ball, sphere   p_g + (2 v_g/s_g) Σ_h κ_h v_h Z_h/(Z_g+Z_h) − v_g²/s_g = 1
+                        (the sums run over all classes, a class's own term is v_g/2)
+    (E2) own_g v_g + Σ pair_gh v_h over all other classes = 0,     that is, G v = 0.
+
+Budget is ridge with log λ one more unknown and Σ κ s own = nρ one more equation.
+
+*Why a root is an optimum.* −log cosh((β_g−β_h)/2) = −log(Z_g+Z_h) + separable terms is
+conditionally positive definite, since log(a) = ∫ (e^{−t} − e^{−ta}) dt/t. Hence G is positive
+semidefinite on the complement of the vector of ones as soon as the spreads own_g − pair_gg are
+nonnegative, and with G v = 0, v > 0, on the whole space. For ridge with λ ≤ 2 they always are,
+since p/(s−1) ≥ v²/s², so that every root is the optimum and the slack of a ridge problem without
+singletons has rank one (up to λ_max = 2n/(n−1), just above 2, the certificate checks it). On a ball
+or sphere a spread can come out negative; that marks the regime in which classes collapse onto each
+other and another method takes over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..problem.constraints.norms import Budget, Control, Ridge
+from .kernels import EXACT, Array, Interpolation, Kernels, weighted
+from .linear import StructuredJacobian
+
+_JACOBIAN_ACCURACY = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Unknowns of a batch of problems.
+
+    Attributes
+    ----------
+    log_slack : ndarray, shape (B, m)
+        log v.
+    log_normalizer : ndarray, shape (B, m)
+        β = log Z.
+    log_strength : ndarray, shape (B,)
+        log λ; an unknown for budget, given for ridge, unused for ball and sphere.
+    """
+
+    log_slack: Array
+    log_normalizer: Array
+    log_strength: Array
+
+    def pick(self, index: Array | slice) -> State:
+        """Return some of the problems of the batch."""
+        return State(self.log_slack[index], self.log_normalizer[index], self.log_strength[index])
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Sums over all classes at a state, each (B, m) unless said otherwise.
+
+    Attributes
+    ----------
+    slack, centre : ndarray
+        v and g.
+    total : ndarray, shape (B, 1)
+        V = Σ κ v.
+    share : ndarray
+        Σ v_c' Z_c'/(Z_c+Z_c') over the *other* classes c' ≠ c of a class c of orbit g.
+    product : ndarray
+        Σ v_c' pair_cc' over the other classes.
+    interpolation, kernels
+        What the sums were made with.
+    """
+
+    slack: Array
+    centre: Array
+    total: Array
+    share: Array
+    product: Array
+    interpolation: Interpolation
+    kernels: Kernels
+
+
+class SlackVectorEquations:
+    """Residuals and Jacobians of the equations above for a batch of parameters.
+
+    Parameters
+    ----------
+    sizes, copies : ndarray, shape (m,)
+        Distinct class sizes s ≥ 2 and their multiplicities κ.
+    control : Control
+        At unit temperature; its parameter is replaced by `parameters`.
+    parameters : ndarray, shape (B,)
+        λ for ridge, ρ for the others, one per problem of the batch.
+    """
+
+    def __init__(self, sizes: Array, copies: Array, control: Control, parameters: Array) -> None:
+        self.sizes = np.asarray(sizes, dtype=float)
+        self.copies = np.asarray(copies, dtype=float)
+        self.control = control
+        self.parameters = np.asarray(parameters, dtype=float)
+        self.mass = self.sizes * self.copies
+        self.samples = float(self.mass.sum())
+        self.is_penalty = isinstance(control, Ridge | Budget)
+        self.is_budget = isinstance(control, Budget)
+
+    def at(self, parameters: Array) -> SlackVectorEquations:
+        """Return the same equations for other parameters, shape (B,)."""
+        return SlackVectorEquations(self.sizes, self.copies, self.control, parameters)
+
+    def moments(self, state: State) -> Moments:
+        """Return the sums that residuals, Jacobian and certificate are made of."""
+        beta = state.log_normalizer
+        slack = np.exp(state.log_slack)
+        weight = self.copies * slack
+        centre = state.log_slack - np.log(self.sizes) + beta / 2
+        interpolation = Interpolation.of(beta)
+        kernels = Kernels.between(interpolation.nodes, beta)
+        total = weight.sum(axis=1, keepdims=True)
+        share, product = self.sums_over_others(slack, centre, interpolation, kernels)
+        return Moments(slack, centre, total, share, product, interpolation, kernels)
+
+    def sums_over_others(
+        self, slack: Array, centre: Array, interpolation: Interpolation, kernels: Kernels
+    ) -> tuple[Array, Array]:
+        """Return `share` and `product`; without cancellation where the sums are exact.
+
+        With few classes one of them may outweigh all others by many orders of magnitude, so that
+        subtracting its own term from a sum over all would leave nothing of the others.
+        """
+        weight = self.copies * slack
+        if interpolation.matrix is None:
+            others = np.repeat(weight[:, None, :], weight.shape[1], axis=1)
+            own = np.arange(weight.shape[1])
+            others[:, own, own] -= slack
+            pair = centre[:, :, None] + centre[:, None, :] - kernels.bend
+            return (others * kernels.logistic).sum(axis=2), (others * pair).sum(axis=2)
+        total = weight.sum(axis=1, keepdims=True)
+        share = interpolation.extend(weighted(kernels.logistic, weight))
+        bend = interpolation.extend(weighted(kernels.bend, weight))
+        product = centre * total + (weight * centre).sum(axis=1, keepdims=True) - bend
+        return share - slack / 2, product - 2 * centre * slack
+
+    def own(self, state: State, slack: Array) -> tuple[Array, Array]:
+        """Return own and p (the softmax weight of a class on itself), each (B, m)."""
+        beta = state.log_normalizer
+        if self.is_penalty:
+            strength = np.exp(state.log_strength)[:, None]
+            on_itself = 1 - strength / 2 + slack**2 / self.sizes
+            return np.log(on_itself) + beta - np.log(self.sizes - 1), on_itself
+        own = np.broadcast_to(self.parameters[:, None], beta.shape)
+        return own, (self.sizes - 1) * np.exp(own - beta)
+
+    def residuals(self, state: State, moments: Moments) -> tuple[Array, Array]:
+        """Return the residuals (B, 2, m) of (E1) in logarithms and (E2) over V, and own."""
+        slack = moments.slack
+        own, on_itself = self.own(state, slack)
+        if self.is_penalty:
+            wanted = state.log_strength[:, None] + np.log(self.sizes / 2)
+            first = state.log_slack + np.log(slack + 2 * moments.share) - wanted
+        else:
+            first = np.log(on_itself + 2 * slack * moments.share / self.sizes)
+        second = (slack * own + moments.product) / moments.total
+        return np.stack([first, second], axis=1), own
+
+    def jacobian(
+        self, state: State, moments: Moments, *, exact: bool = False
+    ) -> StructuredJacobian:
+        """Return the Jacobian of `residuals` by (log v, β), the factor v/V of (E2) held fixed.
+
+        Unless `exact`, its kernels are interpolated to `_JACOBIAN_ACCURACY` only: Newton then
+        gains that many digits a step at most, and a step costs a fraction.
+        """
+        slack, total, beta = moments.slack, moments.total, state.log_normalizer
+        weight = self.copies * slack
+        nodes = Interpolation.of(beta, EXACT if exact else _JACOBIAN_ACCURACY)
+        kernels = Kernels.between(nodes.nodes, beta)
+        variance = kernels.logistic * (1 - kernels.logistic)
+        mass_flow = nodes.extend(weighted(variance, weight))
+        tilt = total - 2 * nodes.extend(weighted(kernels.logistic, weight))
+        by_slack, by_normalizer, factor, own_by_slack, own_by_normalizer = self._row_terms(
+            state, moments
+        )
+        relative = slack / total
+        blocks = np.empty((len(slack), 2, 2, slack.shape[1]))
+        blocks[:, 0, 0] = by_slack
+        blocks[:, 0, 1] = by_normalizer - factor * mass_flow
+        blocks[:, 1, 0] = relative * (own_by_slack - 2 * moments.centre - 2) + 1
+        blocks[:, 1, 0] -= moments.product / total
+        blocks[:, 1, 1] = relative * (own_by_normalizer - 1) + (1 - tilt / total) / 2
+        left = self._left(moments, nodes, factor)
+        right = self._right(moments, kernels, variance, weight)
+        return StructuredJacobian(blocks, left, right)
+
+    def _row_terms(self, state: State, moments: Moments) -> tuple[Array, ...]:
+        """Return the derivatives that stay within a row, and the factor of the sums in (E1)."""
+        slack = moments.slack
+        _, on_itself = self.own(state, slack)
+        zero, one = np.zeros_like(slack), np.ones_like(slack)
+        if self.is_penalty:
+            factor = 2 / (slack + 2 * moments.share)
+            return one, zero, factor, 2 * slack**2 / self.sizes / on_itself, one
+        total = on_itself + 2 * slack * moments.share / self.sizes
+        by_slack = slack * (2 * moments.share - slack) / self.sizes / total
+        return by_slack, -on_itself / total, 2 * slack / self.sizes / total, zero, zero
+
+    def _left(self, moments: Moments, nodes: Interpolation, factor: Array) -> Array:
+        """Return U, shape (B, 2, m, 2q + 1): from nodes to rows."""
+        batch, cells = moments.slack.shape
+        basis = np.eye(cells)[None] if nodes.matrix is None else nodes.matrix
+        count = basis.shape[2]
+        left = np.zeros((batch, 2, cells, 2 * count + 1))
+        left[:, 0, :, :count] = factor[:, :, None] * basis
+        left[:, 1, :, count:-1] = basis
+        left[:, 1, :, -1] = moments.centre
+        return left
+
+    def _right(self, moments: Moments, kernels: Kernels, variance: Array, weight: Array) -> Array:
+        """Return C, shape (B, 2q + 1, 2, m): how every orbit moves the sums at the nodes."""
+        batch, count, cells = variance.shape
+        column, relative = weight[:, None, :], (weight / moments.total)[:, None, :]
+        right = np.empty((batch, 2 * count + 1, 2, cells))
+        right[:, :count, 0] = kernels.logistic * column
+        right[:, :count, 1] = variance * column
+        right[:, count:-1, 0] = relative * (1 + moments.centre[:, None, :] - kernels.bend)
+        right[:, count:-1, 1] = relative * (1 - kernels.logistic)
+        right[:, -1, 0] = relative[:, 0]
+        right[:, -1, 1] = 0.0
+        return right
+
+    def by_parameter(self, state: State, moments: Moments) -> tuple[Array, Array]:
+        """Return the derivatives of the residuals (B, 2, m) and of own by log λ (by ρ else)."""
+        own, on_itself = self.own(state, moments.slack)
+        relative = moments.slack / moments.total
+        if self.is_penalty:
+            own_moves = -np.exp(state.log_strength)[:, None] / 2 / on_itself
+            first = -np.ones_like(own)
+        else:
+            own_moves = np.ones_like(own)
+            inside = 2 * moments.slack * moments.share / self.sizes
+            first = on_itself / (on_itself + inside)
+        return np.stack([first, relative * own_moves], axis=1), own_moves
+
+    def by_log_size(self, state: State, moments: Moments) -> tuple[Array, Array]:
+        """Return derivatives by log s_h at fixed (log v, β): residuals (1, 2, m, m), own (m, m).
+
+        For a single problem (B = 1). The centres g = log v − log s + β/2 move with the sizes.
+        """
+        slack, sizes = moments.slack[0], self.sizes
+        own, on_itself = (part[0] for part in self.own(state, moments.slack))
+        weight = self.copies * slack
+        total = float(moments.total[0, 0])
+        if self.is_penalty:
+            first = -np.ones_like(sizes)
+            own_moves = -(slack**2) / sizes / on_itself - sizes / (sizes - 1)
+        else:
+            outside = 2 * slack * moments.share[0] / sizes
+            first = (sizes * np.exp(own - state.log_normalizer[0]) - outside) / (
+                on_itself + outside
+            )
+            own_moves = np.zeros_like(sizes)
+        # the sum over the other classes: each pair_gh loses 1 by log s_g and 1 by log s_h
+        moved = -np.repeat(weight[None, :], len(sizes), axis=0)
+        moved[np.diag_indices_from(moved)] += slack
+        moved[np.diag_indices_from(moved)] -= total - slack
+        second = (moved + np.diag(slack * own_moves)) / total
+        return np.stack([np.diag(first), second])[None], np.diag(own_moves)
+
+    def own_derivatives(self, state: State, moments: Moments) -> Array:
+        """Return the derivatives of own by (log v, β), shape (B, 2, m)."""
+        _, _, _, by_slack, by_normalizer = self._row_terms(state, moments)
+        return np.stack([by_slack, by_normalizer], axis=1)

@@ -1,0 +1,21 @@
+"""Geometry of embeddings: class statistics in one pass, neural-collapse metrics, a tracker."""
+
+from .comparison.agreement import nearest_mean_agreement
+from .comparison.metrics import CollapseMetrics, collapse_metrics
+from .comparison.statistics import ClassStatistics, class_statistics
+from .comparison.tracker import GeometryTracker
+from .gram.distance import cosines_of, gram_distance
+from .io.embeddings import as_embeddings, as_labels
+
+__all__ = [
+    "ClassStatistics",
+    "CollapseMetrics",
+    "GeometryTracker",
+    "as_embeddings",
+    "as_labels",
+    "class_statistics",
+    "collapse_metrics",
+    "cosines_of",
+    "gram_distance",
+    "nearest_mean_agreement",
+]

@@ -1,0 +1,90 @@
+"""A Gram matrix given by two numbers per class size: the form of every rank-one-slack solution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..equations.kernels import log_cosh_half
+from ..optional import require_memory
+from .levels import CellGram, Matrix, Vector
+
+
+@dataclass(frozen=True, eq=False)
+class SlackVectorGram:
+    """Gram matrix of class means with pair_gh = g_g + g_h − log cosh((β_g − β_h)/2).
+
+    Behaves like `CellGram` and stores 3m numbers; `pair` is formed only when asked for. The class
+    means lie around centres on a curve: centres g and h are √(2 log cosh((β_g − β_h)/2)) apart,
+    and each class adds a direction of its own of squared length own − 2g.
+
+    Attributes
+    ----------
+    unit_own : ndarray, shape (m,)
+        Squared norms at unit temperature.
+    centre : ndarray, shape (m,)
+        g, half the inner product of two classes of the same size, at unit temperature.
+    log_normalizer : ndarray, shape (m,)
+        β, the log of the softmax normaliser of each class's row.
+    copies : ndarray, shape (m,)
+        Number of classes of each size.
+    scale : float
+        Temperature: own and pair are multiplied by it.
+    """
+
+    unit_own: Vector
+    centre: Vector
+    log_normalizer: Vector
+    copies: Vector
+    scale: float = 1.0
+
+    @property
+    def own(self) -> Vector:
+        """Squared norms a_g, shape (m,)."""
+        return self.scale * self.unit_own
+
+    @property
+    def spread(self) -> Vector:
+        """δ_g = own_g − pair_gg where there are several classes of a size, else zero."""
+        return self.scale * np.where(self.copies > 1, self.unit_own - 2 * self.centre, 0.0)
+
+    @cached_property
+    def pair(self) -> Matrix:
+        """Inner products of different classes, shape (m, m).
+
+        Raises
+        ------
+        ProblemTooLargeError
+            If m×m numbers do not fit in memory; `rows` gives some of them.
+        """
+        count = len(self.centre)
+        require_memory(32 * count**2, f"the Gram matrix of {count:,} class sizes", "; use rows()")
+        return self.rows(np.arange(count))
+
+    def rows(self, orbits: NDArray[np.int64]) -> Matrix:
+        """Return rows of `pair`, shape (len(orbits), m)."""
+        difference = np.subtract.outer(self.log_normalizer[orbits], self.log_normalizer)
+        pair = np.add.outer(self.centre[orbits], self.centre) - log_cosh_half(difference)
+        alone = np.flatnonzero(self.copies[orbits] == 1)
+        pair[alone, orbits[alone]] = self.unit_own[orbits[alone]]
+        return self.scale * pair
+
+    def is_finite(self) -> bool:
+        """Whether every entry is a number; a root that broke down has none."""
+        stored = (self.unit_own, self.centre, self.log_normalizer)
+        return all(bool(np.isfinite(numbers).all()) for numbers in stored)
+
+    def scaled(self, factor: float) -> SlackVectorGram:
+        """Return the Gram matrix multiplied by a number."""
+        return replace(self, scale=self.scale * factor)
+
+    def dense(self) -> CellGram:
+        """Return the same matrix as a `CellGram`."""
+        return CellGram(self.own, self.pair)
+
+
+AnyGram = CellGram | SlackVectorGram
+"""Either form; both have `own`, `pair`, `spread`, `rows`, `scaled`, `is_finite` and `dense`."""

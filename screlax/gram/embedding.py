@@ -1,0 +1,153 @@
+"""From a Gram matrix to embeddings: H with HHᵀ = G, by symmetric eigendecomposition."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from scipy import linalg
+
+from ..errors import EmbeddingDimensionError, InvalidInputError
+from ..optional import require_memory
+from ..problem.constraints.norms import real_number
+from .levels import Matrix, Vector
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Embeddings recovered from a Gram matrix; `numpy.asarray` gives the vectors.
+
+    Attributes
+    ----------
+    vectors : ndarray, shape (p, dim)
+        One embedding per row; unique up to a rotation, with signs and order fixed by convention.
+    rank : int
+        Numerical rank of the Gram matrix: eigenvalues above `tolerance` times the largest.
+    tolerance : float
+        The relative threshold of that rank.
+    eigenvalues : ndarray, shape (p,)
+        All eigenvalues of the Gram matrix, largest first.
+    value_lost : float or None
+        By how much the objective rises because `dim` is below the rank; 0.0 without truncation,
+        None where no objective was given.
+    """
+
+    vectors: Matrix
+    rank: int
+    tolerance: float
+    eigenvalues: Vector
+    value_lost: float | None = 0.0
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        return self.vectors if dtype is None else self.vectors.astype(dtype)
+
+
+def recover_embeddings(
+    gram: ArrayLike,
+    dim: int | None = None,
+    *,
+    truncate: bool = False,
+    tolerance: float = 1e-9,
+    objective: Callable[[Matrix], float] | None = None,
+) -> Embeddings:
+    """Factor a positive semidefinite Gram matrix into embeddings.
+
+    G = U diag(w) Uᵀ gives rows H = U diag(√w), columns by decreasing eigenvalue, each column's
+    first largest entry positive (Behnia and Thrampoulidis 2024: any solution of rank ≤ d of the
+    relaxation factors into optimal embeddings of dimension d).
+
+    Parameters
+    ----------
+    gram : array-like, shape (p, p)
+        Symmetric positive semidefinite.
+    dim : int, optional
+        Embedding dimension; the rank by default, larger ones are padded with zeros.
+    truncate : bool, default False
+        Allow `dim` below the rank: keep the `dim` largest eigenvalues and report the cost.
+    tolerance : float, default 1e-9
+        Eigenvalues up to this times the largest count as zero.
+    objective : callable, optional
+        Objective of a p×p Gram matrix, to state what truncating costs.
+
+    Raises
+    ------
+    EmbeddingDimensionError
+        If `dim` is below the rank and `truncate` is False; states both and the cost.
+    InvalidInputError
+        If `dim` < 1 or `tolerance` < 0, or the matrix is not a finite symmetric positive
+        semidefinite one.
+    ProblemTooLargeError
+        If the embeddings do not fit in memory.
+    """
+    if dim is not None and not _is_dimension(dim):
+        raise InvalidInputError(f"dim must be a whole number of at least 1, got {dim!r}")
+    if not _number_or_nan(tolerance) >= 0:
+        raise InvalidInputError(f"tolerance must be a number of at least 0, got {tolerance!r}")
+    matrix = _checked_gram(gram)
+    values, basis = linalg.eigh((matrix + matrix.T) / 2)
+    values, basis = values[::-1], _fixed_signs(basis[:, ::-1])
+    largest = max(float(values[0]), 0.0)
+    if values[-1] < -max(tolerance, 1e-9) * max(largest, abs(float(values[-1]))):
+        raise InvalidInputError(
+            f"the Gram matrix is indefinite: smallest eigenvalue {values[-1]:.3g}, "
+            f"largest {values[0]:.3g}; no embeddings have it"
+        )
+    rank = int((values > tolerance * largest).sum())
+    width = max(rank, 1) if dim is None else int(dim)
+    require_memory(8 * len(matrix) * width, f"{len(matrix):,} embeddings of dimension {width:,}")
+    vectors = np.zeros((len(matrix), width))
+    kept = min(width, rank)
+    vectors[:, :kept] = basis[:, :kept] * np.sqrt(values[:kept])
+    if width >= rank:
+        return Embeddings(vectors, rank, tolerance, values)
+    lost = None if objective is None else objective(vectors @ vectors.T) - objective(matrix)
+    if not truncate:
+        cost = "" if lost is None else f" and raise the objective by {lost:.6g}"
+        discarded = values[width:rank].sum() / values[:rank].sum()
+        raise EmbeddingDimensionError(
+            f"dim={width} is below the rank {rank} of the Gram matrix: truncating would discard "
+            f"{discarded:.3g} of its trace{cost}; use dim >= {rank}, or truncate=True"
+        )
+    return Embeddings(vectors, rank, tolerance, values, lost)
+
+
+def _number_or_nan(value: object) -> float:
+    try:
+        return real_number(value)
+    except TypeError:
+        return math.nan
+
+
+def _is_dimension(dim: object) -> bool:
+    number = _number_or_nan(dim)
+    return math.isfinite(number) and number >= 1 and number == int(number)
+
+
+def _checked_gram(gram: ArrayLike) -> Matrix:
+    try:
+        given = np.asarray(gram)
+        if given.dtype.kind not in "biufO":
+            raise TypeError(f"entries of type {given.dtype}")
+        matrix = np.asarray(given, dtype=float)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInputError(f"a Gram matrix must be a matrix of numbers: {error}") from None
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
+        raise InvalidInputError(f"a Gram matrix must be square, got shape {matrix.shape}")
+    if not np.isfinite(matrix).all():
+        raise InvalidInputError("the Gram matrix has entries that are NaN or infinite")
+    asymmetry = float(np.abs(matrix - matrix.T).max())
+    if asymmetry > 1e-8 * max(float(np.abs(matrix).max()), np.finfo(float).tiny):
+        raise InvalidInputError(f"a Gram matrix must be symmetric; it differs by {asymmetry:.3g}")
+    return matrix
+
+
+def _fixed_signs(basis: Matrix) -> Matrix:
+    """Make the first of the (nearly) largest entries of each column positive."""
+    size = np.abs(basis)
+    leader = np.argmax(size >= (1 - 1e-6) * size.max(axis=0), axis=0)
+    sign = np.sign(basis[leader, np.arange(basis.shape[1])])
+    return np.asarray(basis * np.where(sign == 0, 1.0, sign))

@@ -1,0 +1,1 @@
+"""Files: text, arrays, blocks of embeddings."""

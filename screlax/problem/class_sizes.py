@@ -1,0 +1,236 @@
+"""Class sizes, kept as distinct sizes with multiplicities (the orbits of the class symmetry)."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from ..errors import InvalidInputError, ProblemTooLargeError
+
+MAX_SIZE = 10**12
+"""Largest class size accepted: beyond it sample counts stop being exact in double precision."""
+
+MAX_SAMPLES = 2**53
+"""Largest number of samples accepted: up to it every count is exact in double precision."""
+
+_MAX_CLASSES_LISTED = 200_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class ClassSizes:
+    """Validated class sizes of a classification data set.
+
+    Behaves like a read-only sequence of k integers, but stores only the m distinct sizes and
+    how often each occurs, plus (when built from a list) which class has which size.
+
+    Attributes
+    ----------
+    distinct : ndarray of int64, shape (m,)
+        The distinct class sizes, largest first. Orbit g is the set of classes of size distinct[g].
+    multiplicities : ndarray of int64, shape (m,)
+        How many classes have that size (κ_g).
+    orbit_of_class : ndarray of int64, shape (k,), or None
+        Orbit of every class; None when built from pairs, where classes are counted orbit by orbit.
+    """
+
+    distinct: NDArray[np.int64]
+    multiplicities: NDArray[np.int64]
+    orbit_of_class: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        for array in (self.distinct, self.multiplicities, self.orbit_of_class):
+            if array is not None:
+                array.setflags(write=False)
+        _check_samples(self.distinct, self.multiplicities)
+        if self.classes < 2:
+            raise InvalidInputError(
+                "a contrastive problem needs at least two classes, got one; "
+                "with one class there is nothing to contrast against"
+            )
+        if self.distinct[0] < 2:
+            raise InvalidInputError(
+                f"all {self.classes} classes are singletons: no sample has a positive partner, "
+                "so the loss has no term; at least one class needs two samples"
+            )
+
+    @classmethod
+    def from_counts(cls, counts: ArrayLike | Iterable[int] | ClassSizes) -> ClassSizes:
+        """Build from one count per class.
+
+        Parameters
+        ----------
+        counts : array-like of int, shape (k,)
+            Number of samples of class 0, 1, …, k−1.
+
+        Raises
+        ------
+        InvalidInputError
+            If empty, not one-dimensional, or any count is not a positive whole number.
+        """
+        if isinstance(counts, ClassSizes):
+            return counts
+        array = _whole_numbers(counts, "class sizes")
+        ascending, inverse, multiplicities = np.unique(
+            array, return_inverse=True, return_counts=True
+        )
+        last = len(ascending) - 1
+        return cls(
+            ascending[::-1].copy(),
+            multiplicities[::-1].astype(np.int64),
+            (last - inverse.reshape(-1)).astype(np.int64),
+        )
+
+    @classmethod
+    def from_pairs(cls, sizes: ArrayLike, multiplicities: ArrayLike) -> Self:
+        """Build from (size, multiplicity) pairs, so that 10⁷ classes never become an array.
+
+        Parameters
+        ----------
+        sizes, multiplicities : array-like of int, shape (p,)
+            `multiplicities[j]` classes have `sizes[j]` samples each; repeated sizes are merged.
+
+        Raises
+        ------
+        InvalidInputError
+            If the lengths differ, any entry is not a positive whole number, or there are more than
+            `MAX_SAMPLES` samples.
+        """
+        size_array = _whole_numbers(sizes, "class sizes")
+        counts = _whole_numbers(multiplicities, "multiplicities")
+        if len(size_array) != len(counts):
+            raise InvalidInputError(
+                f"{len(size_array)} sizes but {len(counts)} multiplicities; give one for each size"
+            )
+        _check_samples(size_array, counts)
+        ascending, inverse = np.unique(size_array, return_inverse=True)
+        total = np.zeros(len(ascending), dtype=np.int64)
+        np.add.at(total, inverse.reshape(-1), counts)
+        return cls(ascending[::-1].copy(), total[::-1].copy())
+
+    @property
+    def classes(self) -> int:
+        """Number of classes k."""
+        return int(self.multiplicities.sum())
+
+    @property
+    def orbits(self) -> int:
+        """Number of distinct sizes m."""
+        return len(self.distinct)
+
+    @property
+    def samples(self) -> int:
+        """Number of samples n."""
+        return int(self.distinct @ self.multiplicities)
+
+    @property
+    def singletons(self) -> int:
+        """Number of classes with a single sample (they only ever serve as negatives)."""
+        return int(self.multiplicities[-1]) if self.distinct[-1] == 1 else 0
+
+    @property
+    def anchors(self) -> int:
+        """Number of samples whose class has at least two samples."""
+        return self.samples - self.singletons
+
+    def orbit_index(self) -> NDArray[np.int64]:
+        """Return the orbit of every class, shape (k,).
+
+        Raises
+        ------
+        ProblemTooLargeError
+            If k is so large that listing the classes one by one makes no sense.
+        """
+        if self.orbit_of_class is not None:
+            return self.orbit_of_class
+        if self.classes > _MAX_CLASSES_LISTED:
+            raise ProblemTooLargeError(
+                f"listing {self.classes:,} classes one by one would take "
+                f"{8 * self.classes / 1e9:.0f} GB; stay with distinct sizes and multiplicities"
+            )
+        return np.repeat(np.arange(self.orbits), self.multiplicities)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        array = self.distinct[self.orbit_index()]
+        return array if dtype is None else array.astype(dtype)
+
+    def __len__(self) -> int:
+        return self.classes
+
+    def __getitem__(self, index: Any) -> Any:
+        return np.asarray(self)[index]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(np.asarray(self).tolist())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ClassSizes):
+            return NotImplemented
+        return (
+            np.array_equal(self.distinct, other.distinct)
+            and np.array_equal(self.multiplicities, other.multiplicities)
+            and self._same_order(other)
+        )
+
+    def _same_order(self, other: ClassSizes) -> bool:
+        """Whether the classes come in the same order, given that their sizes are the same."""
+        first, second = self.orbit_of_class, other.orbit_of_class
+        if first is not None and second is not None:
+            return bool(np.array_equal(first, second))
+        listed = second if first is None else first  # from pairs, classes come orbit by orbit
+        return listed is None or bool((listed[1:] >= listed[:-1]).all())
+
+    def __hash__(self) -> int:
+        return hash((self.distinct.tobytes(), self.multiplicities.tobytes()))
+
+    def __repr__(self) -> str:
+        return (
+            f"ClassSizes(k={self.classes}, n={self.samples}, m={self.orbits}, "
+            f"largest={self.distinct[0]}, smallest={self.distinct[-1]})"
+        )
+
+
+def _check_samples(sizes: NDArray[np.int64], multiplicities: NDArray[np.int64]) -> None:
+    """Refuse more samples than a double counts; Python integers do not overflow."""
+    samples = sum(map(operator.mul, sizes.tolist(), multiplicities.tolist()))
+    if samples > MAX_SAMPLES:
+        raise InvalidInputError(
+            f"{samples:.3g} samples in all; above 2^53 = {MAX_SAMPLES:.3g} they cannot be counted "
+            "exactly in double precision"
+        )
+
+
+def _whole_numbers(values: ArrayLike | Iterable[int], what: str) -> NDArray[np.int64]:
+    """Check and convert to a one-dimensional int64 array of positive whole numbers."""
+    sequence = values if isinstance(values, np.ndarray) else list(_as_iterable(values, what))
+    try:
+        array = np.asarray(sequence)
+    except ValueError:
+        raise InvalidInputError(f"{what} must be a flat list of whole numbers") from None
+    if array.size == 0:
+        raise InvalidInputError(f"{what} are empty; give one positive whole number per class")
+    if array.ndim != 1:
+        raise InvalidInputError(f"{what} must be one-dimensional, got shape {array.shape}")
+    if array.dtype.kind not in "iuf":
+        raise InvalidInputError(
+            f"{what} must be whole numbers, got {array.flat[0]!r} of type {array.dtype}"
+        )
+    wrong = ~(np.isfinite(array) & (array > 0) & (array == np.floor(array)))
+    if wrong.any():
+        where = int(np.argmax(wrong))
+        raise InvalidInputError(
+            f"{what} must be positive whole numbers, got {array[where]} at position {where}"
+        )
+    if array.max() > MAX_SIZE:
+        raise InvalidInputError(f"{what} above {MAX_SIZE:.0e} are not supported: {array.max()}")
+    return array.astype(np.int64)
+
+
+def _as_iterable(values: Any, what: str) -> Iterable[Any]:
+    if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
+        raise InvalidInputError(f"{what} must be a sequence of whole numbers, got {values!r}")
+    return values  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""Certificates: two proved bounds from any approximate solution."""

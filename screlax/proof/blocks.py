@@ -1,0 +1,78 @@
+"""Eigenvalues of invariant matrices: the n×n spectrum from an m×m matrix and m numbers.
+
+A matrix that is invariant under exchanging points of a cell splits into its action on the m cell
+sums, an m×m matrix, and one number for each cell with several points (multiplicity κ_g − 1).
+Scaling by √mass makes the eigenvalues those of the n×n Gram matrix, at every level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from ..gram.levels import CellGram, Matrix, Vector
+from ..problem.program import Relaxation
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """An invariant matrix in block-diagonal form.
+
+    Attributes
+    ----------
+    shared : ndarray, shape (m, m)
+        Action on the normalised cell sums.
+    split : ndarray, shape (m,)
+        Eigenvalue on differences of points within a cell; +inf where a cell has one point.
+    """
+
+    shared: Matrix
+    split: Vector
+
+    def smallest_eigenvalue(self) -> float:
+        """Return the smallest eigenvalue of the whole matrix."""
+        shared = linalg.eigh(self.shared, eigvals_only=True, subset_by_index=[0, 0])
+        return float(min(shared[0], self.split.min()))
+
+
+def gram_blocks(relaxation: Relaxation, gram: CellGram) -> Blocks:
+    """Return the blocks of the n×n Gram matrix of a cell Gram matrix."""
+    root = np.sqrt(relaxation.mass)
+    size = relaxation.mass / relaxation.points
+    several = relaxation.points > 1
+    split = np.where(several, size * gram.spread, 0.0)
+    shared = root[:, None] * gram.pair * root[None, :]
+    shared[np.diag_indices_from(shared)] += split
+    return Blocks(shared, np.where(several, split, np.inf))
+
+
+def gram_from_blocks(relaxation: Relaxation, blocks: Blocks) -> CellGram:
+    """Return the cell Gram matrix with these blocks; the inverse of `gram_blocks`."""
+    root = np.sqrt(relaxation.mass)
+    size = relaxation.mass / relaxation.points
+    split = np.where(relaxation.points > 1, blocks.split, 0.0)
+    pair = (blocks.shared - np.diag(split)) / np.outer(root, root)
+    pair = (pair + pair.T) / 2
+    return CellGram(np.diagonal(pair) + split / size, pair)
+
+
+def slack_blocks(relaxation: Relaxation, slack: CellGram) -> Blocks:
+    """Return the blocks of the dual slack per sample, N^{-1/2} S N^{-1/2}.
+
+    `slack` holds coefficients of (own, pair), as `Relaxation.slack` returns them. A difference of
+    two points of a cell meets the coefficient of own less the share of pair.
+    """
+    root = np.sqrt(relaxation.mass)
+    several = relaxation.points > 1
+    shared = slack.pair / np.outer(root, root)
+    shared[np.diag_indices_from(shared)] += slack.own / relaxation.mass
+    others = np.where(several, relaxation.points - 1, 1)
+    split = (slack.own - np.diagonal(slack.pair) / others) / relaxation.mass
+    return Blocks(shared, np.where(several, split, np.inf))
+
+
+def slack_product(slack: CellGram, gram: CellGram) -> float:
+    """Return ⟨S, G⟩, nonnegative when both are positive semidefinite."""
+    return float(slack.own @ gram.own + np.vdot(slack.pair, gram.pair))

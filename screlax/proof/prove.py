@@ -1,0 +1,62 @@
+"""One way to a proof for every kind of Gram matrix: structured where possible, dense otherwise."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..gram.curve import AnyGram, SlackVectorGram
+from ..gram.levels import Level, Vector, lift_from_orbits
+from ..problem.program import build_relaxation
+from ..problem.ufm import UFM
+from ..solve.slack_vector.solver import equations_for
+from .certificate import Proof, certify
+from .dual import DualPoint
+from .structured import prove, state_of_gram
+
+SLACK_VECTOR_ONLY = 6000
+"""From this many distinct sizes on, a dense certificate is not attempted: it would take hours."""
+
+
+def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPoint] = ()) -> Proof:
+    """Repair a Gram matrix at unit temperature and prove how far from optimal it is.
+
+    Parameters
+    ----------
+    problem : UFM
+    level : Level
+        The level of `gram`, and at which to certify.
+    gram : CellGram or SlackVectorGram
+        Approximate solution G/τ; a `SlackVectorGram` is at orbit level.
+    duals : iterable of DualPoint
+        Further dual candidates at that level.
+    """
+    if isinstance(gram, SlackVectorGram):
+        if level is Level.ORBITS:
+            proof = _structured(problem, gram)
+            if proof is not None:
+                return proof
+        gram = lift_from_orbits(problem.class_sizes, level, gram.dense())
+    return certify(build_relaxation(problem, level), gram, duals)
+
+
+def _structured(problem: UFM, gram: SlackVectorGram) -> Proof | None:
+    """Return the proof in O(m), or None where it fails and a dense one may still succeed."""
+    equations = equations_for(problem.class_sizes, problem.control_at_unit_temperature)
+    proof = prove(equations, state_of_gram(equations, gram))
+    certificate = proof.certificate()
+    if not _are_same(gram.unit_own, proof.own[0]):
+        # the proof is of the norms that v and Z imply; those given are others
+        certificate = dataclasses.replace(certificate, gap=math.inf, relative_gap=math.inf)
+    if not certificate.proves(1e-3) and problem.class_sizes.orbits < SLACK_VECTOR_ONLY:
+        return None
+    return Proof(certificate, proof.gram(gram.copies), None)
+
+
+def _are_same(given: Vector, proved: Vector) -> bool:
+    """Whether two arrays of squared norms agree up to the rounding of the smallest classes."""
+    largest = float(np.abs(proved).max())
+    return bool(np.allclose(given, proved, rtol=1e-6, atol=1e-8 * largest))

@@ -1,0 +1,215 @@
+"""Certificates of slack-vector solutions in time linear in the number of class sizes.
+
+No eigenvalue is computed. Given any v > 0 and β, with g = log(v √Z / s) as in `slack_vector.py`:
+
+*Dual.* Take p_gh from the formula and p_own = 1 − Σ p_gh. Then S = v vᵀ + diag(s r) exactly, with
+r the residual of (E1) per sample, so that the smallest eigenvalue of N^{-1/2} S N^{-1/2} is at
+least −ε, ε = max(0, −min r). Ridge mixes ε away (`repair.py`), budget adds it to its multiplier;
+on a ball or sphere the multipliers ν = v² + s(1 − p_own) > 0 make S = v vᵀ without any residual.
+
+*Primal.* Keep the formula off the diagonal and make G v = 0 hold exactly: ridge and budget by the
+choice of own, ball and sphere (where own = ρ) by moving the centres g, a diagonal plus rank-one
+linear system. By the conditional positive definiteness of the kernel (`slack_vector.py`) G is then
+positive semidefinite if the spreads own − 2g are nonnegative.
+
+*Gap.* The softmax rows of that G are proportional to the p_gh off the diagonal, so that the
+Kullback–Leibler divergence is that of two numbers, and ⟨v vᵀ, G⟩ = 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..equations.kernels import Array
+from ..equations.slack_vector import Moments, SlackVectorEquations, State
+from ..gram.curve import SlackVectorGram
+from ..problem.constraints.norms import Ridge
+from .certificate import Certificate, relative, relative_entropy
+
+
+@dataclass(frozen=True, eq=False)
+class StructuredProof:
+    """Feasible points and bounds for a batch; leading axis B throughout.
+
+    Attributes
+    ----------
+    own, centre, log_normalizer : ndarray, shape (B, m)
+        The feasible Gram matrix.
+    upper, gap : ndarray, shape (B,)
+        Objective and duality gap; the gap is infinite where nothing is proved.
+    spread_min, slack_min : ndarray, shape (B,)
+        Smallest own − 2g, and lower bound on the smallest slack eigenvalue per sample.
+    """
+
+    own: Array
+    centre: Array
+    log_normalizer: Array
+    upper: Array
+    gap: Array
+    spread_min: Array
+    slack_min: Array
+
+    def certificate(self, index: int = 0) -> Certificate:
+        """Return one of the certificates."""
+        upper, gap = float(self.upper[index]), float(self.gap[index])
+        return Certificate(
+            level="orbits",
+            upper=upper,
+            lower=upper - gap if np.isfinite(gap) else -np.inf,
+            gap=gap,
+            relative_gap=relative(gap, upper),
+            primal_min_eigenvalue=min(0.0, float(self.spread_min[index])),
+            slack_min_eigenvalue=float(self.slack_min[index]),
+        )
+
+    def gram(self, copies: Array, index: int = 0) -> SlackVectorGram:
+        """Return one of the feasible Gram matrices."""
+        return SlackVectorGram(
+            self.own[index], self.centre[index], self.log_normalizer[index], copies
+        )
+
+
+def prove(equations: SlackVectorEquations, state: State) -> StructuredProof:
+    """Make a state of the slack-vector equations feasible and bound its distance from optimal."""
+    with np.errstate(all="ignore"):
+        moments = equations.moments(state)
+        prover = _prove_penalty if equations.is_penalty else _prove_bounded
+        proof = prover(equations, state, moments)
+        sound = np.isfinite(proof.upper) & np.isfinite(proof.gap) & (proof.spread_min >= 0)
+    gap = np.where(sound, proof.gap, np.inf)
+    return StructuredProof(
+        proof.own,
+        proof.centre,
+        proof.log_normalizer,
+        np.where(np.isfinite(proof.upper), proof.upper, np.inf),
+        gap,
+        proof.spread_min,
+        proof.slack_min,
+    )
+
+
+def state_of_gram(equations: SlackVectorEquations, gram: SlackVectorGram) -> State:
+    """Return the state that a stored Gram matrix came from."""
+    beta = gram.log_normalizer[None, :]
+    log_slack = gram.centre[None, :] + np.log(equations.sizes) - beta / 2
+    strength = equations.parameters if isinstance(equations.control, Ridge) else [1.0]
+    return State(log_slack, beta, np.log(strength))
+
+
+def _prove_penalty(
+    equations: SlackVectorEquations, state: State, moments: Moments
+) -> StructuredProof:
+    """Ridge and budget: own is free, so it takes up the residual of (E2)."""
+    slack, sizes, mass = moments.slack, equations.sizes, equations.mass
+    off = 2 * slack * moments.share / sizes
+    half = _half_strength(equations, off + slack**2 / sizes)
+    residual = half - off - slack**2 / sizes
+    missing = np.maximum(0.0, -residual.min(axis=1, keepdims=True))
+    own = 0.0 - moments.product / slack  # not −0.0 where G is zero
+    centre = moments.centre
+    if equations.is_budget:
+        along = 2 * (1 - moments.total / slack)
+        wanted = equations.samples * equations.parameters - own @ mass
+        shift = (wanted / (along @ mass))[:, None]
+        own, centre = own + shift * along, centre + shift
+        share, slack_per_sample = 0.0, residual + missing
+        log_off = np.log(off) + 2 * shift
+    else:
+        share = missing / (missing + half)
+        slack_per_sample = (1 - share) * residual + share * half
+        log_off = np.log(off)
+    inside = np.log(sizes - 1) + own
+    outside = state.log_normalizer + log_off
+    log_total = np.logaddexp(inside, outside)
+    rows = _row_loss(sizes, outside - own)
+    kept = (1 - share) * off
+    divergence = relative_entropy(kept, np.exp(outside - log_total))
+    divergence = divergence + relative_entropy(1 - kept, np.exp(inside - log_total))
+    upper = rows @ mass
+    if not equations.is_budget:
+        upper = upper + half[:, 0] * (own @ mass)
+    gap = divergence @ mass + (slack_per_sample * own) @ mass
+    return StructuredProof(
+        own,
+        centre,
+        state.log_normalizer,
+        upper,
+        np.where((kept < 1).all(axis=1), gap, np.inf),
+        (own - 2 * centre).min(axis=1),
+        residual.min(axis=1),
+    )
+
+
+def _row_loss(sizes: Array, outside: Array) -> Array:
+    """Return log(s − 1 + e^outside), accurate also where it is nearly zero."""
+    near = np.log1p(sizes - 2 + np.exp(np.minimum(outside, 30.0)))
+    return np.where(outside < 30.0, near, np.logaddexp(np.log(sizes - 1), outside))
+
+
+def _half_strength(equations: SlackVectorEquations, leaving: Array) -> Array:
+    """Return λ/2 (B, 1): given for ridge; for budget what (E1) yields on average."""
+    if isinstance(equations.control, Ridge):
+        return np.asarray(equations.parameters[:, None] / 2)
+    return np.asarray((leaving @ equations.mass)[:, None] / equations.samples)
+
+
+def _prove_bounded(
+    equations: SlackVectorEquations, state: State, moments: Moments
+) -> StructuredProof:
+    """Ball and sphere: own = ρ is given, so the centres take up the residual of (E2)."""
+    slack, sizes, mass = moments.slack, equations.sizes, equations.mass
+    limit = equations.parameters[:, None]
+    own = np.broadcast_to(limit, slack.shape)
+    move = _moves_into_kernel(equations, moments, limit)
+    off = 2 * slack * moments.share / sizes
+    moved = slack * np.exp(move)
+    moved_share, _ = equations.sums_over_others(
+        moved, moments.centre, moments.interpolation, moments.kernels
+    )
+    moved_off = 2 * moved * moved_share / sizes
+    inside = np.log(sizes - 1) + own
+    outside = state.log_normalizer + np.log(moved_off)
+    log_total = np.logaddexp(inside, outside)
+    # each log(p_gh/q_gh) is bounded; u − 1 + e^{−u} ≤ u² e^{|u|}/2
+    largest = np.abs(move).max(axis=1, keepdims=True) + np.abs(move)
+    largest = largest + np.abs(log_total - state.log_normalizer)
+    divergence = off * largest**2 / 2 * np.exp(largest)
+    divergence = divergence + relative_entropy(1 - off, np.exp(inside - log_total))
+    centre = moments.centre + move
+    gap = divergence @ mass
+    if equations.copies.sum() == 2:  # ⟨v vᵀ, G⟩ of two antipodal classes
+        gap = gap + limit[:, 0] * (slack[:, 0] - slack[:, -1]) ** 2
+    return StructuredProof(
+        own,
+        centre,
+        state.log_normalizer,
+        _row_loss(sizes, outside - own) @ mass,
+        np.where((off < 1).all(axis=1), gap, np.inf),
+        (own - 2 * centre).min(axis=1),
+        np.zeros(len(limit)),
+    )
+
+
+def _moves_into_kernel(equations: SlackVectorEquations, moments: Moments, limit: Array) -> Array:
+    """Return how far to move the centres so that G v = 0.
+
+    Centres g + μ change row g of G v by (V − 2v_g) μ_g + Σ κ v μ; it has to make up for
+    ρ v_g + product_g.
+    """
+    if equations.copies.sum() == 2:
+        return _antipodal_moves(moments, limit)
+    slack, weight = moments.slack, equations.copies * moments.slack
+    inverse = 1 / (moments.total - 2 * slack)
+    wanted = -inverse * (moments.product + limit * slack)
+    common = (weight * wanted).sum(axis=1, keepdims=True) / (
+        1 + (weight * inverse).sum(axis=1, keepdims=True)
+    )
+    return np.asarray(wanted - inverse * common)
+
+
+def _antipodal_moves(moments: Moments, limit: Array) -> Array:
+    """Return the moves that put two classes opposite each other, where V − 2v vanishes."""
+    pair = moments.product[:, :1] / moments.slack[:, -1:]
+    return np.repeat((-limit - pair) / 2, moments.slack.shape[1], axis=1)

@@ -1,0 +1,109 @@
+"""The loss as a function of a Gram matrix, by the definition that the relaxation uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InvalidInputError
+from ..gram.levels import CellGram, Level
+from ..problem.class_sizes import ClassSizes
+from ..problem.constraints.norms import Sphere, check_temperature
+from ..problem.program import build_relaxation
+from ..problem.ufm import UFM
+from .validate import check_choice
+
+
+def gram_loss(
+    gram: ArrayLike,
+    labels: ArrayLike | None = None,
+    *,
+    class_sizes: ArrayLike | ClassSizes | None = None,
+    temperature: float = 0.1,
+    reduction: str = "mean",
+) -> float:
+    """Return the supervised contrastive loss of a Gram matrix of samples or of class means.
+
+    The definition is that of the convex relaxation (`screlax.problem.program.Relaxation.loss`), so with
+    G_ij = ⟨h_i, h_j⟩ the value is that of `supcon_loss`, and at a class-level Gram matrix M it is
+    that of embeddings without variability within classes, G_ij = M_{y_i y_j}:
+
+        Σ_{c: n_c≥2} n_c [ log( (n_c−1) e^{M_cc/τ} + Σ_{c'≠c} n_{c'} e^{M_cc'/τ} ) − M_cc/τ ]
+
+    (Behnia and Thrampoulidis 2024, arXiv 2402.18884), here divided by the number of anchors.
+
+    Parameters
+    ----------
+    gram : array-like, shape (n, n) with labels, (k, k) with class sizes
+        Symmetric. It need not be positive semidefinite.
+    labels : array-like, shape (n,)
+        Class of each sample.
+    class_sizes : array-like of int, shape (k,)
+        Number of samples of each class.
+    temperature : float, default 0.1
+        τ > 0.
+    reduction : {"mean", "sum"}
+        Over anchors; the relaxation's objective is the sum.
+
+    Raises
+    ------
+    InvalidInputError
+        If not exactly one of labels and class sizes is given, or the matrix does not fit them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from screlax.loss import gram_loss
+    >>> round(gram_loss([[1.0, -1.0], [-1.0, 1.0]], class_sizes=[2, 2], temperature=1.0), 6)
+    0.239545
+    """
+    check_choice(reduction, "reduction", ("mean", "sum"))
+    matrix = _check_gram(gram)
+    if (labels is None) == (class_sizes is None):
+        raise InvalidInputError("give either labels or class_sizes, and not both")
+    control = Sphere(1.0)  # any: the loss itself does not depend on it
+    if labels is None:
+        assert class_sizes is not None
+        problem, level = UFM(class_sizes, control, temperature), Level.CLASSES
+        _check_size(matrix, problem.classes, "classes")
+    else:
+        problem, level = UFM.from_labels(labels, control, temperature), Level.SAMPLES
+        _check_size(matrix, problem.samples, "labels")
+        order = np.argsort(problem.class_index(labels), kind="stable")
+        matrix = matrix[np.ix_(order, order)]
+    cells = CellGram.from_matrix(matrix / check_temperature(temperature))
+    value = build_relaxation(problem, level).loss(cells)
+    return value / problem.anchors if reduction == "mean" else value
+
+
+def _check_gram(gram: ArrayLike) -> NDArray[np.float64]:
+    try:
+        matrix: NDArray[Any] = np.asarray(gram)
+    except ValueError as error:
+        raise InvalidInputError(f"gram must be a square matrix of numbers: {error}") from None
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.dtype.kind not in "fiub":
+        raise InvalidInputError(
+            f"gram must be a square matrix of real numbers, got {matrix.dtype} "
+            f"of shape {matrix.shape}"
+        )
+    bad = np.argwhere(~np.isfinite(matrix))
+    if len(bad):
+        row, column = (int(number) for number in bad[0])
+        raise InvalidInputError(f"gram[{row}, {column}] is {matrix[row, column]}; must be finite")
+    matrix = matrix.astype(np.float64)
+    largest = float(np.abs(matrix).max(initial=0.0))
+    apart = np.argwhere(np.abs(matrix - matrix.T) > 1e-5 * largest)
+    if len(apart):
+        row, column = (int(number) for number in apart[0])
+        raise InvalidInputError(
+            f"gram is not symmetric: entry ({row}, {column}) is {matrix[row, column]} and "
+            f"({column}, {row}) is {matrix[column, row]}; average it with its transpose"
+        )
+    return matrix
+
+
+def _check_size(matrix: NDArray[np.float64], count: int, what: str) -> None:
+    if len(matrix) != count:
+        raise InvalidInputError(f"gram has {len(matrix)} rows but there are {count} {what}")

@@ -1,0 +1,64 @@
+"""The options of the loss that are not data, checked once."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InvalidInputError
+from ..problem.constraints.norms import check_temperature
+from .validate import check_base_temperature, check_choice, check_jobs
+from .variants import AVERAGES, REDUCTIONS
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """Checked options of `supcon_loss`; `factor` is temperature/base_temperature."""
+
+    temperature: float
+    factor: float
+    reduction: str
+    mean_over: str
+    normalize: bool
+    negatives_only: bool
+    class_weights: Any
+    n_jobs: int | None
+    memory_budget: int
+
+
+def check_options(
+    *,
+    temperature: float,
+    base_temperature: float | None,
+    reduction: str,
+    mean_over: str,
+    memory_budget: int,
+    n_jobs: int | None,
+    normalize: bool,
+    negatives_only: bool,
+    class_weights: Any,
+) -> Options:
+    """Return checked options, or raise an `InvalidInputError` that names the bad one."""
+    checked = check_temperature(temperature)
+    check_choice(reduction, "reduction", REDUCTIONS)
+    check_choice(mean_over, "mean_over", AVERAGES)
+    try:
+        budget = operator.index(memory_budget)
+    except TypeError:
+        budget = -1
+    if budget < 0:
+        raise InvalidInputError(
+            f"memory_budget must be a number of bytes, zero or more; got {memory_budget!r}"
+        )
+    return Options(
+        temperature=checked,
+        factor=check_base_temperature(base_temperature, checked),
+        reduction=reduction,
+        mean_over=mean_over,
+        normalize=normalize,
+        negatives_only=negatives_only,
+        class_weights=class_weights,
+        n_jobs=check_jobs(n_jobs),
+        memory_budget=budget,
+    )

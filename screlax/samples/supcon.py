@@ -1,0 +1,225 @@
+"""The supervised contrastive loss and its gradient: the public functions."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InvalidInputError
+from .evaluate import losses_and_gradient
+from .gradient import check_out
+from .layout import Layout, arrange
+from .options import Options, check_options
+from .validate import check_embeddings
+from .variants import present
+
+DEFAULT_BUDGET = 64_000_000
+"""Bytes for keeping exponentials for the gradient; enough for n = 5300 in single precision."""
+
+Loss = float | NDArray[np.float64]
+ClassWeights = Mapping[Hashable, float] | ArrayLike
+
+
+def supcon_loss(
+    embeddings: ArrayLike,
+    labels: ArrayLike | None = None,
+    *,
+    mask: ArrayLike | None = None,
+    temperature: float = 0.1,
+    base_temperature: float | None = None,
+    reduction: str = "mean",
+    mean_over: str = "anchors",
+    normalize: bool = False,
+    contrast_mode: str | None = None,
+    negatives_only: bool = False,
+    class_weights: ClassWeights | None = None,
+    n_jobs: int | None = None,
+) -> Loss:
+    """Return the supervised contrastive loss of embeddings.
+
+    The loss of an anchor i, a sample with at least one positive P(i), is
+
+        ℓ_i = log Σ_{l≠i} exp(⟨h_i, h_l⟩/τ) − (1/|P(i)|) Σ_{j∈P(i)} ⟨h_i, h_j⟩/τ
+
+    (Khosla et al. 2020, arXiv 2004.11362, equation 2, L_out). A sample without a positive is no
+    anchor and has loss zero; it still is a negative of the others. No n×n array is formed.
+
+    Parameters
+    ----------
+    embeddings : array-like, shape (n, d), (batch, n, d), or (n, views, d) with a `contrast_mode`
+        float32 and float64 are used as they are, read-only, non-contiguous or memory-mapped;
+        integers become float64. Samples of different items of a batch are not contrasted.
+    labels : array-like, shape (n,), or (batch, n) for a batch
+        Class of each sample: integers, strings, or other hashable objects. May be left out with a
+        `contrast_mode`: then every sample is its own class, and the loss is that of SimCLR
+        (NT-Xent, InfoNCE).
+    mask : array-like, shape (n, n), or (batch, n, n), optional
+        In place of labels: mask[i, j] > 0 makes j a positive of i, in proportion to the entry. The
+        diagonal speaks of the other views of the same sample.
+    temperature : float, default 0.1
+        τ > 0.
+    base_temperature : float, optional
+        Multiplies the loss by temperature/base_temperature, as the public SupContrast code does
+        (there 0.07). By default there is no such factor.
+    reduction : {"mean", "sum", "none"}
+        "none" returns one loss per anchor.
+    mean_over : {"anchors", "all"}
+        What a mean divides by: the samples that have a positive, or all of them (SupContrast).
+    normalize : bool, default False
+        Whether to divide each embedding by its norm first; a zero embedding stays zero.
+    contrast_mode : {None, "all", "one"}
+        Reads rank 3 as (n, views, d): with every view an anchor, or only the first of each sample.
+    negatives_only : bool, default False
+        Leave the positives out of the denominator (NSCL). Then anchors also need a negative.
+    class_weights : mapping from label to weight, or array-like in sorted label order, optional
+        Weights the anchors of each class. A mean is divided by the sum of weights.
+    n_jobs : int, optional
+        Number of threads, −1 for all cores; by default as many as the size justifies. The number
+        does not change the result. While the call runs, BLAS is held to one thread.
+
+    Returns
+    -------
+    float or ndarray of float64
+        A number, or for a batch an array of shape (batch,). With reduction "none" shape (n,),
+        (batch, n), or (n, views) for contrast_mode "all".
+
+    Raises
+    ------
+    InvalidInputError
+        If any input does not fit; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from screlax.loss import supcon_loss
+    >>> embeddings = np.array([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]])
+    >>> round(supcon_loss(embeddings, [0, 0, 1, 1], temperature=1.0), 6)
+    0.239545
+    """
+    options = check_options(
+        temperature=temperature,
+        base_temperature=base_temperature,
+        reduction=reduction,
+        mean_over=mean_over,
+        normalize=normalize,
+        negatives_only=negatives_only,
+        class_weights=class_weights,
+        n_jobs=n_jobs,
+        memory_budget=0,
+    )
+    layout = arrange(check_embeddings(embeddings), contrast_mode)
+    return present(layout, _run(layout, labels, mask, options, None), reduction)
+
+
+def supcon_loss_and_grad(
+    embeddings: ArrayLike,
+    labels: ArrayLike | None = None,
+    *,
+    mask: ArrayLike | None = None,
+    temperature: float = 0.1,
+    base_temperature: float | None = None,
+    reduction: str = "mean",
+    mean_over: str = "anchors",
+    normalize: bool = False,
+    contrast_mode: str | None = None,
+    negatives_only: bool = False,
+    class_weights: ClassWeights | None = None,
+    n_jobs: int | None = None,
+    memory_budget: int = DEFAULT_BUDGET,
+    out: NDArray[Any] | None = None,
+) -> tuple[Loss, NDArray[Any]]:
+    """Return the supervised contrastive loss and its gradient with respect to the embeddings.
+
+    Parameters
+    ----------
+    embeddings, labels
+        As for `supcon_loss`.
+    mask, temperature, base_temperature, reduction, mean_over, normalize, contrast_mode
+        As for `supcon_loss`.
+    negatives_only, class_weights, n_jobs
+        As for `supcon_loss`.
+    memory_budget : int
+        Bytes that may be used to keep exponentials from the loss to the gradient. Where they do
+        not all fit they are computed twice; the result is the same up to rounding.
+    out : ndarray, optional
+        Where to write the gradient, for instance a writable memory map: C-contiguous, of the shape
+        and precision of the embeddings.
+
+    Returns
+    -------
+    loss : float or ndarray of float64
+        As for `supcon_loss`.
+    gradient : ndarray
+        Of the shape of the embeddings, float32 for float32 and half precision, else float64. Of the
+        *sum* of the losses where several are returned: items of a batch are independent, so each
+        gets the gradient of its own loss.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from screlax.loss import supcon_loss_and_grad
+    >>> loss, gradient = supcon_loss_and_grad(np.eye(4), [0, 0, 1, 1], temperature=1.0)
+    >>> round(loss, 6)
+    1.098612
+    >>> gradient.shape
+    (4, 4)
+    """
+    options = check_options(
+        temperature=temperature,
+        base_temperature=base_temperature,
+        reduction=reduction,
+        mean_over=mean_over,
+        normalize=normalize,
+        negatives_only=negatives_only,
+        class_weights=class_weights,
+        n_jobs=n_jobs,
+        memory_budget=memory_budget,
+    )
+    array = check_embeddings(embeddings)
+    layout = arrange(array, contrast_mode)
+    result = check_out(out, array.shape, array.dtype)
+    in_order = layout.kind != "one"
+    shape = layout.rows.shape
+    gradient = result.reshape(shape) if in_order else np.empty(shape, array.dtype)
+    losses = _run(layout, labels, mask, options, gradient)
+    if not in_order:
+        result[...] = layout.restore_rows(gradient)
+    return present(layout, losses, reduction), result
+
+
+def _run(
+    layout: Layout,
+    labels: Any,
+    mask: Any,
+    options: Options,
+    gradient: NDArray[Any] | None,
+) -> NDArray[np.float64]:
+    """Evaluate once, or with one mask per item one item at a time."""
+    labels = _labels_or_mask(layout, labels, mask)
+    if mask is None or not layout.is_batch:
+        return losses_and_gradient(layout, labels, mask, options, gradient)
+    masks = np.asarray(mask)
+    parts = []
+    for item in range(layout.items):
+        part = slice(item * layout.size, (item + 1) * layout.size)
+        single = layout.item(item)
+        own = masks[item] if masks.ndim == 3 and len(masks) == layout.items else masks
+        target = None if gradient is None else gradient[part]
+        parts.append(losses_and_gradient(single, None, own, options, target))
+    return np.concatenate(parts)
+
+
+def _labels_or_mask(layout: Layout, labels: Any, mask: Any) -> Any:
+    """Require one of both; every sample its own class where there are views and neither."""
+    if labels is not None and mask is not None:
+        raise InvalidInputError("labels and mask were both given; leave one of them out")
+    if labels is not None or mask is not None:
+        return labels
+    if not layout.has_views:
+        raise InvalidInputError(
+            "give labels, or a mask; only a multi-view contrast_mode can do without"
+        )
+    return np.arange(layout.samples)

@@ -1,0 +1,1 @@
+"""The result, and its record on disk."""

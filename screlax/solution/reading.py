@@ -1,0 +1,193 @@
+"""Reading saved solutions; nothing in a file is trusted.
+
+Whatever is wrong with a file, from a damaged archive to a number of the wrong shape, is a
+`FileFormatError`. A well-formed file can still claim anything: `Solution.recheck` proves it again.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import lzma
+import math
+import struct
+import tokenize
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FileFormatError
+from ..gram.curve import AnyGram, SlackVectorGram
+from ..gram.levels import CellGram, Level, Matrix, Vector
+from ..problem.class_sizes import ClassSizes
+from ..problem.constraints.norms import CONTROLS, real_number
+from ..problem.program import RowWeights
+from ..problem.ufm import UFM
+from ..proof.certificate import Certificate
+from ..proof.dual import DualPoint
+from .solution import Solution
+
+FORMAT = "screlax-solution-1"
+"""The mark in every file."""
+
+TEXT_FIELDS = ("solver", "solver_reason", "level", "level_reason", "solver_message")
+"""Attributes of a solution that are stored as they are."""
+
+# What zipfile, its decompressors and NumPy's header parser raise on bytes of any kind.
+_UNREADABLE = (
+    *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
+    *(SyntaxError, TypeError, ValueError),
+    *(lzma.LZMAError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
+
+
+def load_solution(path: str | Path) -> Solution:
+    """Read a solution that `save_solution` wrote.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, not a screlax solution, or damaged.
+    """
+    try:
+        handle = Path(path).open("rb")  # noqa: SIM115  (its errors are not those of reading)
+    except OSError as error:
+        raise FileFormatError(f"cannot read {path}: {error.strerror or error}") from error
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(f"a path must be text or a Path, got {path!r}") from error
+    with handle:
+        try:
+            arrays = _read_archive(handle)
+        except _UNREADABLE as error:
+            raise FileFormatError(f"{path} is not a screlax solution: {error}") from error
+    if str(arrays.get("format")) != FORMAT:
+        raise FileFormatError(f"{path} is not a screlax solution (no {FORMAT!r} mark in it)")
+    try:
+        return _solution(arrays)
+    except _UNREADABLE as error:
+        raise FileFormatError(f"{path} is a damaged screlax solution: {error}") from error
+
+
+def as_label(stored: Any) -> Any:
+    """Turn a label as JSON has it back into the label: lists, at any depth, were tuples."""
+    return tuple(map(as_label, stored)) if isinstance(stored, list) else stored
+
+
+def _read_archive(handle: IO[bytes]) -> dict[str, NDArray[Any]]:
+    """Read every array; a member is checked against its checksum before it is interpreted."""
+    arrays = {}
+    with zipfile.ZipFile(handle) as archive:
+        for name in archive.namelist():
+            data = io.BytesIO(archive.read(name))
+            arrays[name.removesuffix(".npy")] = np.lib.format.read_array(data, allow_pickle=False)
+    return arrays
+
+
+def _solution(arrays: dict[str, Any]) -> Solution:
+    record = json.loads(str(arrays["record"]))
+    name, parameter = record["control"]
+    sizes = _sizes(arrays)
+    labels = None if record["labels"] is None else as_label(record["labels"])
+    problem = UFM(sizes, CONTROLS[name](parameter), record["temperature"], labels)
+    return Solution(
+        problem=problem,
+        orbit_gram=_gram(arrays, problem),
+        orbit_dual=_dual(arrays, sizes.orbits),
+        certificate=_certificate(record["certificate"]),
+        tol=_positive(record["tol"], "tol"),
+        iterations=_count(record["iterations"]),
+        seconds={str(phase): real_number(value) for phase, value in record["seconds"].items()},
+        **{name: _text(record[name], name) for name in TEXT_FIELDS},
+    )
+
+
+def _sizes(arrays: dict[str, Any]) -> ClassSizes:
+    distinct, multiplicities = _whole(arrays, "distinct_sizes"), _whole(arrays, "multiplicities")
+    if "orbit_of_class" in arrays:
+        orbit = _whole(arrays, "orbit_of_class")
+        if orbit.size and not 0 <= orbit.min() <= orbit.max() < len(distinct):
+            raise ValueError(f"a class of a size that is not among the {len(distinct)} listed")
+        sizes = ClassSizes.from_counts(distinct[orbit])
+    else:
+        sizes = ClassSizes.from_pairs(distinct, multiplicities)
+    found = (sizes.distinct, sizes.multiplicities)
+    if not all(map(np.array_equal, found, (distinct, multiplicities))):
+        raise ValueError("class sizes and their multiplicities do not agree")
+    return sizes
+
+
+def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
+    m, copies = problem.class_sizes.orbits, problem.class_sizes.multiplicities
+    if "unit_own" in arrays:
+        names = ("unit_own", "centre", "log_normalizer")
+        own, centre, normalizer = (_numbers(arrays, name, (m,)) for name in names)
+        scale = _positive(arrays["scale"], "scale")
+        if not math.isclose(scale, problem.temperature):
+            raise ValueError(f"scale {scale} is not the temperature {problem.temperature}")
+        return SlackVectorGram(own, centre, normalizer, copies.astype(float), scale)
+    own = _numbers(arrays, "own", (m,))
+    values = _numbers(arrays, "pair_upper", (m * (m + 1) // 2,))
+    upper = np.triu_indices(m)
+    pair = np.empty((m, m))
+    pair[upper] = values
+    pair.T[upper] = values
+    alone = copies == 1
+    if not np.allclose(np.diagonal(pair)[alone], own[alone], rtol=1e-6, atol=1e-6 * own.max()):
+        raise ValueError("squared norms and inner products do not agree")
+    return CellGram(own, pair)
+
+
+def _dual(arrays: dict[str, Any], orbits: int) -> DualPoint | None:
+    if "dual_own" not in arrays:
+        return None
+    rows = RowWeights(
+        _numbers(arrays, "dual_own", (orbits,)), _numbers(arrays, "dual_pair", (orbits, orbits))
+    )
+    if "dual_multipliers" not in arrays:
+        return DualPoint(rows)
+    return DualPoint(rows, _numbers(arrays, "dual_multipliers", (orbits,)))
+
+
+def _certificate(fields: dict[str, Any]) -> Certificate:
+    level = Level(fields["level"]).value
+    numbers = {name: real_number(value) for name, value in fields.items() if name != "level"}
+    return Certificate(level=level, **numbers)
+
+
+def _numbers(arrays: dict[str, Any], name: str, shape: tuple[int, ...]) -> Vector | Matrix:
+    array = arrays[name]
+    if array.shape != shape or array.dtype.kind != "f":
+        raise ValueError(f"{name} holds {array.dtype} of shape {array.shape}, not real {shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds numbers that are NaN or infinite")
+    return np.asarray(array, dtype=float)
+
+
+def _whole(arrays: dict[str, Any], name: str) -> NDArray[Any]:
+    array: NDArray[Any] = arrays[name]
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise ValueError(f"{name} holds {array.dtype} of shape {array.shape}, not whole numbers")
+    return array
+
+
+def _positive(value: Any, name: str) -> float:
+    number = real_number(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    return number
+
+
+def _count(value: Any) -> int | None:
+    if value is not None and type(value) is not int:
+        raise TypeError(f"iterations must be a whole number, got {value!r}")
+    return value
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be text, got {value!r}")
+    return value

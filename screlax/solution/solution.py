@@ -1,0 +1,336 @@
+"""The result: a feasible Gram matrix, the proof of how good it is, and how it came about."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from scipy import linalg
+
+from ..errors import InvalidInputError
+from ..gram.curve import AnyGram, SlackVectorGram
+from ..gram.embedding import Embeddings, recover_embeddings
+from ..gram.levels import CellGram, Level, Matrix, check_level, classes_to_orbits, lift_from_orbits
+from ..optional import require_level_memory, require_memory
+from ..problem.constraints.feasible import feasible_scale
+from ..problem.program import build_relaxation, level_size
+from ..problem.ufm import UFM
+from ..proof.certificate import Certificate
+from ..proof.dual import DualPoint, dual_from_orbits
+from ..proof.prove import prove_gram
+from ..solve.sensitivity import Sensitivity, require_slack_vector, sensitivity_of
+from ..status import Status
+
+_DENSE_SPECTRUM = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A certified solution of the relaxation of a `UFM`.
+
+    Attributes
+    ----------
+    problem : UFM
+        The problem it solves.
+    orbit_gram : CellGram
+        The feasible Gram matrix, by distinct class size (largest first), in the units of G.
+    orbit_dual : DualPoint or None
+        Dual point behind the lower bound, by distinct class size at unit temperature; None where
+        the softmax rows of the Gram matrix give the best bound.
+    certificate : Certificate
+        Proved bounds, computed at the level the problem was solved at.
+    tol : float
+        Relative gap up to which `status` is optimal.
+    solver, solver_reason : str
+        What solved it, and why that was chosen.
+    level, level_reason : str
+        The level it was solved at, and why.
+    iterations : int or None
+        Iterations as the solver counts them.
+    seconds : mapping of str to float
+        Wall time by phase: model, solve, certify, total.
+    solver_message : str
+        The solver's own status, for the record; no attribute here depends on it.
+    """
+
+    problem: UFM
+    orbit_gram: AnyGram
+    orbit_dual: DualPoint | None
+    certificate: Certificate
+    tol: float
+    solver: str
+    solver_reason: str
+    level: str
+    level_reason: str
+    iterations: int | None
+    seconds: Mapping[str, float]
+    solver_message: str = ""
+
+    @property
+    def status(self) -> Status:
+        """`optimal` if and only if the certified relative gap is at most `tol`."""
+        return Status.OPTIMAL if self.certificate.proves(self.tol) else Status.INACCURATE
+
+    @property
+    def value(self) -> float:
+        """Objective at the returned Gram matrix, summed over anchors; equals `upper`."""
+        return self.certificate.upper
+
+    @property
+    def mean_value(self) -> float:
+        """Objective divided by the number of anchors, the scale of a training loss."""
+        return self.value / self.problem.anchors
+
+    @property
+    def upper(self) -> float:
+        """Upper bound on the optimal value."""
+        return self.certificate.upper
+
+    @property
+    def lower(self) -> float:
+        """Lower bound on the optimal value, for embeddings of any dimension."""
+        return self.certificate.lower
+
+    @property
+    def gap(self) -> float:
+        """Relative duality gap, (upper − lower)/upper."""
+        return self.certificate.relative_gap
+
+    @property
+    def class_gram(self) -> Matrix:
+        """Gram matrix of the class means in class order, shape (k, k).
+
+        Raises
+        ------
+        ProblemTooLargeError
+            If k×k numbers do not fit in memory.
+        """
+        k = self.problem.classes
+        require_memory(16 * k * k, f"the Gram matrix of {k:,} classes", "; use orbit_gram")
+        return classes_to_orbits(self.problem.class_sizes).lift(self.orbit_gram.dense())
+
+    def sample_gram(self, labels: ArrayLike | Sequence[Hashable]) -> Matrix:
+        """Return the Gram matrix of samples with these labels, shape (len(labels), len(labels)).
+
+        Samples of a class coincide at the optimum (zero within-class variability).
+
+        Raises
+        ------
+        InvalidInputError
+            If a label is no class of the problem.
+        ProblemTooLargeError
+            If the matrix does not fit in memory.
+        """
+        number = self.problem.class_index(labels)
+        count = len(number)
+        require_memory(16 * count**2, f"the Gram matrix of {count:,} samples", "; use class_gram")
+        orbit = self.problem.class_sizes.orbit_index()[number]
+        matrix = self.orbit_gram.pair[np.ix_(orbit, orbit)]
+        same = number[:, None] == number[None, :]
+        return np.where(same, self.orbit_gram.own[orbit][:, None], matrix)
+
+    @property
+    def eigenvalues(self) -> np.ndarray:
+        """Distinct-by-block eigenvalues of the class Gram matrix, shape (k,), largest first."""
+        values, copies = self._spectrum()
+        return np.sort(np.repeat(values, copies))[::-1]
+
+    @property
+    def rank(self) -> int:
+        """Numerical rank of the Gram matrix: eigenvalues above `rank_tolerance` × the largest.
+
+        Beyond a thousand distinct sizes that is k − 1 by the structure of the certificate
+        (`screlax.equations.slack_vector`): the kernel is spanned by the slack vector.
+        """
+        if self._has_known_rank:
+            return self.problem.classes - 1
+        values, copies = self._spectrum()
+        return int(copies[values > self.rank_tolerance * max(values.max(), 0.0)].sum())
+
+    @property
+    def rank_tolerance(self) -> float:
+        """Relative size below which an eigenvalue counts as zero.
+
+        √gap, but at least √machine epsilon: near an optimum the objective is quadratic, so that a
+        relative gap of ε only determines the Gram matrix to about √ε.
+        """
+        return math.sqrt(max(abs(self.gap), np.finfo(float).eps)) if math.isfinite(self.gap) else 1
+
+    @property
+    def _has_known_rank(self) -> bool:
+        """Whether the structure of the certificate gives the rank, and saves a long computation."""
+        gram = self.orbit_gram
+        return (
+            isinstance(gram, SlackVectorGram)
+            and self.problem.class_sizes.orbits > _DENSE_SPECTRUM
+            and self.certificate.proves(self.tol)
+            and bool(gram.own.max() > 0)
+        )
+
+    def _spectrum(self) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvalues of the class Gram matrix with multiplicities, from the m×m blocks."""
+        copies = self.problem.class_sizes.multiplicities
+        root = np.sqrt(copies.astype(float))
+        spread = np.where(copies > 1, self.orbit_gram.spread, 0.0)
+        shared = root[:, None] * self.orbit_gram.pair * root + np.diag(spread)
+        values = np.concatenate([linalg.eigvalsh(shared), spread])
+        return values, np.concatenate([np.ones_like(copies), copies - 1])
+
+    def embeddings(self, dim: int | None = None, *, truncate: bool = False) -> Embeddings:
+        """Return one optimal embedding per class, rows in class order, shape (k, dim).
+
+        Every sample of a class has its class's embedding: index with `problem.class_index(labels)`.
+
+        Parameters
+        ----------
+        dim : int, optional
+            Embedding dimension; the rank by default.
+        truncate : bool, default False
+            Allow a dimension below the rank; `value_lost` of the result is what it costs.
+
+        Raises
+        ------
+        EmbeddingDimensionError
+            If `dim` is below the rank; states both and what truncating would cost.
+        """
+        return recover_embeddings(
+            self.class_gram,
+            dim,
+            truncate=truncate,
+            tolerance=self.rank_tolerance,
+            objective=self._objective_of_class_gram,
+        )
+
+    def prototypes(
+        self,
+        dim: int | None = None,
+        *,
+        normalize: bool = False,
+        truncate: bool = False,
+        dtype: DTypeLike = np.float64,
+    ) -> NDArray[Any]:
+        """Return the optimal class means as an array, ready to fix a classifier or as targets.
+
+        Row c belongs to class c: to the label ``problem.class_labels[c]``, or to label c where the
+        problem has none. In torch, a classifier fixed to the optimal geometry is ::
+
+            classifier = torch.nn.Linear(dim, classes, bias=False)
+            classifier.weight.data = torch.from_numpy(solution.prototypes(dim, dtype="float32"))
+            classifier.weight.requires_grad_(False)
+
+        Parameters
+        ----------
+        dim : int, optional
+            Feature dimension of the network; the rank by default. Larger ones are padded with
+            zeros.
+        normalize : bool, default False
+            Scale every prototype to norm one: the directions only.
+        truncate : bool, default False
+            Allow a dimension below the rank; `embeddings` says what that costs.
+        dtype : dtype, default float64
+            Of the result; float32 for most networks.
+
+        Returns
+        -------
+        ndarray, shape (k, dim)
+            C-contiguous, not shared with the solution.
+
+        Raises
+        ------
+        EmbeddingDimensionError
+            If `dim` is below the rank and `truncate` is False.
+        InvalidInputError
+            If a prototype to be normalised is zero, or `dtype` is no floating-point type.
+        """
+        kind = np.dtype(dtype)
+        if kind.kind != "f":
+            raise InvalidInputError(f"dtype must be a floating-point type, got {kind}")
+        vectors = self.embeddings(dim, truncate=truncate).vectors
+        if normalize:
+            norms = linalg.norm(vectors, axis=1, keepdims=True)
+            zero = np.flatnonzero(norms <= self.rank_tolerance * norms.max())
+            if len(zero):
+                raise InvalidInputError(
+                    f"the prototype of class {zero[0]} is zero and has no direction; "
+                    "leave normalize out, or use a smaller λ"
+                )
+            vectors = vectors / norms
+        return np.array(vectors, dtype=kind, order="C")
+
+    def _objective_of_class_gram(self, matrix: Matrix) -> float:
+        """Objective of embeddings with this Gram matrix, first rescaled to satisfy the control.
+
+        Infinite where an embedding is zero and should be on a sphere.
+        """
+        relaxation = build_relaxation(self.problem, Level.CLASSES)
+        squares = np.diag(matrix)
+        scale = feasible_scale(self.problem.control, squares, relaxation.mass)
+        if not np.isfinite(scale).all():
+            return math.inf
+        scaled = scale[:, None] * matrix * scale
+        return relaxation.value(CellGram.from_matrix(scaled / self.problem.temperature))
+
+    def recheck(self, level: str = "orbits") -> Certificate:
+        """Recompute the certificate from scratch, from the problem and the stored points alone.
+
+        Parameters
+        ----------
+        level : str, default "orbits"
+            Level to lift to and certify at; all levels prove the same problem. "auto" is orbits.
+        """
+        target = Level.ORBITS if level == "auto" else check_level(level)
+        if target is not Level.ORBITS:
+            cells = level_size(self.problem, target)
+            require_level_memory(target, cells, self.problem.class_sizes.orbits)
+        gram: AnyGram = self.orbit_gram.scaled(1 / self.problem.temperature)
+        if isinstance(gram, CellGram):
+            gram = lift_from_orbits(self.problem.class_sizes, target, gram)
+        duals = []
+        if self.orbit_dual is not None:
+            relaxation = build_relaxation(self.problem, target)
+            duals.append(dual_from_orbits(self.problem, relaxation, self.orbit_dual))
+        return prove_gram(self.problem, target, gram, duals).certificate
+
+    def sensitivity(self) -> Sensitivity:
+        """Return how value, norms and Gram matrix move with λ or ρ, τ and the class sizes.
+
+        By the implicit function theorem on the slack-vector equations; see
+        `screlax.solve.sensitivity.Sensitivity`.
+
+        Raises
+        ------
+        InvalidInputError
+            If the solution has no slack-vector form (singletons, minority collapse, closed form,
+            conic solver).
+        """
+        return sensitivity_of(self.problem, require_slack_vector(self.orbit_gram))
+
+    def save(self, path: str | Path) -> Path:
+        """Write to an .npz file, atomically and without pickle; see `screlax.solution.storage`."""
+        from .storage import save_solution
+
+        return save_solution(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Solution:
+        """Read a solution that `save` wrote.
+
+        Raises
+        ------
+        FileFormatError
+            If the file is not a screlax solution, or is damaged.
+        """
+        from .storage import load_solution
+
+        return load_solution(path)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Solution {self.status}: value {self.value:.10g}, relative gap {self.gap:.1e}, "
+            f"k={self.problem.classes}, rank {self.rank}, {self.solver} at level {self.level}>"
+        )

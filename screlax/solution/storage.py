@@ -1,0 +1,162 @@
+"""Solutions on disk: one .npz file, written atomically, without pickle, at orbit level.
+
+A dense Gram matrix takes m×m numbers (m distinct sizes, upper triangle, compressed), a
+slack-vector one 3m; a class takes one small integer. `reading` turns the arrays into a solution.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import secrets
+from collections.abc import Hashable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ..errors import InvalidInputError
+from ..gram.curve import SlackVectorGram
+from ..problem.ufm import UFM
+from .reading import FORMAT, TEXT_FIELDS, as_label, load_solution
+from .solution import Solution
+
+__all__ = ["atomic_file", "load_solution", "save_solution"]
+
+
+def save_solution(solution: Solution, path: str | Path) -> Path:
+    """Write a solution so that `load_solution` finds the same numbers, or leave no file at all.
+
+    The bytes go to a temporary file beside the target, which is then renamed over it.
+    Labels that are not text, numbers, booleans, None or tuples of those are stored as their `str`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the suffix is not .npz, the name is that of a folder, the folder it is in cannot be
+        written to, or two labels are the same as text.
+    """
+    target = Path(path)
+    if target.suffix != ".npz":
+        raise InvalidInputError(f"a solution is saved as .npz, got {target.name!r}")
+    arrays = _to_arrays(solution)
+    with atomic_file(target) as sink:
+        np.savez_compressed(sink, **arrays)
+    return target
+
+
+@contextlib.contextmanager
+def atomic_file(target: Path) -> Iterator[IO[bytes]]:
+    """Open a binary file that appears under its name only when it is complete.
+
+    Raises
+    ------
+    InvalidInputError
+        If the name is that of a folder, or the folder it is in cannot be written to.
+    """
+    if target.is_dir():
+        raise InvalidInputError(f"cannot write {target}: it is a folder")
+    temporary = target.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        sink = open(temporary, "xb")  # noqa: SIM115  (closed below, before it is renamed)
+    except OSError as error:
+        raise InvalidInputError(f"cannot write {target}: {error.strerror}") from error
+    try:
+        with sink:
+            yield sink
+            sink.flush()
+            os.fsync(sink.fileno())
+        _rename(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def finite(value: Any) -> Any:
+    """Return JSON-ready data with None for numbers that are NaN or infinite, as JSON has no other.
+
+    Parameters
+    ----------
+    value : number, text, or dicts and lists of them
+    """
+    if isinstance(value, dict):
+        return {key: finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def json_label(label: Hashable) -> int | str:
+    """Return a label as JSON has it: integers and text as they are, all else as text."""
+    return label if type(label) in (int, str) else str(label)  # type: ignore[return-value]
+
+
+def _rename(temporary: Path, target: Path) -> None:
+    try:
+        os.replace(temporary, target)
+    except OSError as error:
+        raise InvalidInputError(f"cannot write {target}: {error.strerror}") from error
+
+
+def _to_arrays(solution: Solution) -> dict[str, Any]:
+    problem, sizes = solution.problem, solution.problem.class_sizes
+    record = {
+        "control": [problem.control.name, problem.control.parameter],
+        "temperature": problem.temperature,
+        "certificate": asdict(solution.certificate),
+        "tol": solution.tol,
+        "iterations": None if solution.iterations is None else int(solution.iterations),
+        "seconds": dict(solution.seconds),
+        "labels": _stored_labels(problem),
+        **{name: getattr(solution, name) for name in TEXT_FIELDS},
+    }
+    arrays = {
+        "format": np.array(FORMAT),
+        "record": np.array(json.dumps(record)),
+        "distinct_sizes": sizes.distinct,
+        "multiplicities": sizes.multiplicities,
+        **_gram_arrays(solution),
+        **_dual_arrays(solution),
+    }
+    if sizes.orbit_of_class is not None:
+        smallest = np.min_scalar_type(sizes.orbits)
+        arrays["orbit_of_class"] = sizes.orbit_of_class.astype(smallest)
+    return arrays
+
+
+def _gram_arrays(solution: Solution) -> dict[str, Any]:
+    gram = solution.orbit_gram
+    if isinstance(gram, SlackVectorGram):
+        return {
+            "unit_own": gram.unit_own,
+            "centre": gram.centre,
+            "log_normalizer": gram.log_normalizer,
+            "scale": np.array(float(gram.scale)),
+        }
+    return {"own": gram.own, "pair_upper": gram.pair[np.triu_indices(len(gram.own))]}
+
+
+def _dual_arrays(solution: Solution) -> dict[str, Any]:
+    dual = solution.orbit_dual
+    if dual is None:
+        return {}
+    arrays = {"dual_own": dual.rows.own, "dual_pair": dual.rows.pair}
+    if dual.multipliers is not None:
+        arrays["dual_multipliers"] = dual.multipliers
+    return arrays
+
+
+def _stored_labels(problem: UFM) -> list[Any] | None:
+    """Return labels as JSON has them, or refuse those that would come back as the same label."""
+    if problem.class_labels is None:
+        return None
+    stored = json.loads(json.dumps(problem.class_labels, default=str))
+    if len(set(map(as_label, stored))) < len(stored):
+        raise InvalidInputError(
+            "the class labels cannot be saved: labels that are not text, numbers, booleans or "
+            "tuples of those are stored as text, and two of them have the same text"
+        )
+    return list(stored)

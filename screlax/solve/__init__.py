@@ -1,0 +1,1 @@
+"""Methods that propose a solution, and `solve_relaxation`, which has it proved."""

@@ -1,0 +1,174 @@
+"""The native backends: slack-vector Newton, Burer–Monteiro, and the two in turn.
+
+They solve at orbit level whatever level is asked for and lift the result, so that a certificate at
+another level also checks the reduction itself.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+
+from ..gram.curve import AnyGram, SlackVectorGram
+from ..gram.levels import CellGram, Level, lift_from_orbits
+from ..optional import require_memory
+from ..problem.constraints.norms import Ball, Sphere
+from ..problem.program import Relaxation, build_relaxation
+from ..problem.ufm import UFM
+from ..proof.certificate import certify
+from ..proof.structured import prove
+from .base import BackendResult, SolverOptions, reject_options
+from .factored import solve_burer_monteiro
+from .singletons.candidates import singleton_candidates
+from .slack_vector.solver import equations_for, solve_slack_vector
+
+_MAX_COLLAPSED_ORBITS = 2000
+
+PROVED = 1e-9
+"""Certified relative gap up to which a slack-vector root is taken for the optimum."""
+
+
+class SlackVectorBackend:
+    """Newton on the 2m slack-vector equations (`screlax.equations.slack_vector`)."""
+
+    name = "slack-vector"
+    default_tol = 1e-9
+
+    def why_not(self, problem: UFM, level: Level) -> str | None:
+        """Return why the equations do not apply, or None when they do."""
+        if problem.class_sizes.singletons:
+            return "its equations are for classes of at least two samples"
+        return None
+
+    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
+        """Find a root; the certificate decides whether it is the optimum. See `Backend.solve`."""
+        reject_options(self.name, options)
+        start = time.perf_counter()
+        gram, steps, _ = _slack_vector_root(problem)
+        return _result(problem, level, gram, steps, "slack-vector Newton", start)
+
+
+class BurerMonteiroBackend:
+    """Trust-region Newton on factored Gram matrices (`screlax.solve.factored`)."""
+
+    name = "burer-monteiro"
+    default_tol = 1e-9
+
+    def why_not(self, problem: UFM, level: Level) -> str | None:
+        """Return None: the factored problem has no special form to rely on."""
+        return None
+
+    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
+        """Descend from an uninformed start. See `Backend.solve`."""
+        reject_options(self.name, options)
+        return _descend(problem, level, options, None, time.perf_counter())
+
+
+class NativeBackend:
+    """Slack-vector Newton where its root proves optimal, else Burer–Monteiro from that root."""
+
+    name = "native"
+    default_tol = 1e-9
+
+    def why_not(self, problem: UFM, level: Level) -> str | None:
+        """Return None: between them the methods take every problem."""
+        return None
+
+    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
+        """Solve by the first method whose result proves optimal. See `Backend.solve`."""
+        reject_options(self.name, options)
+        start = time.perf_counter()
+        if SlackVectorBackend().why_not(problem, level) is not None:
+            return _with_singletons(problem, level, options, start)
+        gram, steps, proved = _slack_vector_root(problem)
+        if proved:
+            return _result(problem, level, gram, steps, "slack-vector Newton", start)
+        collapsed = _collapsed(problem, None)
+        if collapsed is not None:
+            return _result(problem, level, collapsed, steps, "minority collapse", start)
+        return _descend(problem, level, options, gram, start)
+
+
+def _slack_vector_root(problem: UFM) -> tuple[SlackVectorGram, int, bool]:
+    """Return the Gram matrix of the root reached, Newton steps, and whether it proves optimal."""
+    equations = equations_for(problem.class_sizes, problem.control_at_unit_temperature)
+    result = solve_slack_vector(equations)
+    proof = prove(equations, result.state)
+    return proof.gram(equations.copies), result.steps, proof.certificate().proves(PROVED)
+
+
+def _descend(
+    problem: UFM, level: Level, options: SolverOptions, near: SlackVectorGram | None, start: float
+) -> BackendResult:
+    """Run Burer–Monteiro at orbit level from near a Gram matrix, or from separate classes."""
+    cells = problem.class_sizes.orbits
+    require_memory(8 * 40 * cells**2, f"Burer–Monteiro with {cells:,} distinct class sizes")
+    guess = CellGram(np.ones(cells), np.eye(cells))
+    if near is not None and near.is_finite():
+        guess = near.dense()
+    gram, run = solve_burer_monteiro(
+        build_relaxation(problem, Level.ORBITS), guess, deadline=_deadline(options, start)
+    )
+    return _result(problem, level, gram, run.iterations, f"Burer–Monteiro: {run.reason}", start)
+
+
+def _with_singletons(
+    problem: UFM, level: Level, options: SolverOptions, start: float
+) -> BackendResult:
+    """Return the first candidate that proves optimal, or the last there is."""
+    cells = problem.class_sizes.orbits
+    require_memory(8 * 40 * cells**2, f"singletons beside {cells:,} distinct class sizes")
+    relaxation = build_relaxation(problem, Level.ORBITS)
+    deadline = _deadline(options, start)
+    collapsed = _collapsed(problem, relaxation)
+    if collapsed is not None:
+        return _result(problem, level, collapsed, 0, "minority collapse", start)
+    candidates = singleton_candidates(problem.class_sizes, relaxation.control, relaxation, deadline)
+    for candidate in candidates:  # each is computed only when the one before does not prove
+        if _proves(relaxation, candidate[0]):
+            break
+    return _result(problem, level, *candidate, start)
+
+
+def _collapsed(problem: UFM, relaxation: Relaxation | None) -> CellGram | None:
+    """Return the Gram matrix of all classes opposite the largest one, if that is the optimum.
+
+    The relaxation at orbit level is built only where it is needed and not given.
+
+    On a ball or sphere with a high temperature and one dominating class the slack has rank k − 1
+    and all minority classes sit on one point.
+    """
+    sizes, control = problem.class_sizes, problem.control_at_unit_temperature
+    if not isinstance(control, Ball | Sphere) or sizes.multiplicities[0] != 1:
+        return None
+    if sizes.orbits > _MAX_COLLAPSED_ORBITS:
+        return None
+    side = np.where(np.arange(sizes.orbits) == 0, 1.0, -1.0)
+    own = np.full(sizes.orbits, control.parameter)
+    gram = CellGram(own, control.parameter * np.outer(side, side))
+    if relaxation is None:
+        relaxation = build_relaxation(problem, Level.ORBITS)
+    return gram if _proves(relaxation, gram) else None
+
+
+def _proves(relaxation: Relaxation, gram: CellGram) -> bool:
+    return gram.is_finite() and certify(relaxation, gram).certificate.proves(PROVED)
+
+
+def _deadline(options: SolverOptions, start: float) -> float:
+    return math.inf if options.time_limit is None else start + options.time_limit
+
+
+def _result(
+    problem: UFM,
+    level: Level,
+    gram: AnyGram,
+    iterations: int,
+    message: str,
+    start: float,
+) -> BackendResult:
+    if level is not Level.ORBITS:
+        gram = lift_from_orbits(problem.class_sizes, level, gram.dense())
+    return BackendResult(gram, (), iterations, message, {"solve": time.perf_counter() - start})

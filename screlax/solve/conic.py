@@ -1,0 +1,128 @@
+"""The conic backend: any installed solver that takes semidefinite and exponential cones."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+
+from ..errors import InvalidInputError, SolverFailedError
+from ..gram.levels import Level
+from ..optional import require_memory
+from ..problem.program import build_relaxation, level_size
+from ..problem.ufm import UFM
+from .base import BackendResult, SolverOptions
+from .conic_model import ConicModel
+from .conic_solvers import conic_memory, resolve_conic_solver, solver_arguments
+
+
+class ConicBackend:
+    """One conic solver, reached through cvxpy.
+
+    Parameters
+    ----------
+    name : str
+        Name of the solver, in any case.
+
+    Raises
+    ------
+    SolverUnavailableError, SolverCapabilityError
+        If the solver is not installed or cannot take the cones.
+    """
+
+    default_tol = 1e-6
+
+    def __init__(self, name: str) -> None:
+        self.name = resolve_conic_solver(name)
+
+    def why_not(self, problem: UFM, level: Level) -> str | None:
+        """Return None: a conic solver takes every problem that fits in memory."""
+        return None
+
+    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
+        """Model, solve and read back; see `Backend.solve`.
+
+        Raises
+        ------
+        ProblemTooLargeError
+            If modelling and solving would not fit in memory.
+        SolverFailedError
+            If the solver left no finite point.
+        InvalidInputError
+            If the solver does not know one of the options.
+        """
+        start = time.perf_counter()
+        self._require_memory(problem, level)
+        model = ConicModel(build_relaxation(problem, level))
+        modelled = time.perf_counter()
+        self._run(model, options)
+        seconds = {"model": modelled - start, "solve": time.perf_counter() - modelled}
+        gram, dual = model.gram(), model.dual()
+        message = str(model.problem.status)
+        if gram is None or not gram.is_finite():
+            raise SolverFailedError(
+                f"{self.name} left no finite point (its status: {message}); "
+                "try another solver, a larger tol or a longer time_limit"
+            )
+        iterations = getattr(model.problem.solver_stats, "num_iters", None)
+        return BackendResult(
+            gram,
+            duals=() if dual is None else (dual,),
+            iterations=None if iterations is None else int(iterations),
+            message=message,
+            seconds=seconds,
+        )
+
+    def _require_memory(self, problem: UFM, level: Level) -> None:
+        sizes = problem.class_sizes
+        cells = level_size(problem, level)
+        hint = f"; level='orbits' has {sizes.orbits:,} cells" if level is not Level.ORBITS else ""
+        require_memory(
+            conic_memory(self.name, cells),
+            f"the conic form at level '{level}' ({cells:,} cells, solver {self.name})",
+            hint,
+        )
+
+    def _run(self, model: ConicModel, options: SolverOptions) -> None:
+        import cvxpy
+
+        arguments = solver_arguments(self.name, options)
+        with warnings.catch_warnings(), _quiet(not options.verbose):
+            # cvxpy's "may be inaccurate" is superseded by the certificate
+            warnings.simplefilter("ignore", UserWarning)
+            try:
+                model.problem.solve(solver=self.name, verbose=options.verbose, **arguments)
+            except cvxpy.error.SolverError as error:
+                raise SolverFailedError(
+                    f"{self.name} failed: {error}; try another solver or a larger tol"
+                ) from error
+            except (TypeError, AttributeError, ValueError) as error:
+                if options.extra:
+                    raise InvalidInputError(
+                        f"{self.name} does not take the options {dict(options.extra)}: {error}"
+                    ) from error
+                raise SolverFailedError(f"{self.name} failed: {error}") from error
+
+
+@contextlib.contextmanager
+def _quiet(active: bool) -> Iterator[None]:
+    """Keep C code of a solver from printing although it was told not to be verbose."""
+    if not active:
+        yield
+        return
+    sys.stdout.flush()
+    try:
+        saved = os.dup(1)
+    except OSError:
+        yield
+        return
+    with open(os.devnull, "w", encoding="ascii") as sink:
+        os.dup2(sink.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 1)
+            os.close(saved)

@@ -1,0 +1,281 @@
+"""Regularisation paths: one problem at many strengths, radii or temperatures, each certified.
+
+All points are solved together: the slack vector is interpolated in ρ, or in the log odds of λ, from
+seventeen Chebyshev points, which leaves one Newton step for most points, taken in batches.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.interpolate import BarycentricInterpolator
+
+from ..equations.kernels import Array
+from ..equations.slack_vector import SlackVectorEquations, State
+from ..errors import InvalidInputError
+from ..gram.levels import Level, Vector
+from ..problem.constraints.norms import Ridge
+from ..problem.ufm import UFM
+from ..proof.structured import StructuredProof, prove
+from ..solution.solution import Solution
+from .registry import SlackVectorBackend
+from .slack_vector.newton import initial_state, newton
+from .slack_vector.solver import equations_for
+from .solve import check_limits, solve_relaxation
+
+_REFINEMENTS = (2, 3, 4)
+_ENOUGH, _ENOUGH_BOUNDED = 1e-13, 1e-18
+"""Relative gaps at which polishing stops; on a ball or sphere the gap is of second order."""
+
+_MAX_POLISHING = 8
+_BATCH_NUMBERS = 25_000
+"""Kernel entries evaluated at once: enough to amortise the interpreter, few enough for a cache."""
+
+
+def regularization_path(
+    problem: UFM,
+    strengths: ArrayLike | None = None,
+    *,
+    temperatures: ArrayLike | None = None,
+    points: int = 100,
+    tol: float = 1e-9,
+) -> list[Solution]:
+    """Solve a problem along a path of its control's parameter, or of the temperature.
+
+    Parameters
+    ----------
+    problem : UFM
+        Its own parameter (or temperature) is replaced along the path.
+    strengths : array-like, optional
+        Values of λ (ridge) or ρ (ball, sphere, budget), in the order wanted. By default `points`
+        values in geometric progression: λ from λ_max down to λ_max/10⁶, ρ from 10τ/10³ to 10τ.
+    temperatures : array-like, optional
+        Values of τ instead; not together with `strengths`.
+    points : int, default 100
+        Number of points of the default path.
+    tol : float, default 1e-9
+        Relative gap up to which a point counts as optimal.
+
+    Returns
+    -------
+    list of Solution
+        One per point, in order. Points at which the slack is not of rank one (singletons, minority
+        collapse) are solved one by one with ``solver="auto"``.
+
+    Raises
+    ------
+    InvalidInputError
+        If both kinds of path are given, or a value is not positive and finite.
+    """
+    check_limits("native", tol, None)
+    problems = _problems(problem, strengths, temperatures, points)
+    start = time.perf_counter()
+    proofs = _batched_proofs(problem, problems)
+    seconds = (time.perf_counter() - start) / len(problems)
+    return [
+        _solution(member, proof, index, tol, seconds)
+        for member, (proof, index) in zip(problems, proofs, strict=True)
+    ]
+
+
+def path_table(solutions: Sequence[Solution]) -> dict[str, Vector]:
+    """Return a path as columns of equal length, ready for a plot or a CSV file.
+
+    Returns
+    -------
+    dict of str to ndarray
+        parameter, temperature, value, mean_value, trace (tr G), gap, and the norms of the
+        classes of the largest and of the smallest size.
+    """
+    mass = [
+        s.problem.class_sizes.distinct * s.problem.class_sizes.multiplicities for s in solutions
+    ]
+    return {
+        "parameter": np.array([s.problem.control.parameter for s in solutions]),
+        "temperature": np.array([s.problem.temperature for s in solutions]),
+        "value": np.array([s.value for s in solutions]),
+        "mean_value": np.array([s.mean_value for s in solutions]),
+        "trace": np.array([m @ s.orbit_gram.own for m, s in zip(mass, solutions, strict=True)]),
+        "gap": np.array([s.gap for s in solutions]),
+        "norm_largest": np.array([np.sqrt(s.orbit_gram.own[0]) for s in solutions]),
+        "norm_smallest": np.array([np.sqrt(s.orbit_gram.own[-1]) for s in solutions]),
+    }
+
+
+def _problems(
+    problem: UFM, strengths: ArrayLike | None, temperatures: ArrayLike | None, points: int
+) -> list[UFM]:
+    if strengths is not None and temperatures is not None:
+        raise InvalidInputError(
+            "give strengths or temperatures, not both: a path has one parameter"
+        )
+    if temperatures is not None:
+        return [_with(problem, temperature=t) for t in _positive(temperatures, "temperatures")]
+    if strengths is None:
+        if not isinstance(points, int) or points < 2:
+            raise InvalidInputError(f"points must be a whole number, at least 2, got {points!r}")
+        top = problem.zero_threshold() if isinstance(problem.control, Ridge) else None
+        values = (
+            np.geomspace(10 * problem.temperature / 1e3, 10 * problem.temperature, points)
+            if top is None
+            else np.geomspace(top, top / 1e6, points)
+        )
+    else:
+        values = _positive(strengths, "strengths")
+    return [_with(problem, parameter=value) for value in values]
+
+
+def _positive(values: ArrayLike, what: str) -> Vector:
+    try:
+        array = np.asarray(values, dtype=float).reshape(-1)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"{what} must be numbers, got {values!r}") from None
+    wrong = ~(np.isfinite(array) & (array > 0))
+    if not array.size or wrong.any():
+        shown = array[wrong][0] if array.size else "none"
+        raise InvalidInputError(f"{what} must be positive and finite numbers, got {shown}")
+    return array
+
+
+def _with(problem: UFM, *, parameter: float | None = None, temperature: float | None = None) -> UFM:
+    control = problem.control
+    if parameter is not None:
+        control = control.with_parameter(parameter)
+    return UFM(
+        problem.class_sizes,
+        control,
+        problem.temperature if temperature is None else float(temperature),
+        problem.class_labels,
+    )
+
+
+_Located = tuple[StructuredProof | None, int]
+
+
+def _batched_proofs(problem: UFM, problems: list[UFM]) -> list[_Located]:
+    """Return, for each point, a structured proof and its place in the batch, or None."""
+    located: list[_Located] = [(None, 0)] * len(problems)
+    if SlackVectorBackend().why_not(problem, Level.ORBITS) is not None:
+        return located
+    inside = [number for number, member in enumerate(problems) if not member.is_zero_optimal()]
+    controls = [problems[number].control_at_unit_temperature for number in inside]
+    if not controls:
+        return located
+    parameters = np.array([control.parameter for control in controls])
+    everything = equations_for(problem.class_sizes, controls[0], parameters)
+    starts = _interpolated_starts(everything)
+    size = max(1, _BATCH_NUMBERS // (16 * problem.class_sizes.orbits))
+    for first in range(0, len(inside), size):
+        batch = slice(first, first + size)
+        proof = _polished(everything.at(parameters[batch]), starts.pick(batch))
+        for index, number in enumerate(inside[batch]):
+            located[number] = (proof, index)
+    return located
+
+
+def _polished(equations: SlackVectorEquations, start: State) -> StructuredProof:
+    """Take Newton steps one at a time until the proofs are at rounding level."""
+    enough = _ENOUGH if equations.is_penalty else _ENOUGH_BOUNDED
+    state = start
+    for _ in range(_MAX_POLISHING):
+        state = newton(equations, state, max_steps=1).state
+        proof = prove(equations, state)
+        if (np.abs(proof.gap) <= enough * proof.upper).all():
+            break
+    return proof
+
+
+def _interpolated_starts(equations: SlackVectorEquations) -> State:
+    """Return starts interpolated between nested Chebyshev points.
+
+    Each refinement of the points starts from the interpolant of the last; the path is analytic in
+    its coordinate, so that a few refinements come within a Newton step of every point.
+    """
+    place = _coordinate(equations, equations.parameters)
+    low, high = float(place.min()), float(place.max())
+    if len(place) <= 2 ** _REFINEMENTS[-1] or high - low < 1e-6:
+        return initial_state(equations)
+    known: BarycentricInterpolator | None = None
+    for level in _REFINEMENTS:
+        angle = np.linspace(0, np.pi, 2**level + 1)
+        points = (low + high) / 2 + (high - low) / 2 * np.cos(angle)
+        local = equations.at(_parameter(equations, points))
+        start = initial_state(local) if known is None else _state(local, np.real(known(points)))
+        # refinements need no more than the accuracy of their own interpolant
+        result = newton(local, start) if known is None else newton(local, start, max_steps=1)
+        if not np.isfinite(result.state.log_normalizer).all():
+            return initial_state(equations)
+        known = BarycentricInterpolator(points, _columns(local, result.state))
+    assert known is not None
+    return _state(equations, np.real(known(place)))
+
+
+def _coordinate(equations: SlackVectorEquations, parameter: Vector) -> Vector:
+    """Return the coordinate in which a path is nearly straight: ρ, or the log odds of λ.
+
+    For a balanced profile squared norms are linear in both; plain log λ has a singularity just
+    above λ_max.
+    """
+    is_ridge = isinstance(equations.control, Ridge)
+    return _log_odds(equations, np.log(parameter)) if is_ridge else parameter
+
+
+def _parameter(equations: SlackVectorEquations, coordinate: Vector) -> Vector:
+    is_ridge = isinstance(equations.control, Ridge)
+    return np.exp(_log_strength(equations, coordinate)) if is_ridge else coordinate
+
+
+def _log_odds(equations: SlackVectorEquations, log_strength: Vector) -> Vector:
+    """Return log λ − log(pole − λ), from log λ: λ itself underflows where ρ/τ is large."""
+    return np.asarray(log_strength - np.log(_pole(equations) - np.exp(log_strength)))
+
+
+def _log_strength(equations: SlackVectorEquations, log_odds: Vector) -> Vector:
+    return np.asarray(math.log(_pole(equations)) - np.logaddexp(0.0, -log_odds))
+
+
+def _pole(equations: SlackVectorEquations) -> float:
+    classes = float(equations.copies.sum())
+    return 2 * classes / (classes - 1)
+
+
+def _columns(equations: SlackVectorEquations, state: State) -> Array:
+    """Return a state as columns to interpolate, the multiplier of a budget by its log odds."""
+    parts = [state.log_slack, state.log_normalizer]
+    if equations.is_budget:
+        parts.append(_log_odds(equations, state.log_strength)[:, None])
+    return np.concatenate(parts, axis=1)
+
+
+def _state(equations: SlackVectorEquations, columns: Array) -> State:
+    m = len(equations.sizes)
+    log_strength = np.log(equations.parameters)
+    if equations.is_budget:
+        log_strength = _log_strength(equations, columns[:, -1])
+    return State(columns[:, :m], columns[:, m : 2 * m], log_strength)
+
+
+def _solution(
+    problem: UFM, proof: StructuredProof | None, index: int, tol: float, seconds: float
+) -> Solution:
+    if proof is None or not proof.certificate(index).proves(tol):
+        return solve_relaxation(problem, tol=tol)
+    copies = problem.class_sizes.multiplicities.astype(float)
+    return Solution(
+        problem=problem,
+        orbit_gram=proof.gram(copies, index).scaled(problem.temperature),
+        orbit_dual=None,
+        certificate=proof.certificate(index),
+        tol=tol,
+        solver="native",
+        solver_reason="path",
+        level=Level.ORBITS.value,
+        level_reason="path",
+        iterations=None,
+        seconds={"total": seconds},
+        solver_message="slack-vector Newton",
+    )

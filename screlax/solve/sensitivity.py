@@ -1,0 +1,265 @@
+"""How a solution moves with its parameters: the implicit function theorem on the slack vector.
+
+At a root X = (log v, β) of the slack-vector equations R(X, θ) = 0 (`native/slack_vector.py`),
+
+    dX/dθ = −(∂R/∂X)^{-1} ∂R/∂θ,
+
+and the Gram matrix is an explicit function of X. The value moves by the envelope theorem: only
+through what θ does at a fixed Gram matrix, multipliers included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..equations.kernels import Array
+from ..equations.slack_vector import Moments, SlackVectorEquations, State
+from ..errors import InvalidInputError, ProblemTooLargeError
+from ..gram.curve import SlackVectorGram
+from ..gram.levels import Matrix, Vector
+from ..problem.constraints.norms import Budget, Ridge
+from ..problem.ufm import UFM
+from ..proof.structured import state_of_gram
+from .slack_vector.solver import equations_for
+
+_MAX_ORBITS = 3000
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """Derivatives of a solution; rows of matrices are distinct class sizes, largest first.
+
+    Attributes
+    ----------
+    value_by_parameter, value_by_temperature : float
+        Of the value by λ (ridge) or ρ (others), and by τ.
+    value_by_size : ndarray, shape (m,)
+        Of the value by the number of samples of *one* class of that size.
+    own_by_parameter, own_by_temperature : ndarray, shape (m,)
+        Of the squared norms.
+    pair_by_parameter, pair_by_temperature : ndarray, shape (m, m)
+        Of the inner products of different classes.
+    own_by_size : ndarray, shape (m, m)
+        Entry (g, h): of the squared norm of classes of size g as *all* classes of size h grow.
+    pair_by_size : callable
+        `pair_by_size(h)` is the derivative of `pair` as all classes of size h grow, (m, m).
+    """
+
+    value_by_parameter: float
+    value_by_temperature: float
+    value_by_size: Vector
+    own_by_parameter: Vector
+    own_by_temperature: Vector
+    pair_by_parameter: Matrix
+    pair_by_temperature: Matrix
+    own_by_size: Matrix
+    _centre_by_size: Matrix
+    _normalizer_by_size: Matrix
+    _log_normalizer: Vector
+    _alone: Array
+    _temperature: float
+
+    def pair_by_size(self, orbit: int) -> Matrix:
+        """Return the derivative of `pair` as all classes of one distinct size grow, (m, m)."""
+        moved = _pair_moves(
+            self._log_normalizer,
+            self._centre_by_size[:, orbit],
+            self._normalizer_by_size[:, orbit],
+            self.own_by_size[:, orbit] / self._temperature,
+            self._alone,
+        )
+        return self._temperature * moved
+
+
+@dataclass(frozen=True, eq=False)
+class _Moves:
+    """Derivatives at unit temperature by a batch of parameters θ, each of shape (m, p)."""
+
+    own: Matrix
+    centre: Matrix
+    normalizer: Matrix
+
+
+def sensitivity_of(problem: UFM, gram: SlackVectorGram) -> Sensitivity:
+    """Differentiate a slack-vector solution.
+
+    Parameters
+    ----------
+    problem : UFM
+    gram : SlackVectorGram
+        Its solution, in units of G.
+
+    Raises
+    ------
+    ProblemTooLargeError
+        If there are so many distinct sizes that m×m derivatives make no sense.
+    """
+    m = problem.class_sizes.orbits
+    if m > _MAX_ORBITS:
+        raise ProblemTooLargeError(
+            f"derivatives by {m:,} class sizes are {m:,}×{m:,} numbers; the limit is {_MAX_ORBITS}"
+        )
+    tau, control = problem.temperature, problem.control_at_unit_temperature
+    equations = equations_for(problem.class_sizes, control)
+    state = state_of_gram(equations, gram)
+    if equations.is_budget:
+        state = _with_multiplier(equations, state)
+    moments = equations.moments(state)
+    by_parameter = _moves_by_parameter(equations, state, moments)
+    by_size = _moves_by_size(equations, state, moments)
+    alone = gram.copies == 1
+    beta = gram.log_normalizer
+    own_slope = by_parameter.own[:, 0]
+    pair_slope = _pair_moves(
+        beta, by_parameter.centre[:, 0], by_parameter.normalizer[:, 0], own_slope, alone
+    )
+    value_slope = _value_by_parameter(equations, state, moments, gram)
+    # λτ or ρ/τ is what the problem at unit temperature depends on
+    is_ridge = isinstance(control, Ridge)
+    unit_by_parameter = tau if is_ridge else 1 / tau
+    unit_by_temperature = control.parameter / tau * (1 if is_ridge else -1)
+    unit_own, unit_pair = gram.own / tau, gram.pair / tau
+    return Sensitivity(
+        value_by_parameter=value_slope * unit_by_parameter,
+        value_by_temperature=value_slope * unit_by_temperature,
+        value_by_size=_value_by_size(equations, state, moments, unit_own),
+        own_by_parameter=tau * own_slope * unit_by_parameter,
+        own_by_temperature=unit_own + tau * own_slope * unit_by_temperature,
+        pair_by_parameter=tau * pair_slope * unit_by_parameter,
+        pair_by_temperature=unit_pair + tau * pair_slope * unit_by_temperature,
+        own_by_size=tau * by_size.own,
+        _centre_by_size=by_size.centre,
+        _normalizer_by_size=by_size.normalizer,
+        _log_normalizer=beta,
+        _alone=alone,
+        _temperature=tau,
+    )
+
+
+def require_slack_vector(gram: object) -> SlackVectorGram:
+    """Return a Gram matrix of slack-vector form, or raise an error that says why it must be one."""
+    if isinstance(gram, SlackVectorGram):
+        return gram
+    raise InvalidInputError(
+        "derivatives need a solution whose dual slack has rank one in slack-vector form: solve "
+        "with solver='native' (or 'slack-vector'); with singletons, in a minority collapse and for "
+        "closed forms there is none"
+    )
+
+
+def _with_multiplier(equations: SlackVectorEquations, state: State) -> State:
+    """Return the state of a budget with λ from (E1)."""
+    moments = equations.moments(state)
+    slack = moments.slack
+    strength = 2 * (slack**2 + 2 * slack * moments.share) / equations.sizes
+    mean = (strength @ equations.mass) / equations.samples
+    return State(state.log_slack, state.log_normalizer, np.log(mean))
+
+
+def _moves_by_parameter(equations: SlackVectorEquations, state: State, moments: Moments) -> _Moves:
+    """Return derivatives by the control's parameter at unit temperature."""
+    residual, own = equations.by_parameter(state, moments)
+    if equations.is_budget:
+        needed = np.array([[equations.samples]])
+        zero = np.zeros((1, 2, residual.shape[2], 1))
+        return _bordered(equations, state, moments, zero, np.zeros((residual.shape[2], 1)), needed)
+    moved = _solve(equations, state, moments, residual[..., None], own.T)
+    scale = 1 / float(np.exp(state.log_strength[0])) if equations.is_penalty else 1.0
+    return _Moves(moved.own * scale, moved.centre * scale, moved.normalizer * scale)
+
+
+def _moves_by_size(equations: SlackVectorEquations, state: State, moments: Moments) -> _Moves:
+    """Return derivatives by the distinct sizes s_h, all other things equal."""
+    residual, own = equations.by_log_size(state, moments)
+    if equations.is_budget:
+        given = own.T @ equations.mass
+        excess = equations.own(state, moments.slack)[0][0] - equations.parameters[0]
+        needed = -(given + equations.mass * excess)[None, :]
+        moved = _bordered(equations, state, moments, residual, own, needed)
+    else:
+        moved = _solve(equations, state, moments, residual, own)
+    centre = moved.centre - np.eye(len(equations.sizes))  # g = log v − log s + β/2
+    sizes = equations.sizes
+    return _Moves(moved.own / sizes, centre / sizes, moved.normalizer / sizes)
+
+
+def _solve(
+    equations: SlackVectorEquations,
+    state: State,
+    moments: Moments,
+    residual: Array,
+    own: Matrix,
+) -> _Moves:
+    """Return the moves for ∂R/∂θ of shape (1, 2, m, p) and ∂own/∂θ at fixed X, (m, p)."""
+    moved = equations.jacobian(state, moments, exact=True).solve(-residual)[0]
+    own_rows = equations.own_derivatives(state, moments)[0]
+    own_moves = own + own_rows[0][:, None] * moved[0] + own_rows[1][:, None] * moved[1]
+    return _Moves(own_moves, moved[0] + moved[1] / 2, moved[1])
+
+
+def _bordered(
+    equations: SlackVectorEquations,
+    state: State,
+    moments: Moments,
+    residual: Array,
+    own: Matrix,
+    needed: Matrix,
+) -> _Moves:
+    """Return the moves of a budget, whose log λ moves so that the trace moves as `needed` (1, p).
+
+    `needed` is what Σ mass own has to change by, beyond what `own` already changes it by.
+    """
+    direct = _solve(equations, state, moments, residual, own)
+    slope, own_slope = equations.by_parameter(state, moments)
+    tangent = _solve(equations, state, moments, slope[..., None], own_slope.T)
+    target = needed + (equations.mass @ own)[None, :]
+    rate = (target - equations.mass @ direct.own) / (equations.mass @ tangent.own)
+    return _Moves(
+        direct.own + tangent.own * rate,
+        direct.centre + tangent.centre * rate,
+        direct.normalizer + tangent.normalizer * rate,
+    )
+
+
+def _pair_moves(
+    beta: Vector, centre: Vector, normalizer: Vector, own: Vector, alone: Array
+) -> Matrix:
+    """Return the change of pair_gh = g_g + g_h − log cosh((β_g − β_h)/2)."""
+    tangent = np.tanh(np.subtract.outer(beta, beta) / 2)
+    moved = np.add.outer(centre, centre) - tangent * np.subtract.outer(normalizer, normalizer) / 2
+    moved[np.diag_indices_from(moved)] = np.where(alone, own, np.diagonal(moved))
+    return np.asarray(moved)
+
+
+def _value_by_parameter(
+    equations: SlackVectorEquations, state: State, moments: Moments, gram: SlackVectorGram
+) -> float:
+    """Return the derivative of the value by λ or ρ at unit temperature."""
+    if isinstance(equations.control, Ridge):
+        return float(equations.mass @ gram.unit_own) / 2
+    if isinstance(equations.control, Budget):
+        return -equations.samples * float(np.exp(state.log_strength[0])) / 2
+    # multipliers ν = v² + s(1 − p), with s(1 − p) = 2 v share
+    multipliers = moments.slack[0] ** 2 + 2 * moments.slack[0] * moments.share[0]
+    return -float(equations.copies @ multipliers)
+
+
+def _value_by_size(
+    equations: SlackVectorEquations, state: State, moments: Moments, own: Vector
+) -> Vector:
+    """Return the derivative of the Lagrangian by the size of one class of each orbit."""
+    sizes, beta = equations.sizes, state.log_normalizer[0]
+    slack, share = moments.slack[0], moments.share[0]
+    off = 2 * slack * share / sizes
+    loss = beta - own
+    as_positive = (1 - off) * sizes / (sizes - 1)
+    # as a negative in all other rows: Σ_c n_c p_cj / n_j
+    as_negative = 2 * slack / sizes * (moments.total[0] - slack - share)
+    slope = loss + as_positive + as_negative
+    if equations.is_penalty:
+        strength = float(np.exp(state.log_strength[0]))
+        limit = equations.parameters[0] if equations.is_budget else 0.0
+        slope = slope + strength / 2 * (own - limit)
+    return np.asarray(slope)

@@ -1,0 +1,1 @@
+"""Newton on the equations with singleton classes."""

@@ -1,0 +1,163 @@
+"""Damped Newton on the slack-vector equations, from a closed-form guess; batched.
+
+No continuation is needed: from the balanced formula applied class by class, with no logarithm
+moving by more than `MAX_MOVE` a step, three to nine steps reach machine precision on every
+profile tried. Where the step count runs out, continuation in the parameter takes over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...equations.kernels import Array
+from ...equations.slack_vector import SlackVectorEquations, State
+from ...problem.constraints.norms import Ridge
+
+MAX_MOVE = 2.0
+MAX_STEPS = 25
+CONVERGED_STEP = 1e-8
+"""A full step below this leaves an error of its square: nothing in double precision."""
+STALLED_STEP = 1e-4
+"""Steps below this that no longer shrink are rounding, in a badly conditioned problem."""
+
+
+@dataclass(frozen=True, eq=False)
+class NewtonResult:
+    """Where Newton ended.
+
+    Attributes
+    ----------
+    state : State
+        The last state of each problem of the batch.
+    converged : ndarray of bool, shape (B,)
+        Whether its last step was full and below `CONVERGED_STEP`, or stalled in rounding.
+    steps : int
+        Steps taken by the slowest of the batch.
+    """
+
+    state: State
+    converged: Array
+    steps: int
+
+
+def newton(
+    equations: SlackVectorEquations, state: State, max_steps: int = MAX_STEPS
+) -> NewtonResult:
+    """Iterate until every problem of the batch has converged or broken down."""
+    converged = np.zeros(len(state.log_strength), dtype=bool)
+    alive = np.ones_like(converged)
+    last = np.full(len(converged), np.inf)
+    taken = 0
+    with np.errstate(all="ignore"):
+        while taken < max_steps and (alive & ~converged).any():
+            direction, strength, before = _direction(equations, state)
+            size = np.maximum(np.abs(direction).max(axis=(1, 2)), np.abs(strength))
+            alive = np.isfinite(size)
+            direction = np.where(alive[:, None, None], direction, 0.0)
+            strength = np.where(alive, strength, 0.0)
+            scale = _step_length(equations, state, direction, strength, size, before)
+            state = _moved(state, direction, strength, scale)
+            stalled = (size < STALLED_STEP) & (size > last / 2)
+            converged = alive & (scale == 1.0) & ((size < CONVERGED_STEP) | stalled)
+            last = size
+            taken += 1
+    return NewtonResult(state, converged, taken)
+
+
+def _step_length(
+    equations: SlackVectorEquations,
+    state: State,
+    direction: Array,
+    strength: Array,
+    size: Array,
+    before: Array,
+) -> Array:
+    """Return 1 for a step that is short or lowers the residual, else what keeps it short.
+
+    Long steps are right where a minority class moves far out (squared norms of hundreds), and
+    wrong where the linearisation overshoots; the residual tells.
+    """
+    cautious = np.minimum(1.0, MAX_MOVE / np.maximum(size, MAX_MOVE))
+    if (cautious == 1.0).all():
+        return cautious
+    moved = _moved(state, direction, strength, np.ones_like(size))
+    after = _residual_size(equations, *equations.residuals(moved, equations.moments(moved)))
+    return np.where(after < 0.9 * before, 1.0, cautious)
+
+
+def _residual_size(equations: SlackVectorEquations, residual: Array, own: Array) -> Array:
+    """Return the size of all residuals, that of the trace of a budget included, (B,)."""
+    size = np.sqrt((residual**2).sum(axis=(1, 2)))
+    if equations.is_budget:
+        excess = own @ equations.mass / (equations.samples * equations.parameters) - 1
+        size = size + np.abs(excess)
+    return np.where(np.isfinite(size), size, np.inf)
+
+
+def _moved(state: State, direction: Array, strength: Array, scale: Array) -> State:
+    step = direction * scale[:, None, None]
+    return State(
+        state.log_slack + step[:, 0],
+        state.log_normalizer + step[:, 1],
+        state.log_strength + strength * scale,
+    )
+
+
+def _direction(equations: SlackVectorEquations, state: State) -> tuple[Array, Array, Array]:
+    """Return the Newton direction and the size of the residual it starts from.
+
+    That is (B, 2, m), the direction of log λ (B,), zero unless budget, and the size (B,).
+    """
+    moments = equations.moments(state)
+    residual, own = equations.residuals(state, moments)
+    before, none = _residual_size(equations, residual, own), np.zeros(len(residual))
+    if not np.isfinite(residual).any():
+        return np.full_like(residual, np.nan), none, before
+    jacobian = equations.jacobian(state, moments)
+    try:
+        if not equations.is_budget:
+            return jacobian.solve(-residual[..., None])[..., 0], none, before
+        by_strength, own_by_strength = equations.by_parameter(state, moments)
+        both = jacobian.solve(np.stack([-residual, by_strength], axis=3))
+    except np.linalg.LinAlgError:
+        return np.full_like(residual, np.nan), none, before
+    # bordered system: the trace equation fixes how far log λ moves along the tangent
+    slope = equations.mass * equations.own_derivatives(state, moments)
+    excess = own @ equations.mass - equations.samples * equations.parameters
+    gained = (slope * both[..., 0]).sum(axis=(1, 2))
+    lost = (slope * both[..., 1]).sum(axis=(1, 2)) - own_by_strength @ equations.mass
+    strength = (excess + gained) / lost
+    return both[..., 0] - both[..., 1] * strength[:, None, None], strength, before
+
+
+def initial_state(equations: SlackVectorEquations) -> State:
+    """Return the balanced solution's formula applied class by class."""
+    sizes, samples = equations.sizes, equations.samples
+    classes = equations.copies.sum()
+    log_strength = _initial_log_strength(equations)
+    if equations.is_penalty:
+        # in logarithms: where ρ/τ is large the share of the negatives underflows
+        miss = np.minimum(log_strength[:, None] + np.log((classes - 1) / (2 * classes)), -1e-3)
+        log_odds = np.log(-np.expm1(miss)) - miss + np.log((samples - sizes) / (sizes - 1))
+        own = np.maximum((classes - 1) / classes * log_odds, 1e-3)
+    else:
+        own = np.repeat(equations.parameters[:, None], len(sizes), axis=1)
+    mean = own @ equations.mass / samples
+    pair = np.repeat(-mean[:, None] / (classes - 1), len(sizes), axis=1)
+    beta = np.logaddexp(np.log(sizes - 1) + own, np.log(samples - sizes) + pair)
+    return State(np.log(sizes) + pair / 2 - beta / 2, beta, log_strength)
+
+
+def _initial_log_strength(equations: SlackVectorEquations) -> Array:
+    if isinstance(equations.control, Ridge):
+        return np.asarray(np.log(equations.parameters))
+    if not equations.is_budget:
+        return np.zeros_like(equations.parameters)
+    classes = equations.copies.sum()
+    size = equations.samples / classes
+    log_odds = equations.parameters * classes / (classes - 1) - np.log(
+        (classes - 1) * size / (size - 1)
+    )
+    return np.asarray(np.log(2 * classes / (classes - 1)) - np.logaddexp(0.0, log_odds))

@@ -1,0 +1,195 @@
+"""`solve_relaxation`: choose a level and a solver, run it, prove the result. Orchestration only."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from ..errors import InaccurateWarning, InvalidInputError, SolverFailedError
+from ..gram.curve import AnyGram
+from ..gram.levels import CellGram, Level, check_level, quotient_to_orbits
+from ..optional import require_level_memory
+from ..problem.class_sizes import ClassSizes
+from ..problem.constraints.norms import Control, real_number
+from ..problem.program import build_relaxation, level_size
+from ..problem.ufm import UFM
+from ..proof.certificate import Certificate
+from ..proof.dual import DualPoint, dual_to_orbits
+from ..proof.prove import prove_gram
+from ..solution.solution import Solution
+from .registry import BackendResult, SolverOptions, choose_backend
+
+
+def solve_relaxation(
+    problem: UFM | ClassSizes | ArrayLike,
+    control: Control | None = None,
+    *,
+    temperature: float | None = None,
+    solver: str = "auto",
+    level: str = "auto",
+    tol: float | None = None,
+    time_limit: float | None = None,
+    verbose: bool = False,
+    **solver_options: Any,
+) -> Solution:
+    """Find the globally optimal geometry of a supervised contrastive problem, with a proof.
+
+    Parameters
+    ----------
+    problem : UFM, or array-like of int, shape (k,)
+        A problem, or class sizes (then `control` is required).
+    control : Ridge, Ball, Sphere or Budget, optional
+        What keeps the embeddings bounded; only together with class sizes.
+    temperature : float, optional
+        τ, 1.0 by default; only together with class sizes.
+    solver : str, default "auto"
+        "auto" is the closed form where there is one, else "native" (slack-vector Newton, then
+        Burer–Monteiro); also "slack-vector", "burer-monteiro", "closed-form", and "SCS",
+        "Clarabel" or any installed solver of cvxpy's that takes semidefinite and exponential cones.
+    level : str, default "auto"
+        "samples" (n×n), "classes" (k×k) or "orbits" (m×m, m distinct sizes); "auto" is the
+        smallest, orbits. All have the same optimal value.
+    tol : float, optional
+        Relative duality gap up to which the solution counts as optimal: by default 1e-9, and 1e-6
+        for conic solvers, which rarely reach below 1e-6 to 1e-8.
+    time_limit : float, optional
+        Seconds after which the solver stops with its best point; by default there is no limit.
+    verbose : bool, default False
+        Let the solver print.
+    **solver_options
+        Passed through to a conic solver in its own spelling; the other solvers take none.
+
+    Returns
+    -------
+    Solution
+        `status` is optimal only when the gap computed here is at most `tol`; otherwise it is
+        inaccurate and one `InaccurateWarning` states gap and tolerance.
+
+    Raises
+    ------
+    InvalidInputError
+        If the input makes no problem, or an argument is out of range.
+    SolverUnavailableError, SolverCapabilityError, ProblemTooLargeError
+        If the solver is missing, cannot take the problem, or memory would not suffice.
+    SolverFailedError
+        If the solver left no finite point.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> solution = screlax.solve_relaxation([50, 20, 5], control=screlax.Ridge(0.1))
+    >>> solution.status
+    <Status.OPTIMAL: 'optimal'>
+    """
+    start = time.perf_counter()
+    ufm = _as_problem(problem, control, temperature)
+    check_limits(solver, tol, time_limit)
+    chosen_level, level_reason = _choose_level(ufm, level)
+    if chosen_level is not Level.ORBITS:  # before anything is lifted; orbits may need no matrix
+        cells = level_size(ufm, chosen_level)
+        require_level_memory(chosen_level, cells, ufm.class_sizes.orbits)
+    backend, solver_reason = choose_backend(solver, ufm, chosen_level)
+    wanted = float(backend.default_tol if tol is None else tol)
+    limit = None if time_limit is None else float(time_limit)
+    options = SolverOptions(wanted, limit, verbose, solver_options)
+    result = backend.solve(ufm, chosen_level, options)
+    solved = time.perf_counter()
+    certificate, orbit_gram, orbit_dual = _certify(ufm, chosen_level, result, backend.name)
+    end = time.perf_counter()
+    seconds = {**(result.seconds or {"solve": solved - start}), "certify": end - solved}
+    solution = Solution(
+        problem=ufm,
+        orbit_gram=orbit_gram,
+        orbit_dual=orbit_dual,
+        certificate=certificate,
+        tol=wanted,
+        solver=backend.name,
+        solver_reason=solver_reason,
+        level=chosen_level.value,
+        level_reason=level_reason,
+        iterations=result.iterations,
+        seconds={**seconds, "total": end - start},
+        solver_message=result.message,
+    )
+    _warn_if_inaccurate(solution)
+    return solution
+
+
+def _as_problem(problem: Any, control: Control | None, temperature: float | None) -> UFM:
+    if isinstance(problem, UFM):
+        for name, value in (("control", control), ("temperature", temperature)):
+            if value is not None:
+                raise InvalidInputError(
+                    f"the problem already has a {name}, {getattr(problem, name)}, and {value} was "
+                    f"given as well; give it in one place only"
+                )
+        return problem
+    if control is None:
+        raise InvalidInputError(
+            "class sizes alone do not bound the embeddings: choose a control, "
+            "Ridge(λ), Ball(ρ), Sphere(ρ) or Budget(ρ); normalised embeddings are Sphere(1.0)"
+        )
+    return UFM(problem, control, 1.0 if temperature is None else temperature)
+
+
+def check_limits(solver: Any, tol: Any, time_limit: Any) -> None:
+    """Raise an `InvalidInputError` unless solver, tolerance and time limit make sense."""
+    if not isinstance(solver, str):
+        raise InvalidInputError(f"solver must be the name of one, got {solver!r}")
+    if tol is not None and not _is_positive(tol):
+        raise InvalidInputError(f"tol must be a positive number, got {tol!r}")
+    if time_limit is not None and not _is_positive(time_limit):
+        raise InvalidInputError(
+            f"time_limit must be positive seconds or None (no limit), got {time_limit!r}"
+        )
+
+
+def _is_positive(value: Any) -> bool:
+    try:
+        number = real_number(value)
+    except TypeError:
+        return False
+    return math.isfinite(number) and number > 0
+
+
+def _choose_level(problem: UFM, level: str) -> tuple[Level, str]:
+    if level == "auto":
+        m, k = problem.class_sizes.orbits, problem.classes
+        return Level.ORBITS, f"the smallest exact program: {m} distinct sizes of {k} classes"
+    return check_level(level), "requested"
+
+
+def _certify(
+    problem: UFM, level: Level, result: BackendResult, solver: str
+) -> tuple[Certificate, AnyGram, DualPoint | None]:
+    """Certify at the level of the result, then bring both feasible points to the orbits."""
+    gram = result.gram
+    if not gram.is_finite():
+        raise SolverFailedError(
+            f"{solver} left a Gram matrix with NaN or infinite entries ({result.message}); "
+            "try another solver"
+        )
+    proof = prove_gram(problem, level, gram, result.duals)
+    feasible, dual = proof.gram, proof.dual
+    if isinstance(feasible, CellGram):
+        feasible = quotient_to_orbits(problem.class_sizes, level, feasible)
+    if dual is not None:
+        dual = dual_to_orbits(problem, build_relaxation(problem, level), dual)
+    return proof.certificate, feasible.scaled(problem.temperature), dual
+
+
+def _warn_if_inaccurate(solution: Solution) -> None:
+    if solution.certificate.proves(solution.tol):
+        return
+    warnings.warn(
+        f"not proved optimal: certified relative gap {solution.gap:.2e} exceeds tol "
+        f"{solution.tol:.0e} ({solution.solver} at level '{solution.level}' ended with "
+        f"'{solution.solver_message}'); try another solver, a smaller solver tolerance, a longer "
+        "time_limit, or accept a larger tol",
+        InaccurateWarning,
+        stacklevel=3,
+    )
