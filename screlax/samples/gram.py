@@ -26,9 +26,9 @@ def gram_loss(
 ) -> float:
     """Return the supervised contrastive loss of a Gram matrix of samples or of class means.
 
-    The definition is that of the convex relaxation (`screlax.problem.program.Relaxation.loss`), so with
-    G_ij = ⟨h_i, h_j⟩ the value is that of `supcon_loss`, and at a class-level Gram matrix M it is
-    that of embeddings without variability within classes, G_ij = M_{y_i y_j}:
+    The definition is that of the convex relaxation (`screlax.problem.program.Relaxation.loss`), so
+    that with G_ij = ⟨h_i, h_j⟩ the value is that of `supcon_loss`, and at a class-level Gram matrix
+    M it is that of embeddings without variability within classes, G_ij = M_{y_i y_j}:
 
         Σ_{c: n_c≥2} n_c [ log( (n_c−1) e^{M_cc/τ} + Σ_{c'≠c} n_{c'} e^{M_cc'/τ} ) − M_cc/τ ]
 
