@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import cvxpy
 import numpy as np
 import pytest
+from cvxpy.reductions.solvers.solving_chain import SolvingChain
 from problems import CASE, CASES, assert_optimal, cases_of, class_objective, dual_slack, every_case
 
 from screlax import UFM, InaccurateWarning, Ridge, ScrelaxError, Sphere, solve_relaxation
+from screlax.descent.bound import relaxation_bound
 from screlax.errors import (
     InvalidInputError,
     ProblemTooLargeError,
@@ -19,6 +24,7 @@ from screlax.errors import (
 )
 from screlax.gram.levels import Level
 from screlax.problem.program import build_relaxation
+from screlax.proof.prove import prove_gram
 from screlax.solve.base import SolverOptions
 from screlax.solve.conic_model import ConicModel
 from screlax.solve.conic_solvers import conic_memory, installed_conic_solvers, solver_arguments
@@ -159,18 +165,31 @@ def test_nothing_is_printed_unless_asked_for(solver, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_solver_that_prints_although_told_not_to_is_silenced(capfd, monkeypatch):
-    solve = cvxpy.Problem.solve
+def test_solves_in_threads_leave_the_process_as_it_was(capfd):
+    """Standard output, its descriptor and the warning filters belong to all threads."""
+    before = os.fstat(1).st_ino, sys.stdout, list(warnings.filters)
 
-    def noisy(self, *args, **kwargs):
-        os.write(1, b"noise from compiled code")
-        return solve(self, *args, **kwargs)
+    def solve(size):
+        return solve_relaxation([size, 20, 5], control=Ridge(0.1), solver="SCS").status
 
-    monkeypatch.setattr(cvxpy.Problem, "solve", noisy)
-    solve_relaxation(SIZES, control=Ridge(0.3), solver="Clarabel", tol=1e-3)
-    assert capfd.readouterr() == ("", "")
-    solve_relaxation(SIZES, control=Ridge(0.3), solver="Clarabel", tol=1e-3, verbose=True)
-    assert "noise" in capfd.readouterr().out
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(solve, range(50, 74))) == {"optimal"}
+    assert (os.fstat(1).st_ino, sys.stdout, list(warnings.filters)) == before
+    os.write(1, b"written")
+    assert capfd.readouterr() == ("written", "")
+
+
+def test_no_bound_in_a_thread_changes_the_warning_filters(monkeypatch):
+    """Whatever is solved on the way to a bound, inaccurate or not, filters are not touched."""
+    before, seen = list(warnings.filters), []
+
+    def inaccurate(*given, **options):
+        seen.append(list(warnings.filters))
+        return prove_gram(*given, **options)
+
+    monkeypatch.setattr("screlax.solve.solve.prove_gram", inaccurate)
+    assert relaxation_bound(UFM(SIZES, Ridge(0.1))) > 0
+    assert seen == [before]
 
 
 def test_verbose_lets_the_solver_print(capfd):
@@ -222,13 +241,13 @@ def test_a_solver_that_breaks_down_is_a_screlax_error(monkeypatch):
     def fail(*_args, **_kwargs):
         raise cvxpy.error.SolverError("numerical trouble")
 
-    monkeypatch.setattr(cvxpy.Problem, "solve", fail)
+    monkeypatch.setattr(SolvingChain, "solve_via_data", fail)
     with pytest.raises(ScrelaxError, match="CLARABEL failed: numerical trouble"):
         solve_relaxation(SIZES, control=Ridge(0.1), solver="Clarabel")
 
 
 def test_a_solver_that_leaves_no_point_is_a_screlax_error(monkeypatch):
-    monkeypatch.setattr(cvxpy.Problem, "solve", lambda *_args, **_kwargs: None)
+    monkeypatch.setattr(cvxpy.Problem, "unpack", lambda *_args: None)
     with pytest.raises(ScrelaxError, match="no finite point"):
         solve_relaxation(SIZES, control=Ridge(0.1), solver="Clarabel")
 
@@ -277,6 +296,6 @@ def test_an_error_without_options_is_the_solvers(monkeypatch):
     def fail(*_args, **_kwargs):
         raise ValueError("bad workspace")
 
-    monkeypatch.setattr(cvxpy.Problem, "solve", fail)
+    monkeypatch.setattr(SolvingChain, "solve_via_data", fail)
     with pytest.raises(SolverFailedError, match="SCS failed: bad workspace"):
         solve_relaxation(SIZES, control=Ridge(0.1), solver="SCS")

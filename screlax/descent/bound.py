@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
-from ..errors import InaccurateWarning, InvalidInputError, SolverFailedError
+from ..errors import InvalidInputError, SolverFailedError
 from ..gram.levels import CellGram, Level, Matrix, samples_to_classes
 from ..problem.ufm import UFM
 from ..proof.prove import prove_gram
-from ..solve.solve import solve_relaxation
+from ..solve.solve import silent_solution
 
 _ROUNDING = 1e-12
 """Relative size up to which a value below a lower bound is rounding."""
@@ -18,9 +16,7 @@ _ROUNDING = 1e-12
 
 def relaxation_bound(problem: UFM) -> float:
     """Return the certified lower bound of the relaxation; it holds whatever its gap is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", InaccurateWarning)
-        return solve_relaxation(problem).lower
+    return silent_solution(problem).lower
 
 
 def gram_bound(problem: UFM, level: Level, embeddings: Matrix) -> float:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
 import time
-import warnings
-from collections.abc import Iterator
 
 from ..errors import InvalidInputError, SolverFailedError
 from ..gram.levels import Level
@@ -58,21 +53,19 @@ class ConicBackend:
         self._require_memory(problem, level)
         model = ConicModel(build_relaxation(problem, level))
         modelled = time.perf_counter()
-        self._run(model, options)
+        status, iterations = self._run(model, options)
         seconds = {"model": modelled - start, "solve": time.perf_counter() - modelled}
         gram, dual = model.gram(), model.dual()
-        message = str(model.problem.status)
         if gram is None or not gram.is_finite():
             raise SolverFailedError(
-                f"{self.name} left no finite point (its status: {message}); "
+                f"{self.name} left no finite point (its status: {status}); "
                 "try another solver, a larger tol or a longer time_limit"
             )
-        iterations = getattr(model.problem.solver_stats, "num_iters", None)
         return BackendResult(
             gram,
             duals=() if dual is None else (dual,),
-            iterations=None if iterations is None else int(iterations),
-            message=message,
+            iterations=iterations,
+            message=status,
             seconds=seconds,
         )
 
@@ -86,43 +79,19 @@ class ConicBackend:
             hint,
         )
 
-    def _run(self, model: ConicModel, options: SolverOptions) -> None:
+    def _run(self, model: ConicModel, options: SolverOptions) -> tuple[str, int | None]:
         import cvxpy
 
         arguments = solver_arguments(self.name, options)
-        with warnings.catch_warnings(), _quiet(not options.verbose):
-            # cvxpy's "may be inaccurate" is superseded by the certificate
-            warnings.simplefilter("ignore", UserWarning)
-            try:
-                model.problem.solve(solver=self.name, verbose=options.verbose, **arguments)
-            except cvxpy.error.SolverError as error:
-                raise SolverFailedError(
-                    f"{self.name} failed: {error}; try another solver or a larger tol"
-                ) from error
-            except (TypeError, AttributeError, ValueError) as error:
-                if options.extra:
-                    raise InvalidInputError(
-                        f"{self.name} does not take the options {dict(options.extra)}: {error}"
-                    ) from error
-                raise SolverFailedError(f"{self.name} failed: {error}") from error
-
-
-@contextlib.contextmanager
-def _quiet(active: bool) -> Iterator[None]:
-    """Keep C code of a solver from printing although it was told not to be verbose."""
-    if not active:
-        yield
-        return
-    sys.stdout.flush()
-    try:
-        saved = os.dup(1)
-    except OSError:
-        yield
-        return
-    with open(os.devnull, "w", encoding="ascii") as sink:
-        os.dup2(sink.fileno(), 1)
         try:
-            yield
-        finally:
-            os.dup2(saved, 1)
-            os.close(saved)
+            return model.solve(self.name, options.verbose, arguments)
+        except cvxpy.error.SolverError as error:
+            raise SolverFailedError(
+                f"{self.name} failed: {error}; try another solver or a larger tol"
+            ) from error
+        except (TypeError, AttributeError, ValueError) as error:
+            if options.extra:
+                raise InvalidInputError(
+                    f"{self.name} does not take the options {dict(options.extra)}: {error}"
+                ) from error
+            raise SolverFailedError(f"{self.name} failed: {error}") from error

@@ -83,6 +83,27 @@ class ConicModel:
             [*cones, self._semidefinite(cvxpy), *self._norm_bounds],
         )
 
+    def solve(
+        self, solver: str, verbose: bool, arguments: dict[str, Any]
+    ) -> tuple[str, int | None]:
+        """Run a solver; return its status and number of iterations.
+
+        The steps of `cvxpy.Problem.solve` without its warning that the solution may be inaccurate,
+        which the certificate supersedes: warning filters belong to all threads of the process.
+        """
+        import cvxpy
+
+        data, chain, inverse = self.problem.get_problem_data(
+            solver, verbose=verbose, solver_opts=arguments
+        )
+        found = chain.solve_via_data(self.problem, data, False, verbose, dict(arguments))
+        solution = chain.invert(found, inverse)
+        if solution.status in cvxpy.settings.ERROR:
+            raise cvxpy.error.SolverError(f"its status is {solution.status}")
+        self.problem.unpack(solution)
+        iterations = solution.attr.get(cvxpy.settings.NUM_ITERS)
+        return str(solution.status), None if iterations is None else int(iterations)
+
     def gram(self) -> CellGram | None:
         """Return the Gram matrix the solver ended at, or None where it left no numbers."""
         pair = self._pair.value

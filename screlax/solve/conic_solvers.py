@@ -6,8 +6,6 @@ The memory figures are fits to measured peak memory on the orbit problem without
 
 from __future__ import annotations
 
-import contextlib
-import io
 from typing import Any
 
 from ..errors import SolverCapabilityError, SolverUnavailableError
@@ -123,8 +121,7 @@ def _takes_cones(name: str) -> bool:
         cvxpy.Minimize(cvxpy.trace(gram)), [cvxpy.ExpCone(exponent, gram[0, 0], gram[1, 1])]
     )
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            probe.get_problem_data(name)
+        probe.get_problem_data(name)
     except (cvxpy.error.SolverError, cvxpy.error.DCPError):
         return False
     return True

@@ -85,8 +85,31 @@ def solve_relaxation(
     >>> solution.status
     <Status.OPTIMAL: 'optimal'>
     """
+    solution = silent_solution(
+        _as_problem(problem, control, temperature),
+        solver=solver,
+        level=level,
+        tol=tol,
+        time_limit=time_limit,
+        verbose=verbose,
+        **solver_options,
+    )
+    _warn_if_inaccurate(solution)
+    return solution
+
+
+def silent_solution(
+    ufm: UFM,
+    *,
+    solver: str = "auto",
+    level: str = "auto",
+    tol: float | None = None,
+    time_limit: float | None = None,
+    verbose: bool = False,
+    **solver_options: Any,
+) -> Solution:
+    """Solve as `solve_relaxation` does; only the status says where the result is inaccurate."""
     start = time.perf_counter()
-    ufm = _as_problem(problem, control, temperature)
     check_limits(solver, tol, time_limit)
     chosen_level, level_reason = _choose_level(ufm, level)
     if chosen_level is not Level.ORBITS:  # before anything is lifted; orbits may need no matrix
@@ -101,7 +124,7 @@ def solve_relaxation(
     certificate, orbit_gram, orbit_dual = _certify(ufm, chosen_level, result, backend.name)
     end = time.perf_counter()
     seconds = {**(result.seconds or {"solve": solved - start}), "certify": end - solved}
-    solution = Solution(
+    return Solution(
         problem=ufm,
         orbit_gram=orbit_gram,
         orbit_dual=orbit_dual,
@@ -115,8 +138,6 @@ def solve_relaxation(
         seconds={**seconds, "total": end - start},
         solver_message=result.message,
     )
-    _warn_if_inaccurate(solution)
-    return solution
 
 
 def _as_problem(problem: Any, control: Control | None, temperature: float | None) -> UFM:
