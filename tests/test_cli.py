@@ -15,12 +15,12 @@ from problems import CASE
 
 from screlax import UFM, Ridge, Solution, Sphere, __version__, solve_relaxation
 from screlax.cli import main
-from screlax.cli.output import to_json
 from screlax.cli.progress import progress
 from screlax.cli.table import geometry_record
 from screlax.errors import SolverFailedError
 from screlax.gram.curve import SlackVectorGram
 from screlax.gram.orbit_geometry import orbit_geometry
+from screlax.io.tables import json_text
 
 LONG_TAILED = CASE["long-tailed/ridge"]
 RIDGE = ("--ridge", "0.3", "--temperature", "0.7")
@@ -197,7 +197,7 @@ def test_gaps_beyond_double_precision_have_no_digits(capsys):
 
 def test_json_has_no_numbers_that_are_none():
     record = {"a": [math.nan, 1.0, (math.inf,)], "b": {"c": -math.inf, "d": 2, "e": None}}
-    assert json.loads(to_json(record)) == {
+    assert json.loads(json_text(record)) == {
         "a": [None, 1.0, [None]],
         "b": {"c": None, "d": 2, "e": None},
     }

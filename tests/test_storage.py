@@ -20,9 +20,10 @@ from screlax import UFM, Budget, ClassSizes, Ridge, Solution, Sphere, solve_rela
 from screlax.errors import FileFormatError, InvalidInputError
 from screlax.gram.curve import SlackVectorGram
 from screlax.gram.levels import CellGram, Level
+from screlax.io.atomic import atomic_file
 from screlax.problem.program import build_relaxation
 from screlax.proof.certificate import certify
-from screlax.solution.storage import atomic_file, load_solution, save_solution
+from screlax.solution.storage import load_solution, save_solution
 
 
 @pytest.fixture(scope="module")

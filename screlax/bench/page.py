@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..solution.storage import atomic_file
+from ..io.atomic import atomic_file
 from .picture import draw
 from .table import Row, Score, scores, suboptimality
 

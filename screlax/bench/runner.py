@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidInputError
-from ..solution.storage import atomic_file
+from ..io.atomic import atomic_file
 from .methods import Method, all_methods
 from .problems import BenchProblem, problem_sets
 from .provenance import provenance_line

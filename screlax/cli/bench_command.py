@@ -11,8 +11,8 @@ from typing import Any
 from ..bench import BenchSettings, Row, run_suite
 from ..bench.page import markdown, write_page
 from ..bench.provenance import provenance_line
+from ..io.tables import json_text
 from ..plots.canvas import require_matplotlib
-from .output import to_json
 
 _EXAMPLES = """examples:
   screlax bench --quick
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> bool:
     provenance = provenance_line()
     paths = write_page(rows, options.out, settings.limit, provenance)
     if options.json:
-        print(to_json({"provenance": provenance, "rows": [asdict(row) for row in rows]}))
+        print(json_text({"provenance": provenance, "rows": [asdict(row) for row in rows]}))
     else:
         print(markdown(rows, settings.limit, provenance))
     print(f"written: {', '.join(map(str, paths))}", file=sys.stderr)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidInputError, ScrelaxError, SolverFailedError
+from ..io.tables import json_text
 from ..proof.certificate import Certificate
 from ..solution.solution import Solution
-from .output import to_json
 from .progress import progress
 from .table import certificate_lines, problem_line
 
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> bool:
     proved = certificate.proves(tol)
     status = "optimal" if proved else "inaccurate"
     if options.json:
-        print(to_json({"status": status, "tol": tol, **asdict(certificate)}))
+        print(json_text({"status": status, "tol": tol, **asdict(certificate)}))
         return proved
     origin = f"that of the file, but at most {LARGEST_TOL:g}" if options.tol is None else "--tol"
     print(problem_line(solution))

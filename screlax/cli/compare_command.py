@@ -8,10 +8,10 @@ from typing import Any
 
 from ..comparison import Comparison, compare
 from ..comparison.compare import LOSSES, SCALES
+from ..io.tables import json_text
 from ..solution.solution import Solution
 from ..status import Status
 from .embedding_options import add_embedding_options
-from .output import to_json
 from .picture import add_picture_option, refuse_picture, write_picture
 from .progress import progress
 from .table import problem_line
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> bool:
         )
     write_picture(options.plot, _draw, (comparison, solution))
     if options.json:
-        print(to_json({"status": solution.status.value, **comparison.to_dict()}))
+        print(json_text({"status": solution.status.value, **comparison.to_dict()}))
     else:
         print(problem_line(solution))
         print(comparison.table())

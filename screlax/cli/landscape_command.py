@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInputError
+from ..io.atomic import atomic_file
+from ..io.tables import json_text, rows_of, text_lines
 from ..landscape import Landscape, survey_landscape
-from ..solution.storage import atomic_file
-from .output import refuse_unwritable, to_json
+from .output import refuse_unwritable
 from .problem_options import add_problem_options, problem_of
 from .progress import progress
 
@@ -89,7 +90,7 @@ def run(options: argparse.Namespace) -> bool:
         )
     if options.plot:
         _draw(landscape, options.plot)
-    print(to_json(_record(landscape)) if options.json else "\n".join(_lines(landscape)))
+    print(json_text(_record(landscape)) if options.json else "\n".join(_lines(landscape)))
     if options.plot and not options.json:
         print(f"written      {options.plot}")
     return landscape.solution.status == "optimal"
@@ -148,7 +149,7 @@ def _record(landscape: Landscape) -> dict[str, Any]:
         "lower": solution.lower,
         "upper": solution.upper,
         "rank": solution.rank,
-        "table": {name: column.tolist() for name, column in landscape.table().items()},
+        "table": landscape.table(),
         "points": [
             {
                 "dim": point.dim,
@@ -167,16 +168,12 @@ def _record(landscape: Landscape) -> dict[str, Any]:
 
 def _lines(landscape: Landscape) -> list[str]:
     solution, table = landscape.solution, landscape.table()
-    width = {name: max(len(heading), 8) for name, (heading, _) in _HEADINGS.items()}
-    rows = [
-        " ".join(f"{_cell(name, column[index]):>{width[name]}}" for name, column in table.items())
-        for index in range(len(landscape.dims))
-    ]
+    header = [_HEADINGS[name][0] for name in table]
+    rows = ([_cell(*entry) for entry in zip(table, row, strict=True)] for row in rows_of(table))
     return [
         f"optimum      {solution.value:.12g} over all dimensions, {solution.status.value} "
         f"(certified relative gap {solution.gap:.1e}), rank {solution.rank}",
-        " ".join(f"{_HEADINGS[name][0]:>{width[name]}}" for name in table),
-        *rows,
+        *text_lines(header, rows),
     ]
 
 

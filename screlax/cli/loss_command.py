@@ -8,9 +8,9 @@ from typing import Any
 
 from ..errors import InvalidInputError
 from ..geometry import as_embeddings, as_labels
+from ..io.tables import json_text
 from ..samples import supcon_loss
 from .embedding_options import add_embedding_options
-from .output import to_json
 from .progress import progress
 
 _EXAMPLES = """examples:
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> bool:
         raise InvalidInputError(f"one loss was expected, got {loss!r}")
     if options.json:
         rows, features = embeddings.shape
-        print(to_json({"loss": loss, "samples": rows, "dim": features}))
+        print(json_text({"loss": loss, "samples": rows, "dim": features}))
     else:
         print(f"{loss:.12g}")
     return True

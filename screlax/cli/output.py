@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 from ..errors import InvalidInputError
-from ..solution.storage import finite
 
 _Mark = tuple[int, int] | None
 
@@ -58,11 +55,6 @@ class WrittenFiles:
 
     def __bool__(self) -> bool:
         return any(_mark(path) != mark for path, mark in self._before.items())
-
-
-def to_json(record: dict[str, Any]) -> str:
-    """Return JSON that every parser takes: null for numbers that are NaN or infinite."""
-    return json.dumps(finite(record), indent=2, allow_nan=False)
 
 
 def _mark(path: Path) -> _Mark:

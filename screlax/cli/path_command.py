@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ import numpy as np
 
 from ..errors import InvalidInputError
 from ..gram.levels import Vector
+from ..io.tables import json_text, rows_of, text_lines, write_table
 from ..plots import plot_path_overview
-from ..solution.storage import atomic_file
 from ..solve.path import path_table, regularization_path
-from .output import refuse_unwritable, to_json
+from .output import refuse_unwritable
 from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of
 from .progress import progress
@@ -63,13 +62,13 @@ def run(options: argparse.Namespace) -> bool:
         )
     table = path_table(solutions)
     if options.out:
-        with atomic_file(options.out) as sink:
-            sink.write(_csv(table).encode())
+        write_table(table, options.out)
     write_picture(options.plot, plot_path_overview, solutions)
     if options.json:
-        print(to_json({name: column.tolist() for name, column in table.items()}))
+        print(json_text(table))
     else:
-        print("\n".join(_lines(table)))
+        rows = ([f"{number:.6g}" for number in row] for row in rows_of(table))
+        print("\n".join(text_lines(table, rows)))
         for path in filter(None, (options.out, options.plot)):
             print(f"written      {path}")
     return all(solution.status == "optimal" for solution in solutions)
@@ -82,22 +81,3 @@ def _numbers(text: str | None) -> Vector | None:
         return np.array([float(part) for part in text.split(",")])
     except ValueError:
         raise InvalidInputError(f"expected numbers separated by commas, got {text!r}") from None
-
-
-def _csv(table: dict[str, Vector]) -> str:
-    sink = io.StringIO()
-    np.savetxt(
-        sink,
-        np.column_stack(list(table.values())),
-        delimiter=",",
-        header=",".join(table),
-        comments="",
-        fmt="%.17g",
-    )
-    return sink.getvalue()
-
-
-def _lines(table: dict[str, Vector]) -> list[str]:
-    heading = " ".join(f"{name:>13}" for name in table)
-    rows = zip(*table.values(), strict=True)
-    return [heading, *(" ".join(f"{number:>13.6g}" for number in row) for row in rows)]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..solution.storage import atomic_file
+from ..io.atomic import atomic_file
 from .output import refuse_unwritable
 
 if TYPE_CHECKING:

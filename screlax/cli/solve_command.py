@@ -13,12 +13,13 @@ import numpy as np
 
 from ..errors import InaccurateWarning, InvalidInputError
 from ..gram.embedding import Embeddings
+from ..io.atomic import atomic_file
+from ..io.tables import json_text
 from ..plots import plot_solution
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
-from ..solution.storage import atomic_file
 from ..solve.solve import solve_relaxation
-from .output import check_outputs, to_json
+from .output import check_outputs
 from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of
 from .progress import progress
@@ -142,7 +143,7 @@ def _print(solution: Solution, recovered: Embeddings | None, options: argparse.N
                 "rank": recovered.rank,
                 "value_lost": recovered.value_lost,
             }
-        print(to_json({**record, "written": files}))
+        print(json_text({**record, "written": files}))
         return
     print(solution_table(solution))
     if recovered is not None:

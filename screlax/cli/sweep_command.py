@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidInputError
+from ..io.shown import one_line
+from ..io.tables import SUFFIXES, check_table_path, json_text, text_lines
 from ..sweeps import SweepInterrupted, SweepTable, sweep
 from ..sweeps.config import read_sweep
-from ..sweeps.table import SUFFIXES, check_table_path
-from .output import refuse_unwritable, to_json
+from .output import refuse_unwritable
 
 _SHOWN = ("profile", "imbalance", "seed", "control", "parameter", "temperature", "status", "value")
 _SHOWN_ROWS = 20
@@ -67,7 +68,7 @@ def run(options: argparse.Namespace) -> bool:
     if options.out is not None:
         table.write(options.out)
     if options.json:
-        print(to_json({"counts": table.counts, "columns": table.to_dict()}))
+        print(json_text({"counts": table.counts, "columns": table.to_dict()}))
         return table.all_optimal
     print("\n".join(_lines(table)))
     if options.out is not None:
@@ -93,16 +94,11 @@ def _lines(table: SweepTable) -> list[str]:
     """Return the first rows, the errors, and how many rows have each status."""
     counts = ", ".join(f"{count} {status}" for status, count in sorted(table.counts.items()))
     rows = table.rows[:_SHOWN_ROWS]
-    cells = [[_cell(row[name]) for name in _SHOWN] for row in rows]
-    widths = [max(map(len, column)) for column in zip(_SHOWN, *cells, strict=True)]
-    lines = [
-        "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
-        for line in (_SHOWN, *cells)
-    ]
+    lines = text_lines(_SHOWN, ([_cell(row[name]) for name in _SHOWN] for row in rows))
     hidden = len(table.rows) - len(rows)
     if hidden:
         lines.append(f"… and {hidden:,} more rows ({' or '.join(SUFFIXES)} with --out have all)")
-    lines += [f"failed: {error}" for error in dict.fromkeys(filter(None, table["error"]))]
+    lines += [f"failed: {one_line(error)}" for error in dict.fromkeys(filter(None, table["error"]))]
     return [*lines, f"{len(table.rows)} points: {counts}"]
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ..gram.levels import Vector
 from ..gram.orbit_geometry import orbit_geometry
+from ..io.shown import shortened
+from ..io.tables import text_lines
 from ..problem.class_sizes import ClassSizes
 from ..proof.certificate import Certificate
 from ..solution.solution import Solution
@@ -122,10 +124,9 @@ def geometry_record(solution: Solution) -> dict[str, Any]:
 
 def _geometry_lines(solution: Solution) -> list[str]:
     problem, sizes = solution.problem, solution.problem.class_sizes
-    heading = f"{'size':>10} {'‖h‖':>9} {'cos to largest':>15} {'cos mean':>9} {'cos nearest':>12}"
     if sizes.classes <= SMALL:
         orbits = sizes.orbit_index()
-        names = [str(label)[:14] for label in problem.class_labels or range(sizes.classes)]
+        names = [shortened(label, 14) for label in problem.class_labels or range(sizes.classes)]
         title = "class"
     else:
         orbits = _quantile_orbits(sizes)
@@ -133,11 +134,14 @@ def _geometry_lines(solution: Solution) -> list[str]:
         names = [special.get(quantile, f"{quantile:.0%}") for quantile in _QUANTILES]
         title = "class size"
     geometry = orbit_geometry(problem, solution.orbit_gram, orbits)
-    rows = [
-        f"{name:>14} {_row(int(sizes.distinct[orbits[row]]), geometry, row)}"
-        for row, name in enumerate(names)
-    ]
-    return [f"{title:>14} {heading}", *rows]
+    header = [title, "size", "‖h‖", "cos to largest", "cos mean", "cos nearest"]
+    return text_lines(
+        header,
+        (
+            [name, *_row(int(sizes.distinct[orbits[row]]), geometry, row)]
+            for row, name in enumerate(names)
+        ),
+    )
 
 
 def _quantile_orbits(sizes: ClassSizes) -> NDArray[np.int64]:
@@ -147,12 +151,9 @@ def _quantile_orbits(sizes: ClassSizes) -> NDArray[np.int64]:
     return np.minimum(found, sizes.orbits - 1).astype(np.int64)
 
 
-def _row(size: int, geometry: dict[str, Vector], row: int) -> str:
-    return (
-        f"{size:>10,} {geometry['norm'][row]:>9.5g} "
-        f"{geometry['cosine_largest'][row]:>15.5f} {geometry['cosine_mean'][row]:>9.5f} "
-        f"{geometry['cosine_nearest'][row]:>12.5f}"
-    )
+def _row(size: int, geometry: dict[str, Vector], row: int) -> list[str]:
+    cosines = (geometry[f"cosine_{name}"][row] for name in ("largest", "mean", "nearest"))
+    return [f"{size:,}", f"{geometry['norm'][row]:.5g}", *(f"{cosine:.5f}" for cosine in cosines)]
 
 
 def _gap_in_words(gap: float) -> str:

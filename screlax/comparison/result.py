@@ -10,7 +10,8 @@ import numpy as np
 
 from ..geometry import CollapseMetrics
 from ..gram.levels import Matrix, Vector
-from ..solution.storage import finite, json_label
+from ..io.shown import json_label, shortened
+from ..io.tables import finite, text_lines
 from .objective import LossGap
 
 _LISTED = 20
@@ -151,16 +152,9 @@ class Comparison:
 
     def _class_lines(self) -> list[str]:
         of = self.per_class
-        heading = (
-            f"{'class':>14} {'size':>9} {'samples':>9} {'‖mean‖':>9} {'optimal':>9} "
-            f"{'cosine':>8} {'optimal':>8} {'angle°':>7}"
-        )
-        return [heading] + [
-            f"{str(of.names[c])[:14]:>14} {of.sizes[c]:>9,} {of.counts[c]:>9,} "
-            f"{of.norms[c]:>9.4g} {of.optimal_norms[c]:>9.4g} {of.cosines[c]:>8.4f} "
-            f"{of.optimal_cosines[c]:>8.4f} {of.angles[c]:>7.2f}"
-            for c in self._shown()
-        ]
+        header = ["class", "size", "samples", "‖mean‖", "optimal", "cosine", "optimal", "angle°"]
+        rows = ([shortened(of.names[c], 14), *_cells(of, c)] for c in self._shown())
+        return text_lines(header, rows)
 
     def _shown(self) -> np.ndarray:
         order = np.argsort(-self.per_class.sizes, kind="stable")
@@ -193,6 +187,13 @@ def _loss_lines(loss: LossGap | None) -> list[str]:
 
 def _listed(value: Any) -> list[Any]:
     return value.tolist() if isinstance(value, np.ndarray) else list(value)
+
+
+def _cells(of: PerClass, c: int) -> list[str]:
+    counted = (f"{column[c]:,}" for column in (of.sizes, of.counts))
+    norms = (f"{column[c]:.4g}" for column in (of.norms, of.optimal_norms))
+    cosines = (f"{column[c]:.4f}" for column in (of.cosines, of.optimal_cosines))
+    return [*counted, *norms, *cosines, f"{of.angles[c]:.2f}"]
 
 
 def _number(value: Any) -> str:

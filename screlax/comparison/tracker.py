@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,8 +12,8 @@ import numpy as np
 from ..errors import InvalidInputError
 from ..gram.distance import gram_distance
 from ..io.embeddings import as_embeddings, as_labels
+from ..io.tables import columns_of, csv_bytes, json_text, write_bytes
 from ..solution.solution import Solution
-from ..solution.storage import atomic_file, finite
 from .metrics import collapse_metrics
 from .statistics import ClassStatistics, class_statistics
 
@@ -135,17 +132,11 @@ class GeometryTracker:
 
     def to_csv(self, path: str | Path) -> Path:
         """Write the history as CSV, atomically."""
-        columns = list(dict.fromkeys(name for row in self.history for name in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.history)
-        return _write(path, text.getvalue())
+        return write_bytes(csv_bytes(columns_of(self.history)), path)
 
     def to_json(self, path: str | Path) -> Path:
         """Write the history as a JSON list, atomically; NaN becomes null."""
-        rows = [{name: finite(value) for name, value in row.items()} for row in self.history]
-        return _write(path, json.dumps(rows, indent=1, allow_nan=False) + "\n")
+        return write_bytes(f"{json_text(self.history)}\n".encode(), path)
 
     @staticmethod
     def _distance(statistics: ClassStatistics, solution: Solution) -> float:
@@ -168,10 +159,3 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, str | int | float | bool | None):
         raise InvalidInputError(f"a column of the history cannot hold {value!r}")
     return value
-
-
-def _write(path: str | Path, text: str) -> Path:
-    target = Path(path)
-    with atomic_file(target) as sink:
-        sink.write(text.encode())
-    return target

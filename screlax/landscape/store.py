@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import FileFormatError, InvalidInputError
+from ..io.atomic import atomic_file
 from ..problem.ufm import UFM
-from ..solution.storage import atomic_file
 from .point import LandscapePoint
 
 _FORMAT = 1

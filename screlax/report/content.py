@@ -14,11 +14,11 @@ from ..comparison import Comparison
 from ..errors import InvalidInputError
 from ..geometry import cosines_of
 from ..gram.orbit_geometry import orbit_geometry
+from ..io.shown import json_label
 from ..plots.selection import select_classes, select_orbits
 from ..problem.constraints.norms import Ridge
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
-from ..solution.storage import json_label
 from ..solve.path import regularization_path
 
 MOST_DRAWN = 300

@@ -11,8 +11,9 @@ from typing import Any
 
 from ..comparison import Comparison
 from ..errors import InvalidInputError, MissingExtraError
+from ..io.atomic import atomic_file
+from ..io.tables import finite
 from ..solution.solution import Solution
-from ..solution.storage import atomic_file, finite
 from .content import page_data
 
 

@@ -6,25 +6,21 @@ slack-vector one 3m; a class takes one small integer. `reading` turns the arrays
 
 from __future__ import annotations
 
-import contextlib
 import json
-import math
-import os
-import secrets
-from collections.abc import Hashable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import InvalidInputError
 from ..gram.curve import SlackVectorGram
+from ..io.atomic import atomic_file
 from ..problem.ufm import UFM
 from .reading import FORMAT, TEXT_FIELDS, as_label, load_solution
 from .solution import Solution
 
-__all__ = ["atomic_file", "load_solution", "save_solution"]
+__all__ = ["load_solution", "save_solution"]
 
 
 def save_solution(solution: Solution, path: str | Path) -> Path:
@@ -46,59 +42,6 @@ def save_solution(solution: Solution, path: str | Path) -> Path:
     with atomic_file(target) as sink:
         np.savez_compressed(sink, **arrays)
     return target
-
-
-@contextlib.contextmanager
-def atomic_file(target: Path) -> Iterator[IO[bytes]]:
-    """Open a binary file that appears under its name only when it is complete.
-
-    Raises
-    ------
-    InvalidInputError
-        If the name is that of a folder, or the folder it is in cannot be written to.
-    """
-    if target.is_dir():
-        raise InvalidInputError(f"cannot write {target}: it is a folder")
-    temporary = target.with_name(f".{secrets.token_hex(8)}.partial")
-    try:
-        sink = open(temporary, "xb")  # noqa: SIM115  (closed below, before it is renamed)
-    except OSError as error:
-        raise InvalidInputError(f"cannot write {target}: {error.strerror}") from error
-    try:
-        with sink:
-            yield sink
-            sink.flush()
-            os.fsync(sink.fileno())
-        _rename(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def finite(value: Any) -> Any:
-    """Return JSON-ready data with None for numbers that are NaN or infinite, as JSON has no other.
-
-    Parameters
-    ----------
-    value : number, text, or dicts and lists of them
-    """
-    if isinstance(value, dict):
-        return {key: finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def json_label(label: Hashable) -> int | str:
-    """Return a label as JSON has it: integers and text as they are, all else as text."""
-    return label if type(label) in (int, str) else str(label)  # type: ignore[return-value]
-
-
-def _rename(temporary: Path, target: Path) -> None:
-    try:
-        os.replace(temporary, target)
-    except OSError as error:
-        raise InvalidInputError(f"cannot write {target}: {error.strerror}") from error
 
 
 def _to_arrays(solution: Solution) -> dict[str, Any]:

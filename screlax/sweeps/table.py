@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import struct
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from ..errors import InvalidInputError
-from ..solution.storage import atomic_file
+from ..io.tables import write_table
 
 TIMINGS = ("seconds",)
 """Columns that differ from run to run."""
@@ -45,40 +40,42 @@ COLUMNS: dict[str, type] = {
 }
 """Name and kind of every column; None stands for what does not exist."""
 
-SUFFIXES = (".csv", ".parquet")
-
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, eq=False)
-class SweepTable(Mapping[str, list[Any]]):
-    """A sweep as columns of equal length; a mapping, so that `pandas.DataFrame(table)` takes it.
+class SweepTable(dict[str, list[Any]]):
+    """A sweep as columns of equal length: a dict, so that `pandas.DataFrame(table)` takes it.
 
     Columns are profile, imbalance, seed, classes, samples, control, parameter (λ or ρ),
     temperature; status ("optimal", "inaccurate", "failed"); value (summed over anchors), lower,
     upper, gap; rank; the norms of a class of the largest and of the smallest size; the cosines
     between the two largest classes, the largest and the smallest, and the two smallest; solver;
     error; seconds. Entries are text, whole or real numbers; None where there is nothing to say.
+    The dict is read-only; `dict(table)` and `to_dict` make one to change.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        One dict per point, with an entry for each column.
 
     Attributes
     ----------
     rows : tuple of dict
-        One dict per point, in the order of the points.
+        One dict per point, in the order of the points; `len(table.rows)` is their number.
     """
 
-    rows: tuple[Row, ...]
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self.rows = tuple(rows)
+        super().__init__({name: [row[name] for row in self.rows] for name in COLUMNS})
 
-    def __getitem__(self, name: str) -> list[Any]:
-        if name not in COLUMNS:
-            raise KeyError(name)
-        return [row[name] for row in self.rows]
+    def __reduce__(self) -> tuple[type[SweepTable], tuple[tuple[Row, ...]]]:
+        return SweepTable, (self.rows,)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(COLUMNS)
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("a sweep table cannot be changed; dict(table) makes columns that can")
 
-    def __len__(self) -> int:
-        """Return the number of columns; `len(table.rows)` is that of points."""
-        return len(COLUMNS)
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
     @property
     def counts(self) -> dict[str, int]:
@@ -115,66 +112,12 @@ class SweepTable(Mapping[str, list[Any]]):
         InvalidInputError
             If the suffix is another, the folder cannot be written to, or pyarrow is missing.
         """
-        target = Path(path)
-        check_table_path(target)
-        columns = self.to_dict(timings=timings)
-        data = _csv(columns) if target.suffix == ".csv" else _parquet(columns)
-        with atomic_file(target) as sink:
-            sink.write(data)
-        return target
+        return write_table(self.to_dict(timings=timings), path, COLUMNS)
 
     def __repr__(self) -> str:
         said = ", ".join(f"{count} {status}" for status, count in sorted(self.counts.items()))
         return f"<SweepTable: {len(self.rows)} points{': ' if said else ''}{said}>"
 
 
-def check_table_path(path: Path) -> None:
-    """Raise an `InvalidInputError` unless a table could be written in the format of the suffix."""
-    if path.suffix not in SUFFIXES:
-        raise InvalidInputError(f"{path} must end in {' or '.join(SUFFIXES)}")
-    if path.suffix == ".parquet":
-        _pyarrow()
-
-
 def _bits(value: Any) -> Any:
     return struct.pack("<d", value) if isinstance(value, float) and value == value else str(value)
-
-
-def _csv(columns: dict[str, list[Any]]) -> bytes:
-    sink = io.StringIO(newline="")
-    writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(columns)
-    for entries in zip(*columns.values(), strict=True):
-        writer.writerow([_field(entry) for entry in entries])
-    return sink.getvalue().encode()
-
-
-def _field(entry: Any) -> str:
-    if entry is None:
-        return ""
-    if isinstance(entry, float):
-        return "nan" if math.isnan(entry) else repr(entry)
-    return str(entry)
-
-
-def _parquet(columns: dict[str, list[Any]]) -> bytes:
-    arrow, parquet = _pyarrow()
-    kinds = {str: arrow.string(), int: arrow.int64(), float: arrow.float64()}
-    arrays = {
-        name: arrow.array(column, type=kinds[COLUMNS[name]], from_pandas=False)
-        for name, column in columns.items()
-    }
-    sink = io.BytesIO()
-    parquet.write_table(arrow.table(arrays), sink)
-    return sink.getvalue()
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise InvalidInputError(
-            "writing Parquet needs pyarrow: pip install pyarrow, or write .csv instead"
-        ) from None
-    return pyarrow, parquet

@@ -1,0 +1,46 @@
+"""Files that appear under their name only when they are complete."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from ..errors import InvalidInputError
+
+
+@contextlib.contextmanager
+def atomic_file(target: Path) -> Iterator[IO[bytes]]:
+    """Open a binary file that appears under its name only when it is complete.
+
+    Raises
+    ------
+    InvalidInputError
+        If the name is that of a folder, or the folder it is in cannot be written to.
+    """
+    if target.is_dir():
+        raise InvalidInputError(f"cannot write {target}: it is a folder")
+    temporary = target.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        sink = open(temporary, "xb")  # noqa: SIM115  (closed below, before it is renamed)
+    except OSError as error:
+        raise InvalidInputError(f"cannot write {target}: {error.strerror}") from error
+    try:
+        with sink:
+            yield sink
+            sink.flush()
+            os.fsync(sink.fileno())
+        _rename(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _rename(temporary: Path, target: Path) -> None:
+    try:
+        os.replace(temporary, target)
+    except OSError as error:
+        raise InvalidInputError(f"cannot write {target}: {error.strerror}") from error

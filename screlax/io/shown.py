@@ -1,0 +1,89 @@
+r"""Text from outside (class labels, names of files and runs) where it is shown: never obeyed.
+
+Everywhere it is one line without control characters (`one_line`). A Markdown or spreadsheet cell
+needs more, below; HTML takes `html.escape`, charts of matplotlib `plots.labels`, of plotly `plain`
+in the page's script.
+
+>>> one_line("a\x1b[31mb")
+'a\\x1b[31mb'
+>>> spreadsheet_cell("=1+2"), spreadsheet_cell("-0.5")
+("'=1+2", '-0.5')
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Hashable
+
+_OBEYED = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode categories of control characters, halves of a pair, line and paragraph separators."""
+
+_JOINERS = "\u200c\u200d"
+"""Format characters (category Cf) that scripts and emoji are written with; others are hidden."""
+
+_FORMULA = tuple("=+-@＝＋－＠")
+"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection)."""
+
+
+def one_line(text: object) -> str:
+    r"""Return text with control, bidirectional and other invisible characters as \-escapes."""
+    return "".join(map(_visible, str(text)))
+
+
+def _visible(character: str) -> str:
+    kind = unicodedata.category(character)
+    if kind in _OBEYED or (kind == "Cf" and character not in _JOINERS):
+        return character.encode("unicode_escape").decode()
+    return character
+
+
+def width_of(text: str) -> int:
+    """Return how many columns of a terminal a line takes: two for East Asian wide characters."""
+    return sum(map(_width, text))
+
+
+def _width(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def shortened(text: object, width: int) -> str:
+    """Return one line of at most that many terminal columns; an ellipsis says what was cut."""
+    line = one_line(text)
+    if width_of(line) <= width:
+        return line
+    while line and width_of(line) >= width:
+        line = line[:-1]
+    return line + "…"
+
+
+def padded(text: str, width: int) -> str:
+    """Return a line flush right in that many terminal columns."""
+    return " " * (width - width_of(text)) + text
+
+
+def spreadsheet_cell(text: object) -> str:
+    """Return one line that no spreadsheet computes: before what begins a formula stands a '."""
+    line = one_line(text)
+    return f"'{line}" if line.startswith(_FORMULA) and not _is_number(line) else line
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def markdown_cell(text: object) -> str:
+    """Return text for a cell of a Markdown table, its markup escaped."""
+    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", html.escape(one_line(text), quote=False))
+
+
+def json_label(label: Hashable) -> int | str:
+    """Return a label as JSON has it: integers and text as they are, all else as text."""
+    return label if type(label) in (int, str) else str(label)  # type: ignore[return-value]
