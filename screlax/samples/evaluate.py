@@ -14,6 +14,7 @@ from .gradient import finish_gradient
 from .labels import encode
 from .layout import Layout
 from .masks import MaskPositives, require_symmetric
+from .near_zero import NEAR, correct_near_zero
 from .options import Options
 from .positives import ClassPositives, Positives, Vector
 from .problem import Contrast, Resources
@@ -101,10 +102,17 @@ def _evaluate(
         finish_gradient(products, contrast, positives)
         if products is not gradient:
             gradient[...] = products
-    if options.reduction == "none":
-        return weights * (logs - positives.similarities() / options.temperature)
-    similarities = positives.totals(weights, layout.items)
-    return _per_item(weights * logs, layout.items) - similarities / options.temperature
+    if options.reduction != "none":
+        similarities = positives.totals(weights, layout.items) / options.temperature
+        totals = _per_item(weights * logs, layout.items) - similarities
+        exact = contrast.dtype == np.float64 and exclude is None
+        if not (exact and (totals < NEAR * _per_item(weights, layout.items)).any()):
+            return totals
+    losses = logs - positives.similarities() / options.temperature
+    if contrast.dtype == np.float64 and exclude is None:
+        correct_near_zero(losses, weights, rows, positives, layout.size, options.temperature, jobs)
+    losses *= weights
+    return losses if options.reduction == "none" else _per_item(losses, layout.items)
 
 
 def _kernel(contrast: Contrast, resources: Resources, has_gradient: bool) -> Kernel:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
 from .layout import Layout
-from .positives import Vector
+from .positives import Numbers, Vector
 from .rows import Rows
 
 
@@ -39,6 +39,7 @@ class MaskPositives:
         positives = marked - (self._self > 0)
         self.counts: Vector = np.where(positives > 0, totals, 0.0)
         self.negatives: Vector = layout.size - 1.0 - positives
+        self.single = positives == 1
 
     def similarities(self) -> Vector:
         """Return ⟨h_i, Σ_j mask_ij h_j⟩/Σ_j mask_ij over j ≠ i."""
@@ -65,11 +66,11 @@ class MaskPositives:
             pull -= 2 * share * self._self[part, None] * self._rows.doubles(part)
             gradient[part] -= pull
 
-    def exclude(self, entries: NDArray[Any], rows: slice, columns: slice) -> None:
+    def exclude(self, entries: NDArray[Any], rows: slice | Numbers, columns: slice) -> None:
         """Zero the entries that the mask marks, and the diagonal."""
         marked = self._mask[np.ix_(self._sample[rows], self._sample[columns])] > 0
         np.copyto(entries, 0, where=marked)
-        if rows == columns:
+        if isinstance(rows, slice) and rows == columns:
             np.fill_diagonal(entries, 0)
 
     def _sample_sums(self, weights: Vector | None) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from scipy import sparse
 from .rows import Rows
 
 Vector = NDArray[np.float64]
+Numbers = NDArray[np.intp]
 
 _GATHERED = 15 << 10
 """Entries of class sums copied to rows at a time: 120 kB, which the C library need not map."""
@@ -29,6 +30,8 @@ class Positives(Protocol):
     """How many positives each row has, itself not counted."""
     negatives: Vector
     """How many negatives each row has."""
+    single: NDArray[np.bool_]
+    """Which rows have one positive: only their losses come near zero."""
 
     def similarities(self) -> Vector:
         """Return ⟨h_i, m_i⟩, m_i the mean of the positives of row i; zero without positives."""
@@ -39,8 +42,11 @@ class Positives(Protocol):
     def subtract_gradient(self, gradient: NDArray[Any], weights: Vector) -> None:
         """Subtract the gradient of Σ_i w_i ⟨h_i, m_i⟩ from `gradient`."""
 
-    def exclude(self, entries: NDArray[Any], rows: slice, columns: slice) -> None:
-        """Zero the entries of a tile that are positives or the diagonal."""
+    def exclude(self, entries: NDArray[Any], rows: slice | Numbers, columns: slice) -> None:
+        """Zero the entries of a tile that are positives or the diagonal.
+
+        Where rows are given by number the diagonal may be left.
+        """
 
 
 class ClassPositives:
@@ -61,6 +67,7 @@ class ClassPositives:
         self._codes = codes
         same = np.bincount(codes, minlength=classes)[codes].astype(np.float64)
         self.counts: Vector = same - 1.0
+        self.single = same == 2.0
         self.negatives: Vector = size - same
         self._classes = classes
         self._sums = self._class_sums(None)
@@ -104,7 +111,7 @@ class ClassPositives:
                 pull += others.take(code, axis=0) - share / 2 * sums.take(code, axis=0)
             gradient[part] -= pull
 
-    def exclude(self, entries: NDArray[Any], rows: slice, columns: slice) -> None:
+    def exclude(self, entries: NDArray[Any], rows: slice | Numbers, columns: slice) -> None:
         """Zero the entries of the same class, which include the diagonal."""
         same = self._codes[rows, None] == self._codes[columns]
         np.copyto(entries, 0, where=same)

@@ -59,10 +59,11 @@ class Rows:
         """The largest |⟨h_i, h_l⟩| there can be, by the Cauchy–Schwarz inequality."""
         return float(self.squares.max())
 
-    def blocks(self) -> Iterator[slice]:
-        """Cut the rows into blocks; few rows are one block."""
-        count, step = len(self.array), self._step
-        return (slice(first, min(first + step, count)) for first in range(0, count, step))
+    def blocks(self, span: slice | None = None) -> Iterator[slice]:
+        """Cut the rows, or a span of them, into blocks; few rows are one block."""
+        start, stop = (0, len(self.array)) if span is None else (span.start, span.stop)
+        step = self._step
+        return (slice(first, min(first + step, stop)) for first in range(start, stop, step))
 
     def doubles(self, part: slice) -> NDArray[np.float64]:
         """Return a block in double precision, normalised; to be read only, until the next call."""
@@ -73,6 +74,13 @@ class Rows:
                 block *= self.inverse_norms[part, None]
             self._held = (part.start, part.stop)
         return block
+
+    def picked(self, numbers: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return some rows in double precision, normalised, as a new array."""
+        rows = np.array(self.array[numbers], dtype=np.float64)
+        if self.inverse_norms is not None:
+            rows *= self.inverse_norms[numbers, None]
+        return rows
 
     def scaled(self, part: slice, factor: float, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return a block multiplied by a number, normalised, as a new C-contiguous array."""
