@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import subprocess
 import sys
@@ -138,6 +139,7 @@ def _run(case: BenchProblem, method: Method, tolerance: float, limit: float) -> 
         "method": method.name,
         "tolerance": tolerance,
         "limit": limit,
+        "parent": os.getpid(),
     }
     command = [sys.executable, "-m", "screlax.bench.worker"]
     try:

@@ -20,6 +20,7 @@ from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.prove import prove_gram
 from ..solution.solution import Solution
+from ..tasks.orphans import end_with
 from .methods import Gram, Method, all_methods
 from .problems import BenchProblem, problem_sets
 from .table import Row
@@ -71,6 +72,7 @@ def certificate_of(problem: UFM, found: Gram) -> Certificate:
 def main() -> None:
     """Run the case that standard input names and print its row."""
     wanted = json.load(sys.stdin)
+    end_with(wanted["parent"])
     case = next(c for c in problem_sets(quick=False) if c.name == wanted["problem"])
     method = next(m for m in all_methods() if m.name == wanted["method"])
     _warm_up(method)

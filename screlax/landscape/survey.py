@@ -14,6 +14,7 @@ from ..errors import InvalidInputError
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.solve import solve_relaxation
+from ..tasks.orphans import end_with_parent
 from .point import LandscapePoint, descend
 from .result import Landscape
 from .store import PointStore
@@ -141,6 +142,7 @@ def _descend_and_keep(
     problem: UFM, dim: int, start: int, common: dict[str, Any], kept: PointStore | None
 ) -> LandscapePoint:
     """Run one descent; what runs it also writes it, so that it is safe the moment it is done."""
+    end_with_parent()
     point = descend(problem, dim, start, **common)
     if kept is not None:
         kept.keep(point)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from threadpoolctl import threadpool_limits
 
 from ..errors import InaccurateWarning
+from ..tasks.orphans import end_with_parent
 from .cache import SweepCache
 from .evaluate import Result, evaluate
 from .point import SweepPoint
@@ -28,6 +29,7 @@ def run_batch(points: Sequence[SweepPoint], folder: str | None) -> list[Result]:
     folder : str or None
         The cache, if there is one.
     """
+    end_with_parent()
     cache = None if folder is None else SweepCache(folder)
     results = []
     with single_threaded():
