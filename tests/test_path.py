@@ -354,3 +354,13 @@ def test_a_path_to_bounds_far_beyond_the_temperature(control):
     problem = UFM([60, 20, 6, 3], control, 0.5)
     path = regularization_path(problem, strengths=np.geomspace(5e-4, 500, 61))
     assert all(member.status == "optimal" for member in path)
+
+
+# ----------------------------------------------------------------- the same bits every time
+
+
+@pytest.mark.parametrize("control", [*SAMPLES.values(), Sphere(4.0)], ids=[*SAMPLES, "long sphere"])
+def test_the_same_path_has_the_same_bits(control):
+    first, second = (path_table(regularization_path(UFM(WIDE, control), points=40)) for _ in "12")
+    for name, column in first.items():
+        assert column.tobytes() == second[name].tobytes(), name

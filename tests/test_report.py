@@ -210,3 +210,9 @@ def embeddings_of_names(solution):
     labels = np.repeat(solution.problem.class_labels, 3)
     H = solution.embeddings().vectors.repeat(3, axis=0)
     return H + 0.01 * np.random.default_rng(0).standard_normal(H.shape), labels
+
+
+def test_the_same_input_has_the_same_bytes(tmp_path):
+    solution = solved()
+    pages = [write_report(solution, tmp_path / name) for name in ("first.html", "second.html")]
+    assert pages[0].read_bytes() == pages[1].read_bytes()

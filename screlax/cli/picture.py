@@ -17,6 +17,9 @@ SUFFIXES = (".png", ".svg", ".pdf")
 
 _DOTS_PER_INCH = 130
 
+_UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""Metadata to leave out, so that the same picture is the same file."""
+
 
 def add_picture_option(parser: argparse.ArgumentParser, what: str) -> None:
     """Register the option; `what` says in words what is drawn."""
@@ -42,6 +45,9 @@ def write_picture(path: Path | None, draw: Callable[[Any], Figure | SubFigure], 
     """Draw and write a picture, atomically, if one was asked for."""
     if path is None:
         return
+    from matplotlib import rc_context
+
     figure = draw(what)
-    with atomic_file(path) as sink:
-        figure.savefig(sink, format=path.suffix[1:], dpi=_DOTS_PER_INCH)  # type: ignore[union-attr]
+    kind = path.suffix[1:]
+    with atomic_file(path) as sink, rc_context({"svg.hashsalt": "screlax"}):
+        figure.savefig(sink, format=kind, dpi=_DOTS_PER_INCH, metadata=_UNDATED.get(kind))  # type: ignore[union-attr]

@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.polynomial.chebyshev import chebfit, chebval
 from numpy.typing import ArrayLike
-from scipy.interpolate import BarycentricInterpolator
 
 from ..equations.kernels import Array
 from ..equations.slack_vector import SlackVectorEquations, State
@@ -199,19 +199,24 @@ def _interpolated_starts(equations: SlackVectorEquations) -> State:
     low, high = float(place.min()), float(place.max())
     if len(place) <= 2 ** _REFINEMENTS[-1] or high - low < 1e-6:
         return initial_state(equations)
-    known: BarycentricInterpolator | None = None
+    middle, half = (low + high) / 2, (high - low) / 2
+    known: Array | None = None  # Chebyshev coefficients of every column
     for level in _REFINEMENTS:
-        angle = np.linspace(0, np.pi, 2**level + 1)
-        points = (low + high) / 2 + (high - low) / 2 * np.cos(angle)
-        local = equations.at(_parameter(equations, points))
-        start = initial_state(local) if known is None else _state(local, np.real(known(points)))
+        points = np.cos(np.linspace(0, np.pi, 2**level + 1))
+        local = equations.at(_parameter(equations, middle + half * points))
+        start = initial_state(local) if known is None else _at(local, known, points)
         # refinements need no more than the accuracy of their own interpolant
         result = newton(local, start) if known is None else newton(local, start, max_steps=1)
         if not np.isfinite(result.state.log_normalizer).all():
             return initial_state(equations)
-        known = BarycentricInterpolator(points, _columns(local, result.state))
+        known = np.asarray(chebfit(points, _columns(local, result.state), 2**level), dtype=float)
     assert known is not None
-    return _state(equations, np.real(known(place)))
+    return _at(equations, known, (place - middle) / half)
+
+
+def _at(equations: SlackVectorEquations, coefficients: Array, points: Vector) -> State:
+    """Return the interpolated states at points of [−1, 1]."""
+    return _state(equations, np.asarray(chebval(points, coefficients).T, dtype=float))
 
 
 def _coordinate(equations: SlackVectorEquations, parameter: Vector) -> Vector:
