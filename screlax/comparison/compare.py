@@ -24,7 +24,7 @@ from ..problem.ufm import UFM
 from ..samples.validate import check_choice
 from ..solution.solution import Solution
 from .alignment import Alignment, align
-from .objective import loss_gap
+from .loss_gap import loss_gap
 from .result import Comparison, PerClass
 
 LOSSES = ("auto", "samples", "class-means", "none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from ..geometry import CollapseMetrics
 from ..gram.levels import Matrix, Vector
 from ..io.shown import json_label, shortened
 from ..io.tables import finite, text_lines
-from .objective import LossGap
+from .loss_gap import LossGap
 
 _LISTED = 20
 
@@ -164,7 +165,10 @@ class Comparison:
         return np.asarray(order[places])
 
     def __repr__(self) -> str:
-        gap = "" if self.loss is None else f", loss gap {self.loss.relative_gap:.3g}"
+        loss = self.loss
+        gap = (
+            "" if loss is None else f", loss {loss.relative_to_optimum:.3g} of it above the optimum"
+        )
         return (
             f"<Comparison n={self.samples:,}, k={self.classes:,}: Gram distance "
             f"{self.gram_distance:.4g}, Procrustes residual {self.residual:.4g}{gap}>"
@@ -177,12 +181,19 @@ def _loss_lines(loss: LossGap | None) -> list[str]:
     changed = ""
     if loss.violation > 1e-6:
         changed = f"; rescaled to the control, ‖h‖² was off by up to {loss.violation:.2g} of ρ"
-    gap = max(loss.relative_gap, 0.0)  # rounding may take it below
     of = "" if loss.level == "samples" else " of their class means, NOT of all samples"
     return [
-        f"loss         {loss.value:.10g} ≥ {loss.lower:.10g}{of}: proved to be at most "
-        f"{gap:.3g} of it above the optimum ({loss.reason}{changed})"
+        f"loss         {loss.value:.10g} ≥ {loss.lower:.10g}{of}: proved to exceed the optimum by at "
+        f"most {_times(loss.relative_to_optimum, 'the optimum')} ({loss.reason}{changed})",
+        f"height       {loss.height:.6g} ≥ {loss.optimal_height:.6g} above Σ n log(n−1) = "
+        f"{loss.floor:.10g}, which no loss is below: at most "
+        f"{_times(loss.relative_to_height, 'that of the optimum')} more",
     ]
+
+
+def _times(ratio: float, of: str) -> str:
+    """Say a ratio, where anything is proved of what it is relative to."""
+    return f"{ratio:.3g} times {of}" if math.isfinite(ratio) else f"any multiple of {of}"
 
 
 def _listed(value: Any) -> list[Any]:

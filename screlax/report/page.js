@@ -133,7 +133,12 @@
       ["Gram distance of samples", number(found.sample_gram_distance)],
       ["Procrustes residual", `${number(found.residual)} at scale ${number(found.scale)}`],
     ];
-    if (found.loss) rows.push(["objective above the optimum, proved", `${number(found.loss.relative_gap, 4)} (${found.loss.level})`]);
+    if (found.loss) {
+      const { level, relative_to_optimum: ratio, relative_to_height: above } = found.loss;
+      const times = (value) => (value === null ? "not bounded" : `at most ${number(value, 4)} times that`);
+      rows.push([`objective above the optimum, proved (${level})`, times(ratio)]);
+      rows.push(["the same of the heights above Σ n log(n − 1)", times(above)]);
+    }
     if (found.nearest_mean_agreement !== null) rows.push(["nearest class mean agreement", number(found.nearest_mean_agreement)]);
     for (const [name, value] of Object.entries(found.metrics)) rows.push([name.replaceAll("_", " "), number(value)]);
     fillTable(element("table", undefined, section), rows);

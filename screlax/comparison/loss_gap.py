@@ -6,21 +6,25 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from ..errors import InvalidInputError, SolverFailedError
 from ..geometry import ClassStatistics
-from ..gram.levels import CellGram, Level, Matrix
+from ..gram.levels import Matrix, Vector
 from ..io.blocks import normalized
 from ..optional import require_memory
 from ..problem.constraints.feasible import feasible_scale
 from ..problem.constraints.norms import Budget, Ridge, Sphere
-from ..problem.program import build_relaxation
 from ..problem.ufm import UFM
 from ..samples import supcon_loss
+from ..samples.near_zero import heights_of_samples
 from ..solution.solution import Solution
 
-_ROUNDING = 1e-9
-"""Relative amount by which a value may be below a lower bound."""
+_ROUNDING = 64 * np.finfo(float).eps
+"""Relative error of a height, in units of one plus the largest logit."""
+
+_MISTRUST = 1e-9
+"""Relative amount by which a height may be below the optimum's before the proof is doubted."""
 
 LARGEST_EXACT = 20_000
 """Samples up to which `loss="auto"` evaluates the loss of all pairs: about a second."""
@@ -29,6 +33,11 @@ LARGEST_EXACT = 20_000
 @dataclass(frozen=True)
 class LossGap:
     """How far the objective at the embeddings is from the best possible one.
+
+    No loss is below the floor Σ n_c log(n_c − 1) over classes of two samples or more. Where it
+    comes close, most of the objective is that constant, and what embeddings decide is the height
+    above it. Heights are computed as such, not by subtraction, and are right to some rounding
+    units however small they are.
 
     Attributes
     ----------
@@ -39,8 +48,20 @@ class LossGap:
         The objective, summed over anchors, of feasible embeddings: see `violation`.
     lower : float
         The certified lower bound for embeddings of any dimension.
+    floor : float
+        Σ n_c log(n_c − 1).
+    height, optimal_height : float
+        value − floor, and the proved lower bound on it.
+    gap : float
+        Proved: the objective is at most this much above the optimum. The difference of the
+        heights and a bound on their rounding errors, so positive also at the optimum.
     relative_gap : float
-        (value − lower)/value, proved; zero where both are zero.
+        gap/value: the share of the objective that better embeddings might save.
+    relative_to_optimum : float
+        gap/lower: the objective exceeds the optimum by at most this many times the optimum.
+    relative_to_height : float
+        gap/optimal_height: the same of the heights. Infinite where nothing above the floor is
+        proved of the optimum.
     violation : float
         By how much, relative to the bound ρ, the squared norms given had to change to satisfy the
         control; zero for ridge.
@@ -51,7 +72,13 @@ class LossGap:
     level: str
     value: float
     lower: float
+    floor: float
+    height: float
+    optimal_height: float
+    gap: float
     relative_gap: float
+    relative_to_optimum: float
+    relative_to_height: float
     violation: float
     reason: str
 
@@ -105,38 +132,87 @@ def loss_gap(
 def _of_samples(rows: Matrix, number: np.ndarray, solution: Solution) -> LossGap:
     problem = solution.problem
     feasible, violation = make_feasible(rows, problem)
-    value = supcon_loss(
-        feasible, number, temperature=problem.temperature, reduction="sum", n_jobs=None
-    )
-    if isinstance(problem.control, Ridge):
-        value += problem.control.strength / 2 * float(np.einsum("ij,ij->", feasible, feasible))
-    return _gap("samples", float(value), solution, violation, "all pairs of samples")
+    losses = supcon_loss(feasible, number, temperature=problem.temperature, reduction="none")
+    heights = heights_of_samples(feasible, number, np.asarray(losses), problem.temperature)
+    squares = np.einsum("ij,ij->i", feasible, feasible)
+    height = float(heights.sum()) + _penalty(problem, float(squares.sum()))
+    return _gap("samples", height, squares, solution, violation, "all pairs of samples")
 
 
 def _of_means(statistics: ClassStatistics, solution: Solution, reason: str) -> LossGap:
     problem = solution.problem
     weights = np.asarray(problem.class_sizes, dtype=float)
     feasible, violation = make_feasible(np.array(statistics.means), problem, weights)
-    relaxation = build_relaxation(problem, Level.CLASSES)
     gram = feasible @ feasible.T
-    value = relaxation.value(CellGram.from_matrix(gram / problem.temperature))
-    return _gap("class means", float(value), solution, violation, reason)
+    return _gap("class means", _height(problem, gram), np.diag(gram), solution, violation, reason)
 
 
-def _gap(level: str, value: float, solution: Solution, violation: float, reason: str) -> LossGap:
-    lower = solution.lower
-    if not math.isfinite(value):
+def _height(problem: UFM, gram: Matrix) -> float:
+    """Return the objective above the floor at class means, from differences of inner products.
+
+    Σ n_c log(1 + Σ_{c'≠c} n_c' e^{(M_cc' − M_cc)/τ}/(n_c − 1)), and the penalty.
+    """
+    sizes = np.asarray(problem.class_sizes, dtype=float)
+    anchored = sizes > 1
+    entries = gram[anchored] - np.diag(gram)[anchored, None]
+    entries /= problem.temperature
+    entries += np.log(sizes)
+    entries[np.arange(len(entries)), np.flatnonzero(anchored)] = -np.inf
+    excess = special.logsumexp(entries, axis=1) - np.log(sizes[anchored] - 1)
+    loss = float(sizes[anchored] @ np.logaddexp(0.0, excess))
+    return loss + _penalty(problem, float(sizes @ np.diag(gram)))
+
+
+def _penalty(problem: UFM, trace: float) -> float:
+    """Return (λ/2) tr G for ridge, else zero."""
+    control = problem.control
+    return control.strength / 2 * trace if isinstance(control, Ridge) else 0.0
+
+
+def _gap(
+    level: str, height: float, squares: Vector, solution: Solution, violation: float, reason: str
+) -> LossGap:
+    """Compare the height with that of the optimum, which loses its proved gap."""
+    problem, optimal_gram = solution.problem, solution.class_gram
+    if not math.isfinite(height):
         raise InvalidInputError(
-            f"the objective at the embeddings is {value}: inner products over the temperature are "
+            f"the objective at the embeddings is {height}: inner products over the temperature are "
             "beyond double precision; rescale the embeddings"
         )
-    gap = (value - lower) / value if value > 0 else 0.0
-    if gap < -_ROUNDING:
+    sizes = np.asarray(problem.class_sizes, dtype=float)
+    floor = float(special.xlogy(sizes[sizes > 1], sizes[sizes > 1] - 1).sum())
+    best = _height(problem, optimal_gram)
+    optimal_height = max(best - solution.certificate.gap, 0.0)  # no height is negative
+    logit = max(float(squares.max()), float(np.diag(optimal_gram).max())) / problem.temperature
+    # what underflows is counted too
+    tiny = problem.anchors * np.finfo(float).tiny
+    rounding = _ROUNDING * (1 + logit) * (height + best) + tiny
+    difference = height - optimal_height
+    if difference < -(_MISTRUST * best + rounding):
         raise SolverFailedError(
-            f"the objective {value} is below the lower bound {lower} of the solution, which "
-            "therefore proves nothing; see solution.recheck()"
+            f"the objective {floor + height} is below the lower bound {solution.lower} of the "
+            "solution, which therefore proves nothing; see solution.recheck()"
         )
-    return LossGap(level, value, lower, gap, violation, reason)
+    gap, value = max(difference, 0.0) + rounding, floor + height
+    return LossGap(
+        level=level,
+        value=value,
+        lower=solution.lower,
+        floor=floor,
+        height=height,
+        optimal_height=optimal_height,
+        gap=gap,
+        relative_gap=_ratio(gap, value),
+        relative_to_optimum=_ratio(gap, solution.lower),
+        relative_to_height=_ratio(gap, optimal_height),
+        violation=violation,
+        reason=reason,
+    )
+
+
+def _ratio(gap: float, of: float) -> float:
+    """Return gap/of, infinite where nothing is proved of it."""
+    return gap / of if of > 0 else math.inf
 
 
 def make_feasible(
