@@ -21,12 +21,11 @@ from screlax import (
     solve_relaxation,
 )
 from screlax.descent.bound import relative_gap
-from screlax.descent.lifting import Lifted
-from screlax.descent.objective import ClassObjective
 from screlax.descent.sample_objective import SampleObjective
 from screlax.descent.setup import objective_at
 from screlax.errors import InvalidInputError
 from screlax.gram.levels import Level
+from screlax.solve.lifted import Lifted
 
 CONTROLS = {"ridge": Ridge(0.4), "ball": Ball(1.3), "sphere": Sphere(2.0), "budget": Budget(0.9)}
 every_control = pytest.mark.parametrize("control", CONTROLS.values(), ids=CONTROLS)
@@ -43,7 +42,7 @@ def lifted_at(control, level: str, dim: int = 3, **blocks) -> Lifted:
     problem = UFM(SIZES, control, 0.7)
     if blocks:
         return Lifted(SampleObjective(problem, **blocks), dim)
-    return Lifted(objective_at(problem, Level(level)), dim)
+    return Lifted(objective_at(problem, Level(level), dim), dim)
 
 
 # ----------------------------------------------------------------- objective and derivatives
@@ -56,7 +55,7 @@ def test_values_are_those_of_the_definition(control):
     samples = classes[labels_of(SIZES)] + 0.3 * rng.standard_normal((12, 3))
     penalty = control.strength / 2 if isinstance(control, Ridge) else 0.0
     for objective, embeddings, all_rows in (
-        (ClassObjective(problem), classes, classes[labels_of(SIZES)]),
+        (objective_at(problem, Level.CLASSES, 3), classes, classes[labels_of(SIZES)]),
         (SampleObjective(problem), samples, samples),
         (SampleObjective(problem, block_numbers=20), samples, samples),
     ):

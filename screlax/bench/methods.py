@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..gram.levels import Level, Matrix
-from ..problem.constraints.norms import Ridge, Sphere
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.solve import solve_relaxation
@@ -88,9 +87,9 @@ def _pymanopt(problem: UFM, tolerance: float, limit: float) -> Matrix:
 
     from ..descent.setup import objective_at
 
-    objective = objective_at(problem, Level.CLASSES)
+    objective = objective_at(problem, Level.CLASSES, problem.classes + 1)
     k = problem.classes
-    is_sphere = isinstance(problem.control, Sphere)
+    is_sphere = problem.control.fixes_norms
     manifold = Oblique(k + 1, k) if is_sphere else Euclidean(k + 1, k)
     # columns of the manifold's points are rows of X = √(n/τ) H, on a sphere of their own radius
     root = np.sqrt(objective.mass[:, None] / problem.temperature)
@@ -169,6 +168,6 @@ def _clarabel(problem: UFM) -> str:
 def _why_not_pymanopt(problem: UFM) -> str:
     if importlib.util.find_spec("pymanopt") is None:
         return "pymanopt is not installed: pip install 'screlax[bench]'"
-    if not isinstance(problem.control, Ridge | Sphere):
+    if problem.control.manifold(np.ones(1)).has_slack:
         return f"pymanopt has no manifold for {problem.control.name}"
     return _few_classes(300)(problem)

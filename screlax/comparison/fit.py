@@ -16,7 +16,7 @@ from ..geometry import as_embeddings, as_labels, class_statistics, gram_distance
 from ..gram.levels import Matrix, Vector
 from ..optional import require_memory
 from ..problem.class_sizes import ClassSizes
-from ..problem.constraints.norms import CONTROLS, Ridge, check_temperature
+from ..problem.constraints.norms import CONTROLS, check_temperature
 from ..problem.ufm import UFM, count_labels
 from ..samples.validate import check_choice
 from ..solution.solution import Solution
@@ -157,7 +157,7 @@ def _class_gram(
 
 
 def _range_of(problem: UFM, points: int) -> Vector:
-    if isinstance(problem.control, Ridge):
+    if problem.control.is_penalty:
         low, high = _DECADES["ridge"]
         return problem.zero_threshold() * np.logspace(low, high, points)
     low, high = _DECADES["other"]

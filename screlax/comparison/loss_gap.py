@@ -13,7 +13,6 @@ from ..geometry import ClassStatistics
 from ..gram.levels import Matrix, Vector
 from ..io.blocks import normalized
 from ..optional import require_memory
-from ..problem.constraints.feasible import feasible_scale
 from ..problem.constraints.norms import Budget, Ridge, Sphere
 from ..problem.ufm import UFM
 from ..samples import supcon_loss
@@ -240,7 +239,7 @@ def make_feasible(
     if isinstance(control, Sphere) and not given.all():
         rows[given == 0, 0] = 1.0  # a zero embedding has no direction: any is feasible
     squares = np.einsum("ij,ij->i", rows, rows)
-    scale = feasible_scale(control, squares, weights)
+    scale = control.scale(squares, np.ones_like(squares) if weights is None else weights)
     rows *= scale[:, None]
     if isinstance(control, Budget):
         mean = float(np.average(squares, weights=weights))

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import optimize
 
 from ..gram.levels import Matrix
+from ..solve.lifted import Lifted, LiftedPoint
 from ..solve.trust_region import minimize
-from .lifting import Lifted, LiftedPoint
 from .recorder import FLAT, Recorder
 
 _POLISH_BELOW = 1e-6

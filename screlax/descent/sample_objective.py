@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..gram.levels import Matrix, Vector, samples_to_classes
-from ..problem.constraints.norms import Ridge
 from ..problem.ufm import UFM
 from ..samples import supcon_loss_and_grad
 
@@ -60,16 +59,16 @@ class SampleObjective:
         self.labels = samples_to_classes(problem.class_sizes).cell_of_point
         self.mass = np.ones(problem.samples)
         self.control = problem.control_at_unit_temperature
-        self.anchors = problem.anchors
+        self.anchors = float(problem.anchors)
         self._first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
         self._positives = (sizes[self.labels] - 1).astype(float)
         self._anchored = self._positives > 0
-        self._strength = self.control.strength if isinstance(self.control, Ridge) else 0.0
+        self._strength = 2 * float(self.control.penalty(np.ones(1))[0])
         self._rows = max(1, block_numbers // problem.samples)
         self._keeps = problem.samples**2 <= kept_numbers
 
     def value_and_gradient(self, point: Matrix) -> tuple[float, Matrix]:
-        """See `Objective`."""
+        """See `FactoredObjective`."""
         loss, gradient = supcon_loss_and_grad(
             np.ascontiguousarray(point), self.labels, temperature=1.0, reduction="sum"
         )
@@ -77,7 +76,7 @@ class SampleObjective:
         return value, np.asarray(gradient + self._strength * point)
 
     def value(self, point: Matrix) -> float:
-        """See `Objective`.
+        """See `FactoredObjective`.
 
         A row is log(1 + x), x the sum over negatives of e^d plus that over positives of e^d less
         one, d an entry less the row's mean positive.
@@ -96,7 +95,7 @@ class SampleObjective:
         return loss + self._strength / 2 * float(np.vdot(point, point))
 
     def expand(self, point: Matrix) -> SamplePoint:
-        """See `Objective`."""
+        """See `FactoredObjective`."""
         count = len(point)
         normalizer, averaged = np.empty(count), np.empty_like(point)
         kept = np.empty((count, count)) if self._keeps else None
@@ -114,7 +113,7 @@ class SampleObjective:
         return SamplePoint(point, normalizer, averaged, kept)
 
     def gradient(self, at: SamplePoint) -> Matrix:
-        """See `Objective`."""
+        """See `FactoredObjective`."""
         point = at.point
         total = self._strength * point - 2 * self._mean_over_positives(point) + at.averaged
         for rows, softmax in self._softmax_blocks(at):
@@ -122,7 +121,10 @@ class SampleObjective:
         return total
 
     def hessian(self, at: SamplePoint, direction: Matrix) -> Matrix:
-        """See `Objective`; C X = (P∘D) X − diag(m) P X with m_i = ⟨v_i, (PX)_i⟩ + ⟨x_i, (PV)_i⟩."""
+        """See `FactoredObjective`.
+
+        C X = (P∘D) X − diag(m) P X with m_i = ⟨v_i, (PX)_i⟩ + ⟨x_i, (PV)_i⟩.
+        """
         point = at.point
         total = self._strength * direction - 2 * self._mean_over_positives(direction)
         both, swapped = np.hstack([direction, point]), np.hstack([point, direction])
@@ -138,7 +140,7 @@ class SampleObjective:
         return total
 
     def change(self, at: SamplePoint, step: Matrix) -> float:
-        """See `Objective`; the change of a row is log(1 + Σ P (e^d − 1))."""
+        """See `FactoredObjective`; the change of a row is log(1 + Σ P (e^d − 1))."""
         point = at.point
         left, right = np.hstack([step, point + step]), np.hstack([point, step])
         mean = self._mean_positive(left, right)

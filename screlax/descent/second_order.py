@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..gram.levels import Matrix
-from ..problem.constraints.norms import Ball, Budget
 from ..problem.program import level_size
 from ..problem.ufm import UFM
+from ..solve.lifted import Lifted, LiftedPoint
 from .bound import best_bound, relative_gap, relaxation_bound
-from .lifting import Lifted, LiftedPoint
 from .methods import relative_gradient
 from .rotations import Rotations
 from .setup import objective_at, scale_of_rows
@@ -120,12 +119,13 @@ def check_second_order(
     rows = level_size(problem, checked_level)
     given = check_matrix("embeddings", embeddings, (rows, None), f"one row per {level[:-1]}")
     known = None if lower is None else check_number("lower", lower, positive=False)
-    lifted = Lifted(objective_at(problem, checked_level), given.shape[1])
+    dim = given.shape[1]
+    lifted = Lifted(objective_at(problem, checked_level, dim), dim)
     check_nonzero_rows("embeddings", given, problem.control)
     check_within(problem, given, lifted.mass)
     scale = scale_of_rows(lifted, problem)
     point = lifted.lift(given * scale)
-    feasible = lifted.lower_to_rows(point) / scale
+    feasible = lifted.rows(point) / scale
     bound = relaxation_bound(problem) if known is None else known
     bound = best_bound(problem, checked_level, feasible, bound)
     value = lifted.value(point)
@@ -133,12 +133,12 @@ def check_second_order(
 
     model = lifted.local_model(point)
     gradient_norm = relative_gradient(_stationarity(lifted, model), point, value)
-    rotations = Rotations(lifted.lower_to_rows(point))
+    rotations = Rotations(lifted.rows(point))
 
     def project(direction: Matrix) -> Matrix:
         tangent = lifted.project(point, direction)
-        kept = rotations.remove(lifted.lower_to_rows(tangent))
-        return np.hstack([kept, tangent[:, lifted.dim :]])
+        kept = rotations.remove(lifted.rows(tangent))
+        return np.hstack([kept, tangent[:, dim:]])
 
     lowest = smallest_eigenvalue(lambda step: lifted.hessian(model, step), project, lifted.shape)
     is_negative = lowest.value < -max(NEGATIVE * lowest.largest, ROUNDING)
@@ -168,21 +168,21 @@ def _classify(gap: float, gradient_norm: float, is_negative: bool) -> str:
 def _stationarity(lifted: Lifted, model: LiftedPoint) -> float:
     """Return the gradient norm, with the gain from moving inside where a multiplier allows it."""
     squared = float(np.linalg.norm(lifted.gradient(model)) ** 2)
-    if isinstance(lifted.control, Ball | Budget):
-        inward = np.maximum(model.radial, 0.0) * lifted.lower_to_rows(model.point)
+    if lifted.manifold.has_slack:
+        inward = np.maximum(model.radial, 0.0) * lifted.rows(model.point)
         squared += float(np.vdot(inward, inward))
     return float(np.sqrt(squared))
 
 
 def _escape(lifted: Lifted, model: LiftedPoint, vector: Matrix) -> Matrix | None:
     """Return the best step along ± an eigenvector, or None where none decreases the objective."""
-    start, along = lifted.lower_to_rows(model.point), lifted.lower_to_rows(vector)
+    start, along = lifted.rows(model.point), lifted.rows(vector)
     length = max(float(np.linalg.norm(start)), float(np.sqrt(lifted.mass.sum())))
     best, decrease = None, 0.0
     for halvings in range(_HALVINGS):
         for sign in (1.0, -1.0):
             step = sign * length * 0.5**halvings * along
-            moved = lifted.lower_to_rows(lifted.lift(start + step)) - start
+            moved = lifted.rows(lifted.lift(start + step)) - start
             change = lifted.objective.change(model.objective, moved)
             if change < decrease:
                 best, decrease = step, change

@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from ..gram.levels import Level, Matrix
+from ..problem.program import build_relaxation
 from ..problem.ufm import UFM
-from .lifting import Lifted
-from .objective import ClassObjective, Objective
+from ..solve.factored import CellObjective
+from ..solve.lifted import FactoredObjective, Lifted
 from .sample_objective import SampleObjective
 
 
-def objective_at(problem: UFM, level: Level) -> Objective:
-    """Return the objective of one embedding per class or per sample."""
-    return ClassObjective(problem) if level is Level.CLASSES else SampleObjective(problem)
+def objective_at(problem: UFM, level: Level, dim: int) -> FactoredObjective:
+    """Return the objective of one embedding of that dimension per class or per sample."""
+    if level is Level.CLASSES:
+        return CellObjective(build_relaxation(problem, level), dim)
+    return SampleObjective(problem)
 
 
 def scale_of_rows(lifted: Lifted, problem: UFM) -> Matrix:

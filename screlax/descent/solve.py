@@ -15,8 +15,8 @@ from ..gram.levels import Matrix
 from ..optional import require_memory
 from ..problem.program import level_size
 from ..problem.ufm import UFM
+from ..solve.lifted import Lifted
 from .bound import best_bound, relative_gap, relaxation_bound
-from .lifting import Lifted
 from .methods import descend_gradient, descend_lbfgs, descend_newton
 from .recorder import Callback, Recorder
 from .result import NonconvexResult
@@ -126,7 +126,7 @@ def solve_nonconvex(
     given = _check_initial(problem, initial, starts, rows, dim)
     require_memory(8.0 * rows * dim * (starts + 60), f"{starts} starts of {rows:,} embeddings")
     bound = relaxation_bound(problem) if known is None else known
-    lifted = Lifted(objective_at(problem, checked_level), dim)
+    lifted = Lifted(objective_at(problem, checked_level, dim), dim)
     runs = []
     for start in range(starts):
         recorder = Recorder(start, bound / (1 - tolerance), limit, problem.anchors, callback)
@@ -174,7 +174,7 @@ def _run(
     begin = time.perf_counter()
     point = descend(lifted, _first_point(lifted, problem, given, recorder.start, seed), recorder)
     scale = scale_of_rows(lifted, problem)
-    embeddings = np.asarray(lifted.lower_to_rows(point) / scale)
+    embeddings = np.asarray(lifted.rows(point) / scale)
     value = lifted.objective.value(embeddings * scale)
     return _Run(recorder.start, embeddings, value, recorder, time.perf_counter() - begin)
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import real_number
 from ..errors import InvalidInputError
 from ..gram.levels import Level, Matrix
-from ..problem.constraints.norms import Ball, Budget, Control, Sphere, real_number
+from ..problem.constraints.norms import Control
 from ..problem.ufm import UFM
 
 FEASIBLE = 1e-6
@@ -96,32 +97,21 @@ def check_size(name: str, embeddings: Matrix) -> None:
 
 
 def check_nonzero_rows(name: str, embeddings: Matrix, control: Control) -> None:
-    """Refuse zero rows on a sphere: they have no direction to be rescaled along."""
-    squares = np.einsum("...j,...j->...", embeddings, embeddings)
-    if isinstance(control, Sphere) and not squares.all():
+    """Refuse zero rows where no scale of them satisfies the control: they have no direction."""
+    squares = np.einsum("...j,...j->...", embeddings, embeddings).ravel()
+    if not np.isfinite(control.scale(squares, np.ones_like(squares))).all():
         raise InvalidInputError(
-            f"{name} has rows that are zero, which cannot be rescaled to the sphere of squared "
-            f"norm {control.radius_squared:g}"
+            f"{name} has rows that are zero, which cannot be rescaled to the {control.name} of "
+            f"{control.rule}"
         )
 
 
 def check_within(problem: UFM, embeddings: Matrix, mass: Matrix) -> None:
     """Raise an `InvalidInputError` unless embeddings satisfy the control, up to rounding."""
     control = problem.control
-    squares = np.einsum("ij,ij->i", embeddings, embeddings)
-    if isinstance(control, Sphere):
-        worst = float(np.abs(squares / control.radius_squared - 1).max())
-        rule = f"squared norm {control.radius_squared:g} for every row"
-    elif isinstance(control, Ball):
-        worst = float((squares / control.radius_squared - 1).max())
-        rule = f"squared norm of at most {control.radius_squared:g} for every row"
-    elif isinstance(control, Budget):
-        worst = float(mass @ squares / mass.sum() / control.mean_squared_norm - 1)
-        rule = f"mean squared norm of at most {control.mean_squared_norm:g}"
-    else:
-        return
+    worst = control.violation(np.einsum("ij,ij->i", embeddings, embeddings), mass)
     if worst > FEASIBLE:
         raise InvalidInputError(
-            f"the embeddings are outside the control, which asks for {rule}: off by a relative "
-            f"{worst:.3g}; rescale them first"
+            f"the embeddings are outside the control, which asks for {control.rule}: off by a "
+            f"relative {worst:.3g}; rescale them first"
         )

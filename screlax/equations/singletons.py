@@ -31,7 +31,7 @@ import numpy as np
 
 from ..gram.levels import CellGram, Matrix, Vector
 from ..problem.class_sizes import ClassSizes
-from ..problem.constraints.norms import Ball, Budget, Control, Ridge, Sphere
+from ..problem.constraints.norms import Budget, Control, Ridge
 from .kernels import log_cosh_half
 
 
@@ -73,7 +73,7 @@ class SingletonEquations:
         self.mass = self.sizes * self.copies
         self.samples = float(sizes.samples)
         self.control = control
-        self.bounded = isinstance(control, Ball | Sphere)
+        self.bounded = control.fixes_norms
 
     def terms(self, unknown: Vector) -> _Terms:
         """Evaluate the formulas at (log v, β, y, log ν_0)."""

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..problem.constraints.norms import Budget, Control, Ridge
+from ..problem.constraints.norms import Control
 from .kernels import EXACT, Array, Interpolation, Kernels, weighted
 from .linear import StructuredJacobian
 
@@ -110,8 +110,8 @@ class SlackVectorEquations:
         self.parameters = np.asarray(parameters, dtype=float)
         self.mass = self.sizes * self.copies
         self.samples = float(self.mass.sum())
-        self.is_penalty = isinstance(control, Ridge | Budget)
-        self.is_budget = isinstance(control, Budget)
+        self.is_penalty = not control.fixes_norms
+        self.is_budget = not (control.fixes_norms or control.is_penalty)
 
     def at(self, parameters: Array) -> SlackVectorEquations:
         """Return the same equations for other parameters, shape (B,)."""

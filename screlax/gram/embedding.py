@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import linalg
 
+from ..checks import real_number
 from ..errors import EmbeddingDimensionError, InvalidInputError
 from ..optional import require_memory
-from ..problem.constraints.norms import real_number
 from .levels import Matrix, Vector
 
 

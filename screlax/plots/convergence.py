@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import real_number
 from ..errors import InvalidInputError
 from ..gram.levels import Vector
-from ..problem.constraints.norms import real_number
 from .canvas import axes_or_new, draw_gaps, spans_decades
 from .style import GUIDE, curve
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import real_number
 from ..errors import InvalidInputError
 from ..gram.levels import Vector
-from ..problem.constraints.norms import real_number
 from .canvas import axes_or_new, draw_gaps, number_whole, spans_decades
 from .style import GUIDE, OKABE_ITO
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import real_number
 from ..errors import InvalidInputError
 from ..gram.curve import AnyGram
 from ..gram.levels import Matrix, Vector
 from ..problem.class_sizes import ClassSizes
-from ..problem.constraints.norms import real_number
 from ..problem.ufm import UFM
 from .canvas import short_count
 

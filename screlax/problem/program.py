@@ -23,7 +23,7 @@ import numpy as np
 from ..gram.levels import CellGram, Level, Matrix, Vector, samples_to_classes
 from ..optional import require_level_memory
 from .class_sizes import ClassSizes
-from .constraints.norms import Control, Ridge
+from .constraints.base import Control
 from .ufm import UFM
 
 _LARGE = 30.0
@@ -114,10 +114,7 @@ class Relaxation:
 
     def value(self, gram: CellGram) -> float:
         """Return the objective: the loss plus, for ridge, (λ/2) tr G."""
-        value = self.loss(gram)
-        if isinstance(self.control, Ridge):
-            value += self.control.strength / 2 * self.trace(gram)
-        return value
+        return self.loss(gram) + float(self.ridge_multipliers() @ gram.own)
 
     def softmax(self, gram: CellGram) -> RowWeights:
         """Return the softmax rows of the loss at a Gram matrix G/τ."""
@@ -170,8 +167,7 @@ class Relaxation:
 
     def ridge_multipliers(self) -> Vector:
         """Return the weight of own_g in the objective itself: (λ/2) mass_g for ridge, else zero."""
-        strength = self.control.strength if isinstance(self.control, Ridge) else 0.0
-        return strength / 2 * self.mass
+        return self.control.penalty(self.mass)
 
     def slack(self, rows: RowWeights, multipliers: Vector) -> CellGram:
         """Return the coefficients of (own, pair) in the Lagrangian: the dual slack S in cells.

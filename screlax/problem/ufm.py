@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError
 from .class_sizes import ClassSizes
-from .constraints.norms import Control, Ridge, check_control, check_temperature
+from .constraints.norms import Control, check_control, check_temperature
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class UFM:
 
     def is_zero_optimal(self) -> bool:
         """Whether G = 0 is the optimum: ridge at or above `zero_threshold`."""
-        return isinstance(self.control, Ridge) and self.control.strength >= self.zero_threshold()
+        return self.control.is_penalty and self.control.parameter >= self.zero_threshold()
 
 
 def _flat_labels(labels: Any, one_per: str = "sample") -> list[Any]:

@@ -25,7 +25,6 @@ import numpy as np
 from ..equations.kernels import Array
 from ..equations.slack_vector import Moments, SlackVectorEquations, State
 from ..gram.curve import SlackVectorGram
-from ..problem.constraints.norms import Ridge
 from .certificate import Certificate, relative, relative_entropy
 
 
@@ -94,7 +93,7 @@ def state_of_gram(equations: SlackVectorEquations, gram: SlackVectorGram) -> Sta
     """Return the state that a stored Gram matrix came from."""
     beta = gram.log_normalizer[None, :]
     log_slack = gram.centre[None, :] + np.log(equations.sizes) - beta / 2
-    strength = equations.parameters if isinstance(equations.control, Ridge) else [1.0]
+    strength = equations.parameters if equations.control.is_penalty else [1.0]
     return State(log_slack, beta, np.log(strength))
 
 
@@ -150,7 +149,7 @@ def _row_loss(sizes: Array, outside: Array) -> Array:
 
 def _half_strength(equations: SlackVectorEquations, leaving: Array) -> Array:
     """Return λ/2 (B, 1): given for ridge; for budget what (E1) yields on average."""
-    if isinstance(equations.control, Ridge):
+    if equations.control.is_penalty:
         return np.asarray(equations.parameters[:, None] / 2)
     return np.asarray((leaving @ equations.mass)[:, None] / equations.samples)
 

@@ -16,7 +16,6 @@ from ..geometry import cosines_of
 from ..gram.orbit_geometry import orbit_geometry
 from ..io.shown import json_label
 from ..plots.selection import select_classes, select_orbits
-from ..problem.constraints.norms import Ridge
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.path import regularization_path
@@ -125,7 +124,7 @@ def _spectrum(solution: Solution) -> list[Any]:
 def _path(problem: UFM) -> dict[str, Any]:
     """Return norms and mean cosines along the parameter of the control, for the slider."""
     control = problem.control
-    if isinstance(control, Ridge):
+    if control.is_penalty:
         top = problem.zero_threshold()
         strengths = np.geomspace(top * 0.95, min(top / 1e6, control.parameter / 10), _PATH_POINTS)
     else:

@@ -20,11 +20,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import real_number
 from ..errors import FileFormatError
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.levels import CellGram, Level, Matrix, Vector
 from ..problem.class_sizes import ClassSizes
-from ..problem.constraints.norms import CONTROLS, real_number
+from ..problem.constraints.norms import CONTROLS
 from ..problem.program import RowWeights
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate

@@ -17,7 +17,6 @@ from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.embedding import Embeddings, recover_embeddings
 from ..gram.levels import CellGram, Level, Matrix, check_level, classes_to_orbits, lift_from_orbits
 from ..optional import require_level_memory, require_memory
-from ..problem.constraints.feasible import feasible_scale
 from ..problem.program import build_relaxation, level_size
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
@@ -269,7 +268,7 @@ class Solution:
         """
         relaxation = build_relaxation(self.problem, Level.CLASSES)
         squares = np.diag(matrix)
-        scale = feasible_scale(self.problem.control, squares, relaxation.mass)
+        scale = self.problem.control.scale(squares, relaxation.mass)
         if not np.isfinite(scale).all():
             return math.inf
         scaled = scale[:, None] * matrix * scale

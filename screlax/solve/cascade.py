@@ -14,13 +14,12 @@ import numpy as np
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.levels import CellGram, Level, lift_from_orbits
 from ..optional import require_memory
-from ..problem.constraints.norms import Ball, Sphere
 from ..problem.program import Relaxation, build_relaxation
 from ..problem.ufm import UFM
 from ..proof.certificate import certify
 from ..proof.structured import prove
 from .base import BackendResult, SolverOptions, reject_options
-from .factored import solve_burer_monteiro
+from .factored import solve_factored
 from .singletons.candidates import singleton_candidates
 from .slack_vector.solver import equations_for, solve_slack_vector
 
@@ -108,7 +107,7 @@ def _descend(
     guess = CellGram(np.ones(cells), np.eye(cells))
     if near is not None and near.is_finite():
         guess = near.dense()
-    gram, run = solve_burer_monteiro(
+    gram, run = solve_factored(
         build_relaxation(problem, Level.ORBITS), guess, deadline=_deadline(options, start)
     )
     return _result(problem, level, gram, run.iterations, f"Burer–Monteiro: {run.reason}", start)
@@ -141,7 +140,7 @@ def _collapsed(problem: UFM, relaxation: Relaxation | None) -> CellGram | None:
     and all minority classes sit on one point.
     """
     sizes, control = problem.class_sizes, problem.control_at_unit_temperature
-    if not isinstance(control, Ball | Sphere) or sizes.multiplicities[0] != 1:
+    if not control.fixes_norms or sizes.multiplicities[0] != 1:
         return None
     if sizes.orbits > _MAX_COLLAPSED_ORBITS:
         return None

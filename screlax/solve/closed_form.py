@@ -21,7 +21,6 @@ import numpy as np
 
 from ..gram.curve import SlackVectorGram
 from ..gram.levels import CellGram, Level, lift_from_orbits
-from ..problem.constraints.norms import Ball, Ridge, Sphere
 from ..problem.ufm import UFM
 from .base import BackendResult, SolverOptions, reject_options
 
@@ -68,15 +67,15 @@ def _zero_gram(problem: UFM) -> SlackVectorGram:
 
 
 def _is_antipodal(problem: UFM) -> bool:
-    return problem.classes == 2 and isinstance(problem.control, Ball | Sphere)
+    return problem.classes == 2 and problem.control.fixes_norms
 
 
 def balanced_norm(problem: UFM) -> float:
     """Return a/τ, the squared norm of each embedding of a balanced problem at unit temperature."""
     control = problem.control_at_unit_temperature
-    if not isinstance(control, Ridge):
+    if not control.is_penalty:
         return control.parameter
     k, size = problem.classes, int(problem.class_sizes.distinct[0])
-    miss = control.strength * (k - 1) / (2 * k)
+    miss = control.parameter * (k - 1) / (2 * k)
     odds = (1 - miss) / miss * (k - 1) * size / (size - 1)
     return (k - 1) / k * math.log(odds)

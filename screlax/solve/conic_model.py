@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..gram.levels import CellGram, Matrix, Vector
-from ..problem.constraints.norms import Ball, Budget, Ridge, Sphere
 from ..problem.program import Relaxation, RowWeights
 from ..proof.dual import DualPoint
 
@@ -76,7 +75,7 @@ class ConicModel:
         flat = cvxpy.vec(self._pair, order="C")  # cvxpy.diag takes a 1×1 matrix for a vector
         diagonal = flat[np.arange(relaxation.size) * (relaxation.size + 1)]
         self._own = diagonal + self._spread_per_cell(self._spread)
-        self._norm_bounds = self._bounds()
+        self._norm_bounds = relaxation.control.conic(self._own, relaxation.mass)
         cones = self._loss_cones(cvxpy)
         self.problem = cvxpy.Problem(
             cvxpy.Minimize(self._objective(cvxpy)),
@@ -126,12 +125,8 @@ class ConicModel:
         """Return the weight of each own_g in the solver's Lagrangian, on the scale of the sum."""
         relaxation = self.relaxation
         values = [constraint.dual_value for constraint in self._norm_bounds]
-        if not values or values[0] is None:
-            return None
-        scaled = relaxation.anchors.sum() * np.asarray(values[0], dtype=float)
-        if isinstance(relaxation.control, Budget):
-            return np.asarray(scaled * relaxation.mass / relaxation.samples)
-        return np.asarray(scaled)
+        multipliers = relaxation.control.conic_multipliers(values, relaxation.mass)
+        return None if multipliers is None else multipliers * relaxation.anchors.sum()
 
     def _spread_per_cell(self, spread: Any) -> Any:
         size, several = self.relaxation.size, self._several
@@ -167,8 +162,8 @@ class ConicModel:
         objective = share[self._anchored_rows] @ self._normalizer - own_target @ self._own
         if pair_target.any():
             objective -= cvxpy.sum(cvxpy.multiply(pair_target, self._pair))
-        if isinstance(relaxation.control, Ridge):
-            penalty = relaxation.ridge_multipliers() / relaxation.anchors.sum()
+        penalty = relaxation.ridge_multipliers() / relaxation.anchors.sum()
+        if penalty.any():
             objective += penalty @ self._own
         return objective
 
@@ -178,14 +173,3 @@ class ConicModel:
         scale: Matrix = np.outer(self._root, self._root)
         blocks = cvxpy.multiply(scale, self._pair)
         return blocks + cvxpy.diag(self._spread_per_cell(self._spread)) >> 0
-
-    def _bounds(self) -> list[Any]:
-        control = self.relaxation.control
-        if isinstance(control, Ball):
-            return [self._own <= control.radius_squared]
-        if isinstance(control, Sphere):
-            return [self._own == control.radius_squared]
-        if isinstance(control, Budget):
-            share = self.relaxation.mass / self.relaxation.samples
-            return [share @ self._own <= control.mean_squared_norm]
-        return []

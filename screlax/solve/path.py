@@ -18,7 +18,6 @@ from ..equations.kernels import Array
 from ..equations.slack_vector import SlackVectorEquations, State
 from ..errors import InvalidInputError
 from ..gram.levels import Level, Vector
-from ..problem.constraints.norms import Ridge
 from ..problem.ufm import UFM
 from ..proof.structured import StructuredProof, prove
 from ..solution.solution import Solution
@@ -118,7 +117,7 @@ def _problems(
     if strengths is None:
         if not isinstance(points, int) or points < 2:
             raise InvalidInputError(f"points must be a whole number, at least 2, got {points!r}")
-        top = problem.zero_threshold() if isinstance(problem.control, Ridge) else None
+        top = problem.zero_threshold() if problem.control.is_penalty else None
         values = (
             np.geomspace(10 * problem.temperature / 1e3, 10 * problem.temperature, points)
             if top is None
@@ -225,12 +224,12 @@ def _coordinate(equations: SlackVectorEquations, parameter: Vector) -> Vector:
     For a balanced profile squared norms are linear in both; plain log λ has a singularity just
     above λ_max.
     """
-    is_ridge = isinstance(equations.control, Ridge)
+    is_ridge = equations.control.is_penalty
     return _log_odds(equations, np.log(parameter)) if is_ridge else parameter
 
 
 def _parameter(equations: SlackVectorEquations, coordinate: Vector) -> Vector:
-    is_ridge = isinstance(equations.control, Ridge)
+    is_ridge = equations.control.is_penalty
     return np.exp(_log_strength(equations, coordinate)) if is_ridge else coordinate
 
 

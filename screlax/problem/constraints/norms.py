@@ -2,53 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import dataclass, fields
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
+from ...checks import real_number
 from ...errors import InvalidInputError
+from ...gram.manifold import Manifold
+from ...types import Vector
+from .base import CONTROLS, Control, register_control
+
+__all__ = [
+    "CONTROLS",
+    "Ball",
+    "Budget",
+    "Control",
+    "Ridge",
+    "Sphere",
+    "check_control",
+    "check_temperature",
+]
 
 
+@register_control
 @dataclass(frozen=True)
-class _ScalarControl:
-    """One positive number; subclasses say what it bounds."""
-
-    name: ClassVar[str]
-
-    def __post_init__(self) -> None:
-        field_name = fields(self)[0].name
-        given = getattr(self, field_name)
-        try:
-            value = real_number(given)
-        except TypeError:
-            raise InvalidInputError(
-                f"{type(self).__name__}: {field_name} must be a number, got {given!r}"
-            ) from None
-        if not (math.isfinite(value) and value > 0):
-            raise InvalidInputError(
-                f"{type(self).__name__}: {field_name} must be positive and finite, got {given!r}"
-            )
-        object.__setattr__(self, field_name, value)
-
-    @property
-    def parameter(self) -> float:
-        """The one number of this control."""
-        return float(getattr(self, fields(self)[0].name))
-
-    def with_parameter(self, parameter: float) -> Self:
-        """Return the same control with another number."""
-        return dataclasses.replace(self, **{fields(self)[0].name: float(parameter)})
-
-    def at_unit_temperature(self, temperature: float) -> Self:
-        """Return the control of the equivalent problem in G/τ with τ = 1 (ρ becomes ρ/τ)."""
-        return self.with_parameter(self.parameter / temperature)
-
-
-@dataclass(frozen=True)
-class Ridge(_ScalarControl):
+class Ridge(Control):
     """Penalty (λ/2)‖H‖_F² = (λ/2) tr G added to the summed loss.
 
     Parameters
@@ -59,15 +39,41 @@ class Ridge(_ScalarControl):
     """
 
     name: ClassVar[str] = "ridge"
+    symbol: ClassVar[str] = "λ"
+    meaning: ClassVar[str] = "(λ/2)‖H‖² added to the sum"
+    is_penalty: ClassVar[bool] = True
+    temperature_power: ClassVar[int] = 1
     strength: float
 
-    def at_unit_temperature(self, temperature: float) -> Self:
-        """Return Ridge(λτ), the control of the equivalent problem in G/τ."""
-        return self.with_parameter(self.strength * temperature)
+    def penalty(self, mass: Vector) -> Vector:
+        """Return (λ/2) mass."""
+        return np.asarray(self.strength / 2 * mass)
+
+    def violation(self, squares: Vector, mass: Vector) -> float:
+        """Return zero: a penalty excludes nothing."""
+        return 0.0
+
+    @property
+    def rule(self) -> str:
+        """What embeddings have to satisfy."""
+        return "nothing"
+
+    def scale(self, squares: Vector, mass: Vector) -> Vector:
+        """Return ones."""
+        return np.ones_like(squares)
+
+    def manifold(self, mass: Vector) -> Manifold:
+        """Return the whole space."""
+        return Manifold()
+
+    def conic(self, own: Any, mass: Vector) -> list[Any]:
+        """Return no constraint; the objective has the penalty."""
+        return []
 
 
+@register_control
 @dataclass(frozen=True)
-class Ball(_ScalarControl):
+class Ball(Control):
     """Every embedding satisfies ‖h_i‖² ≤ ρ, that is G_ii ≤ ρ.
 
     Parameters
@@ -77,11 +83,35 @@ class Ball(_ScalarControl):
     """
 
     name: ClassVar[str] = "ball"
+    meaning: ClassVar[str] = "every ‖h‖² ≤ ρ"
+    fixes_norms: ClassVar[bool] = True
     radius_squared: float
 
+    def violation(self, squares: Vector, mass: Vector) -> float:
+        """Return max ‖h‖²/ρ − 1."""
+        return float((squares / self.radius_squared - 1).max())
 
+    @property
+    def rule(self) -> str:
+        """What embeddings have to satisfy."""
+        return f"squared norm of at most {self.radius_squared:g} for every row"
+
+    def scale(self, squares: Vector, mass: Vector) -> Vector:
+        """Return √(ρ/‖h‖²), at most one."""
+        return np.minimum(_onto_sphere(self.radius_squared, squares), 1.0)
+
+    def manifold(self, mass: Vector) -> Manifold:
+        """Return the product of spheres of one more dimension."""
+        return Manifold(mass[:, None] * self.radius_squared, has_slack=True)
+
+    def conic(self, own: Any, mass: Vector) -> list[Any]:
+        """Return own ≤ ρ."""
+        return [own <= self.radius_squared]
+
+
+@register_control
 @dataclass(frozen=True)
-class Sphere(_ScalarControl):
+class Sphere(Control):
     """Every embedding satisfies ‖h_i‖² = ρ; ρ = 1 is the usual normalised SupCon setting.
 
     Parameters
@@ -91,11 +121,35 @@ class Sphere(_ScalarControl):
     """
 
     name: ClassVar[str] = "sphere"
+    meaning: ClassVar[str] = "every ‖h‖² = ρ"
+    fixes_norms: ClassVar[bool] = True
     radius_squared: float
 
+    def violation(self, squares: Vector, mass: Vector) -> float:
+        """Return max |‖h‖²/ρ − 1|."""
+        return float(np.abs(squares / self.radius_squared - 1).max())
 
+    @property
+    def rule(self) -> str:
+        """What embeddings have to satisfy."""
+        return f"squared norm {self.radius_squared:g} for every row"
+
+    def scale(self, squares: Vector, mass: Vector) -> Vector:
+        """Return √(ρ/‖h‖²), +inf where h is zero."""
+        return _onto_sphere(self.radius_squared, squares)
+
+    def manifold(self, mass: Vector) -> Manifold:
+        """Return the product of spheres."""
+        return Manifold(mass[:, None] * self.radius_squared)
+
+    def conic(self, own: Any, mass: Vector) -> list[Any]:
+        """Return own = ρ."""
+        return [own == self.radius_squared]
+
+
+@register_control
 @dataclass(frozen=True)
-class Budget(_ScalarControl):
+class Budget(Control):
     """The mean squared norm is bounded: ‖H‖_F² ≤ nρ, that is tr G ≤ nρ.
 
     Parameters
@@ -105,38 +159,50 @@ class Budget(_ScalarControl):
     """
 
     name: ClassVar[str] = "budget"
+    meaning: ClassVar[str] = "mean ‖h‖² ≤ ρ"
     mean_squared_norm: float
 
+    def violation(self, squares: Vector, mass: Vector) -> float:
+        """Return mean ‖h‖²/ρ − 1."""
+        return self._mean(squares, mass) / self.mean_squared_norm - 1
 
-Control = Ridge | Ball | Sphere | Budget
+    @property
+    def rule(self) -> str:
+        """What embeddings have to satisfy."""
+        return f"mean squared norm of at most {self.mean_squared_norm:g}"
 
-CONTROLS: dict[str, type[Ridge] | type[Ball] | type[Sphere] | type[Budget]] = {
-    control.name: control for control in (Ridge, Ball, Sphere, Budget)
-}
+    def scale(self, squares: Vector, mass: Vector) -> Vector:
+        """Return one number for all: √(ρ/mean ‖h‖²), at most one."""
+        mean = self._mean(squares, mass)
+        factor = np.sqrt(self.mean_squared_norm / mean) if mean > self.mean_squared_norm else 1.0
+        return np.full_like(squares, factor)
+
+    def manifold(self, mass: Vector) -> Manifold:
+        """Return the sphere of one more dimension."""
+        return Manifold(np.array([[mass.sum() * self.mean_squared_norm]]), has_slack=True)
+
+    def conic(self, own: Any, mass: Vector) -> list[Any]:
+        """Return mean own ≤ ρ."""
+        return [(mass / mass.sum()) @ own <= self.mean_squared_norm]
+
+    def conic_multipliers(self, values: list[Any], mass: Vector) -> Vector | None:
+        """Return the multiplier of the mean, shared out by mass."""
+        rate = super().conic_multipliers(values, mass)
+        return None if rate is None else np.asarray(rate * mass / mass.sum())
+
+    @staticmethod
+    def _mean(squares: Vector, mass: Vector) -> float:
+        return float(np.average(squares, weights=mass))
 
 
-def real_number(given: object) -> float:
-    """Return a real number as a float, infinite where it is beyond double precision.
-
-    Raises
-    ------
-    TypeError
-        If it is none: text and booleans are not taken for numbers, nor arrays for their entry.
-    """
-    try:
-        array = np.asarray(given)
-        if array.ndim or array.dtype.kind not in "iufO":
-            raise TypeError
-        return float(given)  # type: ignore[arg-type]
-    except OverflowError:
-        return math.inf
-    except (TypeError, ValueError):
-        raise TypeError(f"not a real number: {given!r}") from None
+def _onto_sphere(limit: float, squares: Vector) -> Vector:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.sqrt(limit / squares))
 
 
 def check_control(control: object) -> Control:
     """Return `control` unchanged, or raise an `InvalidInputError` that lists the choices."""
-    if isinstance(control, Ridge | Ball | Sphere | Budget):
+    if isinstance(control, Control):
         return control
     raise InvalidInputError(
         f"control must be one of Ridge(λ), Ball(ρ), Sphere(ρ), Budget(ρ), got {control!r}; "

@@ -13,7 +13,7 @@ from ...problem.class_sizes import ClassSizes
 from ...problem.constraints.norms import Control, Ridge
 from ...problem.program import Relaxation
 from ...proof.structured import prove
-from ..factored import solve_burer_monteiro
+from ..factored import solve_factored
 from ..slack_vector.solver import equations_for, solve_slack_vector
 from .newton import singleton_roots, start_beside, start_near
 
@@ -46,12 +46,12 @@ def singleton_candidates(
         for root, more in singleton_roots(equations, beside):
             yield root, steps + more, "singleton Newton"
         guess = _with_singletons_apart(gram, control)
-    rough, run = solve_burer_monteiro(relaxation, guess, accuracy=_ROUGH, deadline=deadline)
+    rough, run = solve_factored(relaxation, guess, accuracy=_ROUGH, deadline=deadline)
     with np.errstate(all="ignore"):
         start = start_near(equations, relaxation, rough)
     for root, more in singleton_roots(equations, start):
         yield root, run.iterations + more, "Burer–Monteiro, then singleton Newton"
-    fine, final = solve_burer_monteiro(relaxation, rough, deadline=deadline)
+    fine, final = solve_factored(relaxation, rough, deadline=deadline)
     yield fine, run.iterations + final.iterations, f"Burer–Monteiro: {final.reason}"
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from ...equations.singletons import SingletonEquations
 from ...gram.curve import SlackVectorGram
 from ...gram.levels import CellGram, Vector
-from ...problem.constraints.norms import Ridge
 from ...problem.program import Relaxation
 from ...proof.repair import row_products
 from ..slack_vector.newton import MAX_MOVE
@@ -75,8 +74,8 @@ def start_near(equations: SingletonEquations, relaxation: Relaxation, gram: Cell
     pull = equations.sizes * np.exp(product - beta) / 2
     corner = gram.own[-1]
     strength = -float(equations.copies @ (pull * product)) / corner
-    if isinstance(equations.control, Ridge):
-        strength = equations.control.strength / 2
+    if equations.control.is_penalty:
+        strength = equations.control.parameter / 2
     outside = (softmax.pair.sum(axis=1))[:-1]
     diagonal = -equations.sizes * outside
     if equations.bounded:

@@ -13,7 +13,6 @@ import numpy as np
 
 from ...equations.kernels import Array
 from ...equations.slack_vector import SlackVectorEquations, State
-from ...problem.constraints.norms import Ridge
 
 MAX_MOVE = 2.0
 MAX_STEPS = 25
@@ -151,7 +150,7 @@ def initial_state(equations: SlackVectorEquations) -> State:
 
 
 def _initial_log_strength(equations: SlackVectorEquations) -> Array:
-    if isinstance(equations.control, Ridge):
+    if equations.control.is_penalty:
         return np.asarray(np.log(equations.parameters))
     if not equations.is_budget:
         return np.zeros_like(equations.parameters)

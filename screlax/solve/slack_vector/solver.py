@@ -7,7 +7,7 @@ import numpy as np
 from ...equations.kernels import Array
 from ...equations.slack_vector import SlackVectorEquations, State
 from ...problem.class_sizes import ClassSizes
-from ...problem.constraints.norms import Control, Ridge
+from ...problem.constraints.norms import Control
 from .newton import NewtonResult, initial_state, newton
 
 _MAX_CONTINUATION_STEPS = 60
@@ -94,6 +94,6 @@ def _easy_start(equations: SlackVectorEquations) -> tuple[float, State]:
 
 def _moved(equations: SlackVectorEquations, state: State) -> State:
     """Return the state with the multiplier that a ridge problem fixes."""
-    if not isinstance(equations.control, Ridge):
+    if not equations.control.is_penalty:
         return state
     return State(state.log_slack, state.log_normalizer, np.log(equations.parameters))

@@ -1,4 +1,4 @@
-"""Burer–Monteiro: derivatives and manifolds on every level, and runs that end too early."""
+"""The factored problem: derivatives and manifolds on every level, and runs that end too early."""
 
 from __future__ import annotations
 
@@ -15,30 +15,32 @@ from screlax import UFM, Ball, Budget, InaccurateWarning, Ridge, Sphere, solve_r
 from screlax.gram.levels import CellGram, Level, classes_to_orbits, lift_from_orbits
 from screlax.problem.program import build_relaxation
 from screlax.proof.certificate import certify
-from screlax.solve.factored import BurerMonteiro, solve_burer_monteiro
+from screlax.solve.factored import CellObjective, factored_start, solve_factored
+from screlax.solve.lifted import Lifted
 from screlax.solve.trust_region import minimize
 
 SIZES = (8, 8, 8, 5, 2, 2, 1, 1, 1)
 CONTROLS = {"ridge": Ridge(0.4), "ball": Ball(1.3), "sphere": Sphere(2.0), "budget": Budget(0.9)}
 every_control = pytest.mark.parametrize("control", CONTROLS.values(), ids=CONTROLS)
-every_level = pytest.mark.parametrize("level", [Level.ORBITS, Level.CLASSES])
+every_level = pytest.mark.parametrize("level", list(Level))
 seeds = st.integers(0, 2**32 - 1)
 
 
-def factored(control, level: Level, width: int = 6) -> BurerMonteiro:
-    return BurerMonteiro(build_relaxation(UFM(SIZES, control), level), width)
+def factored(control, level: Level, width: int = 6) -> Lifted:
+    objective = CellObjective(build_relaxation(UFM(SIZES, control), level), width)
+    return Lifted(objective, objective.columns)
 
 
-def random_step(problem: BurerMonteiro, rng: np.random.Generator) -> np.ndarray:
+def random_step(problem: Lifted, rng: np.random.Generator) -> np.ndarray:
     """A direction in the ambient space; cells with one point have no spread u."""
-    step = rng.standard_normal((problem.relaxation.size, problem.columns))
-    step[problem.relaxation.points == 1, problem.width] = 0.0
-    return step
+    step = rng.standard_normal(problem.shape)
+    step[:, : problem.columns] = problem.objective.masked(problem.rows(step))
+    return problem.manifold.masked(step)
 
 
-def tangent(problem: BurerMonteiro, point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def tangent(problem: Lifted, point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A tangent direction by the definition of each manifold."""
-    step, control = random_step(problem, rng), problem.relaxation.control
+    step, control = random_step(problem, rng), problem.control
     if isinstance(control, Ball | Sphere):
         norms = (point**2).sum(axis=1, keepdims=True)
         return step - point * ((step * point).sum(axis=1, keepdims=True) / norms)
@@ -47,18 +49,28 @@ def tangent(problem: BurerMonteiro, point: np.ndarray, rng: np.random.Generator)
     return step
 
 
-def good_point(problem: BurerMonteiro, seed: int) -> tuple[np.ndarray, np.random.Generator]:
+def good_point(problem: Lifted, seed: int) -> tuple[np.ndarray, np.random.Generator]:
     """A point of generic position on the manifold."""
     rng = np.random.default_rng(seed)
     return problem.retract(np.zeros((1, 1)), random_step(problem, rng)), rng
 
 
+def separate(cells: int) -> CellGram:
+    """The Gram matrix of orthogonal classes, an uninformed start."""
+    return CellGram(np.ones(cells), np.eye(cells))
+
+
+def gram_of(problem: Lifted, point: np.ndarray) -> CellGram:
+    return problem.objective.gram(problem.rows(point))
+
+
 # ----------------------------------------------------------------- what a point stands for
 
 
-def lifted_class_gram(problem: BurerMonteiro, point: np.ndarray) -> np.ndarray:
-    gram = problem.gram(point)
-    if problem.relaxation.level is Level.CLASSES:
+def points_gram(problem: Lifted, point: np.ndarray) -> np.ndarray:
+    """Gram matrix of all samples, or of all classes."""
+    gram = gram_of(problem, point)
+    if problem.objective.relaxation.level is not Level.ORBITS:
         return gram.pair
     return classes_to_orbits(UFM(SIZES, Ridge(1.0)).class_sizes).lift(gram)
 
@@ -69,7 +81,7 @@ def test_every_point_is_a_feasible_gram_matrix(control, level):
     problem = factored(control, level)
     for seed in range(20):
         point, _ = good_point(problem, seed)
-        gram = lifted_class_gram(problem, point)
+        gram = points_gram(problem, point)
         assert np.linalg.eigvalsh(gram)[0] >= -1e-12 * np.abs(gram).max()
         norms = np.diagonal(gram)
         if isinstance(control, Sphere):
@@ -78,29 +90,29 @@ def test_every_point_is_a_feasible_gram_matrix(control, level):
             assert norms.max() <= control.parameter * (1 + 1e-12)
             assert norms.min() < 0.99 * control.parameter
         elif isinstance(control, Budget):
-            assert np.array(SIZES) @ norms == pytest.approx(sum(SIZES) * control.parameter)
+            mass = np.ones(len(norms)) if level is Level.SAMPLES else np.array(SIZES)
+            slack = point[0, -1] ** 2
+            assert mass @ norms + slack == pytest.approx(sum(SIZES) * control.parameter)
+            assert slack > 0
 
 
-@every_level
+@pytest.mark.parametrize("level", [Level.ORBITS, Level.CLASSES])
 @every_control
 def test_the_value_is_that_of_the_class_program(control, level):
     problem = factored(control, level)
     point, _ = good_point(problem, 1)
     case = Case("", SIZES, control, 1.0, math.nan)
-    expected = class_objective(case, lifted_class_gram(problem, point))
+    expected = class_objective(case, points_gram(problem, point))
     assert problem.value(point) == pytest.approx(expected, rel=1e-12)
 
 
 @every_level
 @every_control
 def test_start_is_near_the_gram_matrix_given(control, level):
-    problem = factored(control, level, width=len(SIZES))
-    point, rng = good_point(problem, 2)
-    gram = problem.gram(point)
-    again = problem.gram(problem.start(gram, rng))
-    if isinstance(control, Ball):  # no slack coordinate: it starts on the boundary
-        assert again.own.max() <= control.parameter * (1 + 1e-12)
-        return
+    problem = factored(control, level, width=sum(SIZES))
+    point, _ = good_point(problem, 2)
+    gram = gram_of(problem, point)
+    again = gram_of(problem, factored_start(problem, gram))
     scale = np.abs(gram.pair).max()
     assert np.abs(again.pair - gram.pair).max() <= 0.1 * scale
     assert np.abs(again.own - gram.own).max() <= 0.1 * scale
@@ -146,8 +158,9 @@ def test_the_hessian_is_symmetric_and_stays_in_the_tangent_space(control, level)
             assert np.abs(inside).max() <= 1e-10 * np.abs(vector).max() * np.abs(point).max()
         elif isinstance(control, Budget):
             assert abs(inside.sum()) <= 1e-10 * np.abs(vector).max() * np.abs(point).max()
-        alone = problem.relaxation.points == 1
-        assert not vector[alone, problem.width].any()
+        np.testing.assert_array_equal(
+            problem.objective.masked(problem.rows(vector)), problem.rows(vector)
+        )
 
 
 @given(st.sampled_from(sorted(CONTROLS)), st.sampled_from(list(Level)), seeds, st.floats(-3, 1.5))
@@ -187,8 +200,8 @@ def test_descents_from_an_uninformed_start_reach_a_gap_of_1e_10(case):
 @every_control
 def test_the_seed_does_not_matter(control, level):
     relaxation = build_relaxation(UFM(SIZES, control), level)
-    start = CellGram(np.ones(relaxation.size), np.eye(relaxation.size))
-    grams = [solve_burer_monteiro(relaxation, start, seed=seed)[0] for seed in (1, 2)]
+    start = separate(relaxation.size)
+    grams = [solve_factored(relaxation, start, seed=seed)[0] for seed in (1, 2)]
     assert np.abs(grams[0].pair - grams[1].pair).max() <= 1e-6
     for gram in grams:
         certificate = certify(relaxation, gram).certificate
@@ -202,7 +215,7 @@ def test_a_start_at_the_optimum_stays_there(control, level):
     best = solve_relaxation(problem)
     relaxation = build_relaxation(problem, level)
     start = lift_from_orbits(problem.class_sizes, level, best.orbit_gram)
-    gram, _ = solve_burer_monteiro(relaxation, start)
+    gram, _ = solve_factored(relaxation, start)
     assert relaxation.value(gram) == pytest.approx(best.value, rel=1e-11)
 
 
@@ -210,13 +223,13 @@ def test_a_start_at_the_optimum_stays_there(control, level):
 @every_level
 @every_control
 def test_truncated_runs_are_never_optimal(control, level, limit):
-    problem = factored(control, level, width=len(SIZES))
-    size = problem.relaxation.size
-    start = problem.start(CellGram(np.ones(size), np.eye(size)), np.random.default_rng(0))
+    problem = factored(control, level, width=sum(SIZES))
+    relaxation = problem.objective.relaxation
+    start = factored_start(problem, separate(relaxation.size))
     result = minimize(problem, start, gradient_tolerance=0.0, max_iterations=limit)
     assert result.iterations == limit
     assert result.reason == "iteration limit"
-    certificate = certify(problem.relaxation, problem.gram(result.point)).certificate
+    certificate = certify(relaxation, gram_of(problem, result.point)).certificate
     assert not certificate.proves(1e-9)
     optimum = solve_relaxation(UFM(SIZES, control)).value
     assert certificate.lower <= optimum * (1 + 1e-10)
@@ -226,7 +239,7 @@ def test_truncated_runs_are_never_optimal(control, level, limit):
 @every_control
 def test_every_step_lowers_the_value(control):
     problem = factored(control, Level.ORBITS)
-    start = problem.start(CellGram(np.ones(4), np.eye(4)), np.random.default_rng(0))
+    start = factored_start(problem, separate(4))
     values = [problem.value(start)]
     for limit in range(1, 8):
         result = minimize(problem, start, gradient_tolerance=0.0, max_iterations=limit)
@@ -237,7 +250,7 @@ def test_every_step_lowers_the_value(control):
 
 def test_limits_on_products_and_time_end_a_run():
     problem = factored(Ridge(0.4), Level.ORBITS)
-    start = problem.start(CellGram(np.ones(4), np.eye(4)), np.random.default_rng(0))
+    start = factored_start(problem, separate(4))
     few = minimize(problem, start, gradient_tolerance=0.0, max_products=1)
     assert few.reason == "product limit"
     late = minimize(problem, start, gradient_tolerance=0.0, deadline=0.0)
@@ -254,3 +267,11 @@ def test_no_time_is_a_warning_and_not_optimal(control):
             SIZES, control=control, solver="burer-monteiro", time_limit=1e-9
         )
     assert solution.status == "inaccurate"
+
+
+def test_change_survives_a_collapse_of_the_softmax():
+    problem = factored(Ridge(0.1), Level.SAMPLES)
+    point = 30 * random_step(problem, np.random.default_rng(2))
+    other = -point[::-1].copy()
+    difference = problem.value(other) - problem.value(point)
+    assert problem.change(problem.local_model(point), other) == pytest.approx(difference, rel=1e-9)
