@@ -68,7 +68,7 @@ def _within_bound(relaxation: Relaxation, gram: CellGram) -> CellGram:
         limit = relaxation.samples * control.mean_squared_norm
         trace = relaxation.trace(gram)
         return gram.scaled(limit / trace) if trace > limit else gram
-    limit = control.radius_squared
+    limit = control.parameter
     norm_ratio = np.sqrt(limit / np.where(gram.own > limit / 4, gram.own, limit))
     if isinstance(control, Ball):
         norm_ratio = np.minimum(norm_ratio, 1.0)
