@@ -16,7 +16,7 @@ import numpy as np
 
 import screlax
 from screlax.gram.levels import CellGram, Level
-from screlax.landscape.plots import plot_landscape
+from screlax.plots import plot_landscape
 from screlax.problem.program import build_relaxation
 
 matplotlib.use("Agg")

@@ -59,20 +59,28 @@ def test_plot_is_a_picture_of_every_descent(capsys, tmp_path):
 
 def test_axes_are_logarithmic_and_hold_every_gap():
     figure = pytest.importorskip("matplotlib.figure")
-    from screlax.landscape.plots import plot_landscape
+    from screlax.plots import plot_landscape
 
     problem = screlax.UFM([6, 4, 3], screlax.Sphere(1.0))
     landscape = screlax.survey_landscape(problem, [1, 2], starts=3)
     axes = figure.Figure().add_subplot()
     plot_landscape(landscape, axes)
     assert axes.get_yscale() == "log"
-    drawn = [line for line in axes.lines if line.get_marker() == "."]
+    drawn = [line for line in axes.lines if line.get_marker() == "o"]
     gaps = np.concatenate([line.get_ydata() for line in drawn])
     dims = np.round(np.concatenate([line.get_xdata() for line in drawn]))
+    below = [line for line in axes.lines if line.get_marker() == "v"]
     for dim in (1, 2):
-        expected = sorted(max(point.gap, 1e-17) for point in landscape.at(dim))
-        assert sorted(gaps[dims == dim]) == expected
+        expected = sorted(point.gap for point in landscape.at(dim) if point.gap >= 1e-20)
+        assert sorted(gaps[(dims == dim) & np.isfinite(gaps)]) == expected
+        few = sum(point.gap < 1e-20 for point in landscape.at(dim))
+        assert sum(np.sum(np.round(line.get_xdata()) == dim) for line in below) == few
     assert {line.get_label() for line in drawn} == {"global", "local minimum above the bound"}
+    lines = {line.get_label(): line for line in axes.lines}
+    assert lines[f"rank of the optimum: {landscape.solution.rank}"].get_xdata()[0] == 2
+    assert lines["tolerance 1e-08"].get_ydata()[0] == 1e-8
+    assert lines["smallest"].get_ydata()[0] == landscape.table()["best_gap"][0]
+    assert lines["median"].get_ydata()[0] == landscape.table()["median_gap"][0]
 
 
 def test_interruption_says_that_finished_runs_are_kept(capsys, tmp_path, monkeypatch):
@@ -103,7 +111,7 @@ def test_interruption_says_that_finished_runs_are_kept(capsys, tmp_path, monkeyp
         (["--seed", "-1"], "seed must be"),
         (["--level", "orbits"], "classes or samples"),
         (["--jobs", "0"], "n_jobs"),
-        (["--plot", "gaps.pdf"], "must end in .png"),
+        (["--plot", "gaps.bmp"], "must end in .png"),
         (["--plot", "/nowhere/gaps.png"], "is not a folder"),
         (["--ridge", "1"], "choose exactly one control"),
     ],

@@ -371,10 +371,12 @@ def test_histories_that_are_none_are_refused(runs):
 def test_landscape_draws_every_run_and_medians():
     rows = [{"dim": d, "gap": g, "seed": 0} for d, g in [(1, 0.3), (1, 0.1), (1, 0.2), (4, 0.0)]]
     ax = plots.plot_landscape(rows, rank=3, tol=1e-9)
-    runs, zero, median, rank, tolerance = ax.lines
+    runs, zero, median, smallest, rank, tolerance = ax.lines
     assert runs.get_ydata()[:3].tolist() == [0.3, 0.1, 0.2]
     assert zero.get_xdata().tolist() == [4]
     assert median.get_ydata()[0] == 0.2
+    assert smallest.get_ydata()[0] == 0.1
+    assert np.argsort(runs.get_xdata()[:3]).tolist() == [1, 2, 0]
     assert rank.get_xdata()[0] == 3
     assert tolerance.get_ydata()[0] == 1e-9
     assert ax.get_xlabel() == "embedding dimension d"
@@ -560,3 +562,81 @@ def test_commands_refuse_other_pictures_before_any_work(command, capsys, tmp_pat
     assert main([*problem, str(tmp_path / "a.png")]) == 2
     assert "pip install 'screlax[plot]'" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+# ------------------------------------------------------------- labels and colours
+
+
+MARKUP = ["$x$", "<b>bold</b>", "A&amp;B", r"\alpha_1", "two\nlines", "_under", "100 %", "{^}"]
+
+
+def texts_of(figure) -> list:
+    from matplotlib.text import Text
+
+    return [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+
+
+def test_labels_are_drawn_as_they_are_written(tmp_path):
+    sizes = [9, 8, 7, 6, 5, 4, 3, 2]
+    solution = solve_relaxation(UFM(sizes, Sphere(1.0), class_labels=MARKUP))
+    shown = [label.replace("\n", r"\n") for label in MARKUP]
+    for ax in (
+        plots.plot_gram(solution),
+        plots.plot_embedding(solution),
+        plots.plot_embedding(solution, dim=3),
+        plots.plot_convergence({label: [2.0, 1.0] for label in MARKUP}),
+    ):
+        drawn(ax.figure, tmp_path)
+        texts = {text.get_text().strip(): text for text in texts_of(ax.figure)}
+        assert "$x$" in texts
+        for label in {*shown} & {*texts}:
+            assert texts[label].get_parse_math() is False
+            assert texts[label].get_usetex() is False
+    ax = plots.plot_gram(solution)
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == shown
+    legend = plots.plot_convergence({label: [2.0, 1.0] for label in MARKUP}).get_legend()
+    assert [text.get_text().strip() for text in legend.get_texts()] == shown
+
+
+def test_a_missing_character_is_taken_from_another_font_or_escaped(tmp_path, monkeypatch):
+    from screlax.plots import labels
+
+    problem = UFM([4, 3, 2], Sphere(1.0), class_labels=["猫", "犬", "dog"])
+    monkeypatch.setattr(labels, "_family_with", lambda character: None)
+    ax = plots.plot_gram(solve_relaxation(problem))
+    drawn(ax.figure, tmp_path)
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == [r"\u732b", r"\u72ac", "dog"]
+    monkeypatch.setattr(labels, "_family_with", lambda character: "DejaVu Sans Mono")
+    tick = plots.plot_gram(solve_relaxation(problem)).get_xticklabels()[0]
+    assert (tick.get_text(), tick.get_fontfamily()) == ("猫", ["sans-serif", "DejaVu Sans Mono"])
+
+
+def test_a_font_of_boxes_is_no_font_that_has_a_character():
+    from screlax.plots.labels import _family_with
+
+    assert _family_with("\U000e0fff") is None
+    assert _family_with("ж") not in (None, "Last Resort")
+
+
+def test_runs_whose_names_are_the_same_text_are_all_drawn():
+    ax = plots.plot_convergence({1: [3.0, 1.0], "1": [2.0, 1.0]})
+    assert [line.get_ydata()[0] for line in ax.lines] == [3.0, 2.0]
+
+
+def test_negative_is_blue_positive_red_and_zero_white(ten):
+    image = plots.plot_gram(ten).images[0]
+    low, high = image.get_clim()
+    for value, (red, green, blue) in ((low, (5, 48, 97)), (0.0, (255,) * 3), (high, (103, 0, 31))):
+        found = image.to_rgba(np.array([[value]]), bytes=True)[0, 0, :3]
+        np.testing.assert_allclose(found, (red, green, blue), atol=1)
+
+
+def test_the_optimum_and_each_reference_have_one_colour(ten):
+    from screlax.plots.style import EMBEDDINGS, OPTIMUM
+
+    norms = plots.plot_comparison(ten.class_gram, ten.class_gram, TEN).axes[2]
+    colours = {line.get_label(): line.get_color() for line in norms.lines}
+    assert colours == {"embeddings": EMBEDDINGS, "certified optimum": OPTIMUM}
+    alone = plots.plot_angles(ten, references="nearest").lines[0]
+    together = plots.plot_angles(ten).lines[2]
+    assert alone.get_color() == together.get_color()

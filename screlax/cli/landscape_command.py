@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInputError
-from ..io.atomic import atomic_file
 from ..io.tables import json_text, rows_of, text_lines
 from ..landscape import Landscape, survey_landscape
-from .output import refuse_unwritable
+from ..plots import plot_landscape
+from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of
 from .progress import progress
 
@@ -61,7 +61,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--level", default="classes", help="classes (default) or samples")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (1); -1: all")
     parser.add_argument("--store", type=Path, metavar="FOLDER", help="keep runs; resume from them")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw gaps by dimension")
+    add_picture_option(parser, "gaps by dimension")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 
@@ -69,9 +69,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Survey, draw, print; return whether the optimum that gaps are measured from is certified."""
     problem, dims = problem_of(options), _dims(options.dims)
-    refuse_unwritable(options.plot, ".png")
-    if options.plot:
-        _require_matplotlib()
+    refuse_picture(options.plot)
     state = [0, 0]
 
     def count(finished: int, wanted: int) -> None:
@@ -88,8 +86,7 @@ def run(options: argparse.Namespace) -> bool:
             store=options.store,
             progress=count,
         )
-    if options.plot:
-        _draw(landscape, options.plot)
+    write_picture(options.plot, _draw, landscape)
     print(json_text(_record(landscape)) if options.json else "\n".join(_lines(landscape)))
     if options.plot and not options.json:
         print(f"written      {options.plot}")
@@ -115,24 +112,8 @@ def _dims(text: str | None) -> list[int] | None:
     return dims
 
 
-def _require_matplotlib() -> None:
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise InvalidInputError(
-            "--plot needs matplotlib, which is not installed: pip install 'screlax[plot]'"
-        ) from None
-
-
-def _draw(landscape: Landscape, path: Path) -> None:
-    from matplotlib.figure import Figure  # no pyplot: nothing global, no display
-
-    from ..landscape.plots import plot_landscape
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    plot_landscape(landscape, figure.add_subplot())
-    with atomic_file(path) as sink:
-        figure.savefig(sink, format="png", dpi=150)
+def _draw(landscape: Landscape) -> Any:
+    return plot_landscape(landscape).figure
 
 
 def _record(landscape: Landscape) -> dict[str, Any]:

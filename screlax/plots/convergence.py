@@ -13,6 +13,7 @@ from ..checks import real_number
 from ..errors import InvalidInputError
 from ..gram.levels import Vector
 from .canvas import axes_or_new, draw_gaps, spans_decades
+from .labels import draw_literally, legend_label
 from .style import GUIDE, curve
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def plot_convergence(
     Parameters
     ----------
     histories : array-like, or a mapping of names to them, or a sequence of them
+        Names are shown as they are written, without formulas.
         A run is an array of one number per iteration, shape (t,), or a table whose first two
         columns are iteration (or seconds) and value, shape (t, ≥ 2).
     ax : Axes, optional
@@ -59,34 +61,34 @@ def plot_convergence(
     MissingExtraError
         If matplotlib is not installed.
     """
-    runs = _named_runs(histories)
-    tables = {name: _table(name, run) for name, run in runs.items()}
+    tables = [(name, *_table(name, run)) for name, run in _named_runs(histories)]
     for name, bound in (("lower", lower), ("tol", tol)):
         _check_finite(name, bound)
     ax = axes_or_new(ax)
-    for number, (name, (place, value)) in enumerate(tables.items()):
+    for number, (name, place, value) in enumerate(tables):
+        name = legend_label(name)
         if lower is None:
             ax.plot(place, value, label=name, **curve(number))
         else:
             draw_gaps(ax, place, _relative_gap(value, lower), name, **curve(number))
     if tol is not None:
         ax.axhline(tol, color=GUIDE, linestyle="--", label=f"tolerance {tol:.0e}", zorder=1)
-    if lower is None and all(spans_decades(value) for _, value in tables.values()):
+    if lower is None and all(spans_decades(value) for _, _, value in tables):
         ax.set_yscale("log")
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel or ("objective" if lower is None else "relative gap to the lower bound"))
     if len(ax.get_legend_handles_labels()[1]) > 1:
-        ax.legend(fontsize="small")
+        draw_literally(ax.legend(fontsize="small").get_texts())
     return ax
 
 
-def _named_runs(histories: Any) -> dict[str, Any]:
+def _named_runs(histories: Any) -> list[tuple[str, Any]]:
     if isinstance(histories, Mapping):
-        runs = {str(name): run for name, run in histories.items()}
+        runs = [(str(name), run) for name, run in histories.items()]
     elif isinstance(histories, list | tuple) and histories and np.ndim(histories[0]) > 0:
-        runs = {f"run {number}": run for number, run in enumerate(histories, 1)}
+        runs = [(f"run {number}", run) for number, run in enumerate(histories, 1)]
     else:
-        runs = {"run": histories}
+        runs = [("run", histories)]
     if not runs:
         raise InvalidInputError("there are no runs to draw")
     return runs

@@ -11,6 +11,7 @@ from ..gram.embedding import Embeddings, recover_embeddings
 from ..gram.levels import Matrix, Vector
 from ..solution.solution import Solution
 from .canvas import axes_or_new, is_spatial, one_two_five, short_count, spans_decades
+from .labels import draw_literally, drawable
 from .selection import Selection, select_classes, selected_gram
 from .style import GUIDE, ORDERED
 
@@ -102,7 +103,7 @@ def _draw_rays(ax: Any, points: Matrix, names: list[str]) -> None:
     reach = float(np.abs(points).max(initial=0.0))
     apart = (2 if is_spatial(ax) else 1) * _APART * reach  # depth brings points together
     taken: list[Vector] = []
-    for point, name in zip(points, names, strict=True):
+    for point, name in zip(points, map(drawable, names), strict=True):
         ray = np.stack([np.zeros_like(point), point], axis=1)
         ax.plot(*ray, color=GUIDE, linewidth=0.8, zorder=1)
         if all(np.linalg.norm(point - other) > apart for other in taken):
@@ -113,13 +114,14 @@ def _draw_rays(ax: Any, points: Matrix, names: list[str]) -> None:
 def _write_name(ax: Any, point: Vector, name: str, reach: float) -> None:
     """Write a name outwards of a point, above it near the origin."""
     if is_spatial(ax):
-        ax.text(*point, f" {name}", fontsize="small")
+        draw_literally([ax.text(*point, f" {name}", fontsize="small")])
         return
     length = float(np.linalg.norm(point))
     x, y = point / length if length > _APART * reach else (0.0, 1.0)
     side = "center" if abs(x) < 0.5 else "left" if x > 0 else "right"
-    ax.annotate(name, point, (9 * x, 9 * y), textcoords="offset points", fontsize="small",
-                ha=side, va="center")  # fmt: skip
+    text = ax.annotate(name, point, (9 * x, 9 * y), textcoords="offset points", fontsize="small",
+                       ha=side, va="center")  # fmt: skip
+    draw_literally([text])
 
 
 def _one_scale(ax: Any, points: Matrix) -> None:

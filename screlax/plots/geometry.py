@@ -13,7 +13,7 @@ from ..gram.levels import Vector
 from ..solution.solution import Solution
 from .canvas import axes_or_new, keep_flat_curves_flat, say, scale_sizes, short_count
 from .selection import cosine_entries, select_orbits
-from .style import GUIDE, curve
+from .style import CURVE_OF, GUIDE, curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ def plot_norms(solution: Solution, ax: Axes | None = None, *, label: str | None 
     ax = axes_or_new(ax)
     orbits = select_orbits(solution.problem.class_sizes, MOST_SIZES)
     norm = np.sqrt(solution.orbit_gram.own[orbits])
-    _draw_curve(ax, solution, orbits, norm, label)
+    _draw_curve(ax, solution, orbits, norm, label, len(ax.lines))
     ax.set_ylabel("norm of the class mean ‖h‖")
     _finish(ax, solution)
     return ax
@@ -95,15 +95,18 @@ def plot_angles(
     ax = axes_or_new(ax)
     if isinstance(references, str | int | np.integer):
         references = [references]
-    named = [_reference(solution, reference) for reference in references]
+    named = [
+        (CURVE_OF.get(str(reference), len(CURVE_OF) + place), _reference(solution, reference))
+        for place, reference in enumerate(references)
+    ]
     orbits = select_orbits(solution.problem.class_sizes, MOST_SIZES)
-    for name, orbit in named:
+    for number, (name, orbit) in named:
         cosine = (
             _nearest_cosines(solution, orbits)
             if orbit is None
             else _cosines_with(solution, orbits, orbit)
         )
-        _draw_curve(ax, solution, orbits, cosine, name)
+        _draw_curve(ax, solution, orbits, cosine, name, number)
     balanced = -1 / (solution.problem.classes - 1)
     ax.axhline(balanced, color=GUIDE, linestyle=":", label="balanced: −1/(k−1)", zorder=1)
     ax.set_ylabel("cosine between class means")
@@ -117,12 +120,16 @@ def plot_angles(
 
 
 def _draw_curve(
-    ax: Axes, solution: Solution, orbits: NDArray[np.int64], y: Vector, label: str | None
+    ax: Axes,
+    solution: Solution,
+    orbits: NDArray[np.int64],
+    y: Vector,
+    label: str | None,
+    number: int,
 ) -> None:
     place = solution.problem.class_sizes.distinct[orbits]
     marker = "o" if len(orbits) <= _MARKED else ""
-    style = curve(len(ax.lines))
-    ax.plot(place, y, label=label, marker=marker, markersize=4, **style)
+    ax.plot(place, y, label=label, marker=marker, markersize=4, **curve(number))
 
 
 def _finish(ax: Axes, solution: Solution) -> None:

@@ -13,6 +13,7 @@ from ..errors import InvalidInputError
 from ..gram.levels import Matrix
 from ..solution.solution import Solution
 from .canvas import axes_or_new, short_count
+from .labels import draw_literally, drawable
 from .selection import NAMED, Selection, cosines_of, select_classes, selected_gram
 from .style import SIGNED, UNDEFINED
 
@@ -113,7 +114,7 @@ def draw_heat_map(
         Where the colours end, on both sides of zero; by default at the largest entry off the
         diagonal.
     """
-    import matplotlib
+    from matplotlib.colors import LinearSegmentedColormap
 
     shown = matrix.copy()
     if selection.is_complete:
@@ -121,7 +122,9 @@ def draw_heat_map(
     limit = colour_limit(shown) if limit is None else limit
     image = ax.imshow(
         shown,
-        cmap=matplotlib.colormaps[SIGNED].with_extremes(bad=UNDEFINED),
+        cmap=LinearSegmentedColormap.from_list("signed", SIGNED, N=257).with_extremes(
+            bad=UNDEFINED
+        ),
         vmin=-limit,
         vmax=limit,
         interpolation="nearest" if len(matrix) <= _SHARP else "auto",
@@ -160,8 +163,8 @@ def colour_bar(
 def _label_axes(ax: Axes, selection: Selection) -> None:
     count = len(selection.sizes)
     if selection.names is not None:
-        ticks, across = np.arange(count), selection.names
-        pairs = list(zip(selection.names, map(short_count, selection.sizes), strict=True))
+        ticks, across = np.arange(count), list(map(drawable, selection.names))
+        pairs = list(zip(across, map(short_count, selection.sizes), strict=True))
         if selection.is_complete:
             down = [f"{name} ({size})" for name, size in pairs]
             ax.set_ylabel("class (number of samples)")
@@ -178,6 +181,7 @@ def _label_axes(ax: Axes, selection: Selection) -> None:
     ax.set_yticks(ticks, down)
     turned = sum(map(len, across)) > _LETTERS
     ax.set_xticks(ticks, across, rotation=90 if turned else 0)
+    draw_literally([*ax.get_xticklabels(), *ax.get_yticklabels()])
 
 
 def _write_numbers(ax: Axes, matrix: Matrix, coloured: NDArray[np.bool_], limit: float) -> None:

@@ -10,37 +10,45 @@ import numpy as np
 from ..checks import real_number
 from ..errors import InvalidInputError
 from ..gram.levels import Vector
+from ..landscape import Landscape
 from .canvas import axes_or_new, draw_gaps, number_whole, spans_decades
-from .style import GUIDE, OKABE_ITO
+from .style import ENDS, GUIDE, OKABE_ITO
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+REACHED = 1e-8
+"""Relative gap up to which a descent counts as having reached the optimum (`Landscape.table`)."""
+
+_SAID = {"spurious": "local minimum above the bound"}
+
 
 def plot_landscape(
-    rows: Sequence[Mapping[str, Any]],
+    landscape: Landscape | Sequence[Mapping[str, Any]],
     ax: Axes | None = None,
     *,
     rank: int | None = None,
     tol: float | None = None,
 ) -> Axes:
-    """Draw the relative gap of descent runs against the embedding dimension.
+    """Draw the certified relative gap of descent runs against the embedding dimension.
 
-    Every run is a dot and the median of each dimension is joined by a line. From the dimension of
-    the optimum's rank on, the theory (Behnia and Thrampoulidis 2024) knows no spurious local
-    minima once the dimension exceeds the number of classes: gaps should fall to rounding.
+    Every run is a dot; those of one dimension stand side by side in order of their gaps, coloured
+    by where they ended. Lines join the medians and the smallest gaps. Once the dimension exceeds
+    the number of classes the theory (Behnia and Thrampoulidis 2024) knows no spurious local
+    minima: gaps should fall to rounding.
 
     Parameters
     ----------
-    rows : sequence of mappings
-        One per run, with keys "dim" and "gap", the relative gap to a certified lower bound;
-        other keys are left alone.
+    landscape : Landscape, or sequence of mappings
+        Of mappings one per run, with keys "dim" and "gap", the relative gap to a certified lower
+        bound, and perhaps "classification"; other keys are left alone.
     ax : Axes, optional
         Where to draw; by default the axes of a new figure.
     rank : int, optional
-        Rank of the optimal Gram matrix, `solution.rank`: a dotted line.
+        Rank of the optimal Gram matrix, a dotted line; by default that of a Landscape's solution.
     tol : float, optional
-        A dashed line at this height.
+        A dashed line at this height; by default 1e-8 for a Landscape, up to which its table counts
+        the optimum as reached.
 
     Returns
     -------
@@ -53,15 +61,17 @@ def plot_landscape(
     MissingExtraError
         If matplotlib is not installed.
     """
-    dims, gaps = _column(rows, "dim"), _column(rows, "gap")
+    if isinstance(landscape, Landscape):
+        rank = landscape.solution.rank if rank is None else rank
+        tol = REACHED if tol is None else tol
+        landscape = [vars(point) for point in landscape.points]
+    dims, gaps = _column(landscape, "dim"), _column(landscape, "gap")
+    ends = [row.get("classification") for row in landscape]
     ax = axes_or_new(ax)
-    draw_gaps(ax, dims, gaps, "one run", color=OKABE_ITO[5], linestyle="", marker="o", markersize=4)
-    known = np.where(np.isnan(gaps), np.inf, gaps)
-    distinct = np.unique(dims)
-    median = np.array([np.median(known[dims == dim]) for dim in distinct])
-    shown = np.where(np.isfinite(median) & (median > 0), median, np.nan)
-    ax.plot(distinct, shown, color=OKABE_ITO[0], label="median")
-    if spans_decades(dims, 100.0):
+    many = spans_decades(dims, 100.0)
+    _draw_runs(ax, dims if many else _side_by_side(dims, gaps), gaps, ends)
+    _draw_summaries(ax, dims, np.where(np.isnan(gaps), np.inf, gaps))
+    if many:
         ax.set_xscale("log")
     else:
         number_whole(ax.xaxis)
@@ -73,6 +83,38 @@ def plot_landscape(
     ax.set_ylabel("relative gap to the certified bound")
     ax.legend(fontsize="small")
     return ax
+
+
+def _draw_runs(ax: Axes, place: Vector, gaps: Vector, ends: Sequence[Any]) -> None:
+    """Draw a dot for each run, a colour for each classification."""
+    for end in [*ENDS, None]:
+        mine = np.array([(known if known in ENDS else None) == end for known in ends])
+        if mine.any():
+            colour, label = (ENDS[end], _SAID.get(end, end)) if end else (OKABE_ITO[5], "one run")
+            draw_gaps(ax, place[mine], gaps[mine], label, color=colour, linestyle="", marker="o",
+                      markersize=3)  # fmt: skip
+
+
+def _side_by_side(dims: Vector, gaps: Vector) -> Vector:
+    """Return places that spread the runs of one dimension over half a unit, best first."""
+    place = dims.astype(float)
+    for dim in np.unique(dims):
+        mine = np.flatnonzero(dims == dim)
+        spread = (np.arange(len(mine)) + 0.5) / len(mine) - 0.5
+        place[mine[np.argsort(gaps[mine], kind="stable")]] += 0.5 * spread
+    return place
+
+
+def _draw_summaries(ax: Axes, dims: Vector, gaps: Vector) -> None:
+    """Join the medians, and the smallest gaps, where they are positive numbers."""
+    distinct = np.unique(dims)
+    for label, of, colour, line in (
+        ("median", np.median, OKABE_ITO[6], "-"),
+        ("smallest", np.min, GUIDE, "-."),
+    ):
+        found = np.array([of(gaps[dims == dim]) for dim in distinct])
+        shown = np.where(np.isfinite(found) & (found > 0), found, np.nan)
+        ax.plot(distinct, shown, color=colour, linestyle=line, linewidth=1, zorder=1, label=label)
 
 
 def _column(rows: Sequence[Mapping[str, Any]], name: str) -> Vector:

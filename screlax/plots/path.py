@@ -19,7 +19,7 @@ from .canvas import (
     scale_horizontally,
     short_count,
 )
-from .style import GUIDE, OKABE_ITO, curve
+from .style import CURVE_OF, GUIDE, OKABE_ITO, curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,7 +132,7 @@ def _draw_norms(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
     sizes = solutions[0].problem.class_sizes
     share = np.cumsum(sizes.multiplicities) / sizes.classes
     seen: set[int] = set()
-    for number, (name, quantile) in enumerate(_SHARES):
+    for name, quantile in _SHARES:
         orbit = min(int(np.searchsorted(share, quantile)), sizes.orbits - 1)
         if orbit in seen:
             continue
@@ -140,7 +140,7 @@ def _draw_norms(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
         norm = np.sqrt([solution.orbit_gram.own[orbit] for solution in solutions])
         size = short_count(sizes.distinct[orbit])
         label = f"{name} class ({size})" if sizes.orbits > 1 else "every class"
-        ax.plot(place, norm, label=label, **curve(number))
+        ax.plot(place, norm, label=label, **curve(CURVE_OF[name]))
     ax.set_ylabel("norm of the class mean ‖h‖")
     ax.legend(fontsize="small")
     keep_flat_curves_flat(ax)

@@ -18,12 +18,16 @@ from ..checks import real_number
 from ..errors import InvalidInputError
 from ..gram.curve import AnyGram
 from ..gram.levels import Matrix, Vector
+from ..io.shown import shortened
 from ..problem.class_sizes import ClassSizes
 from ..problem.ufm import UFM
 from .canvas import short_count
 
 NAMED = 20
 """Up to this many classes every class is named on the axes."""
+
+LONGEST = 14
+"""Characters of a class label on an axis."""
 
 _TILE = 64
 
@@ -119,10 +123,8 @@ def whole_number(value: object, what: str, least: int) -> int:
 
 
 def shown_label(label: Hashable) -> str:
-    """Return a class label short enough for an axis; dollars would start a formula."""
-    text = str(label)
-    short = text if len(text) <= 14 else f"{text[:13]}…"
-    return short.replace("$", r"\$")
+    """Return a class label short enough for an axis."""
+    return shortened(label, LONGEST)
 
 
 def _names(problem: UFM) -> list[str]:

@@ -1,8 +1,9 @@
-"""Colours that stay apart for every kind of colour vision, and in grey where that matters.
+"""One language of colours, for matplotlib's pictures and the interactive page alike.
 
-Curves take the palette of Okabe and Ito (2008); ordered quantities take cividis (Nuñez, Anderton
-and Renslow, 2018); signed ones take red and blue around white, which no common colour deficiency
-confuses, so that orthogonal class means are white.
+They stay apart for every kind of colour vision, and in grey where that matters. Curves take the
+palette of Okabe and Ito (2008); ordered quantities take cividis (Nuñez, Anderton and Renslow,
+2018); signed ones take red and blue around white, which no common colour deficiency confuses, so
+that orthogonal class means are white.
 """
 
 from __future__ import annotations
@@ -16,12 +17,31 @@ LINE_STYLES = ("-", "--", "-.", ":")
 """Second mark of a curve, so that no legend depends on colour alone."""
 
 ORDERED = "cividis"
-SIGNED = "RdBu_r"
 
-GUIDE = "0.45"
+SIGNED = (
+    "#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#ffffff",
+    "#fddbc7", "#f4a582", "#d6604d", "#b2182b", "#67001f",
+)  # fmt: skip
+"""From blue for negative to red for positive (ColorBrewer's RdBu), evenly spaced."""
+
+OPTIMUM, EMBEDDINGS = OKABE_ITO[0], OKABE_ITO[1]
+"""The certified optimum, and embeddings next to it."""
+
+CURVE_OF = {"largest": 0, "nearest": 1, "mean": 2, "smallest": 3, "median": 4}
+"""Number of the curve for each class, or set of classes, that others are compared with."""
+
+ENDS = {
+    "global": OKABE_ITO[0],
+    "spurious": OKABE_ITO[1],
+    "strict saddle": OKABE_ITO[3],
+    "not stationary": "#999999",
+}
+"""Where a descent ended, by its classification."""
+
+GUIDE = "#737373"
 """Grey of guides: tolerances, ranks, the balanced optimum."""
 
-UNDEFINED = "0.82"
+UNDEFINED = "#d1d1d1"
 """Grey of cells that have no value: a class with itself, the cosine of a zero vector."""
 
 
