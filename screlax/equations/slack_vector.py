@@ -70,7 +70,9 @@ class Moments:
     Attributes
     ----------
     slack, centre : ndarray
-        v and g.
+        v divided by its largest entry, as in all sums here, and g.
+    log_peak : ndarray, shape (B, 1)
+        Logarithm of that largest entry, which is below the range of doubles where ρ/τ is large.
     total : ndarray, shape (B, 1)
         V = Σ κ v.
     share : ndarray
@@ -83,11 +85,17 @@ class Moments:
 
     slack: Array
     centre: Array
+    log_peak: Array
     total: Array
     share: Array
     product: Array
     interpolation: Interpolation
     kernels: Kernels
+
+    @property
+    def peak(self) -> Array:
+        """Square of the largest entry of v, shape (B, 1): the unit of products of two."""
+        return np.asarray(np.exp(2 * self.log_peak))
 
 
 class SlackVectorEquations:
@@ -120,14 +128,15 @@ class SlackVectorEquations:
     def moments(self, state: State) -> Moments:
         """Return the sums that residuals, Jacobian and certificate are made of."""
         beta = state.log_normalizer
-        slack = np.exp(state.log_slack)
+        log_peak = state.log_slack.max(axis=1, keepdims=True)
+        slack = np.exp(state.log_slack - log_peak)
         weight = self.copies * slack
         centre = state.log_slack - np.log(self.sizes) + beta / 2
         interpolation = Interpolation.of(beta)
         kernels = Kernels.between(interpolation.nodes, beta)
         total = weight.sum(axis=1, keepdims=True)
         share, product = self.sums_over_others(slack, centre, interpolation, kernels)
-        return Moments(slack, centre, total, share, product, interpolation, kernels)
+        return Moments(slack, centre, log_peak, total, share, product, interpolation, kernels)
 
     def sums_over_others(
         self, slack: Array, centre: Array, interpolation: Interpolation, kernels: Kernels
@@ -150,12 +159,16 @@ class SlackVectorEquations:
         product = centre * total + (weight * centre).sum(axis=1, keepdims=True) - bend
         return share - slack / 2, product - 2 * centre * slack
 
-    def own(self, state: State, slack: Array) -> tuple[Array, Array]:
+    def outside(self, moments: Moments) -> Array:
+        """Return Σ p_cc' over all other classes, from v and Z alone, shape (B, m)."""
+        return np.asarray(2 * moments.peak * moments.slack * moments.share / self.sizes)
+
+    def own(self, state: State, moments: Moments) -> tuple[Array, Array]:
         """Return own and p (the softmax weight of a class on itself), each (B, m)."""
         beta = state.log_normalizer
         if self.is_penalty:
             strength = np.exp(state.log_strength)[:, None]
-            on_itself = 1 - strength / 2 + slack**2 / self.sizes
+            on_itself = 1 - strength / 2 + moments.peak * moments.slack**2 / self.sizes
             return np.log(on_itself) + beta - np.log(self.sizes - 1), on_itself
         own = np.broadcast_to(self.parameters[:, None], beta.shape)
         return own, (self.sizes - 1) * np.exp(own - beta)
@@ -163,12 +176,12 @@ class SlackVectorEquations:
     def residuals(self, state: State, moments: Moments) -> tuple[Array, Array]:
         """Return the residuals (B, 2, m) of (E1) in logarithms and (E2) over V, and own."""
         slack = moments.slack
-        own, on_itself = self.own(state, slack)
+        own, on_itself = self.own(state, moments)
         if self.is_penalty:
-            wanted = state.log_strength[:, None] + np.log(self.sizes / 2)
+            wanted = state.log_strength[:, None] + np.log(self.sizes / 2) - moments.log_peak
             first = state.log_slack + np.log(slack + 2 * moments.share) - wanted
         else:
-            first = np.log(on_itself + 2 * slack * moments.share / self.sizes)
+            first = np.log(on_itself + self.outside(moments))
         second = (slack * own + moments.product) / moments.total
         return np.stack([first, second], axis=1), own
 
@@ -204,14 +217,15 @@ class SlackVectorEquations:
     def _row_terms(self, state: State, moments: Moments) -> tuple[Array, ...]:
         """Return the derivatives that stay within a row, and the factor of the sums in (E1)."""
         slack = moments.slack
-        _, on_itself = self.own(state, slack)
+        _, on_itself = self.own(state, moments)
         zero, one = np.zeros_like(slack), np.ones_like(slack)
+        per_sample = moments.peak * slack / self.sizes
         if self.is_penalty:
             factor = 2 / (slack + 2 * moments.share)
-            return one, zero, factor, 2 * slack**2 / self.sizes / on_itself, one
-        total = on_itself + 2 * slack * moments.share / self.sizes
-        by_slack = slack * (2 * moments.share - slack) / self.sizes / total
-        return by_slack, -on_itself / total, 2 * slack / self.sizes / total, zero, zero
+            return one, zero, factor, 2 * per_sample * slack / on_itself, one
+        total = on_itself + self.outside(moments)
+        by_slack = per_sample * (2 * moments.share - slack) / total
+        return by_slack, -on_itself / total, 2 * per_sample / total, zero, zero
 
     def _left(self, moments: Moments, nodes: Interpolation, factor: Array) -> Array:
         """Return U, shape (B, 2, m, 2q + 1): from nodes to rows."""
@@ -239,15 +253,14 @@ class SlackVectorEquations:
 
     def by_parameter(self, state: State, moments: Moments) -> tuple[Array, Array]:
         """Return the derivatives of the residuals (B, 2, m) and of own by log λ (by ρ else)."""
-        own, on_itself = self.own(state, moments.slack)
+        own, on_itself = self.own(state, moments)
         relative = moments.slack / moments.total
         if self.is_penalty:
             own_moves = -np.exp(state.log_strength)[:, None] / 2 / on_itself
             first = -np.ones_like(own)
         else:
             own_moves = np.ones_like(own)
-            inside = 2 * moments.slack * moments.share / self.sizes
-            first = on_itself / (on_itself + inside)
+            first = on_itself / (on_itself + self.outside(moments))
         return np.stack([first, relative * own_moves], axis=1), own_moves
 
     def by_log_size(self, state: State, moments: Moments) -> tuple[Array, Array]:
@@ -256,14 +269,14 @@ class SlackVectorEquations:
         For a single problem (B = 1). The centres g = log v − log s + β/2 move with the sizes.
         """
         slack, sizes = moments.slack[0], self.sizes
-        own, on_itself = (part[0] for part in self.own(state, moments.slack))
+        own, on_itself = (part[0] for part in self.own(state, moments))
         weight = self.copies * slack
         total = float(moments.total[0, 0])
         if self.is_penalty:
             first = -np.ones_like(sizes)
-            own_moves = -(slack**2) / sizes / on_itself - sizes / (sizes - 1)
+            own_moves = -moments.peak[0] * slack**2 / sizes / on_itself - sizes / (sizes - 1)
         else:
-            outside = 2 * slack * moments.share[0] / sizes
+            outside = self.outside(moments)[0]
             first = (sizes * np.exp(own - state.log_normalizer[0]) - outside) / (
                 on_itself + outside
             )

@@ -102,9 +102,9 @@ def _prove_penalty(
 ) -> StructuredProof:
     """Ridge and budget: own is free, so it takes up the residual of (E2)."""
     slack, sizes, mass = moments.slack, equations.sizes, equations.mass
-    off = 2 * slack * moments.share / sizes
-    half = _half_strength(equations, off + slack**2 / sizes)
-    residual = half - off - slack**2 / sizes
+    off, on_itself = equations.outside(moments), moments.peak * slack**2 / sizes
+    half = _half_strength(equations, off + on_itself)
+    residual = half - off - on_itself
     missing = np.maximum(0.0, -residual.min(axis=1, keepdims=True))
     own = 0.0 - moments.product / slack  # not −0.0 where G is zero
     centre = moments.centre
@@ -114,11 +114,11 @@ def _prove_penalty(
         shift = (wanted / (along @ mass))[:, None]
         own, centre = own + shift * along, centre + shift
         share, slack_per_sample = 0.0, residual + missing
-        log_off = np.log(off) + 2 * shift
+        log_off = _log_outside(equations, moments, slack, moments.share) + 2 * shift
     else:
         share = missing / (missing + half)
         slack_per_sample = (1 - share) * residual + share * half
-        log_off = np.log(off)
+        log_off = _log_outside(equations, moments, slack, moments.share)
     inside = np.log(sizes - 1) + own
     outside = state.log_normalizer + log_off
     log_total = np.logaddexp(inside, outside)
@@ -139,6 +139,13 @@ def _prove_penalty(
         (own - 2 * centre).min(axis=1),
         residual.min(axis=1),
     )
+
+
+def _log_outside(
+    equations: SlackVectorEquations, moments: Moments, slack: Array, share: Array
+) -> Array:
+    """Return log Σ p_cc' over the other classes, also where that underflows."""
+    return np.asarray(2 * moments.log_peak + np.log(2 * slack * share / equations.sizes))
 
 
 def _row_loss(sizes: Array, outside: Array) -> Array:
@@ -162,14 +169,13 @@ def _prove_bounded(
     limit = equations.parameters[:, None]
     own = np.broadcast_to(limit, slack.shape)
     move = _moves_into_kernel(equations, moments, limit)
-    off = 2 * slack * moments.share / sizes
+    off = equations.outside(moments)
     moved = slack * np.exp(move)
     moved_share, _ = equations.sums_over_others(
         moved, moments.centre, moments.interpolation, moments.kernels
     )
-    moved_off = 2 * moved * moved_share / sizes
     inside = np.log(sizes - 1) + own
-    outside = state.log_normalizer + np.log(moved_off)
+    outside = state.log_normalizer + _log_outside(equations, moments, moved, moved_share)
     log_total = np.logaddexp(inside, outside)
     # each log(p_gh/q_gh) is bounded; u − 1 + e^{−u} ≤ u² e^{|u|}/2
     largest = np.abs(move).max(axis=1, keepdims=True) + np.abs(move)
@@ -179,7 +185,7 @@ def _prove_bounded(
     centre = moments.centre + move
     gap = divergence @ mass
     if equations.copies.sum() == 2:  # ⟨v vᵀ, G⟩ of two antipodal classes
-        gap = gap + limit[:, 0] * (slack[:, 0] - slack[:, -1]) ** 2
+        gap = gap + limit[:, 0] * moments.peak[:, 0] * (slack[:, 0] - slack[:, -1]) ** 2
     return StructuredProof(
         own,
         centre,

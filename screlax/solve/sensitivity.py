@@ -152,8 +152,7 @@ def require_slack_vector(gram: object) -> SlackVectorGram:
 def _with_multiplier(equations: SlackVectorEquations, state: State) -> State:
     """Return the state of a budget with λ from (E1)."""
     moments = equations.moments(state)
-    slack = moments.slack
-    strength = 2 * (slack**2 + 2 * slack * moments.share) / equations.sizes
+    strength = 2 * _multipliers(moments) / equations.sizes
     mean = (strength @ equations.mass) / equations.samples
     return State(state.log_slack, state.log_normalizer, np.log(mean))
 
@@ -175,7 +174,7 @@ def _moves_by_size(equations: SlackVectorEquations, state: State, moments: Momen
     residual, own = equations.by_log_size(state, moments)
     if equations.is_budget:
         given = own.T @ equations.mass
-        excess = equations.own(state, moments.slack)[0][0] - equations.parameters[0]
+        excess = equations.own(state, moments)[0][0] - equations.parameters[0]
         needed = -(given + equations.mass * excess)[None, :]
         moved = _bordered(equations, state, moments, residual, own, needed)
     else:
@@ -241,9 +240,12 @@ def _value_by_parameter(
         return float(equations.mass @ gram.unit_own) / 2
     if isinstance(equations.control, Budget):
         return -equations.samples * float(np.exp(state.log_strength[0])) / 2
-    # multipliers ν = v² + s(1 − p), with s(1 − p) = 2 v share
-    multipliers = moments.slack[0] ** 2 + 2 * moments.slack[0] * moments.share[0]
-    return -float(equations.copies @ multipliers)
+    return -float(equations.copies @ _multipliers(moments)[0])
+
+
+def _multipliers(moments: Moments) -> Array:
+    """Return what the norms are worth, shape (B, m): ν = v² + s(1 − p), s(1 − p) = 2 v share."""
+    return moments.peak * moments.slack * (moments.slack + 2 * moments.share)
 
 
 def _value_by_size(
@@ -251,12 +253,12 @@ def _value_by_size(
 ) -> Vector:
     """Return the derivative of the Lagrangian by the size of one class of each orbit."""
     sizes, beta = equations.sizes, state.log_normalizer[0]
-    slack, share = moments.slack[0], moments.share[0]
-    off = 2 * slack * share / sizes
+    off = equations.outside(moments)[0]
     loss = beta - own
     as_positive = (1 - off) * sizes / (sizes - 1)
     # as a negative in all other rows: Σ_c n_c p_cj / n_j
-    as_negative = 2 * slack / sizes * (moments.total[0] - slack - share)
+    others = (moments.total - moments.slack - moments.share)[0]
+    as_negative = 2 * (moments.peak * moments.slack)[0] / sizes * others
     slope = loss + as_positive + as_negative
     if equations.is_penalty:
         strength = float(np.exp(state.log_strength[0]))

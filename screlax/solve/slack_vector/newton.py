@@ -7,7 +7,7 @@ profile tried. Where the step count runs out, continuation in the parameter take
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,8 @@ CONVERGED_STEP = 1e-8
 """A full step below this leaves an error of its square: nothing in double precision."""
 STALLED_STEP = 1e-4
 """Steps below this that no longer shrink are rounding, in a badly conditioned problem."""
+_WIDE_RADIUS = 6.0
+"""ρ/τ per unit of log(largest/smallest size) from which the slack vector starts out alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +134,10 @@ def _direction(equations: SlackVectorEquations, state: State) -> tuple[Array, Ar
 
 
 def initial_state(equations: SlackVectorEquations) -> State:
-    """Return the balanced solution's formula applied class by class."""
+    """Return the balanced solution's formula applied class by class, or v alike for all classes.
+
+    The latter is what a ball or sphere tends to as ρ grows beyond the differences of log sizes.
+    """
     sizes, samples = equations.sizes, equations.samples
     classes = equations.copies.sum()
     log_strength = _initial_log_strength(equations)
@@ -146,7 +151,22 @@ def initial_state(equations: SlackVectorEquations) -> State:
     mean = own @ equations.mass / samples
     pair = np.repeat(-mean[:, None] / (classes - 1), len(sizes), axis=1)
     beta = np.logaddexp(np.log(sizes - 1) + own, np.log(samples - sizes) + pair)
-    return State(np.log(sizes) + pair / 2 - beta / 2, beta, log_strength)
+    start = State(np.log(sizes) + pair / 2 - beta / 2, beta, log_strength)
+    wide = _WIDE_RADIUS * np.log(sizes.max() / sizes.min())
+    if equations.is_penalty or classes < 3 or (equations.parameters < wide).all():
+        return start
+    alike = _alike(equations, beta)
+    where = (equations.parameters >= wide)[:, None]
+    return replace(start, log_slack=np.where(where, alike, start.log_slack))
+
+
+def _alike(equations: SlackVectorEquations, beta: Array) -> Array:
+    """Return the log v, the same for all classes, that solves (E2) summed over them."""
+    flat = np.zeros_like(beta)
+    moments = equations.moments(State(flat, beta, np.zeros(len(beta))))
+    classes = equations.copies.sum()
+    rows = (equations.parameters[:, None] + moments.product) @ equations.copies
+    return np.asarray(flat - rows[:, None] / (2 * classes * (classes - 1)))
 
 
 def _initial_log_strength(equations: SlackVectorEquations) -> Array:

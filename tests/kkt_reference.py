@@ -1,0 +1,235 @@
+"""Optimality conditions in 60 digits, in plain loops: the reference for geometry, not only values.
+
+`reference_gram` takes a Gram matrix of screlax's as a start only: Newton in mpmath on the slack
+form of the optimality conditions (mathematics, sections 5.1 and 10). `violation` then checks the
+class program's own conditions, which know nothing of that form: S ⪰ 0, G ⪰ 0, S G = 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mpmath as mp
+import numpy as np
+
+from screlax import UFM, Budget, Ridge, Solution
+
+DIGITS = 60
+
+
+@dataclass
+class Point:
+    """Sizes and copies of the anchored orbits, and what the slack form says about them."""
+
+    own: list
+    pair: list
+    leaving: list  # 1 − p_own, which may be far below the last digit of one
+    singles: list  # products with the singletons, empty where there are none
+    corner: object
+    residual: list
+
+
+class SlackForm:
+    """The unknowns are log v (none where it vanishes), log Z or log(1 − p_own), log b, log ν_0."""
+
+    def __init__(self, problem: UFM, has_slack: bool) -> None:
+        sizes = problem.class_sizes
+        self.sizes = [mp.mpf(int(s)) for s in sizes.distinct if s > 1]
+        self.copies = [mp.mpf(int(c)) for c in sizes.multiplicities][: len(self.sizes)]
+        self.alone = mp.mpf(int(sizes.singletons))
+        self.samples = mp.mpf(problem.samples)
+        self.control = problem.control_at_unit_temperature
+        self.limit = mp.mpf(self.control.parameter)
+        self.bounded = not isinstance(self.control, Ridge | Budget)
+        self.has_slack = has_slack
+
+    def point(self, x: list) -> Point:
+        m, s, k, alone = len(self.sizes), self.sizes, self.copies, self.alone
+        x, groups = list(x), range(len(self.sizes))
+        v = [mp.exp(x.pop(0)) for _ in groups] if self.has_slack else [mp.mpf(0)] * m
+        second = [x.pop(0) for _ in groups]
+        b = [mp.exp(x.pop(0)) for _ in groups] if alone else [mp.mpf(0)] * m
+        nu = mp.exp(x.pop(0)) if x else self.limit / 2
+        if self.bounded:
+            leaving = [mp.exp(u) for u in second]
+            log_z = [mp.log((s[g] - 1) / (1 - leaving[g])) + self.limit for g in groups]
+            own = [self.limit] * m
+        else:
+            leaving = [nu - (v[g] ** 2 + b[g] ** 2) / s[g] for g in groups]
+            log_z = second
+            own = [mp.log((1 - leaving[g]) / (s[g] - 1)) + log_z[g] for g in groups]
+
+        def entry(g: int, h: int) -> object:
+            both = -mp.log(mp.exp(-log_z[g]) + mp.exp(-log_z[h]))
+            return mp.log(2 * (v[g] * v[h] + b[g] * b[h]) / (s[g] * s[h])) + both
+
+        pair = [[entry(g, h) for h in groups] for g in groups]
+        w = mp.sqrt(alone * nu)
+        y = [mp.log(2 * w * b[g] / (s[g] * alone)) + log_z[g] for g in groups] if alone else []
+        corner = -sum(k[g] * b[g] * y[g] for g in groups) / w if alone else mp.mpf(0)
+        residual = []
+        for g in groups:
+            count = [k[h] - (h == g) for h in groups]
+            out = sum(count[h] * s[h] * mp.exp(pair[g][h] - log_z[g]) for h in groups)
+            out += alone * mp.exp(y[g] - log_z[g]) if alone else 0
+            residual.append(mp.log(out / leaving[g]))
+            for vector, more in ((v, 0), (b, w * y[g] if alone else 0)):
+                if (vector is v and self.has_slack) or (vector is b and alone):
+                    row = own[g] * vector[g] + more
+                    row += sum(count[h] * pair[g][h] * vector[h] for h in groups)
+                    residual.append(row / sum(vector))
+        if isinstance(self.control, Budget):
+            trace = sum(k[g] * s[g] * own[g] for g in groups) + alone * corner
+            residual.append(trace / (self.samples * self.limit) - 1)
+        elif self.bounded and alone:
+            residual.append(corner / self.limit - 1)
+        return Point(own, pair, leaving, y, corner, residual)
+
+    def start(self, gram) -> list:
+        """Return unknowns near a Gram matrix by orbit (own, pair) at unit temperature."""
+        m, s, k = len(self.sizes), self.sizes, self.copies
+        own = [mp.mpf(float(a)) for a in gram.own]
+        pair = [[mp.mpf(float(a)) for a in row] for row in gram.pair]
+        out = []
+        for g in range(m):
+            terms = [(k[h] - (h == g)) * s[h] * mp.exp(pair[g][h] - own[g]) for h in range(m)]
+            out.append(sum(terms) + (self.alone * mp.exp(pair[g][m] - own[g]) if self.alone else 0))
+        log_z = [own[g] + mp.log(s[g] - 1 + out[g]) for g in range(m)]
+        leaving = [out[g] / (s[g] - 1 + out[g]) for g in range(m)]
+        b, nu = [], mp.mpf(1)
+        if self.alone:  # from B = s e^{y − β}/2 and ν_0 corner = −Σ κ B y
+            pull = [s[g] * mp.exp(pair[g][m] - log_z[g]) / 2 for g in range(m)]
+            nu = -sum(k[g] * pull[g] * pair[g][m] for g in range(m)) / own[m]
+            if isinstance(self.control, Ridge):
+                nu = self.limit / 2
+            b = [mp.sqrt(self.alone / nu) * pull[g] for g in range(m)]
+        elif isinstance(self.control, Budget):
+            nu = self._rate(gram, log_z, leaving, own)
+        x = []
+        if self.has_slack:
+            x += [mp.log(value) for value in self._slack(pair, own, log_z, b)]
+        x += [mp.log(u) for u in leaving] if self.bounded else log_z
+        x += [mp.log(value) for value in b]
+        return x + ([mp.log(nu)] if self._priced else [])
+
+    @property
+    def _priced(self) -> bool:
+        """Whether log ν_0 is an unknown."""
+        return isinstance(self.control, Budget) or (self.bounded and bool(self.alone))
+
+    def _rate(self, gram, log_z: list, leaving: list, own: list) -> object:
+        """Return μ of a budget: −⟨S_0, G⟩ over the trace."""
+        groups, s, k = range(len(self.sizes)), self.sizes, self.copies
+        inner = trace = mp.mpf(0)
+        for g in groups:
+            trace += k[g] * s[g] * own[g]
+            inner += k[g] * s[g] * leaving[g] * own[g]
+            for h in groups:
+                entry = mp.mpf(float(gram.pair[g][h]))
+                weight = k[g] * s[g] * (k[h] - (g == h)) * s[h]
+                inner -= weight * mp.exp(entry - log_z[g]) * entry
+        return inner / trace
+
+    def _slack(self, pair: list, own: list, log_z: list, b: list) -> list:
+        """Return v: the kernel of G, of the length that the off-diagonal slack says."""
+        s, k, groups = self.sizes, self.copies, range(len(self.sizes))
+        block = mp.matrix(len(s))
+        for g in groups:
+            for h in groups:
+                block[g, h] = mp.sqrt(k[g] * k[h]) * pair[g][h]
+            block[g, g] = own[g] + (k[g] - 1) * pair[g][g]
+        _, vectors = mp.eigsy(block)
+        v = [abs(vectors[g, 0]) / mp.sqrt(k[g]) for g in groups]
+        inner = length = mp.mpf(0)
+        for g in groups:
+            for h in groups:
+                count = (k[g] * (k[h] - (g == h))) / (v[g] * v[h])
+                both = mp.exp(-log_z[g]) + mp.exp(-log_z[h])
+                entry = s[g] * s[h] * mp.exp(pair[g][h]) * both / 2
+                inner += count * (entry - (b[g] * b[h] if b else 0))
+                length += count * v[g] * v[h]
+        return [value * mp.sqrt(abs(inner / length)) for value in v]
+
+
+def reference_gram(solution: Solution, *, has_slack: bool = True) -> np.ndarray:
+    """Return the class Gram matrix that solves the optimality conditions to 60 digits.
+
+    Raises where Newton does not converge, or what it found is not the optimum.
+    """
+    problem = solution.problem
+    with mp.workdps(DIGITS):
+        form = SlackForm(problem, has_slack)
+        gram = solution.orbit_gram.scaled(1 / problem.temperature).dense()
+        x = mp.matrix(form.start(gram))
+        root = mp.findroot(lambda *x: form.point(list(x)).residual, tuple(x), tol=1e-80, maxsteps=40)
+        point = form.point(list(root))
+        worst = violation(form, point)
+        if worst > mp.mpf(10) ** -40:
+            raise AssertionError(f"the reference violates optimality by {mp.nstr(worst, 5)}")
+        orbit = problem.class_sizes.orbit_index()
+        return problem.temperature * np.array(_classes(point, orbit), dtype=float)
+
+
+def _classes(point: Point, orbit) -> list:
+    """Return the k×k Gram matrix of a point."""
+    m = len(point.own)
+
+    def entry(c: int, d: int) -> object:
+        g, h = sorted((int(orbit[c]), int(orbit[d])))
+        if g == m:
+            return point.corner
+        if h == m:
+            return point.singles[g]
+        return point.own[g] if c == d else point.pair[g][h]
+
+    return [[entry(c, d) for d in range(len(orbit))] for c in range(len(orbit))]
+
+
+def violation(form: SlackForm, point: Point) -> object:
+    """Return by how much the class program's optimality conditions are violated, relatively."""
+    sizes = [*form.sizes, mp.mpf(1)]
+    orbit = [g for g, k in enumerate(form.copies) for _ in range(int(k))]
+    orbit += [len(form.sizes)] * int(form.alone)
+    gram, count = mp.matrix(_classes(point, orbit)), len(orbit)
+    log_z = []
+    for g in range(len(form.sizes)):
+        log_z.append(point.own[g] + mp.log((sizes[g] - 1) / (1 - point.leaving[g])))
+    slack = mp.zeros(count)
+    for c, g in enumerate(orbit):
+        for d, h in enumerate(orbit):
+            if g == len(form.sizes):
+                continue
+            if c == d:
+                slack[c, c] -= sizes[g] * point.leaving[g]
+            else:
+                weight = sizes[g] * sizes[h] * mp.exp(gram[c, d] - log_z[g]) / 2
+                slack[c, d] += weight
+                slack[d, c] += weight
+    along = [sum(slack[c, d] * gram[d, c] for d in range(count)) for c in range(count)]
+    for c, g in enumerate(orbit):
+        if isinstance(form.control, Ridge):
+            slack[c, c] += form.limit / 2 * sizes[g]
+        elif form.bounded:
+            slack[c, c] -= along[c] / gram[c, c]
+        else:
+            slack[c, c] -= sum(along) / (form.samples * form.limit) * sizes[g]
+    root = [mp.sqrt(slack[c, c]) for c in range(count)]  # fails where the diagonal is negative
+    scaled = mp.matrix(count)
+    for c in range(count):
+        for d in range(count):
+            scaled[c, d] = slack[c, d] / (root[c] * root[d])
+    norm = max(abs(value) for value in gram)
+    weighted = mp.matrix(count)
+    for c in range(count):
+        for d in range(count):
+            weighted[c, d] = gram[c, d] * root[c] * root[d]
+    product = scaled * weighted
+    size = max(abs(value) for value in weighted)
+    smallest = min(min(mp.eigsy(scaled, eigvals_only=True)), min(mp.eigsy(gram / norm, eigvals_only=True)))
+    return max(max(abs(value) for value in product) / size, -smallest)
+
+
+def gram_error(solution: Solution, *, has_slack: bool = True) -> float:
+    """Return the largest difference from the reference, relative to its largest entry."""
+    expected = reference_gram(solution, has_slack=has_slack)
+    return float(np.abs(solution.class_gram - expected).max() / np.abs(expected).max())
