@@ -72,7 +72,8 @@ class SlackForm:
             count = [k[h] - (h == g) for h in groups]
             out = sum(count[h] * s[h] * mp.exp(pair[g][h] - log_z[g]) for h in groups)
             out += alone * mp.exp(y[g] - log_z[g]) if alone else 0
-            residual.append(mp.log(out / leaving[g]))
+            inside = (v[g] ** 2 + b[g] ** 2) / s[g]  # no difference: out may be far below ν_0
+            residual.append(mp.log(out / leaving[g] if self.bounded else (out + inside) / nu))
             for vector, more in ((v, 0), (b, w * y[g] if alone else 0)):
                 if (vector is v and self.has_slack) or (vector is b and alone):
                     row = own[g] * vector[g] + more
@@ -161,7 +162,9 @@ def reference_gram(solution: Solution, *, has_slack: bool = True) -> np.ndarray:
         form = SlackForm(problem, has_slack)
         gram = solution.orbit_gram.scaled(1 / problem.temperature).dense()
         x = mp.matrix(form.start(gram))
-        root = mp.findroot(lambda *x: form.point(list(x)).residual, tuple(x), tol=1e-80, maxsteps=40)
+        root = mp.findroot(
+            lambda *x: form.point(list(x)).residual, tuple(x), tol=1e-80, maxsteps=40
+        )
         point = form.point(list(root))
         worst = violation(form, point)
         if worst > mp.mpf(10) ** -40:
@@ -187,46 +190,43 @@ def _classes(point: Point, orbit) -> list:
 
 def violation(form: SlackForm, point: Point) -> object:
     """Return by how much the class program's optimality conditions are violated, relatively."""
-    sizes = [*form.sizes, mp.mpf(1)]
     orbit = [g for g, k in enumerate(form.copies) for _ in range(int(k))]
     orbit += [len(form.sizes)] * int(form.alone)
-    gram, count = mp.matrix(_classes(point, orbit)), len(orbit)
-    log_z = []
-    for g in range(len(form.sizes)):
-        log_z.append(point.own[g] + mp.log((sizes[g] - 1) / (1 - point.leaving[g])))
-    slack = mp.zeros(count)
+    gram = mp.matrix(_classes(point, orbit))
+    slack, every = _slack_matrix(form, point, orbit, gram), range(len(orbit))
+    root = [mp.sqrt(slack[c, c]) for c in every]  # complex, and then refused, where S_cc < 0
+    scaled = mp.matrix([[slack[c, d] / (root[c] * root[d]) for d in every] for c in every])
+    weighted = mp.matrix([[gram[c, d] * root[c] * root[d] for d in every] for c in every])
+    product = max(abs(value) for value in scaled * weighted)
+    least = min(mp.eigsy(scaled, eigvals_only=True))
+    least = min(least, min(mp.eigsy(gram / max(map(abs, gram)), eigvals_only=True)))
+    return max(product / max(map(abs, weighted)), -least)
+
+
+def _slack_matrix(form: SlackForm, point: Point, orbit: list, gram: mp.matrix) -> mp.matrix:
+    """Return the dual slack of the class program, its multipliers from stationarity."""
+    sizes, every = [*form.sizes, mp.mpf(1)], range(len(orbit))
+    log_z = [
+        point.own[g] + mp.log((s - 1) / (1 - point.leaving[g])) for g, s in enumerate(form.sizes)
+    ]
+    slack = mp.zeros(len(orbit))
     for c, g in enumerate(orbit):
-        for d, h in enumerate(orbit):
-            if g == len(form.sizes):
-                continue
-            if c == d:
-                slack[c, c] -= sizes[g] * point.leaving[g]
-            else:
-                weight = sizes[g] * sizes[h] * mp.exp(gram[c, d] - log_z[g]) / 2
+        if g == len(form.sizes):
+            continue
+        slack[c, c] -= sizes[g] * point.leaving[g]
+        for d in every:
+            if c != d:
+                weight = sizes[g] * sizes[orbit[d]] * mp.exp(gram[c, d] - log_z[g]) / 2
                 slack[c, d] += weight
                 slack[d, c] += weight
-    along = [sum(slack[c, d] * gram[d, c] for d in range(count)) for c in range(count)]
+    along = [sum(slack[c, d] * gram[d, c] for d in every) for c in every]
+    total = sum(along) / (form.samples * form.limit)
     for c, g in enumerate(orbit):
         if isinstance(form.control, Ridge):
             slack[c, c] += form.limit / 2 * sizes[g]
-        elif form.bounded:
-            slack[c, c] -= along[c] / gram[c, c]
         else:
-            slack[c, c] -= sum(along) / (form.samples * form.limit) * sizes[g]
-    root = [mp.sqrt(slack[c, c]) for c in range(count)]  # fails where the diagonal is negative
-    scaled = mp.matrix(count)
-    for c in range(count):
-        for d in range(count):
-            scaled[c, d] = slack[c, d] / (root[c] * root[d])
-    norm = max(abs(value) for value in gram)
-    weighted = mp.matrix(count)
-    for c in range(count):
-        for d in range(count):
-            weighted[c, d] = gram[c, d] * root[c] * root[d]
-    product = scaled * weighted
-    size = max(abs(value) for value in weighted)
-    smallest = min(min(mp.eigsy(scaled, eigvals_only=True)), min(mp.eigsy(gram / norm, eigvals_only=True)))
-    return max(max(abs(value) for value in product) / size, -smallest)
+            slack[c, c] -= along[c] / gram[c, c] if form.bounded else total * sizes[g]
+    return slack
 
 
 def gram_error(solution: Solution, *, has_slack: bool = True) -> float:

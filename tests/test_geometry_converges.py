@@ -1,0 +1,63 @@
+"""Right values are not enough: the Gram matrix equals that of a 60-digit solution as well."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from kkt_reference import gram_error
+
+from screlax import UFM, Ball, Budget, Ridge, Sphere, regularization_path, solve_relaxation
+
+SEVERAL = [3174, 2418, 69, 1849, 2]
+TWO_LARGE = [2] * 7 + [679143] * 2
+LONG_TAIL = [1000, 100, 10, 3]
+ONE_GIANT = [195496494, 9, 7, 7, 9, 9, 2, 5]
+
+
+def gram_distance(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.abs(first - second).max() / np.abs(second).max())
+
+
+@pytest.mark.parametrize(
+    ("sizes", "control", "temperature"),
+    [
+        (SEVERAL, Budget(1.0), 0.0452649353),
+        (TWO_LARGE, Sphere(1.0), 0.0277),
+        (LONG_TAIL, Ball(1.0), 0.02),
+        (LONG_TAIL, Sphere(1.0), 0.01),
+        (LONG_TAIL, Budget(1.0), 0.02),
+        (LONG_TAIL, Ridge(1e-9), 1.0),
+    ],
+)
+def test_a_path_point_has_the_geometry_of_its_own_solution(sizes, control, temperature):
+    path = regularization_path(UFM(sizes, control), temperatures=[0.5, 0.2, temperature])
+    for point in path:
+        alone = solve_relaxation(point.problem)
+        assert gram_distance(point.class_gram, alone.class_gram) <= 1e-9
+    assert gram_error(path[-1]) <= 1e-9
+
+
+@pytest.mark.parametrize("control", [Budget(1.0), Sphere(1.0), Ball(1.0)])
+def test_every_point_of_a_long_path_has_the_geometry_of_its_own_solution(control):
+    strengths = np.geomspace(0.05, 100, 40)
+    for point in regularization_path(UFM([500, 200, 50, 20, 5], control), strengths)[::3]:
+        alone = solve_relaxation(point.problem)
+        assert gram_distance(point.class_gram, alone.class_gram) <= 1e-9
+
+
+@pytest.mark.parametrize(
+    ("sizes", "control"),
+    [
+        (LONG_TAIL, Sphere(2000.0)),
+        (LONG_TAIL, Ball(2000.0)),
+        (LONG_TAIL, Budget(800.0)),
+        (LONG_TAIL, Ridge(1e-300)),
+        (ONE_GIANT, Budget(15.381)),
+        (TWO_LARGE, Sphere(1e4)),
+    ],
+    ids=["sphere", "ball", "budget", "ridge", "giant", "two-large"],
+)
+def test_geometry_where_the_loss_is_at_its_floor_in_double_precision(sizes, control):
+    solution = solve_relaxation(sizes, control)
+    assert solution.status == "optimal"
+    assert gram_error(solution) <= 1e-9
