@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 from kkt_reference import gram_error
 
-from screlax import UFM, Ball, Budget, Ridge, Sphere, regularization_path, solve_relaxation
+from screlax import (
+    UFM,
+    Ball,
+    Budget,
+    Ridge,
+    Solution,
+    Sphere,
+    regularization_path,
+    solve_relaxation,
+)
+from screlax.gram.levels import Level
+from screlax.proof.prove import prove_gram
 
 SEVERAL = [3174, 2418, 69, 1849, 2]
 TWO_LARGE = [2] * 7 + [679143] * 2
@@ -61,3 +72,19 @@ def test_geometry_where_the_loss_is_at_its_floor_in_double_precision(sizes, cont
     solution = solve_relaxation(sizes, control)
     assert solution.status == "optimal"
     assert gram_error(solution) <= 1e-9
+
+
+@pytest.mark.parametrize(
+    ("sizes", "control"),
+    [(LONG_TAIL, Sphere(2000.0)), (ONE_GIANT, Budget(15.381)), (TWO_LARGE, Sphere(36.1))],
+    ids=["sphere", "giant", "two-large"],
+)
+def test_certifying_again_moves_nothing(sizes, control, tmp_path):
+    solution = solve_relaxation(sizes, control)
+    loaded = Solution.load(solution.save(tmp_path / "solution.npz"))
+    assert np.array_equal(loaded.class_gram, solution.class_gram)
+    for level in ("orbits", "classes"):
+        again = loaded.recheck(level)
+        assert again.relative_gap <= 1e-12
+    proof = prove_gram(loaded.problem, Level.ORBITS, loaded.orbit_gram)
+    assert np.array_equal(proof.gram.dense().pair, solution.orbit_gram.pair)

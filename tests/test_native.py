@@ -312,7 +312,7 @@ def test_save_load_and_recheck_of_a_hundred_thousand_classes(hundred_thousand, t
     loaded = Solution.load(hundred_thousand.save(tmp_path / "zipf.npz"))
     assert loaded.problem == hundred_thousand.problem
     assert loaded.value == hundred_thousand.value
-    for field in ("unit_own", "centre", "log_normalizer", "copies"):
+    for field in ("unit_own", "centre", "log_normalizer", "log_slack", "copies"):
         stored = getattr(loaded.orbit_gram, field)
         assert np.array_equal(stored, getattr(hundred_thousand.orbit_gram, field))
     again = loaded.recheck()

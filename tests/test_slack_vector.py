@@ -425,6 +425,7 @@ def test_gram_rows_follow_the_formula():
         np.full(len(equations.sizes), 2.5),
         moments.centre[0],
         root.log_normalizer[0],
+        root.log_slack[0],
         equations.copies,
         scale=0.5,
     )

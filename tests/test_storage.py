@@ -182,7 +182,7 @@ def test_slack_vector_gram_takes_three_numbers_a_size(many_sizes, tmp_path):
     loaded = Solution.load(path)
     before, after = many_sizes.orbit_gram, loaded.orbit_gram
     assert isinstance(after, SlackVectorGram)
-    for name in ("unit_own", "centre", "log_normalizer", "copies"):
+    for name in ("unit_own", "centre", "log_normalizer", "log_slack", "copies"):
         first, second = getattr(before, name), getattr(after, name)
         assert np.array_equal(first, second)
         assert first.dtype == second.dtype

@@ -17,7 +17,7 @@ from .levels import CellGram, Matrix, Vector
 class SlackVectorGram:
     """Gram matrix of class means with pair_gh = g_g + g_h − log cosh((β_g − β_h)/2).
 
-    Behaves like `CellGram` and stores 3m numbers; `pair` is formed only when asked for. The class
+    Behaves like `CellGram` and stores 4m numbers; `pair` is formed only when asked for. The class
     means lie around centres on a curve: centres g and h are √(2 log cosh((β_g − β_h)/2)) apart,
     and each class adds a direction of its own of squared length own − 2g.
 
@@ -29,6 +29,9 @@ class SlackVectorGram:
         g, half the inner product of two classes of the same size, at unit temperature.
     log_normalizer : ndarray, shape (m,)
         β, the log of the softmax normaliser of each class's row.
+    log_slack : ndarray, shape (m,)
+        log v of the slack vector that the optimality of G is proved with: G v = 0. It could be had
+        from g and β, but with errors that a large G would multiply.
     copies : ndarray, shape (m,)
         Number of classes of each size.
     scale : float
@@ -38,6 +41,7 @@ class SlackVectorGram:
     unit_own: Vector
     centre: Vector
     log_normalizer: Vector
+    log_slack: Vector
     copies: Vector
     scale: float = 1.0
 

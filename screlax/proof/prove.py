@@ -48,8 +48,9 @@ def _structured(problem: UFM, gram: SlackVectorGram) -> Proof | None:
     equations = equations_for(problem.class_sizes, problem.control_at_unit_temperature)
     proof = prove(equations, state_of_gram(equations, gram))
     certificate = proof.certificate()
-    if not _are_same(gram.unit_own, proof.own[0]):
-        # the proof is of the norms that v and Z imply; those given are others
+    given = np.concatenate([gram.unit_own, gram.centre])
+    if not _are_same(given, np.concatenate([proof.own[0], proof.centre[0]])):
+        # the proof is of the matrix that v and Z imply; that given is another
         certificate = dataclasses.replace(certificate, gap=math.inf, relative_gap=math.inf)
     if not certificate.proves(1e-3) and problem.class_sizes.orbits < SLACK_VECTOR_ONLY:
         return None
@@ -57,6 +58,6 @@ def _structured(problem: UFM, gram: SlackVectorGram) -> Proof | None:
 
 
 def _are_same(given: Vector, proved: Vector) -> bool:
-    """Whether two arrays of squared norms agree up to the rounding of the smallest classes."""
+    """Whether squared norms and centres agree up to the rounding of the smallest classes."""
     largest = float(np.abs(proved).max())
     return bool(np.allclose(given, proved, rtol=1e-6, atol=1e-8 * largest))

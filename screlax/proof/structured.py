@@ -36,6 +36,8 @@ class StructuredProof:
     ----------
     own, centre, log_normalizer : ndarray, shape (B, m)
         The feasible Gram matrix.
+    log_slack : ndarray, shape (B, m)
+        log v, from which it and the dual point were made.
     upper, gap : ndarray, shape (B,)
         Objective and duality gap; the gap is infinite where nothing is proved.
     spread_min, slack_min : ndarray, shape (B,)
@@ -45,6 +47,7 @@ class StructuredProof:
     own: Array
     centre: Array
     log_normalizer: Array
+    log_slack: Array
     upper: Array
     gap: Array
     spread_min: Array
@@ -66,7 +69,11 @@ class StructuredProof:
     def gram(self, copies: Array, index: int = 0) -> SlackVectorGram:
         """Return one of the feasible Gram matrices."""
         return SlackVectorGram(
-            self.own[index], self.centre[index], self.log_normalizer[index], copies
+            self.own[index],
+            self.centre[index],
+            self.log_normalizer[index],
+            self.log_slack[index],
+            copies,
         )
 
 
@@ -82,6 +89,7 @@ def prove(equations: SlackVectorEquations, state: State) -> StructuredProof:
         proof.own,
         proof.centre,
         proof.log_normalizer,
+        proof.log_slack,
         np.where(np.isfinite(proof.upper), proof.upper, np.inf),
         gap,
         proof.spread_min,
@@ -91,10 +99,8 @@ def prove(equations: SlackVectorEquations, state: State) -> StructuredProof:
 
 def state_of_gram(equations: SlackVectorEquations, gram: SlackVectorGram) -> State:
     """Return the state that a stored Gram matrix came from."""
-    beta = gram.log_normalizer[None, :]
-    log_slack = gram.centre[None, :] + np.log(equations.sizes) - beta / 2
     strength = equations.parameters if equations.control.is_penalty else [1.0]
-    return State(log_slack, beta, np.log(strength))
+    return State(gram.log_slack[None, :], gram.log_normalizer[None, :], np.log(strength))
 
 
 def _prove_penalty(
@@ -134,6 +140,7 @@ def _prove_penalty(
         own,
         centre,
         state.log_normalizer,
+        state.log_slack,
         upper,
         np.where((kept < 1).all(axis=1), gap, np.inf),
         (own - 2 * centre).min(axis=1),
@@ -190,6 +197,7 @@ def _prove_bounded(
         own,
         centre,
         state.log_normalizer,
+        state.log_slack,
         _row_loss(sizes, outside - own) @ mass,
         np.where((off < 1).all(axis=1), gap, np.inf),
         (own - 2 * centre).min(axis=1),

@@ -126,10 +126,14 @@ def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
     if "unit_own" in arrays:
         names = ("unit_own", "centre", "log_normalizer")
         own, centre, normalizer = (_numbers(arrays, name, (m,)) for name in names)
+        if "log_slack" in arrays:
+            slack = _numbers(arrays, "log_slack", (m,))
+        else:  # files written before it was stored
+            slack = centre + np.log(problem.class_sizes.distinct) - normalizer / 2
         scale = _positive(arrays["scale"], "scale")
         if not math.isclose(scale, problem.temperature):
             raise ValueError(f"scale {scale} is not the temperature {problem.temperature}")
-        return SlackVectorGram(own, centre, normalizer, copies.astype(float), scale)
+        return SlackVectorGram(own, centre, normalizer, slack, copies.astype(float), scale)
     own = _numbers(arrays, "own", (m,))
     values = _numbers(arrays, "pair_upper", (m * (m + 1) // 2,))
     upper = np.triu_indices(m)

@@ -1,7 +1,7 @@
 """Solutions on disk: one .npz file, written atomically, without pickle, at orbit level.
 
 A dense Gram matrix takes m×m numbers (m distinct sizes, upper triangle, compressed), a
-slack-vector one 3m; a class takes one small integer. `reading` turns the arrays into a solution.
+slack-vector one 4m; a class takes one small integer. `reading` turns the arrays into a solution.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def _gram_arrays(solution: Solution) -> dict[str, Any]:
             "unit_own": gram.unit_own,
             "centre": gram.centre,
             "log_normalizer": gram.log_normalizer,
+            "log_slack": gram.log_slack,
             "scale": np.array(float(gram.scale)),
         }
     return {"own": gram.own, "pair_upper": gram.pair[np.triu_indices(len(gram.own))]}

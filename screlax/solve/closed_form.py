@@ -63,7 +63,9 @@ def _zero_gram(problem: UFM) -> SlackVectorGram:
     """Return G = 0 with its normalisers Z = n − 1, so that its certificate takes O(m) as well."""
     sizes = problem.class_sizes
     zero, copies = np.zeros(sizes.orbits), sizes.multiplicities.astype(float)
-    return SlackVectorGram(zero, zero, np.full(sizes.orbits, math.log(sizes.samples - 1)), copies)
+    normalizer = np.full(sizes.orbits, math.log(sizes.samples - 1))
+    log_slack = np.log(sizes.distinct) - normalizer / 2
+    return SlackVectorGram(zero, zero, normalizer, log_slack, copies)
 
 
 def _is_antipodal(problem: UFM) -> bool:

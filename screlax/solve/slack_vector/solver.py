@@ -11,7 +11,7 @@ import numpy as np
 from ...equations.kernels import Array
 from ...equations.slack_vector import SlackVectorEquations, State
 from ...problem.class_sizes import ClassSizes
-from ...problem.constraints.norms import Control
+from ...problem.constraints.norms import Control, Ridge
 from .newton import NewtonResult, initial_state, newton
 
 _MAX_CONTINUATION_STEPS = 60
