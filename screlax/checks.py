@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from .containers import plain
+
 
 def real_number(given: object) -> float:
     """Return a real number as a float, infinite where it is beyond double precision.
@@ -13,14 +15,16 @@ def real_number(given: object) -> float:
     Raises
     ------
     TypeError
-        If it is none: text and booleans are not taken for numbers, nor arrays for their entry.
+        If it is none: text and booleans are not taken for numbers, nor arrays for their entry. A
+        scalar of numpy or torch, a `torch.nn.Parameter` too, is the number it holds.
     """
+    value = plain(given)
     try:
-        array = np.asarray(given)
+        array = np.asarray(value)
         if array.ndim or array.dtype.kind not in "iufO":
             raise TypeError
-        return float(given)  # type: ignore[arg-type]
+        return float(value)
     except OverflowError:
         return math.inf
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):
         raise TypeError(f"not a real number: {given!r}") from None

@@ -138,8 +138,8 @@ def test_not_finite_in_a_mask_batch_is_named_by_the_users_index():
 
 REFUSED = [
     ("labels must have shape (4,)", {"labels": [0, 1, 1]}),
-    ("labels must have shape (4,)", {"labels": [[0, 1, 1, 1]]}),
-    ("labels[2] is NaN", {"labels": [0.0, 1.0, np.nan, 1.0]}),
+    ("use labels.ravel()", {"labels": [[0, 1, 1, 1]]}),
+    ("labels[2] is missing (nan)", {"labels": [0.0, 1.0, np.nan, 1.0]}),
     ("give labels, or a mask", {"labels": None}),
     ("leave one of them out", {"mask": np.eye(4)}),
     ("must be positive and finite, got 0", {"temperature": 0}),
@@ -165,7 +165,7 @@ REFUSED = [
     ("too large for double precision", {"temperature": 1e-300, "embeddings": 1e5 * np.eye(4)}),
     ("squared norm overflows", {"embeddings": np.full((4, 2), 1e200)}),
     ("class_weights must have shape (2,)", {"class_weights": [1.0]}),
-    ("class_weights has no weight for label 1", {"class_weights": {0: 1.0}}),
+    ("class_weights have no number for label 1", {"class_weights": {0: 1.0}}),
     ("class_weights must be finite and not negative, got -1.0", {"class_weights": [1.0, -1.0]}),
     ("class_weights needs labels", {"labels": None, "mask": np.eye(4), "class_weights": [1]}),
     ("mask must have shape (4, 4)", {"labels": None, "mask": np.eye(3)}),

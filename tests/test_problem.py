@@ -105,7 +105,7 @@ LABELS = {
     "text": (["cat", "dog", "cat"], ("cat", "dog"), [2, 1]),
     "text array": (np.array(["cat", "dog", "cat"]), ("cat", "dog"), [2, 1]),
     "tuples": ([(1, "b"), (1, "a"), (1, "a")], ((1, "a"), (1, "b")), [2, 1]),
-    "mixed": (["x", 3, None, 3], ("x", 3, None), [1, 2, 1]),
+    "mixed": (["x", 3, (1, 2), 3], ("x", 3, (1, 2)), [1, 2, 1]),
     "numpy scalars": ([np.int64(3), 3, np.int32(4)], (3, 4), [2, 1]),
     "booleans": ([True, False, True], (False, True), [1, 2]),
     "iterator": (iter("abca"), ("a", "b", "c"), [2, 1, 1]),
@@ -128,10 +128,10 @@ def test_labels_become_classes(labels, names, sizes):
     [
         ([], "labels are empty"),
         (np.array([]), "labels are empty"),
-        ([1.0, math.nan, 1.0], "label 1 is NaN"),
-        (np.array([1.0, 2.0, math.nan]), "label 2 is NaN"),
-        ([1, [2], 1], r"label 1 is not hashable: \[2\]"),
-        ([{"a": 1}, 2], "label 0 is not hashable"),
+        ([1.0, math.nan, 1.0], r"labels\[1\] is missing \(nan\)"),
+        (np.array([1.0, 2.0, math.nan]), r"labels\[2\] is missing \(NaN\)"),
+        ([1, [2], 1], r"labels\[1\] is not hashable: \[2\]"),
+        ([{"a": 1}, 2], r"labels\[0\] is not hashable"),
         (np.zeros((2, 2)), r"one-dimensional, got shape \(2, 2\)"),
         (np.array(3), r"one-dimensional, got shape \(\)"),
         ("abca", "one label per sample"),
@@ -177,11 +177,11 @@ def test_class_index_of_numbered_classes():
 @pytest.mark.parametrize(
     ("names", "labels", "message"),
     [
-        (None, [0, 2], "label 2 is no class of this problem, which has 2 numbered from 0"),
-        (None, [-1], "label -1 is no class"),
-        (None, ["cat"], "label 'cat' is no class"),
-        (["dog", "cat"], ["dog", "cow"], "label 'cow' is no class of this problem, which has 2$"),
-        (["dog", "cat"], [math.nan], "label nan is no class"),
+        (None, [0, 2], "label 2 is no class; there are 2, numbered from 0"),
+        (None, [-1], "label -1 is no class; there are 2"),
+        (None, ["cat"], "label 'cat' is no class; there are 2"),
+        (["dog", "cat"], ["dog", "cow"], "label 'cow' is no class; there are 2: 'dog', 'cat'$"),
+        (["dog", "cat"], [math.nan], r"labels\[0\] is missing"),
         (None, np.zeros((2, 2), dtype=int), "one-dimensional"),
         (None, "01", "one label per sample"),
     ],
@@ -218,12 +218,12 @@ NAN = float("nan")
     "names", [[NAN, "a"], np.array([NAN, 1.0]), [(1, NAN), (1, 2)], ("b", np.float32("nan"))]
 )
 def test_nan_names_no_class(names):
-    with pytest.raises(InvalidInputError, match="is NaN"):
+    with pytest.raises(InvalidInputError, match="is missing"):
         UFM([3, 2], Ridge(0.1), class_labels=names)
 
 
 @pytest.mark.parametrize("names", ["ab", np.zeros((2, 1)), {}])
-def test_class_labels_are_a_flat_sequence(names):
+def test_class_labels_are_a_flat_sequence_of_different_ones(names):
     with pytest.raises(InvalidInputError, match="labels must be"):
         UFM([3, 2], Ridge(0.1), class_labels=names)
 
@@ -241,7 +241,7 @@ def test_class_index_does_not_list_the_classes():
     problem = UFM.from_pairs([3], [10**12], Ridge(0.1))
     assert problem.class_index([10**12 - 1, 0.0]).tolist() == [10**12 - 1, 0]
     for wrong in (10**12, 0.5, math.inf):
-        with pytest.raises(InvalidInputError, match="no class of this problem"):
+        with pytest.raises(InvalidInputError, match="is no class; there are 1,000,000,000,000"):
             problem.class_index([wrong])
 
 

@@ -96,7 +96,7 @@ def test_round_trip_is_bit_for_bit(case, tmp_path):
         UFM.from_pairs([5, 3], [2, 4], Ridge(100.0)),
         UFM.from_labels(["b", "a", "b", "a", "c", "c"], Sphere(1 / 3), 0.1),
         UFM([4, 4], Ridge(0.1), class_labels=[("x", 1), ("x", 2)]),
-        UFM([4, 4, 4], Ridge(0.1), class_labels=[None, 2.5, True]),
+        UFM([4, 4, 4], Ridge(0.1), class_labels=["", 2.5, True]),
     ],
 )
 def test_round_trip_keeps_the_problem(problem, tmp_path):

@@ -73,7 +73,7 @@ def test_a_bad_batch_adds_nothing():
     bad = H.copy()
     bad[3, 2] = np.nan
     for rows, labels, message in [
-        (H, y + 1, "label 3 is none of the 3 classes"),
+        (H, y + 1, "label 3 is no class; there are 3"),
         (H, y[:-1], "labels"),
         (bad, y, r"embeddings\[3, 2\]"),
     ]:

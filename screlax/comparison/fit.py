@@ -17,7 +17,8 @@ from ..gram.levels import Matrix, Vector
 from ..optional import require_memory
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import CONTROLS, check_temperature
-from ..problem.ufm import UFM, count_labels
+from ..problem.labels import count_labels
+from ..problem.ufm import UFM
 from ..samples.validate import check_choice
 from ..solution.solution import Solution
 from ..solve.path import regularization_path
@@ -97,8 +98,9 @@ def fit_control(
         The control to fit.
     temperature : float
         τ of the training loss. Sphere, ball and budget with a free scale determine ρ/τ only.
-    class_sizes : array-like of int, optional
-        Sizes of the classes in training, in sorted label order; by default the counts of `labels`.
+    class_sizes : array-like of int, mapping or Series, optional
+        Sizes of the classes in training: in sorted label order, or by label; by default the counts
+        of `labels`.
     scale : {"free", "fixed"}
         Whether the scale of the embeddings is compared too.
     normalize : bool, default False
@@ -139,13 +141,14 @@ def _class_gram(
     rows = as_embeddings(embeddings)
     names = as_labels(labels, len(rows))
     class_labels, counts = count_labels(names)
-    sizes = ClassSizes.from_counts(counts if class_sizes is None else class_sizes)
+    sizes, named = ClassSizes.with_labels(counts if class_sizes is None else class_sizes)
     if sizes.classes != len(counts):
         raise InvalidInputError(
             f"class_sizes has {sizes.classes} classes but the labels have {len(counts)}; "
             "give one size per class, in sorted label order"
         )
-    problem = UFM(sizes, CONTROLS[kind](1.0), temperature, class_labels)
+    given = sizes if named is None else dict(zip(named, sizes, strict=True))
+    problem = UFM(given, CONTROLS[kind](1.0), temperature, class_labels)
     k = problem.classes
     require_memory(8 * 6 * k * k, f"comparing Gram matrices of {k:,} classes")
     number = class_numbers(problem, names)

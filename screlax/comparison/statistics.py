@@ -170,4 +170,4 @@ def _classes(
         return names, _checked_numbers(np.asarray(labels), len(names), count)
     codes = encode(labels, ((count,),), names=True)
     assert codes.names is not None
-    return tuple(codes.names.tolist()), codes.codes
+    return codes.names, codes.codes

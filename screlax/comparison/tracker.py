@@ -13,6 +13,7 @@ from ..errors import InvalidInputError
 from ..gram.distance import gram_distance
 from ..io.embeddings import as_embeddings, as_labels
 from ..io.tables import columns_of, csv_bytes, json_text, write_bytes
+from ..problem.labels import ClassNumbers, label_array
 from ..solution.solution import Solution
 from .metrics import collapse_metrics
 from .statistics import ClassStatistics, class_statistics
@@ -65,14 +66,12 @@ class GeometryTracker:
             problem = solution.problem
             self._names = problem.class_labels or tuple(range(problem.classes))
         else:
-            self._names = tuple(dict.fromkeys(_as_list(classes)))
+            self._names = _all_labels(classes)
         if solution is not None and not solution.orbit_gram.own.any():
             raise InvalidInputError("the optimum is zero: there is no geometry to be near to")
-        if not self._names:
-            raise InvalidInputError("classes is empty; give every label there can be")
         self._solution = solution
         self._normalize = normalize
-        self._number = {name: number for number, name in enumerate(self._names)}
+        self._numbers = ClassNumbers(self._names, len(self._names))
         self._statistics: ClassStatistics | None = None
         self.history: list[dict[str, Any]] = []
 
@@ -90,17 +89,7 @@ class GeometryTracker:
             If the batch does not fit, or a label is none of the classes; nothing is added then.
         """
         rows = as_embeddings(embeddings)
-        found = as_labels(labels, len(rows))
-        values = _as_list(found)
-        try:
-            unknown = [value for value in values if value not in self._number]
-        except TypeError as error:
-            raise InvalidInputError(f"labels must be hashable: {error}") from None
-        if unknown:
-            raise InvalidInputError(
-                f"label {unknown[0]!r} is none of the {len(self._names)} classes"
-            )
-        numbers = np.array([self._number[value] for value in values])
+        numbers = self._numbers(as_labels(labels, len(rows)))
         batch = class_statistics(
             rows, numbers, classes=np.arange(len(self._names)), normalize=self._normalize
         )
@@ -145,8 +134,13 @@ class GeometryTracker:
         return gram_distance(statistics.means @ statistics.means.T, solution.class_gram)
 
 
-def _as_list(values: Any) -> list[Any]:
-    return values.tolist() if hasattr(values, "tolist") else list(values or ())
+def _all_labels(classes: Any) -> tuple[Hashable, ...]:
+    """Return different labels, in any order, so that a set will do."""
+    given = sorted(classes, key=repr) if isinstance(classes, set | frozenset) else classes
+    names = tuple(dict.fromkeys(label_array(given, what="classes", one_per="class").tolist()))
+    if not names:
+        raise InvalidInputError("classes is empty; give every label there can be")
+    return names
 
 
 def _plain(value: Any) -> Any:

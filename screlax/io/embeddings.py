@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileFormatError, InvalidInputError
+from ..problem.labels import label_array
 from .text import read_labels
 
 _KEYS = ("embeddings", "features")
@@ -55,46 +56,28 @@ def as_embeddings(source: Any) -> NDArray[Any]:
     return array
 
 
-def as_labels(source: Any, count: int) -> Any:
-    """Return labels, one per sample, as a sequence or array.
+def as_labels(source: Any, count: int) -> NDArray[Any]:
+    """Return labels, one per sample, as an array, shape (n,).
 
     Parameters
     ----------
     source : array-like, torch tensor, or path
-        A path is read by `read_labels`.
+        A path is read by `read_labels`, anything else by `screlax.problem.labels.label_array`.
     count : int
         How many there must be.
 
     Raises
     ------
     InvalidInputError
-        If there is another number of them.
+        If there is another number of them, or one is missing.
     """
-    if isinstance(source, str | os.PathLike):
-        labels: Any = _labels_from_file(Path(source))
-    elif hasattr(source, "detach"):
-        labels = _from_object(source)
-    else:
-        labels = _sequence(source)
+    from_file = isinstance(source, str | os.PathLike)
+    labels = label_array(_labels_from_file(Path(source)) if from_file else source)
     if len(labels) != count:
         raise InvalidInputError(
             f"there are {count:,} embeddings but {len(labels):,} labels; give one label per row"
         )
     return labels
-
-
-def _sequence(source: Any) -> Any:
-    """Return labels that have a length and an order."""
-    try:
-        len(source)
-    except TypeError:
-        try:
-            return list(source)
-        except TypeError:
-            raise InvalidInputError(
-                f"labels must be a sequence with one label per sample, got {source!r}"
-            ) from None
-    return source
 
 
 def _from_object(source: Any) -> NDArray[Any]:

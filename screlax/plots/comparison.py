@@ -70,12 +70,13 @@ def plot_comparison(
         If matplotlib is not installed.
     """
     check_kind(kind)
-    sizes = np.asarray(ClassSizes.from_counts(class_sizes))
+    checked, labels = ClassSizes.with_labels(class_sizes, class_labels)
+    sizes = np.asarray(checked)
     grams = [
         _checked_gram(gram, len(sizes), name)
         for gram, name in ((embedding_gram, "embedding_gram"), (optimal_gram, "optimal_gram"))
     ]
-    chosen, selection = _select(sizes, class_labels, max_classes)
+    chosen, selection = _select(sizes, labels, max_classes)
     grams = [gram[np.ix_(chosen, chosen)] for gram in grams]
     figure = figure_or_new(figure, 10.5, 8.0)
     axes = figure.subplots(2, 2)
@@ -90,8 +91,6 @@ def _select(
 ) -> tuple[NDArray[np.int64], Selection]:
     """Return the numbers of the classes compared, largest first, and what is drawn of them."""
     most = whole_number(most, "the number of classes to draw", 2)
-    if labels is not None and len(labels) != len(sizes):
-        raise InvalidInputError(f"{len(labels)} class_labels for {len(sizes)} classes")
     order = np.argsort(-sizes, kind="stable")
     if len(sizes) > most:
         order = order[np.rint(np.linspace(0, len(sizes) - 1, most)).astype(int)]

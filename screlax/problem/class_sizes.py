@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ..containers import index_of
 from ..errors import InvalidInputError, ProblemTooLargeError
+from .labels import name_classes
+from .per_class import PerClass, number_array, per_class
 
 MAX_SIZE = 10**12
 """Largest class size accepted: beyond it sample counts stop being exact in double precision."""
@@ -59,31 +62,76 @@ class ClassSizes:
             )
 
     @classmethod
-    def from_counts(cls, counts: ArrayLike | Iterable[int] | ClassSizes) -> ClassSizes:
+    def from_counts(
+        cls, counts: ArrayLike | Iterable[int] | Mapping[Hashable, int] | ClassSizes
+    ) -> ClassSizes:
         """Build from one count per class.
 
         Parameters
         ----------
-        counts : array-like of int, shape (k,)
-            Number of samples of class 0, 1, …, k−1.
+        counts : array-like of int, shape (k,), mapping or pandas Series
+            Number of samples of class 0, 1, …, k−1. A mapping says how many samples each label has,
+            a Series too, by its index; the classes then are in the order of `UFM.from_labels`.
 
         Raises
         ------
         InvalidInputError
-            If empty, not one-dimensional, or any count is not a positive whole number.
+            If empty, not one-dimensional, or any count is not a positive whole number; if a label
+            is missing or occurs twice.
+
+        Examples
+        --------
+        >>> from collections import Counter
+        >>> list(ClassSizes.from_counts(Counter("mississippi")))  # i, m, p, s
+        [4, 1, 2, 4]
+        """
+        return cls.with_labels(counts)[0]
+
+    @classmethod
+    def with_labels(
+        cls,
+        counts: ArrayLike | Iterable[int] | Mapping[Hashable, int] | ClassSizes,
+        class_labels: Any = None,
+    ) -> tuple[ClassSizes, tuple[Hashable, ...] | None]:
+        """Build from one count per class, and return the label of each class.
+
+        Parameters
+        ----------
+        counts
+            As for `from_counts`.
+        class_labels : sequence of hashable, optional
+            One per class, in class order, also of counts that have labels themselves.
+
+        Returns
+        -------
+        sizes : ClassSizes
+        labels : tuple, or None
+            In class order; None where neither argument has labels.
+
+        Raises
+        ------
+        InvalidInputError
+            As `from_counts`; if labels do not fit, or two are the same.
         """
         if isinstance(counts, ClassSizes):
-            return counts
-        array = _whole_numbers(counts, "class sizes")
+            labels = None if class_labels is None else name_classes(class_labels, counts.classes)
+            return counts, labels
+        given = per_class(counts, "class sizes")
+        array, labels = _whole_numbers(given, "class sizes"), given.labels
+        if class_labels is not None:
+            labels = name_classes(class_labels, len(array))
+            if given.labels is not None:
+                array = given.numbers_of(labels, "class sizes").astype(np.int64)
         ascending, inverse, multiplicities = np.unique(
             array, return_inverse=True, return_counts=True
         )
         last = len(ascending) - 1
-        return cls(
+        sizes = cls(
             ascending[::-1].copy(),
             multiplicities[::-1].astype(np.int64),
             (last - inverse.reshape(-1)).astype(np.int64),
         )
+        return sizes, labels
 
     @classmethod
     def from_pairs(cls, sizes: ArrayLike, multiplicities: ArrayLike) -> Self:
@@ -93,6 +141,7 @@ class ClassSizes:
         ----------
         sizes, multiplicities : array-like of int, shape (p,)
             `multiplicities[j]` classes have `sizes[j]` samples each; repeated sizes are merged.
+            Taken in the order they are in, also from a Series.
 
         Raises
         ------
@@ -100,8 +149,11 @@ class ClassSizes:
             If the lengths differ, any entry is not a positive whole number, or there are more than
             `MAX_SAMPLES` samples.
         """
-        size_array = _whole_numbers(sizes, "class sizes")
-        counts = _whole_numbers(multiplicities, "multiplicities")
+        _in_step(sizes, multiplicities)
+        size_array, counts = (
+            _whole_numbers(PerClass(number_array(values, what), None), what)
+            for values, what in ((sizes, "class sizes"), (multiplicities, "multiplicities"))
+        )
         if len(size_array) != len(counts):
             raise InvalidInputError(
                 f"{len(size_array)} sizes but {len(counts)} multiplicities; give one for each size"
@@ -204,33 +256,28 @@ def _check_samples(sizes: NDArray[np.int64], multiplicities: NDArray[np.int64]) 
         )
 
 
-def _whole_numbers(values: ArrayLike | Iterable[int], what: str) -> NDArray[np.int64]:
+def _whole_numbers(given: PerClass, what: str) -> NDArray[np.int64]:
     """Check and convert to a one-dimensional int64 array of positive whole numbers."""
-    sequence = values if isinstance(values, np.ndarray) else list(_as_iterable(values, what))
-    try:
-        array = np.asarray(sequence)
-    except ValueError:
-        raise InvalidInputError(f"{what} must be a flat list of whole numbers") from None
+    array = given.numbers
     if array.size == 0:
         raise InvalidInputError(f"{what} are empty; give one positive whole number per class")
-    if array.ndim != 1:
-        raise InvalidInputError(f"{what} must be one-dimensional, got shape {array.shape}")
-    if array.dtype.kind not in "iuf":
-        raise InvalidInputError(
-            f"{what} must be whole numbers, got {array.flat[0]!r} of type {array.dtype}"
-        )
     wrong = ~(np.isfinite(array) & (array > 0) & (array == np.floor(array)))
     if wrong.any():
-        where = int(np.argmax(wrong))
+        first = int(np.argmax(wrong))
+        hint = "; leave out classes without samples" if array[first] == 0 else ""
         raise InvalidInputError(
-            f"{what} must be positive whole numbers, got {array[where]} at position {where}"
+            f"{what} must be positive whole numbers, got {array[first]} {given.place(first)}{hint}"
         )
     if array.max() > MAX_SIZE:
         raise InvalidInputError(f"{what} above {MAX_SIZE:.0e} are not supported: {array.max()}")
     return array.astype(np.int64)
 
 
-def _as_iterable(values: Any, what: str) -> Iterable[Any]:
-    if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
-        raise InvalidInputError(f"{what} must be a sequence of whole numbers, got {values!r}")
-    return values  # type: ignore[no-any-return]
+def _in_step(sizes: Any, multiplicities: Any) -> None:
+    """Refuse two Series whose index is not the same: nothing says which entries belong together."""
+    first, second = index_of(sizes), index_of(multiplicities)
+    if first is not None and second is not None and first != second:
+        raise InvalidInputError(
+            "sizes and multiplicities are Series with different index; align them, or give the "
+            "values (.to_numpy()) in order"
+        )

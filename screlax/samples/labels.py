@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
+from ..problem.labels import distinct_labels, label_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,13 +23,13 @@ class Codes:
         Shape of the labels.
     classes : int
         All codes are below it; some numbers may have no sample.
-    names : ndarray or None
+    names : tuple or None
         The label of each class, sorted; None where the codes are shifted integers.
     """
 
     codes: NDArray[np.int64]
     classes: int
-    names: NDArray[Any] | None = None
+    names: tuple[Hashable, ...] | None = None
 
 
 def encode(labels: Any, shapes: tuple[tuple[int, ...], ...], *, names: bool = False) -> Codes:
@@ -36,13 +38,13 @@ def encode(labels: Any, shapes: tuple[tuple[int, ...], ...], *, names: bool = Fa
     Parameters
     ----------
     labels : array-like
-        Integers, floats, strings, or other hashable objects.
+        As `label_array` reads them.
     shapes : tuple of tuples
         The shapes they may have.
     names : bool
         Whether the names are needed; without, integers in a narrow range are only shifted.
     """
-    array = labels if isinstance(labels, np.ndarray) else _as_array(labels)
+    array = label_array(labels, shapes=shapes)
     if array.shape not in shapes:
         expected = " or ".join(map(str, shapes))
         raise InvalidInputError(
@@ -52,19 +54,8 @@ def encode(labels: Any, shapes: tuple[tuple[int, ...], ...], *, names: bool = Fa
         shifted = _shifted(array)
         if shifted is not None:
             return shifted
-    if array.dtype.kind in "fcO":
-        _refuse_missing(array)
-    return _sorted_or_hashed(array)
-
-
-def _as_array(labels: Any) -> NDArray[Any]:
-    try:
-        array = np.asarray(labels)
-        if array.dtype.kind in "US" and not all(isinstance(x, str | bytes) for x in labels):
-            array = np.asarray(labels, dtype=object)  # 1 and "1" are two labels
-        return array
-    except ValueError as error:
-        raise InvalidInputError(f"labels must be an array, one per sample: {error}") from None
+    found, codes = distinct_labels(array)
+    return Codes(codes, len(found), found)
 
 
 def _shifted(array: NDArray[Any]) -> Codes | None:
@@ -78,29 +69,3 @@ def _shifted(array: NDArray[Any]) -> Codes | None:
         return Codes(array.astype(np.int64, copy=False), high + 1)
     wide = array if array.dtype.kind == "u" else array.astype(np.int64)  # int8 would wrap around
     return Codes((wide - wide.dtype.type(low)).astype(np.int64), high - low + 1)
-
-
-def _sorted_or_hashed(array: NDArray[Any]) -> Codes:
-    try:
-        values, codes = np.unique(array, return_inverse=True)
-        return Codes(codes.reshape(array.shape).astype(np.int64), len(values), values)
-    except TypeError:  # mixed types cannot be sorted
-        return _hashed(array)
-
-
-def _hashed(array: NDArray[Any]) -> Codes:
-    number: dict[Any, int] = {}
-    try:
-        codes = [number.setdefault(label, len(number)) for label in array.reshape(-1).tolist()]
-    except TypeError as error:
-        raise InvalidInputError(f"labels must be hashable: {error}") from None
-    values = np.empty(len(number), dtype=object)
-    values[:] = list(number)
-    return Codes(np.asarray(codes, dtype=np.int64).reshape(array.shape), len(number), values)
-
-
-def _refuse_missing(array: NDArray[Any]) -> None:
-    missing = np.argwhere(np.asarray(array != array, dtype=bool))
-    if len(missing):
-        index = ", ".join(str(int(number)) for number in missing[0])
-        raise InvalidInputError(f"labels[{index}] is NaN; every sample needs a class")

@@ -53,7 +53,8 @@ def supcon_loss(
         float32 and float64 are used as they are, read-only, non-contiguous or memory-mapped;
         integers become float64. Samples of different items of a batch are not contrasted.
     labels : array-like, shape (n,), or (batch, n) for a batch
-        Class of each sample: integers, strings, or other hashable objects. May be left out with a
+        Class of each sample: integers, strings, or other hashable objects, as an array, list,
+        tensor, Series or data frame of one column; none may be missing. May be left out with a
         `contrast_mode`: then every sample is its own class, and the loss is that of SimCLR
         (NT-Xent, InfoNCE).
     mask : array-like, shape (n, n), or (batch, n, n), optional
@@ -74,8 +75,9 @@ def supcon_loss(
         Reads rank 3 as (n, views, d): with every view an anchor, or only the first of each sample.
     negatives_only : bool, default False
         Leave the positives out of the denominator (NSCL). Then anchors also need a negative.
-    class_weights : mapping from label to weight, or array-like in sorted label order, optional
-        Weights the anchors of each class. A mean is divided by the sum of weights.
+    class_weights : mapping or Series from label to weight, or array-like, optional
+        Weights the anchors of each class. A mean is divided by the sum of weights. A Series speaks
+        of its index; an array has one weight for each label that occurs, in sorted order.
     n_jobs : int, optional
         Number of threads, −1 for all cores; by default as many as the size justifies. The number
         does not change the result. While the call runs, BLAS is held to one thread.

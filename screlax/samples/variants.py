@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
+from ..problem.per_class import per_class
 from .labels import Codes
 from .layout import Layout
 from .positives import Positives, Vector
@@ -25,19 +25,21 @@ def class_weight_of_samples(codes: Codes, class_weights: Any) -> Vector:
     ----------
     codes : Codes
         With names.
-    class_weights : mapping from label to weight, or array-like, shape (k,)
-        In the order of the sorted distinct labels.
+    class_weights : mapping from label to weight, Series with labels as index, or array-like
+        An array has shape (k,), in the order of the sorted distinct labels.
     """
     assert codes.names is not None
-    if isinstance(class_weights, Mapping):
-        names = codes.names.tolist()
-        missing = [name for name in names if name not in class_weights]
-        if missing:
-            raise InvalidInputError(
-                f"class_weights has no weight for label {missing[0]!r}; give one for every label"
-            )
-        class_weights = [class_weights[name] for name in names]
-    return check_real(class_weights, "class_weights", (codes.classes,))[codes.codes]
+    given = per_class(class_weights, "class_weights")
+    weights = given.numbers
+    if given.labels is not None:
+        weights = given.numbers_of(codes.names, "class_weights")
+    elif len(weights) != codes.classes:
+        raise InvalidInputError(
+            f"class_weights must have shape ({codes.classes},), one for each label that occurs, in "
+            f"sorted order, got {weights.shape}; where a class may be absent, as from a batch, "
+            "give a mapping from label to weight"
+        )
+    return check_real(weights, "class_weights", (codes.classes,))[codes.codes]
 
 
 def row_weights(

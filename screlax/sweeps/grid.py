@@ -146,7 +146,7 @@ def _named(profiles: Any) -> list[tuple[str, tuple[int, ...] | None]]:
 def _entry(sizes: Any, name: str | None) -> tuple[str, tuple[int, ...] | None]:
     if isinstance(sizes, str):
         return sizes, None
-    if np.ndim(sizes) == 0:
+    if np.ndim(sizes) == 0 and not isinstance(sizes, Mapping):
         raise InvalidInputError(
             f"a profile must be a name or a list of class sizes, got {sizes!r}; "
             "class sizes themselves go into a list of profiles: [[500, 50, 5]]"

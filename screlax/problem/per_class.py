@@ -1,0 +1,135 @@
+"""One number for each class in any container: counts and weights, with their labels if it has them.
+
+A mapping and a pandas Series say which class a number belongs to, by key and by index; everything
+else is in the order of the classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..checks import real_number
+from ..containers import as_numpy, as_sequence, index_of, is_missing, only_column, plain, shown
+from ..errors import InvalidInputError
+from .labels import in_order, label_array, other_type
+
+
+@dataclass(frozen=True, eq=False)
+class PerClass:
+    """Numbers, and the label of each; None where the container has no labels.
+
+    Labels are in the order of `UFM.from_labels`.
+    """
+
+    numbers: NDArray[Any]
+    labels: tuple[Hashable, ...] | None
+
+    def place(self, position: int) -> str:
+        """Say where a number is."""
+        if self.labels is None:
+            return f"at position {position}"
+        return f"for label {shown(self.labels[position])}"
+
+    def numbers_of(self, wanted: Sequence[Hashable], what: str) -> NDArray[Any]:
+        """Return the numbers of these labels, in their order.
+
+        Raises
+        ------
+        InvalidInputError
+            If a label has none.
+        """
+        place = {label: position for position, label in enumerate(self.labels or ())}
+        missing = [label for label in wanted if label not in place]
+        if missing:
+            raise InvalidInputError(
+                f"{what} have no number for label {shown(missing[0])}"
+                + (other_type(missing[0], place, "labels") or "; give one for every label")
+            )
+        return self.numbers[[place[label] for label in wanted]]
+
+
+def per_class(values: Any, what: str) -> PerClass:
+    """Read one number per class.
+
+    Parameters
+    ----------
+    values : mapping from label to number, pandas Series, data frame of one column, or array-like
+    what : str
+        What they are, for messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are not numbers, one is missing, or a label is missing or occurs twice.
+    """
+    values = only_column(values, what)
+    keys = list(values) if isinstance(values, Mapping) else index_of(values)
+    if keys is None:
+        return PerClass(number_array(values, what), None)
+    if isinstance(values, Mapping):
+        values = list(values.values())
+    labels = label_array(keys, what=f"labels of {what}", one_per="class").tolist()
+    place = {label: position for position, label in enumerate(labels)}
+    if len(place) < len(labels):
+        twice = next(label for position, label in enumerate(labels) if place[label] != position)
+        raise InvalidInputError(f"{what} have label {shown(twice)} twice; merge the two")
+    ordered = in_order(labels)
+    given = PerClass(number_array(values, what, tuple(labels)), tuple(labels))
+    order = np.array([place[label] for label in ordered], dtype=np.int64)
+    return PerClass(given.numbers[order], ordered)
+
+
+def number_array(
+    values: Any, what: str, labels: tuple[Hashable, ...] | None = None
+) -> NDArray[Any]:
+    """Return real numbers in the order they are in, shape (n,), also those of shape (n, 1)."""
+    given = as_sequence(only_column(values, what), what, "one number each")
+    if isinstance(given, list):
+        given = [plain(value) for value in given]
+        if any(value is np.ma.masked for value in given):
+            _refuse(given, what, labels)
+        try:
+            array = np.asarray(given)
+        except (ValueError, RuntimeError):  # rows of different lengths, tensors of gradients
+            raise InvalidInputError(f"{what} must be a flat list of numbers") from None
+    else:
+        array = as_numpy(given, what)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise InvalidInputError(
+            f"{what} must be one-dimensional, got shape {array.shape}{_remedy(array)}"
+        )
+    if array.dtype.kind == "O":
+        given = [plain(value) for value in array.tolist()]
+        if set(map(type, given)) <= {int, float}:
+            array = np.array([real_number(value) for value in given])
+    if array.size and array.dtype.kind not in "iuf":
+        _refuse(given if isinstance(given, list) else array.tolist(), what, labels)
+    return array
+
+
+def _remedy(array: NDArray[Any]) -> str:
+    """Say what to do with pairs of label and number."""
+    if array.ndim == 2 and array.shape[1] == 2 and array.dtype.kind in "OUS":
+        return "; for pairs of label and number give dict(pairs)"
+    if array.ndim == 2 and array.shape[0] == 2:
+        return "; of labels and counts, as numpy.unique returns them, give the counts"
+    return ""
+
+
+def _refuse(values: list[Any], what: str, labels: tuple[Hashable, ...] | None) -> None:
+    """Raise for the first entry that is no number: a missing one if there is one."""
+    missing = [position for position, value in enumerate(values) if is_missing(value)]
+    wrong = [p for p, value in enumerate(values) if type(value) not in (int, float)]
+    first = (missing or wrong or [0])[0]
+    where = PerClass(np.empty(0), labels).place(first)
+    kind = "is missing" if missing else f"is {type(values[first]).__name__}"
+    raise InvalidInputError(
+        f"{what} must be numbers, got {shown(values[first])} {where}, which {kind}"
+    )
