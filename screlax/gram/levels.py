@@ -24,9 +24,9 @@ from scipy import sparse
 
 from ..errors import InvalidInputError
 from ..problem.class_sizes import ClassSizes
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
+from ..types import Matrix as Matrix
+from ..types import Vector as Vector
+from .cells import Cells
 
 
 class Level(StrEnum):
@@ -137,6 +137,14 @@ class Partition:
         if not self.collapse:
             np.fill_diagonal(matrix, gram.own[cell])
         return matrix
+
+
+def cells_at(sizes: ClassSizes, level: Level) -> Cells:
+    """Return the cells of a level: points each has, and samples."""
+    if level is Level.ORBITS:
+        return Cells(sizes.multiplicities.astype(float), sizes.distinct.astype(float))
+    each = np.ones(sizes.samples) if level is Level.SAMPLES else np.asarray(sizes, dtype=float)
+    return Cells(np.ones_like(each), each)
 
 
 def classes_to_orbits(sizes: ClassSizes) -> Partition:

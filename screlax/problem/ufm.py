@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from .class_sizes import ClassSizes
 from .constraints.norms import Control, check_control, check_temperature
 from .labels import ClassNumbers, count_labels
+from .losses.base import Loss, check_loss
+from .losses.supcon import SupCon
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class UFM:
         What keeps the embeddings bounded.
     temperature : float, default 1.0
         τ > 0.
+    loss : Loss or str, default SupCon()
+        The loss, or its text ``name:option=value,…``; `screlax.losses` has them.
     class_labels : sequence of hashable, optional
         The label that each class stands for, in class order; `from_labels` fills it in. NumPy
         scalars become Python objects. With a mapping or Series this is the order of the classes.
@@ -50,6 +54,7 @@ class UFM:
     control: Control
     temperature: float = 1.0
     class_labels: tuple[Hashable, ...] | None = field(default=None, compare=False)
+    loss: Loss = field(default_factory=SupCon)
 
     def __init__(
         self,
@@ -57,16 +62,24 @@ class UFM:
         control: Control,
         temperature: float = 1.0,
         class_labels: Sequence[Hashable] | None = None,
+        *,
+        loss: Loss | str | None = None,
     ) -> None:
         sizes, labels = ClassSizes.with_labels(class_sizes, class_labels)
         object.__setattr__(self, "class_sizes", sizes)
         object.__setattr__(self, "control", check_control(control))
         object.__setattr__(self, "temperature", check_temperature(temperature))
         object.__setattr__(self, "class_labels", labels)
+        object.__setattr__(self, "loss", SupCon() if loss is None else check_loss(loss))
 
     @classmethod
     def from_labels(
-        cls, labels: ArrayLike | Sequence[Hashable], control: Control, temperature: float = 1.0
+        cls,
+        labels: ArrayLike | Sequence[Hashable],
+        control: Control,
+        temperature: float = 1.0,
+        *,
+        loss: Loss | str | None = None,
     ) -> UFM:
         """Build from one label per sample, of any hashable type.
 
@@ -77,7 +90,7 @@ class UFM:
         ----------
         labels : array-like, shape (n,), tensor, pandas Series or data frame of one column
             Integers, strings, tuples, anything hashable.
-        control, temperature
+        control, temperature, loss
             As for `UFM`.
 
         Raises
@@ -87,7 +100,7 @@ class UFM:
             NA, masked); the message says where.
         """
         class_labels, counts = count_labels(labels)
-        return cls(counts, control, temperature, class_labels)
+        return cls(counts, control, temperature, class_labels, loss=loss)
 
     @classmethod
     def from_pairs(
@@ -96,9 +109,11 @@ class UFM:
         multiplicities: ArrayLike,
         control: Control,
         temperature: float = 1.0,
+        *,
+        loss: Loss | str | None = None,
     ) -> UFM:
         """Build from (size, multiplicity) pairs; see `ClassSizes.from_pairs`."""
-        return cls(ClassSizes.from_pairs(sizes, multiplicities), control, temperature)
+        return cls(ClassSizes.from_pairs(sizes, multiplicities), control, temperature, loss=loss)
 
     @property
     def samples(self) -> int:
