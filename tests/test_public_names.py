@@ -1,0 +1,53 @@
+"""The public names: all there, each in one place, and none loaded before it is asked for."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import screlax
+
+
+def test_every_public_name_can_be_had():
+    for name in screlax.__all__:
+        assert getattr(screlax, name).__doc__, name
+    assert set(screlax.__all__) == set(screlax._HOME)
+    assert {*screlax.__all__, "geometry", "plots", "__version__"} <= set(dir(screlax))
+
+
+def test_type_checkers_see_the_same_names_in_the_same_places():
+    tree = ast.parse(Path(screlax.__file__).read_text(encoding="utf-8"))
+    seen = {
+        alias.asname: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level == 1
+        for alias in node.names
+    }
+    assert seen == screlax._HOME
+
+
+@pytest.mark.parametrize("door", ["geometry", "plots"])
+def test_public_modules_are_there_without_importing_them(door):
+    code = f"import screlax; print(screlax.{door}.__all__)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == str(importlib.import_module(f"screlax.{door}").__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'solve_relaxtion'"):
+        screlax.solve_relaxtion  # noqa: B018
+
+
+def test_importing_loads_no_library():
+    code = (
+        "import sys, screlax; "
+        "print([name for name in ('numpy', 'scipy', 'cvxpy', 'matplotlib', 'torch') "
+        "if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
