@@ -17,6 +17,8 @@ PLAIN = frozenset({bool, int, float, str, bytes})
 def as_numpy(values: Any, what: str) -> NDArray[Any]:
     """Return anything array-like as an array; a torch tensor detached, and from its device.
 
+    A memory map stays one.
+
     Raises
     ------
     InvalidInputError
@@ -27,7 +29,7 @@ def as_numpy(values: Any, what: str) -> NDArray[Any]:
         tensor = values.detach().cpu()
         values = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()
     try:
-        return np.asarray(values)
+        return values if isinstance(values, np.memmap) else np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
         raise InvalidInputError(f"{what} cannot be read as an array: {error}") from None
 

@@ -5,7 +5,8 @@ from .comparison.metrics import CollapseMetrics, collapse_metrics
 from .comparison.statistics import ClassStatistics, class_statistics
 from .comparison.tracker import GeometryTracker
 from .gram.distance import cosines_of, gram_distance
-from .io.embeddings import as_embeddings, as_labels
+from .io.arrays import as_embeddings
+from .io.labels import as_labels
 
 __all__ = [
     "ClassStatistics",

@@ -348,7 +348,7 @@ def test_files(tmp_path):
         (np.ones((3, 0)), "empty"),
         (np.ones((3, 2)) * 1j, "complex"),
         ([["a", "b"]], "real numbers"),
-        ([[1.0], [1.0, 2.0]], "not an array"),
+        ([[1.0], [1.0, 2.0]], "cannot be read as an array"),
     ],
 )
 def test_bad_embeddings(values, message):

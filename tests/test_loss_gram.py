@@ -48,7 +48,7 @@ REFUSED = [
     ("gram has 3 rows but there are 4 labels", {"labels": [0, 0, 1, 1]}),
     ("gram has 3 rows but there are 2 classes", {"class_sizes": [2, 2]}),
     ("square matrix", {"gram": np.ones((3, 2)), "labels": [0, 0, 1]}),
-    ("square matrix", {"gram": np.eye(3, dtype=complex), "labels": [0, 0, 1]}),
+    ("complex", {"gram": np.eye(3, dtype=complex), "labels": [0, 0, 1]}),
     ("gram[1, 2] is nan", {"gram": [[1, 0, 0], [0, 1, np.nan], [0, 0, 1]], "labels": [0, 0, 1]}),
     ("not symmetric: entry (0, 1)", {"gram": np.triu(np.ones((3, 3))), "labels": [0, 0, 1]}),
     ("reduction must be one of", {"labels": [0, 0, 1], "reduction": "none"}),

@@ -160,7 +160,7 @@ REFUSED = [
     ("embeddings are complex", {"embeddings": np.ones((4, 2), complex)}),
     ("must be numbers", {"embeddings": np.full((4, 2), "a")}),
     ("must be numbers", {"embeddings": [[object()] * 2] * 4}),
-    ("not an array of numbers", {"embeddings": [[1.0, 2.0], [1.0]]}),
+    ("cannot be read as an array", {"embeddings": [[1.0, 2.0], [1.0]]}),
     ("masked entries", {"embeddings": np.ma.masked_less(np.eye(4), 0.5)}),
     ("too large for double precision", {"temperature": 1e-300, "embeddings": 1e5 * np.eye(4)}),
     ("squared norm overflows", {"embeddings": np.full((4, 2), 1e200)}),

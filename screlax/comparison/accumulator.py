@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..gram.levels import Matrix, Vector
+from ..io.arrays import refuse_nonfinite
 from ..optional import require_memory
-from ..samples.validate import refuse_nonfinite
 
 
 class Accumulator:

@@ -183,8 +183,8 @@ def _loss_lines(loss: LossGap | None) -> list[str]:
         changed = f"; rescaled to the control, ‖h‖² was off by up to {loss.violation:.2g} of ρ"
     of = "" if loss.level == "samples" else " of their class means, NOT of all samples"
     return [
-        f"loss         {loss.value:.10g} ≥ {loss.lower:.10g}{of}: proved to exceed the optimum by at "
-        f"most {_times(loss.relative_to_optimum, 'the optimum')} ({loss.reason}{changed})",
+        f"loss         {loss.value:.10g} ≥ {loss.lower:.10g}{of}: proved to exceed the optimum by "
+        f"at most {_times(loss.relative_to_optimum, 'the optimum')} ({loss.reason}{changed})",
         f"height       {loss.height:.6g} ≥ {loss.optimal_height:.6g} above Σ n log(n−1) = "
         f"{loss.floor:.10g}, which no loss is below: at most "
         f"{_times(loss.relative_to_height, 'that of the optimum')} more",

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import InvalidInputError
 from ..gram.distance import gram_distance
-from ..io.embeddings import as_embeddings, as_labels
+from ..io.arrays import as_embeddings
+from ..io.labels import as_labels
 from ..io.tables import columns_of, csv_bytes, json_text, write_bytes
 from ..problem.labels import ClassNumbers, label_array
 from ..solution.solution import Solution

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from ..checks import real_number
 from ..errors import InvalidInputError
 from ..gram.levels import Level, Matrix
+from ..io.arrays import real_array
 from ..problem.constraints.norms import Control
 from ..problem.ufm import UFM
 
@@ -66,13 +67,7 @@ def check_number(name: str, value: Any, *, positive: bool) -> float:
 
 def check_matrix(name: str, given: ArrayLike, shape: tuple[int | None, ...], what: str) -> Matrix:
     """Return a finite float64 array of a shape, None for any length of at least one."""
-    try:
-        array = np.asarray(given)
-        if array.dtype.kind not in "iuf":
-            raise TypeError(f"entries of type {array.dtype}")
-        array = np.asarray(array, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"{name} must be an array of numbers: {error}") from None
+    array = real_array(given, name).astype(float)
     fits = array.ndim == len(shape) and all(
         have == want or (want is None and have > 0)
         for have, want in zip(array.shape, shape, strict=True)

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from scipy import linalg
 
 from ..errors import InvalidInputError
+from ..io.arrays import real_array
 from .levels import Matrix, Vector
 
 
@@ -26,7 +27,7 @@ def gram_distance(first: ArrayLike, second: ArrayLike) -> float:
     InvalidInputError
         If the shapes differ, or one of them is zero or not finite.
     """
-    a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    a, b = real_array(first, "first").astype(float), real_array(second, "second").astype(float)
     if a.shape != b.shape or a.ndim != 2:
         raise InvalidInputError(f"Gram matrices must have the same shape, got {a.shape}, {b.shape}")
     return float(linalg.norm(_unit(a, "first") - _unit(b, "second")))

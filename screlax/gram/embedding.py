@@ -13,6 +13,7 @@ from scipy import linalg
 
 from ..checks import real_number
 from ..errors import EmbeddingDimensionError, InvalidInputError
+from ..io.arrays import real_array
 from ..optional import require_memory
 from .levels import Matrix, Vector
 
@@ -128,13 +129,7 @@ def _is_dimension(dim: object) -> bool:
 
 
 def _checked_gram(gram: ArrayLike) -> Matrix:
-    try:
-        given = np.asarray(gram)
-        if given.dtype.kind not in "biufO":
-            raise TypeError(f"entries of type {given.dtype}")
-        matrix = np.asarray(given, dtype=float)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidInputError(f"a Gram matrix must be a matrix of numbers: {error}") from None
+    matrix = real_array(gram, "a Gram matrix").astype(float)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
         raise InvalidInputError(f"a Gram matrix must be square, got shape {matrix.shape}")
     if not np.isfinite(matrix).all():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError
 from ..gram.levels import CellGram, Level
+from ..io.arrays import real_array
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Sphere, check_temperature
 from ..problem.program import build_relaxation
@@ -79,15 +78,9 @@ def gram_loss(
 
 
 def _check_gram(gram: ArrayLike) -> NDArray[np.float64]:
-    try:
-        matrix: NDArray[Any] = np.asarray(gram)
-    except ValueError as error:
-        raise InvalidInputError(f"gram must be a square matrix of numbers: {error}") from None
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.dtype.kind not in "fiub":
-        raise InvalidInputError(
-            f"gram must be a square matrix of real numbers, got {matrix.dtype} "
-            f"of shape {matrix.shape}"
-        )
+    matrix = real_array(gram, "gram")
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise InvalidInputError(f"gram must be a square matrix, got shape {matrix.shape}")
     bad = np.argwhere(~np.isfinite(matrix))
     if len(bad):
         row, column = (int(number) for number in bad[0])

@@ -42,14 +42,14 @@ class RowBlock:
         self._read = read
         self._part = part
 
-    def read(self) -> NDArray[Any]:
+    def read(self) -> Any:
         """Return the rows."""
-        return np.asarray(self._read(self._part))
+        return self._read(self._part)
 
 
-def read_block(block: Any) -> NDArray[Any]:
-    """Return the rows of a block, wherever they are."""
-    return block.read() if isinstance(block, RowBlock) else np.asarray(block)
+def read_block(block: Any) -> Any:
+    """Return the rows of a block, wherever they are, as they are there: a mask is not dropped."""
+    return block.read() if isinstance(block, RowBlock) else block
 
 
 def open_source(embeddings: Any) -> Source:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .validate import refuse_nonfinite
+from ..io.arrays import refuse_nonfinite
 
 Locate = Callable[[int], tuple[int, ...]]
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError
+from ..io.arrays import real_array
 from .evaluate import losses_and_gradient
 from .gradient import check_out
 from .layout import Layout, arrange
@@ -203,7 +204,7 @@ def _run(
     labels = _labels_or_mask(layout, labels, mask)
     if mask is None or not layout.is_batch:
         return losses_and_gradient(layout, labels, mask, options, gradient)
-    masks = np.asarray(mask)
+    masks = real_array(mask, "mask")
     parts = []
     for item in range(layout.items):
         part = slice(item * layout.size, (item + 1) * layout.size)
@@ -222,6 +223,7 @@ def _labels_or_mask(layout: Layout, labels: Any, mask: Any) -> Any:
         return labels
     if not layout.has_views:
         raise InvalidInputError(
-            "give labels, or a mask; only a multi-view contrast_mode can do without"
+            "give labels, or a mask; embeddings of shape (n, views, d) with a contrast_mode can do "
+            "without"
         )
     return np.arange(layout.samples)

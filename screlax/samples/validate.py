@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError
+from ..io.arrays import as_floats, real_array, require_entries, shown_index
 from ..problem.constraints.norms import check_temperature
-
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def check_embeddings(embeddings: ArrayLike) -> NDArray[Any]:
@@ -25,34 +23,27 @@ def check_embeddings(embeddings: ArrayLike) -> NDArray[Any]:
     Raises
     ------
     InvalidInputError
-        If they are complex, not numbers, empty, or not of rank 2 or 3.
+        If they are masked, complex, not numbers, empty, or not of rank 2 or 3.
     """
-    if np.ma.is_masked(embeddings):
-        raise InvalidInputError("embeddings have masked entries; drop those samples or fill them")
-    array = _as_array(embeddings)
+    array = real_array(embeddings, "embeddings")
     if array.ndim not in (2, 3):
         raise InvalidInputError(
             f"embeddings must have shape (n, d), (batch, n, d) or (n, views, d), got "
             f"{array.shape}; reshape them, one row per sample"
         )
-    if array.size == 0:
-        raise InvalidInputError(
-            f"embeddings are empty, shape {array.shape}; give at least one sample and one feature"
-        )
-    if array.dtype in _FLOATS:  # byte-swapped floats are not equal to native ones
-        return array
-    return _as_float(array)
+    require_entries(array, "embeddings")
+    return as_floats(array)
 
 
 def check_real(values: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Return finite nonnegative numbers of a given shape as float64."""
-    array = _as_array(values)
+    array = real_array(values, name)
     if array.shape != shape:
         raise InvalidInputError(f"{name} must have shape {shape}, got {array.shape}")
-    array = _as_float(array).astype(np.float64)
+    array = array.astype(np.float64)
     bad = np.argwhere(~(np.isfinite(array) & (array >= 0)))
     if len(bad):
-        index = _index(bad[0])
+        index = shown_index(bad[0])
         raise InvalidInputError(
             f"{name} must be finite and not negative, got {array[tuple(bad[0])]} at index {index}"
         )
@@ -95,55 +86,3 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux
         return os.cpu_count() or 1
-
-
-def refuse_nonfinite(
-    block: NDArray[Any], start: int, locate: Callable[[int], tuple[int, ...]]
-) -> None:
-    """Raise for a block of rows whose squared norms are not finite, naming the entry.
-
-    Parameters
-    ----------
-    block : ndarray, shape (rows, d)
-    start : int
-        The number of its first row.
-    locate : callable
-        Returns the index in the user's array of a row number.
-    """
-    bad = np.argwhere(~np.isfinite(block))
-    if len(bad) == 0:
-        raise InvalidInputError(
-            "embeddings are so large that a squared norm overflows; divide them by their norm"
-        )
-    row, column = (int(number) for number in bad[0])
-    index = _index((*locate(start + row), column))
-    raise InvalidInputError(
-        f"embeddings[{index}] is {block[row, column]}; every entry must be finite, "
-        "so drop or repair that sample"
-    )
-
-
-def _as_array(values: Any) -> NDArray[Any]:
-    try:
-        return np.asarray(values)
-    except (ValueError, TypeError, RuntimeError) as error:  # torch: requires grad
-        raise InvalidInputError(f"not an array of numbers: {error}") from None
-
-
-def _as_float(array: NDArray[Any]) -> NDArray[Any]:
-    if array.dtype.kind == "c":
-        raise InvalidInputError(
-            f"embeddings are complex ({array.dtype}); the loss is defined for real ones, "
-            "so stack real and imaginary parts as features"
-        )
-    if array.dtype.kind not in "fiubO":
-        raise InvalidInputError(f"embeddings must be numbers, got an array of {array.dtype}")
-    single = array.dtype.kind == "f" and array.dtype.itemsize <= 4
-    try:
-        return array.astype(np.float32 if single else np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"embeddings must be numbers: {error}") from None
-
-
-def _index(position: Any) -> str:
-    return ", ".join(str(int(number)) for number in position)

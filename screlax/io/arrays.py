@@ -1,0 +1,210 @@
+"""Arrays of real numbers from whatever people have: the one reader of embeddings.
+
+Arrays, lists, tensors on any device, data frames and files are read alike wherever embeddings
+enter, without a copy where possible. A mask, a missing entry and text are refused, never dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..containers import as_numpy, is_tensor
+from ..errors import FileFormatError, InvalidInputError
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+"""Types that are used as they are; byte-swapped floats are not equal to native ones."""
+
+_KEYS = ("embeddings", "features")
+"""Names of arrays that an .npz file of several is searched for."""
+
+
+def as_embeddings(source: Any) -> NDArray[Any]:
+    """Return embeddings as an array of real numbers, shape (n, d).
+
+    Parameters
+    ----------
+    source : array-like, torch tensor, or path
+        A tensor is detached and copied to the CPU. A .npy file is memory-mapped; an .npz file must
+        hold one array, or one named embeddings or features.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are masked, complex, not numbers, empty, or not of rank 2.
+    FileFormatError
+        If a file does not hold them.
+    """
+    if isinstance(source, str | os.PathLike):
+        name = f"embeddings of {source}"
+        array = real_array(array_from_file(Path(source)), name)
+    else:
+        name = "embeddings"
+        array = real_array(source, name)
+    if array.ndim == 3:
+        raise InvalidInputError(
+            f"{name} must have shape (n, d), one row per sample, got {array.shape}; of (n, views, "
+            "d) give every view as a row, embeddings.reshape(-1, d) with labels "
+            "numpy.repeat(labels, views), or one row per sample, such as embeddings[:, 0]"
+        )
+    if array.ndim != 2:
+        raise InvalidInputError(
+            f"{name} must have shape (n, d), one row per sample, got {array.shape}; reshape them"
+        )
+    require_entries(array, name)
+    return array
+
+
+def require_entries(array: NDArray[Any], name: str) -> None:
+    """Refuse an array without rows or columns."""
+    if array.size == 0:
+        raise InvalidInputError(
+            f"{name} {_are(name)} empty, shape {array.shape}; give at least one sample and one "
+            "feature"
+        )
+
+
+def real_array(values: Any, name: str) -> NDArray[Any]:
+    """Return real numbers of any shape as an array, without a copy where they are one already.
+
+    Python numbers of any kind become float64; floats, integers and booleans stay what they are.
+
+    Parameters
+    ----------
+    values : array-like or torch tensor, or a list of them
+    name : str
+        What they are, for messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are masked, missing, complex, text, or no array at all.
+    """
+    array = _array(values, name)
+    if array.dtype.kind == "O":
+        return _from_objects(array, name)
+    if array.dtype.kind == "c":
+        raise InvalidInputError(
+            f"{name} {_are(name)} complex ({array.dtype}), where real numbers are needed; stack "
+            "real and imaginary parts as features"
+        )
+    if array.dtype.kind not in "fiub":
+        raise InvalidInputError(
+            f"{name} must be numbers, got an array of {array.dtype}; convert it to real numbers"
+        )
+    return array
+
+
+def as_floats(array: NDArray[Any]) -> NDArray[Any]:
+    """Return real numbers as native float32 or float64: half precision as the former."""
+    if array.dtype in _FLOATS:
+        return array
+    single = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+    return array.astype(np.float32 if single else np.float64)
+
+
+def refuse_nonfinite(
+    block: NDArray[Any], start: int, locate: Callable[[int], tuple[int, ...]]
+) -> None:
+    """Raise for a block of rows whose squared norms are not finite, naming the entry.
+
+    Parameters
+    ----------
+    block : ndarray, shape (rows, d)
+    start : int
+        The number of its first row.
+    locate : callable
+        Returns the index in the user's array of a row number.
+    """
+    bad = np.argwhere(~np.isfinite(block))
+    if len(bad) == 0:
+        raise InvalidInputError(
+            "embeddings are so large that a squared norm overflows; divide them by their norm"
+        )
+    row, column = (int(number) for number in bad[0])
+    raise InvalidInputError(
+        f"embeddings[{shown_index((*locate(start + row), column))}] is {block[row, column]}; every "
+        "entry must be finite, so drop or repair that sample"
+    )
+
+
+def shown_index(position: Any) -> str:
+    """Write an index as the user does."""
+    return ", ".join(str(int(number)) for number in position)
+
+
+def array_from_file(path: Path) -> NDArray[Any]:
+    """Read the array of a .npy file, memory-mapped, or of an .npz file.
+
+    Raises
+    ------
+    FileFormatError
+        If there is none, or it cannot be told which one is meant.
+    """
+    if path.suffix not in (".npy", ".npz"):
+        raise FileFormatError(f"{path}: embeddings must be an .npy or .npz file")
+    if not path.exists():
+        raise FileFormatError(f"{path}: no such file, seen from {Path.cwd()}")
+    try:
+        if path.suffix == ".npy":
+            return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        with np.load(path, allow_pickle=False) as archive:
+            return np.asarray(archive[_key(path, archive.files)])
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        if "Python objects" in str(error):
+            raise FileFormatError(
+                f"{path} holds Python objects, which are not read; save an array of numbers or text"
+            ) from None
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(f"{path}: not a readable {path.suffix} file: {error}") from error
+
+
+def _key(path: Path, names: list[str]) -> str:
+    """Return the name of the array that is meant, of an archive of several."""
+    if len(names) == 1:
+        return names[0]
+    found = [name for name in _KEYS if name in names]
+    if len(found) != 1:
+        raise FileFormatError(
+            f"{path} holds {', '.join(names) or 'nothing'}; name the array embeddings or features"
+        )
+    return found[0]
+
+
+def _array(values: Any, name: str) -> NDArray[Any]:
+    """Convert anything array-like, lists of tensors or masked arrays too."""
+    if isinstance(values, list | tuple) and any(map(_needs_converting, values)):
+        values = [_array(value, name) for value in values]
+    if hasattr(values, "tocsr"):
+        raise InvalidInputError(f"{name} must be a dense array; use toarray() on a sparse one")
+    return as_numpy(values, name)
+
+
+def _needs_converting(value: Any) -> bool:
+    """Whether numpy would drop what an entry of a list means, or fail to read it."""
+    return isinstance(value, np.ma.MaskedArray) or is_tensor(value)
+
+
+def _from_objects(array: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """Return Python numbers as float64; numpy would take text for numbers and None for NaN."""
+    for position, value in enumerate(array.reshape(-1)):
+        if value is None or isinstance(value, str | bytes) or not hasattr(value, "__float__"):
+            index = shown_index(np.unravel_index(position, array.shape))
+            what = "missing" if value is None or str(value) == "<NA>" else repr(value)[:60]
+            raise InvalidInputError(f"{name} must be numbers, but [{index}] is {what}")
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInputError(f"{name} must be numbers: {error}") from None
+
+
+def _are(name: str) -> str:
+    """Return the verb for a name in plural or singular; "embeddings of FILE" is plural."""
+    return "are" if name.split(" of ")[0].endswith("s") else "is"
