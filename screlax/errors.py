@@ -41,3 +41,7 @@ class SolverFailedError(ScrelaxError, RuntimeError):
 
 class InaccurateWarning(UserWarning):
     """The certified gap of a returned solution exceeds the requested tolerance."""
+
+
+class StoreWarning(UserWarning):
+    """A file of a store of finished work is not believed; what it held is computed again."""

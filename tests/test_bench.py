@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 import screlax
-from screlax.bench import BenchSettings, Row, problem_sets, run_suite, runner
+from screlax.bench import BenchSettings, Row, problem_sets, run_suite, work
 from screlax.bench.methods import Method, all_methods
 from screlax.bench.page import markdown, write_page
 from screlax.bench.table import scores, shifted_geometric_mean, suboptimality
-from screlax.bench.worker import run_case
+from screlax.bench.work import BenchWork, Case
+from screlax.bench.worker import blank_row, run_case
 from screlax.cli import main
-from screlax.errors import InvalidInputError
+from screlax.errors import InvalidInputError, StoreWarning
+from screlax.tasks.store import Store, checksum
 
 CASE = next(case for case in problem_sets(quick=True) if case.name == "tail k=10")
 
@@ -147,8 +149,9 @@ def test_nothing_is_done_twice(tmp_path, monkeypatch):
         calls.append(arguments)
         return original(*arguments, **options)
 
-    monkeypatch.setattr(runner.subprocess, "run", counted)
-    again = run_suite(settings_in(tmp_path))
+    monkeypatch.setattr(work.subprocess, "run", counted)
+    with pytest.warns(StoreWarning, match="damaged"):
+        again = run_suite(settings_in(tmp_path))
     assert len(calls) == 1
     assert repr(again[2:]) == repr(rows[2:])  # NaN equals no NaN
     assert again[0].value == rows[0].value
@@ -157,10 +160,29 @@ def test_nothing_is_done_twice(tmp_path, monkeypatch):
         run_suite(settings_in(tmp_path))
 
 
+@pytest.mark.parametrize(
+    "forged", [{"gap": "0"}, {"seconds": -1.0}, {"gap": math.nan}, {"outcome": "failed"}], ids=str
+)
+@pytest.mark.parametrize("plain", [True, False])
+def test_an_edited_row_is_not_believed(tmp_path, forged, plain):
+    store = Store(tmp_path, BenchWork(5.0))
+    (method,) = (m for m in all_methods() if m.name == "native")
+    case = Case(CASE, method, 1e-9)
+    store.keep(case, replace(blank_row(*case), outcome="ran", seconds=1.0, gap=0.5))
+    assert store.find(case).gap == 0.5
+    content = json.loads(store.path(case).read_text())
+    content["record"].update({"gap": 0.0} if plain else forged)
+    if not plain:
+        content["checksum"] = checksum(content["task"], content["record"])
+    store.path(case).write_text(json.dumps(content))
+    with pytest.warns(StoreWarning, match="damaged"):
+        assert store.find_all([case]) == {}
+
+
 def test_what_failed_is_tried_again(tmp_path, monkeypatch):
     killed = SimpleNamespace(returncode=-9, stderr="", stdout="")
     with monkeypatch.context() as patch:
-        patch.setattr(runner.subprocess, "run", lambda *_, **__: killed)
+        patch.setattr(work.subprocess, "run", lambda *_, **__: killed)
         assert run_suite(settings_in(tmp_path))[0].outcome == "failed"
     assert run_suite(settings_in(tmp_path))[0].outcome == "ran"
 
@@ -169,11 +191,11 @@ def test_time_outs_and_crashes_stay_in_the_table(tmp_path, monkeypatch):
     def stopped(command, **options):
         raise subprocess.TimeoutExpired(command, options["timeout"])
 
-    monkeypatch.setattr(runner.subprocess, "run", stopped)
+    monkeypatch.setattr(work.subprocess, "run", stopped)
     first = run_suite(settings_in(tmp_path / "a"))[0]
     assert (first.outcome, first.seconds, first.gap) == ("time-out", 5.0, math.inf)
     killed = SimpleNamespace(returncode=-9, stderr="", stdout="")
-    monkeypatch.setattr(runner.subprocess, "run", lambda *_, **__: killed)
+    monkeypatch.setattr(work.subprocess, "run", lambda *_, **__: killed)
     first = run_suite(settings_in(tmp_path / "b"))[0]
     assert (first.outcome, first.gap) == ("failed", math.inf)
     assert "-9" in first.reason

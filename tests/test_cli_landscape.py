@@ -43,7 +43,7 @@ def test_store_is_used_again_and_jobs_change_nothing(capsys, tmp_path):
     assert main([*PROBLEM, *store]) == 0
     printed = capsys.readouterr().out
     files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    assert len([path for path in files if path.suffix == ".npz"]) == 3
+    assert len([path for path in files if path.suffix == ".json"]) == 3
     assert main([*PROBLEM, *store, "--jobs", "2"]) == 0
     assert capsys.readouterr().out == printed
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == files
@@ -84,9 +84,9 @@ def test_axes_are_logarithmic_and_hold_every_gap():
 
 
 def test_interruption_says_that_finished_runs_are_kept(capsys, tmp_path, monkeypatch):
-    from screlax.landscape import survey
+    from screlax.landscape import work
 
-    original, done = survey.descend, []
+    original, done = work.descend, []
 
     def interrupted(*args, **options):
         if len(done) == 2:
@@ -94,11 +94,11 @@ def test_interruption_says_that_finished_runs_are_kept(capsys, tmp_path, monkeyp
         done.append(args)
         return original(*args, **options)
 
-    monkeypatch.setattr(survey, "descend", interrupted)
+    monkeypatch.setattr(work, "descend", interrupted)
     store = tmp_path / "runs"
     assert main([*PROBLEM, "--dims", "3", "--store", str(store)]) == 130
     assert f"interrupted; {store} was written" in capsys.readouterr().err
-    assert len(list(store.glob("*/*.npz"))) == 2
+    assert len(list(store.glob("*/*.json"))) == 2
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_ranges_lists_files_and_several_grids(tmp_path):
 def test_bad_configurations_end_in_exit_code_two_before_any_work(
     capsys, tmp_path, monkeypatch, text, said
 ):
-    monkeypatch.setattr("screlax.sweeps.worker.evaluate", lambda point: pytest.fail("work"))
+    monkeypatch.setattr("screlax.sweeps.work.evaluate", lambda point: pytest.fail("work"))
     cache = tmp_path / "cache"
     assert main(["sweep", str(write(tmp_path, text)), "--cache", str(cache)]) == 2
     error = capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -17,9 +18,10 @@ from hypothesis import strategies as st
 from scipy import linalg
 
 import screlax
-from screlax.errors import FileFormatError, InvalidInputError
+from screlax.errors import InvalidInputError, StoreWarning
 from screlax.landscape.distances import gram_distance, greatest_pairwise, procrustes_distance
 from screlax.landscape.point import start_seed
+from screlax.tasks.store import checksum, packed, unpacked
 
 BALANCED = screlax.UFM([5, 5, 5, 5], screlax.Ridge(0.2), 0.7)
 UNEVEN = screlax.UFM([9, 4, 2], screlax.Sphere(1.5))
@@ -201,14 +203,14 @@ def test_killed_survey_resumes_and_redoes_nothing(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", SURVEY, str(tmp_path)], env=os.environ)
     try:
         deadline = time.monotonic() + 60
-        while len(list(tmp_path.glob("*/*.npz"))) < 4:
+        while len(list(tmp_path.glob("*/*.json"))) < 4:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.01)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*.npz")}
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*.json")}
     assert 4 <= len(before) < 24
     calls = []
     resumed = screlax.survey_landscape(
@@ -239,15 +241,99 @@ def test_surveys_of_different_settings_share_a_store_without_mixing(tmp_path):
         assert len(list(tmp_path.iterdir())) == number + 2
 
 
-@pytest.mark.parametrize("damage", ["cut", "garbage", "empty", "other"])
-def test_damaged_file_of_a_store_is_named(tmp_path, damage):
-    screlax.survey_landscape(UNEVEN, [2], starts=2, store=tmp_path)
-    path, other = sorted(tmp_path.glob("*/*.npz"))
+def edited(change):
+    """Return an edit of a stored record that computes the checksum anew, as a forger would."""
+
+    def edit(path, _):
+        content = json.loads(path.read_text())
+        change(content["record"])
+        content["checksum"] = checksum(content["task"], content["record"])
+        path.write_text(json.dumps(content))
+
+    return edit
+
+
+def embeddings(change):
+    """Return a forged edit of the embeddings."""
+
+    def edit(record):
+        record["embeddings"] = packed(change(unpacked(record["embeddings"])))
+
+    return edited(edit)
+
+
+def flipped(path, _):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def larger(path, _):
+    with path.open("r+b") as sink:
+        sink.truncate(3_000_000_000)  # takes no room on the disk
+
+
+DAMAGE = {
+    "cut": lambda path, _: path.write_bytes(path.read_bytes()[:300]),
+    "garbage": lambda path, _: path.write_bytes(b"x" * 500),
+    "empty": lambda path, _: path.write_bytes(b""),
+    "an array": lambda path, _: path.write_bytes(b"[]"),
+    "nested": lambda path, _: path.write_bytes(b"[" * 3000),
+    "of another start": lambda path, other: path.write_bytes(other.read_bytes()),
+    "a bit": flipped,
+    "3 GB": larger,
+    "a device": lambda path, _: (path.unlink(), path.symlink_to("/dev/zero")),
+    "a plain edit": lambda path, _: path.write_text(
+        path.read_text().replace('"spurious"', '"strict saddle"')
+    ),
+    "forged global": edited(lambda record: record.update(classification="global")),
+    "forged kind": edited(lambda record: record.update(classification="proved")),
+    "text": edited(lambda record: record.update(iterations="12")),
+    "NaN": edited(lambda record: record.update(gradient_norm=float("nan"))),
+    "nothing": edited(lambda record: record.pop("gradient_norm")),
+    "embeddings in text": edited(lambda record: record.update(embeddings="none")),
+    "no embeddings": embeddings(lambda array: array[:0]),
+    "other shape": embeddings(lambda array: array.reshape(-1)),
+    "other dimension": embeddings(lambda array: np.repeat(array, 2, axis=1)),
+    "NaN embeddings": embeddings(lambda array: array * np.nan),
+    "zero embeddings": embeddings(lambda array: 0 * array),
+    "too long": embeddings(lambda array: array * (1 + 1e-9)),
+    "too short": embeddings(lambda array: array * (1 - 1e-9)),
+    "immense": embeddings(lambda array: array * 1e200),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_is_damaged_or_forged_is_named_and_computed_again(tmp_path, damage):
+    fresh = screlax.survey_landscape(UNEVEN, [1], starts=2, store=tmp_path)
+    assert fresh.table()["reached"] == [0]
+    path, other = sorted(tmp_path.glob("*/*.json"))
     whole = path.read_bytes()
-    kinds = {"cut": whole[:300], "garbage": b"x" * 500, "empty": b"", "other": other.read_bytes()}
-    path.write_bytes(kinds[damage])
-    with pytest.raises(FileFormatError, match=r"start-000000\.npz .*delete it"):
-        screlax.survey_landscape(UNEVEN, [2], starts=2, store=tmp_path)
+    assert b'"spurious"' in whole
+    DAMAGE[damage](path, other)
+    assert path.stat().st_size != len(whole) or path.read_bytes() != whole
+    with pytest.warns(StoreWarning, match=r"start-000000\.json is damaged \(.+ computed again"):
+        again = screlax.survey_landscape(UNEVEN, [1], starts=2, store=tmp_path)
+    assert everything(again) == everything(fresh)
+    assert path.read_bytes() == whole
+
+
+def test_value_and_gap_are_those_of_the_embeddings_whatever_a_file_says(tmp_path):
+    fresh = screlax.survey_landscape(UNEVEN, [1], starts=2, store=tmp_path)
+    path = min(tmp_path.glob("*/*.json"))
+    edited(lambda record: record.update(gap=0.0, value=fresh.solution.lower))(path, None)
+    assert everything(screlax.survey_landscape(UNEVEN, [1], starts=2, store=tmp_path)) == (
+        everything(fresh)
+    )
+
+
+def test_many_damaged_files_are_one_warning(tmp_path):
+    screlax.survey_landscape(UNEVEN, [1], starts=4, store=tmp_path)
+    for path in tmp_path.glob("*/*.json"):
+        path.write_bytes(b"")
+    with pytest.warns(StoreWarning, match="000000.json is damaged .* and 3 more are") as caught:
+        screlax.survey_landscape(UNEVEN, [1], starts=4, store=tmp_path)
+    assert len(caught) == 1
 
 
 # ---------------------------------------------------------------------------------- bad input
@@ -267,7 +353,7 @@ def test_damaged_file_of_a_store_is_named(tmp_path, damage):
         ({"level": "orbits"}, "level must be classes or samples, got 'orbits'"),
         ({"n_jobs": 0}, "n_jobs"),
         ({"n_jobs": -2}, "n_jobs"),
-        ({"store": 3}, "store must be the path of a folder"),
+        ({"store": 3}, "must be the path of a folder"),
         ({"problem": [3, 3]}, "problem must be a UFM"),
     ],
 )
@@ -276,7 +362,7 @@ def test_bad_input_is_refused_before_any_work(arguments, said, monkeypatch):
         raise AssertionError("work was started")
 
     monkeypatch.setattr("screlax.landscape.survey.solve_relaxation", fail)
-    monkeypatch.setattr("screlax.landscape.survey.descend", fail)
+    monkeypatch.setattr("screlax.landscape.work.descend", fail)
     with pytest.raises(InvalidInputError, match=said):
         screlax.survey_landscape(**{"problem": UNEVEN, **arguments})
 

@@ -14,8 +14,9 @@ import screlax
 from screlax import Ball, Ridge, Sphere, SweepPoint, grid, sweep
 from screlax.errors import InvalidInputError
 from screlax.sweeps import SweepInterrupted, SweepProgress, SweepTable
-from screlax.sweeps import parallel as parallel_module
-from screlax.sweeps import worker as worker_module
+from screlax.sweeps import work as work_module
+from screlax.sweeps.work import SweepWork
+from screlax.tasks import run as run_module
 
 POINTS = grid(
     ["exponential:6,100", "step:5,40"],
@@ -192,9 +193,9 @@ def test_a_point_that_kills_its_worker_is_a_row_and_the_rest_is_solved():
 
 def test_after_a_death_the_calling_process_solves_nothing(monkeypatch):
     """joblib would, where there is but one worker left."""
-    run = parallel_module.ParallelRun([poison(), *POINTS[:2]], 1, None)
-    run._away_from = parallel_module._here()
-    monkeypatch.setattr(worker_module, "evaluate", lambda point: pytest.fail("solved here"))
+    run = run_module.ParallelRun(SweepWork(), [poison(), *POINTS[:2]], 1, None)
+    run._away_from = run_module._here()
+    monkeypatch.setattr(work_module, "evaluate", lambda point: pytest.fail("solved here"))
     found = dict(run)
     assert [found[p]["status"] for p in POINTS[:2]] == ["optimal", "optimal"]
     assert found[poison()]["status"] == "failed"
@@ -292,13 +293,13 @@ def test_without_joblib_the_error_says_what_to_install(monkeypatch):
 
 def test_batches_are_small_where_points_are_few(monkeypatch):
     sizes = []
-    original = parallel_module.run_batch
+    original = run_module.run_batch
 
-    def counted(points, folder):
+    def counted(work, points, folder):
         sizes.append(len(points))
-        return original(points, folder)
+        return original(work, points, folder)
 
-    monkeypatch.setattr(parallel_module, "run_batch", counted)
+    monkeypatch.setattr(run_module, "run_batch", counted)
     sweep(POINTS)
     assert set(sizes) == {1}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import signal
@@ -13,10 +14,11 @@ import time
 import pytest
 
 from screlax import Sphere, SweepPoint, grid, sweep
-from screlax.errors import InvalidInputError
+from screlax.errors import InvalidInputError, StoreWarning
 from screlax.sweeps import SweepInterrupted
-from screlax.sweeps import worker as worker_module
-from screlax.sweeps.cache import CacheWarning, SweepCache
+from screlax.sweeps import work as work_module
+from screlax.sweeps.work import SweepWork
+from screlax.tasks.store import Store, checksum
 
 POINTS = grid("exponential:6,100", imbalance=[2, 10], sphere=[0.5, 1.0], temperature=[0.2, 1.0])
 
@@ -28,7 +30,7 @@ def files(folder):
 def test_a_second_sweep_solves_nothing(tmp_path, monkeypatch):
     first = sweep(POINTS, cache=tmp_path)
     assert len(files(tmp_path)) == len(POINTS)
-    monkeypatch.setattr(worker_module, "evaluate", lambda point: pytest.fail("solved twice"))
+    monkeypatch.setattr(work_module, "evaluate", lambda point: pytest.fail("solved twice"))
     second = sweep(POINTS, cache=tmp_path)
     assert second.values_equal(first)
     assert second["seconds"] == first["seconds"]
@@ -42,9 +44,9 @@ def test_an_interrupted_sweep_goes_on_where_it_was(tmp_path, monkeypatch):
     with pytest.raises(SweepInterrupted, match=str(tmp_path)):
         sweep(POINTS, cache=tmp_path, progress=stop)
     assert len(files(tmp_path)) == 3
-    solved, original = [], worker_module.evaluate
+    solved, original = [], work_module.evaluate
     monkeypatch.setattr(
-        worker_module, "evaluate", lambda point: (solved.append(point), original(point))[1]
+        work_module, "evaluate", lambda point: (solved.append(point), original(point))[1]
     )
     reports = []
     table = sweep(POINTS, cache=tmp_path, progress=reports.append)
@@ -61,20 +63,54 @@ def test_an_interrupted_sweep_goes_on_where_it_was(tmp_path, monkeypatch):
         lambda text: "[1, 2]",
         lambda text: text.replace('"rank": 5', '"rank": 4'),
         lambda text: text.replace('"temperature": 0.2', '"temperature": 0.3'),
-        lambda text: text.replace("screlax-sweep-1", "something else"),
+        lambda text: text.replace("screlax-sweep-2", "something else"),
     ],
     ids=["truncated", "empty", "another kind", "a number", "another point", "another format"],
 )
 def test_a_damaged_file_is_solved_again_with_a_warning(tmp_path, damage):
     table = sweep(POINTS, cache=tmp_path)
-    victim = SweepCache(tmp_path).path(POINTS[0])
+    victim = Store(tmp_path, SweepWork()).path(POINTS[0])
     text = victim.read_text()
     assert damage(text) != text
     victim.write_text(damage(text))
-    with pytest.warns(CacheWarning, match="damaged"):
+    with pytest.warns(StoreWarning, match="damaged"):
         again = sweep(POINTS, cache=tmp_path)
     assert again.values_equal(table)
-    assert json.loads(victim.read_text())["result"]["rank"] == 5
+    assert json.loads(victim.read_text())["record"]["rank"] == 5
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        *({"gap": "0"}, {"value": math.nan}, {"rank": 5.0}, {"status": "proved"}),
+        *({"status": "failed"}, {"status": None}, {"norm": 1.0}),
+    ],
+    ids=str,
+)
+def test_a_record_that_is_no_row_is_solved_again_whatever_itschecksum(tmp_path, forged):
+    table = sweep(POINTS[:1], cache=tmp_path)
+    (path,) = files(tmp_path)
+    content = json.loads(path.read_text())
+    content["record"].update(forged)
+    content["checksum"] = checksum(content["task"], content["record"])
+    path.write_text(json.dumps(content))
+    with pytest.warns(StoreWarning, match="damaged"):
+        assert sweep(POINTS[:1], cache=tmp_path).values_equal(table)
+
+
+def test_a_cache_of_an_earlier_version_is_solved_again_and_says_so(tmp_path):
+    """Its gaps may have meant something else."""
+    table = sweep(POINTS[:2], cache=tmp_path)
+    for path, point in zip(files(tmp_path), POINTS[:2], strict=True):
+        old = {
+            "format": "screlax-sweep-1",
+            "point": point.canonical(),
+            "result": {},
+            "checksum": "",
+        }
+        path.write_text(json.dumps(old))
+    with pytest.warns(StoreWarning, match="another version's.*, and 1 more are.*again"):
+        assert sweep(POINTS[:2], cache=tmp_path).values_equal(table)
 
 
 def test_failures_are_not_kept(tmp_path):
@@ -92,7 +128,7 @@ def test_names_of_counts_do_not_matter_to_the_cache(tmp_path):
 def test_abandoned_files_are_removed_and_young_ones_left(tmp_path):
     sweep(POINTS[:1], cache=tmp_path)
     folder = files(tmp_path)[0].parent
-    old, young = folder / ".aa.partial", folder / ".bb.partial"
+    old, young = folder / f".{'a' * 16}.partial", folder / f".{'b' * 16}.partial"
     for leftover in (old, young):
         leftover.write_text("{")
     os.utime(old, (time.time() - 1e5,) * 2)
@@ -102,7 +138,7 @@ def test_abandoned_files_are_removed_and_young_ones_left(tmp_path):
 
 
 def test_a_cache_that_cannot_be_is_refused_before_any_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(worker_module, "evaluate", lambda point: pytest.fail("work was done"))
+    monkeypatch.setattr(work_module, "evaluate", lambda point: pytest.fail("work was done"))
     blocker = tmp_path / "file"
     blocker.write_text("")
     with pytest.raises(InvalidInputError, match="cannot be made"):
@@ -110,10 +146,10 @@ def test_a_cache_that_cannot_be_is_refused_before_any_work(tmp_path, monkeypatch
 
 
 def test_a_write_that_fails_leaves_no_file(tmp_path, monkeypatch):
-    cache = SweepCache(tmp_path)
-    monkeypatch.setattr(os, "replace", lambda *names: (_ for _ in ()).throw(OSError("full")))
-    with pytest.raises(OSError, match="full"):
-        cache.save(POINTS[0], {"status": "optimal"})
+    cache = Store(tmp_path, SweepWork())
+    monkeypatch.setattr(os, "replace", lambda *names: (_ for _ in ()).throw(OSError(28, "full")))
+    with pytest.raises(InvalidInputError, match=r"cannot write .*full"):
+        cache.keep(POINTS[0], {"status": "optimal"})
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 

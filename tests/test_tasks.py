@@ -23,12 +23,13 @@ problem = screlax.UFM(list(range(5, 70)), screlax.Sphere(1.0), 0.5)
 screlax.survey_landscape(problem, [40], starts=400, level="samples", n_jobs=2)
 """
 SLOW_BENCH = """
-from screlax.bench import problem_sets, runner
+from screlax.bench import problem_sets
+from screlax.bench.work import BenchWork, Case
 from screlax.bench.methods import all_methods
 method = next(method for method in all_methods() if method.name == "descent gradient")
 case = max((c for c in problem_sets(quick=False) if not method.why_not(c.problem)),
            key=lambda c: c.problem.classes)
-runner._run(case, method, 1e-15, 200.0)
+BenchWork(200.0).run(Case(case, method, 1e-15))
 """
 SLOW_PROCESS = """
 import multiprocessing

@@ -9,6 +9,9 @@ from ..gram.levels import CellGram, Level, Matrix, samples_to_classes
 from ..problem.ufm import UFM
 from ..proof.prove import prove_gram
 from ..solve.solve import silent_solution
+from .lifting import Lifted
+from .setup import objective_at, scale_of_rows
+from .validate import check_within
 
 _ROUNDING = 1e-12
 """Relative size up to which a value below a lower bound is rounding."""
@@ -43,6 +46,21 @@ def best_bound(problem: UFM, level: Level, embeddings: Matrix, lower: float) -> 
     """Return the larger of a known lower bound and that of the embeddings' own Gram matrix."""
     own = gram_bound(problem, level, embeddings)
     return max(lower, own) if np.isfinite(own) else lower
+
+
+def certified(problem: UFM, level: Level, embeddings: Matrix, lower: float) -> tuple[float, float]:
+    """Return value and certified relative gap of embeddings that come from elsewhere.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are outside the control by more than rounding.
+    """
+    lifted = Lifted(objective_at(problem, level), embeddings.shape[1])
+    check_within(problem, embeddings, lifted.mass, _ROUNDING)
+    value = lifted.objective.value(embeddings * scale_of_rows(lifted, problem))
+    bound = best_bound(problem, level, embeddings, lower)
+    return value, relative_gap(problem, value, bound, embeddings)
 
 
 def relative_gap(problem: UFM, value: float, lower: float, embeddings: Matrix) -> float:

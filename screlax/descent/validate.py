@@ -101,11 +101,13 @@ def check_nonzero_rows(name: str, embeddings: Matrix, control: Control) -> None:
         )
 
 
-def check_within(problem: UFM, embeddings: Matrix, mass: Matrix) -> None:
+def check_within(
+    problem: UFM, embeddings: Matrix, mass: Matrix, tolerance: float = FEASIBLE
+) -> None:
     """Raise an `InvalidInputError` unless embeddings satisfy the control, up to rounding."""
     control = problem.control
     worst = control.violation(np.einsum("ij,ij->i", embeddings, embeddings), mass)
-    if worst > FEASIBLE:
+    if worst > tolerance:
         raise InvalidInputError(
             f"the embeddings are outside the control, which asks for {control.rule}: off by a "
             f"relative {worst:.3g}; rescale them first"

@@ -13,8 +13,15 @@ from ..errors import InvalidInputError
 
 
 @contextlib.contextmanager
-def atomic_file(target: Path) -> Iterator[IO[bytes]]:
+def atomic_file(target: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Open a binary file that appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    target : Path
+    durable : bool, default True
+        Whether to wait until the bytes are on the disk, so that a failure of the machine right
+        after leaves a whole file too.
 
     Raises
     ------
@@ -32,7 +39,8 @@ def atomic_file(target: Path) -> Iterator[IO[bytes]]:
         with sink:
             yield sink
             sink.flush()
-            os.fsync(sink.fileno())
+            if durable:
+                os.fsync(sink.fileno())
         _rename(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from ..descent import check_second_order, solve_nonconvex
 from ..gram.levels import Matrix
@@ -14,6 +13,10 @@ from ..problem.ufm import UFM
 _TOLERANCE = 1e-15
 """Gap at which a descent stops. A gap of ε determines a Gram matrix only to about √ε, so that the
 distance between two optima says something only where descents end at rounding level."""
+
+
+CLASSIFICATIONS = ("global", "strict saddle", "spurious", "not stationary")
+"""What `check_second_order` may say."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,19 +67,18 @@ def descend(
 ) -> LandscapePoint:
     """Run one descent and classify its end.
 
-    The random start depends on (seed, dim, start) alone. BLAS runs on one thread, because the
-    number of threads changes the order of sums, and with it the last bits of the result.
+    The random start depends on (seed, dim, start) alone. Whoever calls holds BLAS to one thread:
+    the number of threads changes the order of sums, and with it the last bits of the result.
     """
-    with threadpool_limits(1, user_api="blas"):
-        result = solve_nonconvex(
-            problem,
-            dim,
-            seed=start_seed(seed, dim, start),
-            level=level,
-            lower=lower,
-            tol=_TOLERANCE,
-        )
-        order = check_second_order(problem, result.embeddings, level=level, lower=lower)
+    result = solve_nonconvex(
+        problem,
+        dim,
+        seed=start_seed(seed, dim, start),
+        level=level,
+        lower=lower,
+        tol=_TOLERANCE,
+    )
+    order = check_second_order(problem, result.embeddings, level=level, lower=lower)
     return LandscapePoint(
         dim=dim,
         start=start,

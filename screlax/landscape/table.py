@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .distances import greatest_pairwise
-from .point import LandscapePoint
-
-CLASSIFICATIONS = ("global", "strict saddle", "spurious", "not stationary")
+from .point import CLASSIFICATIONS, LandscapePoint
 
 
 def landscape_table(

@@ -9,12 +9,13 @@ from typing import Any
 
 from ..errors import InvalidInputError, SolverUnavailableError
 from ..solve.registry import available_solvers
-from .cache import SweepCache
+from ..tasks.run import ParallelRun
+from ..tasks.store import Store
 from .evaluate import FAILED, Result
-from .parallel import ParallelRun
 from .point import SweepPoint
 from .progress import Report, SweepProgress, reporter
 from .table import COLUMNS, Row, SweepTable
+from .work import SweepWork
 
 
 class SweepInterrupted(KeyboardInterrupt):
@@ -79,13 +80,14 @@ def sweep(
     """
     listed = list(points)
     _check(listed)
-    store = None if cache is None else SweepCache(cache)
+    work = SweepWork()
+    store = None if cache is None else Store(cache, work)
     results = _Results(listed, reporter(progress))
     if store is not None:
         store.remove_abandoned()
         results.take_from(store)
     try:
-        for point, result in ParallelRun(results.missing(), n_jobs, store):
+        for point, result in ParallelRun(work, results.missing(), n_jobs, store):
             results.add(point, result)
     except KeyboardInterrupt as error:
         raise SweepInterrupted(results.interruption(store), results.table()) from error
@@ -104,12 +106,9 @@ class _Results:
         self._report = report
         self._start = time.monotonic()
 
-    def take_from(self, store: SweepCache) -> None:
+    def take_from(self, store: Store[SweepPoint, Result]) -> None:
         """Look for every point in a cache."""
-        for point in dict.fromkeys(self._points):
-            result = store.load(point)
-            if result is not None:
-                self._found[point] = result
+        self._found = store.find_all(dict.fromkeys(self._points))
         self._from_cache = len(self._found)
         self._start = time.monotonic()
 
@@ -130,7 +129,7 @@ class _Results:
         rows = [_row(point, self._found[point]) for point in self._points if point in self._found]
         return SweepTable(tuple(rows))
 
-    def interruption(self, store: SweepCache | None) -> str:
+    def interruption(self, store: Store[SweepPoint, Result] | None) -> str:
         """Say what there is and where."""
         done = f"interrupted after {len(self._found):,} of {self._distinct:,} points"
         if store is None:

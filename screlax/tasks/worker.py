@@ -1,4 +1,4 @@
-"""What runs on a worker: a batch of points, one thread each, results kept as they come."""
+"""What runs on a worker: a batch of tasks, one thread each, outcomes kept as they come."""
 
 from __future__ import annotations
 
@@ -6,49 +6,44 @@ import contextlib
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
 from ..errors import InaccurateWarning
-from ..tasks.orphans import end_with_parent
-from .cache import SweepCache
-from .evaluate import Result, evaluate
-from .point import SweepPoint
+from .orphans import end_with_parent
+from .store import Store
+from .work import Outcome, Task, Work
 
 _lock = threading.Lock()
 _inside = 0
 _settings = contextlib.ExitStack()
 
 
-def run_batch(points: Sequence[SweepPoint], folder: str | None) -> list[Result]:
-    """Solve points one after the other; each is in the cache before the next begins.
-
-    Parameters
-    ----------
-    points : sequence of SweepPoint
-    folder : str or None
-        The cache, if there is one.
-    """
+def run_batch(
+    work: Work[Task, Outcome], tasks: Sequence[Task], folder: Path | None
+) -> list[Outcome]:
+    """Do tasks one after the other; each is in the store, if there is one, before the next."""
     end_with_parent()
-    cache = None if folder is None else SweepCache(folder)
-    results = []
+    store = None if folder is None else Store(folder, work)
+    outcomes = []
     with single_threaded():
-        for point in points:
+        for task in tasks:
             # found only where an earlier worker died in the middle of this batch
-            result = None if cache is None else cache.load(point)
-            if result is None:
-                result = evaluate(point)
-                if cache is not None:
-                    cache.save(point, result)
-            results.append(result)
-    return results
+            outcome = None if store is None else store.find(task)
+            if outcome is None:
+                outcome = work.run(task)
+                if store is not None:
+                    store.keep(task, outcome)
+            outcomes.append(outcome)
+    return outcomes
 
 
 @contextlib.contextmanager
 def single_threaded() -> Iterator[None]:
     """Hold BLAS and OpenMP to one thread, so that results are the same wherever they are computed.
 
-    An inaccurate point says so in its row, so its warning is dropped. Both settings belong to the
+    An inaccurate solution says so itself, so its warning is dropped. Both settings belong to the
     whole process: where threads share it the first one makes them and the last one undoes them.
     """
     global _inside

@@ -1,0 +1,113 @@
+"""Descents as tasks of the engine: what is proved of a stored one is computed again when read."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from ..descent.bound import certified
+from ..descent.second_order import GLOBAL_GAP
+from ..descent.validate import check_matrix
+from ..errors import SolverFailedError
+from ..gram.levels import Level
+from ..problem.program import level_size
+from ..problem.ufm import UFM
+from ..tasks.store import packed, unpacked
+from ..tasks.work import Work
+from .point import CLASSIFICATIONS, LandscapePoint, descend
+
+Place = tuple[int, int]
+"""Dimension, and number of the start."""
+
+_DESCRIBED = ("iterations", "classification", "gradient_norm", "smallest_eigenvalue")
+"""What is kept besides the embeddings: nothing that a proof rests on."""
+
+
+class DescentWork(Work[Place, LandscapePoint]):
+    """Descend from one random start.
+
+    A file keeps the embeddings. Value and gap are computed from them when it is read, for a tenth
+    of the time of a descent; a Hessian's eigenvalue would take twice that time, so it is believed
+    where the checksum fits.
+
+    Parameters
+    ----------
+    problem, seed, level
+        The survey's, as for `survey_landscape`.
+    lower : float
+        Certified lower bound that gaps are measured from.
+    """
+
+    mark = "screlax-landscape-2"
+
+    def __init__(self, problem: UFM, seed: int, level: str, lower: float) -> None:
+        self.problem, self.seed, self.level, self.lower = problem, seed, level, lower
+        self._settings = _settings(problem, seed, level)
+        self._folder = hashlib.sha256(repr(self._settings).encode()).hexdigest()[:20]
+
+    def run(self, task: Place) -> LandscapePoint:
+        """Descend, and classify the end."""
+        return descend(self.problem, *task, seed=self.seed, level=self.level, lower=self.lower)
+
+    def failure(self, task: Place, reason: str) -> LandscapePoint:
+        """Raise: a survey has no point without embeddings."""
+        raise SolverFailedError(f"start {task[1]} in dimension {task[0]}: {reason}")
+
+    def place(self, task: Place) -> str:
+        """Give every survey a folder of its own within a store that many may share."""
+        return f"{self._folder}/dim-{task[0]:06d}-start-{task[1]:06d}"
+
+    def identity(self, task: Place) -> dict[str, Any]:
+        """Return the survey and the place in it."""
+        return {**self._settings, "dim": task[0], "start": task[1]}
+
+    def record(self, outcome: LandscapePoint) -> dict[str, Any]:
+        """Return the embeddings and what was found about them."""
+        described = {name: getattr(outcome, name) for name in _DESCRIBED}
+        return {**described, "embeddings": packed(outcome.embeddings)}
+
+    def restore(self, task: Place, record: dict[str, Any]) -> LandscapePoint:
+        """Return the point, its value and gap computed from its embeddings."""
+        dim, start = task
+        rows = level_size(self.problem, Level(self.level))
+        embeddings = check_matrix("embeddings", unpacked(record["embeddings"]), (rows, dim), "")
+        value, gap = certified(self.problem, Level(self.level), embeddings, self.lower)
+        described = {name: record[name] for name in _DESCRIBED}
+        _check_described(described, gap)
+        return LandscapePoint(
+            dim=dim, start=start, value=value, gap=gap, embeddings=embeddings, **described
+        )
+
+    def most_bytes(self, task: Place) -> int:
+        """Return the size of the embeddings as text, and some."""
+        return 4096 + 11 * task[0] * level_size(self.problem, Level(self.level))
+
+
+def _check_described(described: dict[str, Any], gap: float) -> None:
+    """Refuse what no descent says, first of all a classification that its gap contradicts."""
+    kind = described["classification"]
+    if kind not in CLASSIFICATIONS or (kind == "global") != (gap <= GLOBAL_GAP):
+        raise ValueError(f"it says {kind!r}, and its embeddings have a gap of {gap:.1e}")
+    if type(described["iterations"]) is not int or described["iterations"] < 0:
+        raise ValueError(f"iterations are {described['iterations']!r}")
+    for name in ("gradient_norm", "smallest_eigenvalue"):
+        if type(described[name]) is not float or described[name] != described[name]:
+            raise ValueError(f"{name} is {described[name]!r}")
+
+
+def _settings(problem: UFM, seed: int, level: str) -> dict[str, Any]:
+    """Return everything besides dimension and start that a point depends on, as JSON has it."""
+    from .. import __version__
+
+    sizes = problem.class_sizes
+    order = sizes.orbit_of_class
+    return {
+        "screlax": __version__,
+        "distinct_sizes": sizes.distinct.tolist(),
+        "multiplicities": sizes.multiplicities.tolist(),
+        "class_order": None if order is None else hashlib.sha256(order.tobytes()).hexdigest(),
+        "control": [problem.control.name, problem.control.parameter],
+        "temperature": problem.temperature,
+        "level": level,
+        "seed": seed,
+    }

@@ -1,0 +1,48 @@
+"""Points of a sweep as tasks of the engine: a row each, kept unless it failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..status import Status
+from ..tasks.work import Work
+from .evaluate import FAILED, Result, evaluate, failure
+from .point import SweepPoint
+from .table import COLUMNS
+
+
+class SweepWork(Work[SweepPoint, Result]):
+    """Solve a point and certify it."""
+
+    mark = "screlax-sweep-2"
+
+    def run(self, task: SweepPoint) -> Result:
+        """Return the result; an error is one too."""
+        return evaluate(task)
+
+    def failure(self, task: SweepPoint, reason: str) -> Result:
+        """Return a row that says so."""
+        return failure(reason)
+
+    def place(self, task: SweepPoint) -> str:
+        """Spread files over 256 folders."""
+        key = task.key()
+        return f"{key[:2]}/{key}"
+
+    def identity(self, task: SweepPoint) -> dict[str, Any]:
+        """Return the point; the version of screlax is in the name of its file."""
+        return task.canonical()
+
+    def record(self, outcome: Result) -> Result | None:
+        """Keep what did not fail."""
+        return None if outcome["status"] == FAILED else outcome
+
+    def restore(self, task: SweepPoint, record: dict[str, Any]) -> Result:
+        """Return the record if it is a row: to prove it again would be to solve it again."""
+        for name, entry in record.items():
+            kinds = (float, int) if COLUMNS[name] is float else (COLUMNS[name],)
+            if not (entry is None or type(entry) in kinds) or entry != entry:
+                raise ValueError(f"{name} is {entry!r}")
+        if record["status"] not in tuple(Status):
+            raise ValueError(f"status is {record['status']!r}")
+        return record
