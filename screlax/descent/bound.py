@@ -8,8 +8,8 @@ from ..errors import InvalidInputError, SolverFailedError
 from ..gram.levels import CellGram, Level, Matrix, samples_to_classes
 from ..problem.ufm import UFM
 from ..proof.prove import prove_gram
+from ..solve.lifted import Lifted
 from ..solve.solve import silent_solution
-from .lifting import Lifted
 from .setup import objective_at, scale_of_rows
 from .validate import check_within
 
@@ -56,7 +56,8 @@ def certified(problem: UFM, level: Level, embeddings: Matrix, lower: float) -> t
     InvalidInputError
         If they are outside the control by more than rounding.
     """
-    lifted = Lifted(objective_at(problem, level), embeddings.shape[1])
+    dim = embeddings.shape[1]
+    lifted = Lifted(objective_at(problem, level, dim), dim)
     check_within(problem, embeddings, lifted.mass, _ROUNDING)
     value = lifted.objective.value(embeddings * scale_of_rows(lifted, problem))
     bound = best_bound(problem, level, embeddings, lower)
