@@ -9,23 +9,23 @@ optimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .comparison import Comparison as Comparison
-    from .comparison import ControlFit as ControlFit
-    from .comparison import compare as compare
-    from .comparison import fit_control as fit_control
-    from .descent import NonconvexResult as NonconvexResult
-    from .descent import SecondOrder as SecondOrder
-    from .descent import check_second_order as check_second_order
-    from .descent import solve_nonconvex as solve_nonconvex
+    from .comparison.compare import compare as compare
+    from .comparison.fit import ControlFit as ControlFit
+    from .comparison.fit import fit_control as fit_control
+    from .comparison.result import Comparison as Comparison
+    from .comparison.tracker import GeometryTracker as GeometryTracker
+    from .descent.result import NonconvexResult as NonconvexResult
+    from .descent.second_order import SecondOrder as SecondOrder
+    from .descent.second_order import check_second_order as check_second_order
+    from .descent.solve import solve_nonconvex as solve_nonconvex
     from .errors import InaccurateWarning as InaccurateWarning
     from .errors import ScrelaxError as ScrelaxError
-    from .geometry import GeometryTracker as GeometryTracker
     from .gram.embedding import Embeddings as Embeddings
     from .gram.embedding import recover_embeddings as recover_embeddings
     from .io.text import read_counts as read_counts
     from .io.text import read_labels as read_labels
-    from .landscape import Landscape as Landscape
-    from .landscape import survey_landscape as survey_landscape
+    from .landscape.result import Landscape as Landscape
+    from .landscape.survey import survey_landscape as survey_landscape
     from .problem.class_sizes import ClassSizes as ClassSizes
     from .problem.constraints.norms import Ball as Ball
     from .problem.constraints.norms import Budget as Budget
@@ -38,40 +38,40 @@ if TYPE_CHECKING:
     from .problem.profiles import step as step
     from .problem.ufm import UFM as UFM
     from .proof.certificate import Certificate as Certificate
-    from .samples import gram_loss as gram_loss
-    from .samples import supcon_loss as supcon_loss
-    from .samples import supcon_loss_and_grad as supcon_loss_and_grad
-    from .samples import supcon_loss_chunked as supcon_loss_chunked
+    from .samples.chunked import supcon_loss_chunked as supcon_loss_chunked
+    from .samples.gram import gram_loss as gram_loss
+    from .samples.supcon import supcon_loss as supcon_loss
+    from .samples.supcon import supcon_loss_and_grad as supcon_loss_and_grad
     from .solution.solution import Solution as Solution
     from .solve.path import path_table as path_table
     from .solve.path import regularization_path as regularization_path
     from .solve.solve import solve_relaxation as solve_relaxation
     from .status import Status as Status
-    from .sweeps import SweepPoint as SweepPoint
-    from .sweeps import SweepTable as SweepTable
-    from .sweeps import grid as grid
-    from .sweeps import sweep as sweep
+    from .sweeps.grid import grid as grid
+    from .sweeps.point import SweepPoint as SweepPoint
+    from .sweeps.run import sweep as sweep
+    from .sweeps.table import SweepTable as SweepTable
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Comparison": "comparison",
-    "ControlFit": "comparison",
-    "compare": "comparison",
-    "fit_control": "comparison",
-    "NonconvexResult": "descent",
-    "SecondOrder": "descent",
-    "check_second_order": "descent",
-    "solve_nonconvex": "descent",
+    "Comparison": "comparison.result",
+    "ControlFit": "comparison.fit",
+    "compare": "comparison.compare",
+    "fit_control": "comparison.fit",
+    "NonconvexResult": "descent.result",
+    "SecondOrder": "descent.second_order",
+    "check_second_order": "descent.second_order",
+    "solve_nonconvex": "descent.solve",
     "InaccurateWarning": "errors",
     "ScrelaxError": "errors",
-    "GeometryTracker": "geometry",
+    "GeometryTracker": "comparison.tracker",
     "Embeddings": "gram.embedding",
     "recover_embeddings": "gram.embedding",
     "read_counts": "io.text",
     "read_labels": "io.text",
-    "Landscape": "landscape",
-    "survey_landscape": "landscape",
+    "Landscape": "landscape.result",
+    "survey_landscape": "landscape.survey",
     "ClassSizes": "problem.class_sizes",
     "Ball": "problem.constraints.norms",
     "Budget": "problem.constraints.norms",
@@ -84,19 +84,19 @@ _HOME = {
     "step": "problem.profiles",
     "UFM": "problem.ufm",
     "Certificate": "proof.certificate",
-    "gram_loss": "samples",
-    "supcon_loss": "samples",
-    "supcon_loss_and_grad": "samples",
-    "supcon_loss_chunked": "samples",
+    "gram_loss": "samples.gram",
+    "supcon_loss": "samples.supcon",
+    "supcon_loss_and_grad": "samples.supcon",
+    "supcon_loss_chunked": "samples.chunked",
     "Solution": "solution.solution",
     "path_table": "solve.path",
     "regularization_path": "solve.path",
     "solve_relaxation": "solve.solve",
     "Status": "status",
-    "SweepPoint": "sweeps",
-    "SweepTable": "sweeps",
-    "grid": "sweeps",
-    "sweep": "sweeps",
+    "SweepPoint": "sweeps.point",
+    "SweepTable": "sweeps.table",
+    "grid": "sweeps.grid",
+    "sweep": "sweeps.run",
 }
 """The module of every public name; loaded when the name is first asked for (PEP 562)."""
 

@@ -8,24 +8,19 @@ import numpy as np
 from scipy import linalg
 
 from ..errors import InvalidInputError
-from ..geometry import (
-    ClassStatistics,
-    as_embeddings,
-    as_labels,
-    class_statistics,
-    collapse_metrics,
-    cosines_of,
-    gram_distance,
-    nearest_mean_agreement,
-)
+from ..gram.distance import cosines_of, gram_distance
 from ..gram.levels import Matrix, Vector
+from ..io.embeddings import as_embeddings, as_labels
 from ..optional import require_memory
 from ..problem.ufm import UFM
 from ..samples.validate import check_choice
 from ..solution.solution import Solution
+from .agreement import nearest_mean_agreement
 from .alignment import Alignment, align
 from .loss_gap import loss_gap
+from .metrics import collapse_metrics
 from .result import Comparison, PerClass
+from .statistics import ClassStatistics, class_statistics
 
 LOSSES = ("auto", "samples", "class-means", "none")
 SCALES = ("free", "fixed")

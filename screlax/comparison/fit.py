@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 from scipy import linalg, optimize
 
 from ..errors import InvalidInputError
-from ..geometry import as_embeddings, as_labels, class_statistics, gram_distance
+from ..gram.distance import gram_distance
 from ..gram.levels import Matrix, Vector
+from ..io.embeddings import as_embeddings, as_labels
 from ..optional import require_memory
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import CONTROLS, check_temperature
@@ -24,6 +25,7 @@ from ..solution.solution import Solution
 from ..solve.path import regularization_path
 from ..solve.solve import solve_relaxation
 from .compare import SCALES, class_numbers, require_usable
+from .statistics import class_statistics
 
 _DECADES = {"ridge": (-6.0, math.log10(0.999)), "other": (-3.0, 3.0)}
 """Range searched: λ/λ_max, or ρ/τ, as powers of ten."""

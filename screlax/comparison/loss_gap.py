@@ -9,7 +9,6 @@ import numpy as np
 from scipy import special
 
 from ..errors import InvalidInputError, SolverFailedError
-from ..geometry import ClassStatistics
 from ..gram.levels import Matrix, Vector
 from ..io.blocks import normalized
 from ..optional import require_memory
@@ -18,6 +17,7 @@ from ..problem.ufm import UFM
 from ..samples import supcon_loss
 from ..samples.near_zero import heights_of_samples
 from ..solution.solution import Solution
+from .statistics import ClassStatistics
 
 _ROUNDING = 64 * np.finfo(float).eps
 """Relative error of a height, in units of one plus the largest logit."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry import CollapseMetrics
 from ..gram.levels import Matrix, Vector
 from ..io.shown import json_label, shortened
 from ..io.tables import finite, text_lines
 from .loss_gap import LossGap
+from .metrics import CollapseMetrics
 
 _LISTED = 20
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry import cosines_of
 from ..problem.ufm import UFM
 from .curve import AnyGram
+from .distance import cosines_of
 from .levels import Vector
 
 

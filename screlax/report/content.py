@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..comparison import Comparison
 from ..errors import InvalidInputError
-from ..geometry import cosines_of
+from ..gram.distance import cosines_of
 from ..gram.orbit_geometry import orbit_geometry
 from ..io.shown import json_label
 from ..plots.selection import select_classes, select_orbits
