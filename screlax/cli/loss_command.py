@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidInputError
-from ..io.embeddings import as_embeddings, as_labels
+from ..io.arrays import as_embeddings
+from ..io.labels import as_labels
 from ..io.tables import json_text
 from ..samples import supcon_loss
 from .embedding_options import add_embedding_options

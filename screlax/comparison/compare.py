@@ -10,7 +10,8 @@ from scipy import linalg
 from ..errors import InvalidInputError
 from ..gram.distance import cosines_of, gram_distance
 from ..gram.levels import Matrix, Vector
-from ..io.embeddings import as_embeddings, as_labels
+from ..io.arrays import as_embeddings
+from ..io.labels import as_labels
 from ..optional import require_memory
 from ..problem.ufm import UFM
 from ..samples.validate import check_choice

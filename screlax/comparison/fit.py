@@ -14,7 +14,8 @@ from scipy import linalg, optimize
 from ..errors import InvalidInputError
 from ..gram.distance import gram_distance
 from ..gram.levels import Matrix, Vector
-from ..io.embeddings import as_embeddings, as_labels
+from ..io.arrays import as_embeddings
+from ..io.labels import as_labels
 from ..optional import require_memory
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import CONTROLS, check_temperature
