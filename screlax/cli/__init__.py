@@ -18,6 +18,7 @@ from . import (
     landscape_command,
     loss_command,
     path_command,
+    profiles_command,
     report_command,
     solve_command,
     sweep_command,
@@ -48,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     report_command.add_parser(commands)
     loss_command.add_parser(commands)
     bench_command.add_parser(commands)
+    profiles_command.add_parser(commands)
     completion_command.add_parser(commands)
     return parser
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidInputError, ProblemTooLargeError
 from .class_sizes import _MAX_CLASSES_LISTED, MAX_SIZE
+from .real_profiles import REAL_PROFILES
 
 DEFAULT_IMBALANCE = 100
 """Imbalance factor of the named CIFAR profiles when none is given: the one papers report most."""
@@ -185,22 +186,39 @@ def profile(name: str, imbalance: float | None = None) -> NDArray[np.int64]:
     name : str
         'cifar10-lt', 'cifar100-lt' (exponential), 'cifar10-step' or 'cifar100-step', optionally
         followed by ':IF', such as 'cifar100-lt:50'; or 'balanced:K,SIZE', 'step:K,LARGEST,IF',
-        'exponential:K,LARGEST,IF', 'pareto:K,LARGEST,IF'. Case does not matter.
+        'exponential:K,LARGEST,IF', 'pareto:K,LARGEST,IF'; or the counts of a data set, such as
+        'imagenet-lt' (``screlax profiles`` lists them). Case does not matter.
     imbalance : float, optional
         Imbalance factor IF, instead of writing it in the name. CIFAR profiles default to 100.
 
     Returns
     -------
-    ndarray of int64, shape (k,), read-only, largest first
+    ndarray of int64, shape (k,), read-only
+        Largest first; for a data set in the order of its classes.
 
     Raises
     ------
     InvalidInputError
         If the name is unknown, its numbers are too many, too few or out of range.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> screlax.profile("cifar10-lt:100")
+    array([5000, 2997, 1796, 1077,  645,  387,  232,  139,   83,   50])
+    >>> screlax.profile("imagenet-lt").sum()
+    115846
     """
     family, numbers = _parse_name(name)
     if imbalance is not None:
         numbers.append(imbalance)
+    if family in REAL_PROFILES:
+        if numbers:
+            raise InvalidInputError(
+                f"profile {family!r} is a data set as it was counted and takes no numbers, "
+                f"got {_listed(numbers)}"
+            )
+        return REAL_PROFILES[family].counts()
     if family in _BENCHMARKS:
         build, classes, largest = _BENCHMARKS[family]
         if len(numbers) > 1:
@@ -218,17 +236,28 @@ def profile(name: str, imbalance: float | None = None) -> NDArray[np.int64]:
     return build(*numbers)
 
 
+def profile_names() -> list[tuple[str, str]]:
+    """List how every profile is written, and what it is or where it comes from."""
+    return [
+        *(
+            (f"{key}[:IF]", f"{build.__name__}, {k} classes, largest {largest}")
+            for key, (build, k, largest) in _BENCHMARKS.items()
+        ),
+        *((f"{key}:{syntax}", "any numbers") for key, (_, syntax) in _FAMILIES.items()),
+        *((known.name, known.source) for known in REAL_PROFILES.values()),
+    ]
+
+
 def _parse_name(name: object) -> tuple[str, list[float]]:
     """Split 'family:1,2,3' and check the family; whole numbers stay int, so nothing is rounded."""
     if not isinstance(name, str):
         raise InvalidInputError(f"a profile name must be text such as 'cifar10-lt', got {name!r}")
     family, colon, rest = name.strip().lower().partition(":")
     family = family.strip()
-    known = [*_BENCHMARKS, *_FAMILIES]
+    known = [*_BENCHMARKS, *_FAMILIES, *REAL_PROFILES]
     if family not in known:
         close = difflib.get_close_matches(family, known, n=1)
-        written = [f"{key}[:IF]" for key in _BENCHMARKS]
-        written += [f"{key}:{syntax}" for key, (_, syntax) in _FAMILIES.items()]
+        written = [name for name, _ in profile_names()]
         raise InvalidInputError(
             f"unknown profile {name!r}"
             + (f", did you mean {close[0]!r}?" if close else ";")
