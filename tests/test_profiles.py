@@ -224,7 +224,7 @@ def test_imbalance_as_an_argument():
     assert profile("step:10,500", imbalance=20).tolist() == profile("step:10,500,20").tolist()
 
 
-@pytest.mark.parametrize("name", ["cifar10", "imagenet-lt", "", ":", "exponental:10,100,10", "K"])
+@pytest.mark.parametrize("name", ["cifar10", "imagenet-xl", "", ":", "exponental:10,100,10", "K"])
 def test_unknown_name_lists_the_known_ones(name):
     with pytest.raises(InvalidInputError, match="unknown profile") as caught:
         profile(name)
