@@ -109,6 +109,31 @@ def test_views_say_what_to_do(name):
         READERS[name](rows().reshape(6, 2, 2))
 
 
+def test_views_without_a_contrast_mode_say_what_to_do():
+    views = rows().reshape(6, 2, 2)
+    for given in ({"labels": LABELS}, {}, {"mask": np.eye(6)}):
+        with pytest.raises(InvalidInputError, match="6 samples of 2 views, give contrast_mode"):
+            screlax.supcon_loss(views, **given)
+
+
+def test_a_parameter_is_a_number():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    temperature = torch.nn.Parameter(torch.tensor(0.5))
+    for options in ({"temperature": temperature}, {"base_temperature": temperature}):
+        plain = dict.fromkeys(options, 0.5)
+        assert screlax.supcon_loss(rows(), LABELS, **options) == screlax.supcon_loss(
+            rows(), LABELS, **plain
+        )
+    solution = screlax.solve_relaxation(
+        [3, 3], control=screlax.Sphere(1.0), temperature=temperature
+    )
+    assert solution.value == SOLUTION.value
+    fits = [
+        screlax.fit_control(rows(), LABELS, temperature=t, points=5) for t in (temperature, 0.5)
+    ]
+    assert fits[0].parameter == fits[1].parameter
+
+
 def test_a_mask_of_positives_is_no_masked_array():
     positives = np.ma.masked_equal(LABELS[:, None] == LABELS, False)
     with pytest.raises(InvalidInputError, match="mask have masked entries"):

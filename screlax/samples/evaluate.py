@@ -65,7 +65,7 @@ def losses_and_gradient(
         positives: Positives = MaskPositives(rows, matrix, layout)
     else:
         weighted = options.class_weights is not None
-        codes = encode(labels, layout.label_shapes, names=weighted)
+        codes = encode(labels, layout.label_shapes, names=weighted, hint=layout.hint)
         if weighted:
             class_weight = _per_row(layout, class_weight_of_samples(codes, options.class_weights))
         rows = Rows(layout.rows, options.normalize, layout.locate)

@@ -32,7 +32,9 @@ class Codes:
     names: tuple[Hashable, ...] | None = None
 
 
-def encode(labels: Any, shapes: tuple[tuple[int, ...], ...], *, names: bool = False) -> Codes:
+def encode(
+    labels: Any, shapes: tuple[tuple[int, ...], ...], *, names: bool = False, hint: str = ""
+) -> Codes:
     """Give every label a class number.
 
     Parameters
@@ -43,12 +45,14 @@ def encode(labels: Any, shapes: tuple[tuple[int, ...], ...], *, names: bool = Fa
         The shapes they may have.
     names : bool
         Whether the names are needed; without, integers in a narrow range are only shifted.
+    hint : str
+        What the message adds where the shape is another.
     """
     array = label_array(labels, shapes=shapes)
     if array.shape not in shapes:
         expected = " or ".join(map(str, shapes))
         raise InvalidInputError(
-            f"labels must have shape {expected}, one per sample; got {array.shape}"
+            f"labels must have shape {expected}, one per sample; got {array.shape}{hint}"
         )
     if array.dtype.kind in "iub" and not names:
         shifted = _shifted(array)

@@ -69,6 +69,17 @@ class Layout:
         return self.kind == "batch"
 
     @property
+    def hint(self) -> str:
+        """What to say of labels that do not fit: that a batch may have been meant as views."""
+        if not self.is_batch:
+            return ""
+        return (
+            f"; embeddings of shape {self.shape} are a batch of {self.items} times {self.size} "
+            f"rows: if they are {self.items} samples of {self.size} views, give "
+            "contrast_mode='all', or 'one'"
+        )
+
+    @property
     def has_views(self) -> bool:
         """Whether rows of one sample are views of it."""
         return self.kind in ("all", "one")

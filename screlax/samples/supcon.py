@@ -204,14 +204,18 @@ def _run(
     labels = _labels_or_mask(layout, labels, mask)
     if mask is None or not layout.is_batch:
         return losses_and_gradient(layout, labels, mask, options, gradient)
-    masks = real_array(mask, "mask")
+    masks, single = real_array(mask, "mask"), (layout.size, layout.size)
+    if masks.shape not in (single, (layout.items, *single)):
+        raise InvalidInputError(
+            f"mask must have shape {single} or {(layout.items, *single)}, got {masks.shape}"
+            f"{layout.hint}"
+        )
     parts = []
     for item in range(layout.items):
         part = slice(item * layout.size, (item + 1) * layout.size)
-        single = layout.item(item)
-        own = masks[item] if masks.ndim == 3 and len(masks) == layout.items else masks
+        own = masks[item] if masks.ndim == 3 else masks
         target = None if gradient is None else gradient[part]
-        parts.append(losses_and_gradient(single, None, own, options, target))
+        parts.append(losses_and_gradient(layout.item(item), None, own, options, target))
     return np.concatenate(parts)
 
 
@@ -224,6 +228,6 @@ def _labels_or_mask(layout: Layout, labels: Any, mask: Any) -> Any:
     if not layout.has_views:
         raise InvalidInputError(
             "give labels, or a mask; embeddings of shape (n, views, d) with a contrast_mode can do "
-            "without"
+            f"without{layout.hint}"
         )
     return np.arange(layout.samples)
