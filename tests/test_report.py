@@ -42,9 +42,12 @@ def test_the_numbers_are_those_of_the_solution(tmp_path):
     assert data["summary"]["lower"] == solution.lower
     gram = solution.class_gram
     norms = np.sqrt(np.diag(gram))
-    np.testing.assert_allclose(
-        data["heat_map"]["cosines"], gram / np.outer(norms, norms), rtol=1e-4, atol=1e-5
-    )
+    cosines = gram / np.outer(norms, norms)
+    np.fill_diagonal(cosines, np.nan)
+    shown = np.array(data["heat_map"]["cosines"], dtype=float)
+    np.testing.assert_allclose(shown, cosines, rtol=1e-4, atol=1e-5)
+    assert data["heat_map"]["limit"] == pytest.approx(np.nanmax(np.abs(cosines)))
+    np.testing.assert_allclose(data["spectrum"], solution.eigenvalues[: solution.rank], rtol=1e-4)
     np.testing.assert_allclose(data["curves"]["norm"], norms, rtol=1e-4)
     assert data["table"]["columns"][:3] == ["class", "samples", "norm"]
     assert [row[1] for row in data["table"]["rows"]] == [40, 20, 9, 4]
@@ -72,7 +75,48 @@ def test_comparisons_are_on_the_page(tmp_path):
     (shown,) = data["comparisons"]
     assert shown["name"] == "epoch 9"
     assert shown["gram_distance"] == found.gram_distance
+    assert [shown["cosines"][c][c] for c in range(4)] == [None] * 4
     assert "epoch 9: norm" in data["table"]["columns"]
+
+
+@pytest.mark.parametrize("scale", [1.0, 20.0])
+def test_norms_are_those_of_the_embeddings_not_of_their_alignment(tmp_path, scale):
+    """Normalised features have norm one wherever they are drawn, and however far they align."""
+    solution = solved(sizes=(12, 6, 4), control=screlax.Sphere(1.0))
+    labels = np.repeat(np.arange(3), [12, 6, 4])
+    H = scale * np.eye(3)[labels] @ np.array([[1.0, 0, 0], [0.8, 0.6, 0], [0.8, -0.6, 0]])
+    found = screlax.compare(H, labels, solution)
+    assert found.scale * scale < 0.9
+    data = data_of(write_report(solution, tmp_path / "report.html", {"mine": found}))
+    np.testing.assert_allclose(data["comparisons"][0]["norms"], scale, rtol=1e-4)
+    column = data["table"]["columns"].index("mine: norm")
+    np.testing.assert_allclose([row[column] for row in data["table"]["rows"]], scale, rtol=1e-4)
+
+
+def test_the_title_is_the_heading_as_it_is_written(tmp_path):
+    title = "A <b>title</b> & <!--SCRIPT-->\n\x1b[31m\ud800"
+    text = write_report(solved(), tmp_path / "report.html", title=title).read_text("utf-8")
+    written = r"A &lt;b&gt;title&lt;/b&gt; &amp; &lt;!--SCRIPT--&gt;\n\x1b[31m\ud800"
+    assert f"<h1>{written}</h1>" in text
+    assert f"<title>{written}</title>" in text
+    assert not re.search("<!--[A-Z]+-->", re.sub("<script>.*</script>", "", text, flags=re.DOTALL))
+
+
+def test_the_page_has_the_colours_of_the_pictures(tmp_path):
+    plots = pytest.importorskip("matplotlib") and pytest.importorskip("screlax.plots")
+    solution = solved()
+    colours = data_of(write_report(solution, tmp_path / "report.html"))["colours"]
+    image = plots.plot_gram(solution).images[0]
+    low, high = image.get_clim()
+    for place, colour in colours["signed"]:
+        drawn = image.to_rgba(np.array([[low + place * (high - low)]]), bytes=True)[0, 0, :3]
+        wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        np.testing.assert_allclose(drawn, wanted, atol=2)
+    norms = plots.plot_comparison(solution.class_gram, solution.class_gram, [40, 20, 9, 4]).axes[2]
+    assert [line.get_color() for line in norms.lines] == [colours["embeddings"], colours["optimum"]]
+    for reference in ("largest", "nearest"):
+        line = plots.plot_angles(solution, references=reference).lines[0]
+        assert line.get_color() == colours[reference]
 
 
 def test_labels_cannot_break_out_of_the_page(tmp_path):
@@ -204,6 +248,50 @@ def test_in_a_real_browser(browser, tmp_path):
     browser.execute_script("document.querySelectorAll('#class-table th button')[1].click()")
     assert {first, text("#class-table tbody tr td")} == {"species 5", "species 59"}
     assert browser.get_log("browser") == []
+
+
+def test_a_real_browser_shows_labels_as_they_are_written(browser, tmp_path):
+    """In tick labels, legends, headings, hover texts and the table; nothing is a tag or formula."""
+    labels = ["<b>bold</b>", "A&amp;B", "$x$", "猫", "two\nlines", "<script>1</script>"]
+    shown = [label.replace("\n", r"\n") for label in labels]
+    solution = solved(labels, sizes=(40, 20, 9, 6, 5, 4))
+    H, y = embeddings_of_names(solution)
+    found = screlax.compare(H, y, solution)
+    name, title = "<i>net</i> &lt; $y$", "A <b>title</b>"
+    browser.get(write_report(solution, tmp_path / "r.html", {name: found}, title=title).as_uri())
+    assert browser.execute_script("return document.body.dataset.ready") == "true"
+    assert browser.get_log("browser") == []
+
+    def texts(selector):
+        return browser.execute_script(
+            "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)",
+            selector,
+        )
+
+    assert texts("h1") == [title]
+    ticks = [short if len(short) <= 14 else short[:13] + "…" for short in shown]
+    for target in ("heat-map", "comparison-0-mine", "comparison-0-optimal"):
+        assert texts(f"#{target} .xtick text") == ticks
+        assert texts(f"#{target} .ytick text") == ticks
+    assert f"{name} against the optimum" in texts("h2")
+    assert texts("#comparison-0-norms .legendtext") == [name, "optimum"]
+    assert texts("#comparison-0-mine .gtitle") == [f"Cosines of {name}"]
+    assert sorted(texts("#class-table tbody td:first-child")) == sorted(shown)
+    assert f"{name}: norm" in texts("#class-table th")
+    browser.execute_script("Plotly.Fx.hover('heat-map', {xval: 1, yval: 0})")
+    assert texts("#heat-map .hovertext")[0].startswith(f"{shown[0]} / {shown[1]}cosine")
+    browser.execute_script(
+        "Plotly.Fx.hover('comparison-0-norms', [{curveNumber: 0, pointNumber: 2}])"
+    )
+    (hovering,) = texts("#comparison-0-norms .hovertext")
+    assert hovering.startswith(name)
+    assert hovering.endswith(shown[2])
+    numbers = browser.execute_script("return document.getElementById('spectrum').data[0].x")
+    assert numbers == list(range(1, solution.rank + 1))
+    background = browser.execute_script(
+        "return document.getElementById('heat-map').layout.plot_bgcolor"
+    )
+    assert background == "#d1d1d1"
 
 
 def embeddings_of_names(solution):

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError
+from ..gram.distance import cosines_of
 from ..gram.levels import Matrix, Vector
 from ..problem.class_sizes import ClassSizes
 from .canvas import figure_or_new, keep_flat_curves_flat, scale_sizes
 from .gram import check_kind, colour_bar, colour_limit, draw_heat_map
-from .selection import NAMED, Selection, cosines_of, shown_label, whole_number
+from .selection import NAMED, Selection, shown_label, whole_number
 from .style import EMBEDDINGS, OPTIMUM, ORDERED
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def plot_comparison(
     axes = figure.subplots(2, 2)
     _draw_heat_maps(figure, axes[0], grams, selection, kind)
     _draw_norms(axes[1, 0], grams, selection.sizes)
-    _draw_cosines(figure, axes[1, 1], *map(cosines_of, grams))
+    _draw_cosines(figure, axes[1, 1], *map(_cosines, grams))
     return figure
 
 
@@ -120,10 +121,14 @@ def _checked_gram(gram: ArrayLike, classes: int, name: str) -> Matrix:
     return matrix
 
 
+def _cosines(gram: Matrix) -> Matrix:
+    return cosines_of(gram, np.sqrt(np.diagonal(gram)))
+
+
 def _draw_heat_maps(
     figure: Figure | SubFigure, axes: Any, grams: list[Matrix], selection: Selection, kind: str
 ) -> None:
-    shown = [cosines_of(gram) for gram in grams] if kind == "cosines" else grams
+    shown = [_cosines(gram) for gram in grams] if kind == "cosines" else grams
     itself = np.eye(len(selection.sizes), dtype=bool)
     limit = max(colour_limit(np.where(itself, np.nan, matrix)) for matrix in shown)
     images = []

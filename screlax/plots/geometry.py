@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
+from ..gram.distance import cosines_of
 from ..gram.levels import Vector
 from ..solution.solution import Solution
 from .canvas import axes_or_new, keep_flat_curves_flat, say, scale_sizes, short_count
-from .selection import cosine_entries, select_orbits
+from .selection import select_orbits
 from .style import CURVE_OF, GUIDE, curve
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def _cosines_with(solution: Solution, orbits: NDArray[np.int64], reference: int)
     gram = solution.orbit_gram
     norm = np.sqrt(gram.own)
     row = gram.rows(np.array([reference]))[:, orbits]
-    cosine: Vector = cosine_entries(row, norm[[reference]], norm[orbits])[0]
+    cosine: Vector = cosines_of(row, norm[[reference]], norm[orbits])[0]
     if solution.problem.class_sizes.multiplicities[reference] == 1:
         cosine[orbits == reference] = np.nan
     return cosine
@@ -173,7 +174,7 @@ def _nearest_cosines(solution: Solution, orbits: NDArray[np.int64]) -> Vector:
     found = np.full(len(orbits), np.nan)
     for first in range(0, len(orbits), _TILE):
         tile = orbits[first : first + _TILE]
-        cosine = cosine_entries(gram.rows(tile), norm[tile], norm)
+        cosine = cosines_of(gram.rows(tile), norm[tile], norm)
         cosine[np.arange(len(tile)), tile] = np.where(
             alone[tile], np.nan, cosine[np.arange(len(tile)), tile]
         )

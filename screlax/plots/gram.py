@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
+from ..gram.distance import cosines_of
 from ..gram.levels import Matrix
 from ..solution.solution import Solution
 from .canvas import axes_or_new, short_count
 from .labels import draw_literally, drawable
-from .selection import NAMED, Selection, cosines_of, select_classes, selected_gram
+from .selection import NAMED, Selection, select_classes, selected_gram
 from .style import SIGNED, UNDEFINED
 
 if TYPE_CHECKING:
@@ -69,19 +70,19 @@ def plot_gram(
     check_kind(kind)
     ax = axes_or_new(ax)
     selection = select_classes(solution.problem, max_classes)
-    matrix = _shown_matrix(solution, selection, kind)
+    matrix = shown_matrix(solution, selection, kind)
     image = draw_heat_map(ax, matrix, selection)
     colour_bar(ax.figure, [image], [ax], kind)
     return ax
 
 
-def _shown_matrix(solution: Solution, selection: Selection, kind: str) -> Matrix:
+def shown_matrix(solution: Solution, selection: Selection, kind: str) -> Matrix:
     """Return what the cells stand for; the diagonal of a row per size is between two classes."""
     gram, orbits = solution.orbit_gram, selection.orbits
     matrix = selected_gram(gram, orbits)
     own = np.diagonal(matrix).copy()
     if kind == "cosines":
-        matrix = cosines_of(matrix)
+        matrix = cosines_of(matrix, np.sqrt(own))
     if not selection.is_complete:
         several = solution.problem.class_sizes.multiplicities[orbits] > 1
         between = own - gram.spread[orbits]
@@ -90,6 +91,14 @@ def _shown_matrix(solution: Solution, selection: Selection, kind: str) -> Matrix
         between = np.divide(between, scale, out=np.full_like(own, np.nan), where=known)
         np.fill_diagonal(matrix, between)
     return matrix
+
+
+def without_itself(matrix: Matrix, selection: Selection) -> Matrix:
+    """Return what is coloured: not the diagonal, where that is a class with itself."""
+    shown = matrix.copy()
+    if selection.is_complete:
+        np.fill_diagonal(shown, np.nan)
+    return shown
 
 
 def check_kind(kind: str) -> None:
@@ -116,9 +125,7 @@ def draw_heat_map(
     """
     from matplotlib.colors import LinearSegmentedColormap
 
-    shown = matrix.copy()
-    if selection.is_complete:
-        np.fill_diagonal(shown, np.nan)
+    shown = without_itself(matrix, selection)
     limit = colour_limit(shown) if limit is None else limit
     image = ax.imshow(
         shown,

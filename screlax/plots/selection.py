@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from ..checks import real_number
 from ..errors import InvalidInputError
 from ..gram.curve import AnyGram
-from ..gram.levels import Matrix, Vector
-from ..io.shown import shortened
+from ..gram.levels import Matrix
+from ..io.shown import one_line, shortened
 from ..problem.class_sizes import ClassSizes
 from ..problem.ufm import UFM
 from .canvas import short_count
@@ -65,7 +65,8 @@ def select_classes(problem: UFM, most: int) -> Selection:
     most = whole_number(most, "the number of classes to draw", 2)
     if sizes.classes <= most:
         orbits = np.repeat(np.arange(sizes.orbits), sizes.multiplicities)
-        names = _names(problem) if sizes.classes <= NAMED else None
+        named = class_names(problem) if sizes.classes <= NAMED else None
+        names = named and list(map(shown_label, named))
         return Selection(orbits, sizes.distinct[orbits], "", names)
     orbits = select_orbits(sizes, most)
     names = None
@@ -99,18 +100,6 @@ def selected_gram(gram: AnyGram, orbits: NDArray[np.int64]) -> Matrix:
     return matrix
 
 
-def cosines_of(matrix: Matrix) -> Matrix:
-    """Return the cosines of a Gram matrix, NaN where a norm is zero."""
-    norm = np.sqrt(np.diagonal(matrix))
-    return cosine_entries(matrix, norm, norm)
-
-
-def cosine_entries(entries: Matrix, row_norm: Vector, column_norm: Vector) -> Matrix:
-    """Return inner products divided by both norms, NaN where one is zero."""
-    scale = np.outer(row_norm, column_norm)
-    return np.divide(entries, scale, out=np.full_like(scale, np.nan), where=scale > 0)
-
-
 def whole_number(value: object, what: str, least: int) -> int:
     """Check a whole number of at least `least`, or raise an `InvalidInputError`."""
     try:
@@ -127,7 +116,8 @@ def shown_label(label: Hashable) -> str:
     return shortened(label, LONGEST)
 
 
-def _names(problem: UFM) -> list[str]:
+def class_names(problem: UFM) -> list[str]:
+    """Return the labels of all classes, largest first."""
     order = np.argsort(problem.class_sizes.orbit_index(), kind="stable")
     labels = problem.class_labels or range(problem.classes)
-    return [shown_label(labels[number]) for number in order]
+    return [one_line(labels[number]) for number in order]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ProblemTooLargeError
+from ..gram.levels import Vector
 from ..solution.solution import Solution
 from .canvas import axes_or_new, number_whole, spans_decades
 from .style import GUIDE, OKABE_ITO
@@ -55,8 +56,8 @@ def plot_spectrum(solution: Solution, ax: Axes | None = None) -> Axes:
             f"the spectrum of {orbits:,} distinct class sizes would take minutes and much memory; "
             f"it is drawn up to {MOST_DISTINCT:,}; solution.rank does not need it"
         )
-    values, classes = solution.eigenvalues, solution.problem.classes
-    kept = int((values > solution.rank_tolerance * max(float(values[0]), 0.0)).sum())
+    values, classes = kept_eigenvalues(solution), solution.problem.classes
+    kept = len(values)
     position = np.arange(1, kept + 1)
     if kept > _MOST_POINTS:
         position = np.unique(np.rint(np.geomspace(1, kept, _MOST_POINTS)).astype(int))
@@ -67,11 +68,17 @@ def plot_spectrum(solution: Solution, ax: Axes | None = None) -> Axes:
     ax.plot(position, values[position - 1], color=OKABE_ITO[0], linestyle="" if few else "-",
             marker="o" if few else "", label=label)  # fmt: skip
     ax.axvline(kept, color=GUIDE, linestyle=":", zorder=1)
-    _scale(ax, values[:kept], classes)
+    _scale(ax, values, classes)
     ax.set_xlabel("number of the eigenvalue")
     ax.set_ylabel("eigenvalue of the class Gram matrix")
     ax.legend(fontsize="small")
     return ax
+
+
+def kept_eigenvalues(solution: Solution) -> Vector:
+    """Return the eigenvalues of the class Gram matrix above its rank tolerance, largest first."""
+    values = solution.eigenvalues
+    return values[values > solution.rank_tolerance * max(float(values[0]), 0.0)]
 
 
 def _scale(ax: Axes, kept: np.ndarray, classes: int) -> None:

@@ -14,8 +14,11 @@ from ..comparison import Comparison
 from ..errors import InvalidInputError
 from ..gram.distance import cosines_of
 from ..gram.orbit_geometry import orbit_geometry
-from ..io.shown import json_label
-from ..plots.selection import select_classes, select_orbits
+from ..io.shown import one_line
+from ..plots import style
+from ..plots.gram import colour_limit, shown_matrix, without_itself
+from ..plots.selection import class_names, select_classes, select_orbits
+from ..plots.spectrum import kept_eigenvalues
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.path import regularization_path
@@ -44,6 +47,7 @@ def page_data(solution: Solution, comparisons: Mapping[str, Comparison]) -> dict
     for name, found in comparisons.items():
         _require_same(solution, name, found)
     return {
+        "colours": _colours(),
         "summary": _summary(solution),
         "certificate": asdict(solution.certificate),
         "heat_map": _heat_map(solution),
@@ -63,6 +67,19 @@ def _require_same(solution: Solution, name: str, found: Comparison) -> None:
         raise InvalidInputError(
             f"comparison {name!r} is with a solution for other classes or class sizes than this one"
         )
+
+
+def _colours() -> dict[str, Any]:
+    """Return the colours that pictures have, the signed ones as plotly takes them."""
+    steps = len(style.SIGNED) - 1
+    return {
+        "signed": [[place / steps, colour] for place, colour in enumerate(style.SIGNED)],
+        "undefined": style.UNDEFINED,
+        "guide": style.GUIDE,
+        "optimum": style.OPTIMUM,
+        "embeddings": style.EMBEDDINGS,
+        **{name: style.curve(number)["color"] for name, number in style.CURVE_OF.items()},
+    }
 
 
 def _summary(solution: Solution) -> dict[str, Any]:
@@ -92,14 +109,16 @@ def _summary(solution: Solution) -> dict[str, Any]:
 
 def _heat_map(solution: Solution) -> dict[str, Any]:
     """Return cosines of the classes drawn, largest first, and what the drawn classes are."""
-    selection = select_classes(solution.problem, MOST_DRAWN)
-    gram, orbits = solution.orbit_gram, selection.orbits
-    norms = np.sqrt(gram.own[orbits])
-    rows, place = np.unique(orbits, return_inverse=True)
-    cosines = cosines_of(gram.rows(rows)[np.ix_(place, orbits)], norms)
-    np.fill_diagonal(cosines, np.where(norms > 0, 1.0, np.nan))
-    names = selection.names or [f"{size:,} samples" for size in selection.sizes]
-    return {"cosines": rounded(cosines), "names": names, "rule": selection.rule}
+    problem = solution.problem
+    selection = select_classes(problem, MOST_DRAWN)
+    cosines = without_itself(shown_matrix(solution, selection, "cosines"), selection)
+    if selection.is_complete:
+        names = class_names(problem)
+    else:
+        copies = problem.class_sizes.multiplicities[selection.orbits]
+        names = [f"{n:,} × {size:,}" for n, size in zip(copies, selection.sizes, strict=True)]
+    limit = colour_limit(cosines)
+    return {"cosines": rounded(cosines), "names": names, "rule": selection.rule, "limit": limit}
 
 
 def _curves(solution: Solution) -> dict[str, Any]:
@@ -116,9 +135,10 @@ def _curves(solution: Solution) -> dict[str, Any]:
 
 
 def _spectrum(solution: Solution) -> list[Any]:
+    """Return the eigenvalues above the rank tolerance, as `plot_spectrum` has them."""
     if solution.problem.classes > _EIGENVALUES:
         return []
-    return rounded(solution.eigenvalues)
+    return rounded(kept_eigenvalues(solution))
 
 
 def _path(problem: UFM) -> dict[str, Any]:
@@ -180,19 +200,25 @@ def _table(solution: Solution, comparisons: Mapping[str, Comparison]) -> dict[st
         columns[title] = rounded(geometry[name][orbit])
     if sizes.classes <= MOST_LISTED:
         for name, found in comparisons.items():
+            name = one_line(name)
             columns[f"{name}: norm"] = rounded(found.per_class.norms)
             columns[f"{name}: mean cosine"] = rounded(found.per_class.cosines)
             columns[f"{name}: angle to optimum°"] = rounded(found.per_class.angles)
     names = list(columns)
-    columns[names[0]] = [json_label(value) for value in columns[names[0]]]
+    columns[names[0]] = [
+        value if isinstance(value, int) else one_line(value) for value in columns[names[0]]
+    ]
     return {"columns": names, "rows": [list(row) for row in zip(*columns.values(), strict=True)]}
 
 
 def _comparison(name: str, found: Comparison) -> dict[str, Any]:
     order = np.argsort(-found.per_class.sizes, kind="stable")
-    drawn = order[np.unique(np.linspace(0, len(order) - 1, MOST_DRAWN).round().astype(int))]
+    places = np.unique(np.linspace(0, len(order) - 1, MOST_DRAWN).round().astype(int))
+    names = [one_line(found.per_class.names[number]) for number in order]
+    cosines = _cosines(found.class_gram, order[places])
+    optimal = _cosines(found.optimal_gram, order[places])
     return {
-        "name": name,
+        "name": one_line(name),
         "samples": found.samples,
         "dim": found.dim,
         "gram_distance": found.gram_distance,
@@ -202,11 +228,13 @@ def _comparison(name: str, found: Comparison) -> dict[str, Any]:
         "nearest_mean_agreement": found.nearest_mean_agreement,
         "loss": None if found.loss is None else asdict(found.loss),
         "metrics": asdict(found.metrics),
-        "cosines": rounded(_cosines(found.class_gram, drawn)),
-        "optimal_cosines": rounded(_cosines(found.optimal_gram, drawn)),
+        "cosines": rounded(cosines),
+        "optimal_cosines": rounded(optimal),
+        "limit": max(colour_limit(cosines), colour_limit(optimal)),
+        "drawn": [names[place] for place in places],
         "size": found.per_class.sizes[order].tolist(),
-        "names": [str(found.per_class.names[c]) for c in order],
-        "norms": rounded(found.per_class.norms[order] * found.scale),
+        "names": names,
+        "norms": rounded(found.per_class.norms[order]),
         "optimal_norms": rounded(found.per_class.optimal_norms[order]),
         "mean_cosines": rounded(found.per_class.cosines[order]),
         "optimal_mean_cosines": rounded(found.per_class.optimal_cosines[order]),
@@ -215,7 +243,9 @@ def _comparison(name: str, found: Comparison) -> dict[str, Any]:
 
 def _cosines(gram: NDArray[np.float64], drawn: NDArray[np.int64]) -> NDArray[np.float64]:
     part = gram[np.ix_(drawn, drawn)]
-    return cosines_of(part, np.sqrt(np.diag(part)))
+    cosines = cosines_of(part, np.sqrt(np.diag(part)))
+    np.fill_diagonal(cosines, np.nan)  # a class with itself says nothing
+    return cosines
 
 
 def rounded(values: NDArray[np.float64]) -> list[Any]:

@@ -5,10 +5,11 @@
   const count = (x) => x.toLocaleString("en");
   const number = (x, digits = 6) =>
     x === null || x === undefined ? "–" : typeof x === "number" ? String(Number(x.toPrecision(digits))) : String(x);
-  const BLUE = "#0072b2", ORANGE = "#d55e00", GREEN = "#009e73", ROWS_SHOWN = 500;
-  const settings = { responsive: true, displaylogo: false };
-  // blue to white to orange: distinct for every kind of colour vision
-  const SCALE = [[0, "#b35806"], [0.25, "#f1a340"], [0.5, "#ffffff"], [0.75, "#67a9cf"], [1, "#05478a"]];
+  // plotly reads tags and entities in its text; labels are shown as they are written
+  const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const short = (text) => ([...text].length > 14 ? `${[...text].slice(0, 13).join("")}…` : text);
+  const colours = data.colours, ROWS_SHOWN = 500;
+  const settings = { responsive: true, displaylogo: false, typesetMath: false };
 
   function element(kind, text, parent) {
     const made = document.createElement(kind);
@@ -31,12 +32,14 @@
       margin: { l: 70, r: 20, t: 45, b: 80 },
       xaxis: { title: { text: x }, ...(more.xaxis || {}) },
       yaxis: { title: { text: y }, ...(more.yaxis || {}) },
+      hoverlabel: { namelength: -1 },
       legend: { orientation: "h", y: -0.22, x: 0.5, xanchor: "center", yanchor: "top" },
       ...(more.all || {}),
     };
   }
 
   const spans = (sizes) => Math.max(...sizes) >= 10 * Math.min(...sizes);
+  const heightAxis = (values) => (Math.min(...values) > 0 && spans(values) ? { type: "log" } : { rangemode: "tozero" });
   const sizeAxis = (sizes) => (spans(sizes) ? { type: "log", dtick: 1 } : {});
   const mode = (sizes) => (sizes.length > 60 ? "lines" : "lines+markers");
 
@@ -44,25 +47,20 @@
     return { x: sizes, y: values, name, mode: mode(sizes), line: { color, width: 2 }, ...more };
   }
 
-  // the largest cosine off the diagonal, which would else drown in the ones on it
-  function reach(cosines) {
-    let largest = 0;
-    cosines.forEach((row, i) => row.forEach((x, j) => { if (i !== j) largest = Math.max(largest, Math.abs(x)); }));
-    return largest || 1;
-  }
-
-  function heatMap(target, cosines, names, title, range = reach(cosines)) {
+  function heatMap(target, cosines, labels, title, range) {
+    const names = labels.map(plain), ticks = labels.map((label) => plain(short(label)));
     const trace = {
-      type: "heatmap", z: cosines, zmin: -range, zmax: range, colorscale: SCALE,
+      type: "heatmap", z: cosines, zmin: -range, zmax: range, colorscale: colours.signed,
       colorbar: { title: { text: "cosine" } },
       hovertemplate: "%{customdata}<br>cosine %{z:.5f}<extra></extra>",
       customdata: cosines.map((row, i) => row.map((_, j) => `${names[i]} / ${names[j]}`)),
     };
     const labelled = names.length <= 20;
     const axis = { showticklabels: labelled, ticks: "", showgrid: false, zeroline: false, constrain: "domain" };
-    if (labelled) Object.assign(axis, { tickvals: names.map((_, i) => i), ticktext: names });
+    if (labelled) Object.assign(axis, { tickvals: names.map((_, i) => i), ticktext: ticks });
     Plotly.newPlot(target, [trace], layout(title, "", "", {
       xaxis: axis, yaxis: { ...axis, autorange: "reversed", scaleanchor: "x" },
+      all: { plot_bgcolor: colours.undefined },
     }), settings);
   }
 
@@ -89,17 +87,20 @@
 
   function showGeometry() {
     const h = data.heat_map, g = data.curves;
-    heatMap("heat-map", h.cosines, h.names, h.rule ? `Cosines: ${h.rule}` : "Cosines, largest class first");
-    Plotly.newPlot("norms", [curve(g.size, g.norm, "norm", BLUE)],
+    heatMap("heat-map", h.cosines, h.names, h.rule ? `Cosines: ${h.rule}` : "Cosines, largest class first", h.limit);
+    Plotly.newPlot("norms", [curve(g.size, g.norm, "norm", colours.optimum)],
       layout("Norm against class size", "samples of the class", "‖h‖", { xaxis: sizeAxis(g.size), yaxis: { rangemode: "tozero" } }), settings);
     Plotly.newPlot("cosines", [
-      curve(g.size, g.cosine_mean, "mean over the others", BLUE),
-      curve(g.size, g.cosine_nearest, "nearest other class", ORANGE),
-      curve(g.size, g.cosine_largest, "largest class", GREEN),
+      curve(g.size, g.cosine_mean, "mean over the others", colours.mean),
+      curve(g.size, g.cosine_nearest, "nearest other class", colours.nearest),
+      curve(g.size, g.cosine_largest, "largest class", colours.largest),
     ], layout("Cosines against class size", "samples of the class", "cosine", { xaxis: sizeAxis(g.size) }), settings);
     if (data.spectrum.length) {
-      Plotly.newPlot("spectrum", [{ y: data.spectrum, mode: "markers", marker: { color: BLUE, size: 5 }, name: "eigenvalue" }],
-        layout("Spectrum of the class Gram matrix", "number", "eigenvalue", { yaxis: { rangemode: "tozero" } }), settings);
+      const { rank, classes } = data.summary;
+      const numbers = data.spectrum.map((_, i) => i + 1);
+      Plotly.newPlot("spectrum", [{ x: numbers, y: data.spectrum, mode: "markers", marker: { color: colours.optimum, size: 5 }, name: "eigenvalue" }],
+        layout(`Spectrum: rank ${count(rank)} of ${count(classes)}`, "number of the eigenvalue", "eigenvalue of the class Gram matrix",
+          { yaxis: heightAxis(data.spectrum) }), settings);
     } else byId("spectrum").remove();
   }
 
@@ -113,11 +114,11 @@
       const step = path.steps[Number(slider.value)];
       byId("path-label").textContent =
         `${symbol} = ${number(step.parameter, 4)}, objective per anchor ${number(step.value, 6)}, certified gap ${number(step.gap, 2)}`;
-      Plotly.react("path-norms", [curve(path.size, step.norm, "norm", BLUE)],
+      Plotly.react("path-norms", [curve(path.size, step.norm, "norm", colours.optimum)],
         layout("Norms", "samples of the class", "‖h‖", { xaxis: sizeAxis(path.size), yaxis: { range: [0, 1.05 * highest] } }), settings);
       Plotly.react("path-cosines", [
-        curve(path.size, step.cosine_mean, "mean over the others", BLUE),
-        curve(path.size, step.cosine_nearest, "nearest other class", ORANGE),
+        curve(path.size, step.cosine_mean, "mean over the others", colours.mean),
+        curve(path.size, step.cosine_nearest, "nearest other class", colours.nearest),
       ], layout("Cosines", "samples of the class", "cosine", { xaxis: sizeAxis(path.size), yaxis: { range: [-1.05, 1.05] } }), settings);
     }
     slider.addEventListener("input", draw);
@@ -148,14 +149,15 @@
       row.className = "row";
       for (const id of pair) Object.assign(element("div", undefined, row), { id, className: "plot" });
     }
-    const names = found.cosines.map((_, i) => found.names[Math.round((i * (found.names.length - 1)) / Math.max(found.cosines.length - 1, 1))]);
-    const range = Math.max(reach(found.cosines), reach(found.optimal_cosines));
-    heatMap(ids[0], found.cosines, names, `Cosines of ${found.name}`, range);
-    heatMap(ids[1], found.optimal_cosines, names, "Optimal cosines", range);
-    const dots = (y, name, color) => ({ x: found.size, y, name, text: found.names, mode: "markers", marker: { color, size: 5 } });
-    Plotly.newPlot(ids[2], [dots(found.norms, found.name, ORANGE), dots(found.optimal_norms, "optimum", BLUE)],
-      layout("Norms, scaled to the optimum", "samples of the class", "‖mean‖", { xaxis: sizeAxis(found.size), yaxis: { rangemode: "tozero" } }), settings);
-    Plotly.newPlot(ids[3], [dots(found.mean_cosines, found.name, ORANGE), dots(found.optimal_mean_cosines, "optimum", BLUE)],
+    const name = plain(found.name), names = found.names.map(plain);
+    heatMap(ids[0], found.cosines, found.drawn, `Cosines of ${name}`, found.limit);
+    heatMap(ids[1], found.optimal_cosines, found.drawn, "Optimal cosines", found.limit);
+    const dots = (y, of, color) => ({ x: found.size, y, name: of, text: names, mode: "markers", marker: { color, size: 5 } });
+    const pair = (mine, optimal) => [dots(mine, name, colours.embeddings), dots(optimal, "optimum", colours.optimum)];
+    Plotly.newPlot(ids[2], pair(found.norms, found.optimal_norms),
+      layout("Norms of the class means", "samples of the class", "‖mean‖",
+        { xaxis: sizeAxis(found.size), yaxis: heightAxis([...found.norms, ...found.optimal_norms]) }), settings);
+    Plotly.newPlot(ids[3], pair(found.mean_cosines, found.optimal_mean_cosines),
       layout("Mean cosine to the other classes", "samples of the class", "cosine", { xaxis: sizeAxis(found.size) }), settings);
   }
 

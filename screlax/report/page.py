@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import Any
 
 from ..comparison import Comparison
 from ..errors import InvalidInputError, MissingExtraError
-from ..io.atomic import atomic_file
-from ..io.tables import finite
+from ..io.shown import one_line
+from ..io.tables import finite, write_bytes
 from ..solution.solution import Solution
 from .content import page_data
 
@@ -59,18 +60,15 @@ def write_report(
         raise InvalidInputError(f"cannot write {target}: {target.parent} is not a folder")
     library = _plotting_library()
     data = page_data(solution, comparisons or {})
-    text = _template("page.html")
-    for name, part in (
-        ("TITLE", html.escape(title)),
-        ("STYLE", _template("page.css")),
-        ("DATA", _embedded(data)),
-        ("LIBRARY", library),
-        ("SCRIPT", _template("page.js")),
-    ):
-        text = text.replace(f"<!--{name}-->", part, 1)
-    with atomic_file(target) as sink:
-        sink.write(text.encode())
-    return target
+    parts = {
+        "TITLE": html.escape(one_line(title)),
+        "STYLE": _template("page.css"),
+        "DATA": _embedded(data),
+        "LIBRARY": library,
+        "SCRIPT": _template("page.js"),
+    }
+    text = re.sub("<!--([A-Z]+)-->", lambda found: parts[found[1]], _template("page.html"))
+    return write_bytes(text.encode(), target)
 
 
 def _plotting_library() -> str:
