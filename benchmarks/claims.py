@@ -139,10 +139,10 @@ def reductions() -> Finding:
 def minima() -> Finding:
     """Descend from many starts with more dimensions than classes, and account for every end."""
     points = [point for name in PROBLEMS for point in survey(name).points]
-    missed = [point for point in points if point.gap > 1e-8]
+    missed = [point for point in points if point.relative_gap > 1e-8]
     kinds = Counter(point.classification for point in missed)
     explained = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "no exception"
-    reached = [point.gap for point in points if point.gap <= 1e-8]
+    reached = [point.relative_gap for point in points if point.relative_gap <= 1e-8]
     return Finding(
         "every local minimum is global for d > k",
         f"{len(points)} starts over {len(PROBLEMS)} problems, d = k + 1",
@@ -162,7 +162,7 @@ def dimensions() -> Finding:
         landscape = screlax.survey_landscape(problem, dims, starts=STARTS, n_jobs=JOBS)
         for point in landscape.points:
             if point.dim >= k - 1:
-                enough.append(point.gap)
+                enough.append(point.relative_gap)
             else:
                 at_rank[point.classification] += 1
     reached = sum(gap <= 1e-8 for gap in enough)
@@ -203,7 +203,7 @@ def uniqueness() -> Finding:
     worst, where, pairs = 0.0, "", 0
     for name in PROBLEMS:
         landscape = survey(name)
-        reached = [point.embeddings for point in landscape.points if point.gap <= 1e-8]
+        reached = [point.embeddings for point in landscape.points if point.relative_gap <= 1e-8]
         optimum = landscape.solution.embeddings(landscape.dims[0]).vectors
         own = float(gram_distance(optimum, np.stack(reached)).max())
         deviation = max(float(landscape.table()["gram_distance"][0]), own)
@@ -257,7 +257,7 @@ def collapse() -> Finding:
         label = np.repeat(range(problem.classes), np.asarray(problem.class_sizes))
         for point in landscape.points:
             starts += 1
-            if point.gap <= 1e-8:
+            if point.relative_gap <= 1e-8:
                 reached += 1
                 worst = max(worst, _within_class_share(point.embeddings, label))
     return Finding(

@@ -44,7 +44,7 @@ def measure(counts, control, solver: str, time_limit: float) -> str:
         return f"failed after {time.perf_counter() - start:.1f} s: {error}"
     seconds = solution.seconds["model"] + solution.seconds["solve"]
     mark = "" if solution.status == "optimal" else " (inaccurate)"
-    return f"{solution.gap:.1e} in {seconds:.2f} s{mark}"
+    return f"{solution.relative_gap:.1e} in {seconds:.2f} s{mark}"
 
 
 def main() -> None:

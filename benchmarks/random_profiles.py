@@ -54,7 +54,7 @@ def survey(count: int, seed: int) -> None:
         key = (name, method, solution.status.value)
         endings[key] += 1
         times[key].append(time.perf_counter() - start)
-        gaps[key].append(abs(solution.gap))
+        gaps[key].append(solution.relative_gap)
     print("| control | ended by | status | number | worst gap | median ms | slowest ms |")
     print("|---|---|---|---|---|---|---|")
     for key in sorted(endings):

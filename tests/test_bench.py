@@ -38,8 +38,8 @@ def test_the_shifted_geometric_mean():
 
 def test_a_value_is_judged_by_the_best_bound_of_all():
     rows = [
-        row("primal", value=1.0, lower=0.5, gap=0.5, seconds=1.0),
-        row("dual", value=2.0, lower=0.999, gap=0.5, seconds=1.0),
+        row("primal", value=1.0, lower=0.5, relative_gap=0.5, seconds=1.0),
+        row("dual", value=2.0, lower=0.999, relative_gap=0.5, seconds=1.0),
         row("none", outcome="failed"),
     ]
     excess = suboptimality(rows)
@@ -61,19 +61,21 @@ def test_a_value_below_a_bound_is_no_success():
 
 
 def test_late_is_not_solved():
-    (score,) = scores(late := [row(gap=1e-9, seconds=14.0)], 1e-6, 5.0, {r: r.gap for r in late})
+    (score,) = scores(
+        late := [row(relative_gap=1e-9, seconds=14.0)], 1e-6, 5.0, {r: r.relative_gap for r in late}
+    )
     assert (score.solved, score.mean_seconds) == (0, pytest.approx(5.0))
 
 
 def test_scores_count_the_limit_where_a_method_failed():
     rows = [
-        row("a", "p", gap=1e-8, seconds=0.1),
-        row("a", "p", gap=1e-3, seconds=0.01),
+        row("a", "p", relative_gap=1e-8, seconds=0.1),
+        row("a", "p", relative_gap=1e-3, seconds=0.01),
         row("a", "q", outcome="time-out", seconds=9.0),
         row("a", "r", outcome="skipped"),
         row("b", "p", outcome="skipped"),
     ]
-    first, second = scores(rows, 1e-6, 9.0, {r: r.gap for r in rows})
+    first, second = scores(rows, 1e-6, 9.0, {r: r.relative_gap for r in rows})
     assert (first.problems, first.solved) == (2, 1)
     assert first.mean_seconds == pytest.approx(shifted_geometric_mean([0.1, 9.0]))
     assert (second.problems, second.solved) == (0, 0)
@@ -120,7 +122,7 @@ def test_every_method_comes_near_the_optimum(name):
 def test_garbage_is_never_good(gram):
     method = Method("garbage", lambda *_: gram, lambda _: "", (1e-6,))
     found = run_case(CASE, method, 1e-6, 1.0)
-    assert found.outcome == "failed" or found.gap > 1e-3
+    assert found.outcome == "failed" or found.relative_gap > 1e-3
 
 
 def test_an_error_is_a_row():
@@ -139,7 +141,7 @@ def settings_in(folder, **changes):
 def test_nothing_is_done_twice(tmp_path, monkeypatch):
     rows = run_suite(settings_in(tmp_path))
     assert [r.outcome for r in rows] == ["ran", "skipped"] * 2
-    assert all(r.gap < 1e-9 for r in rows[::2])
+    assert all(r.relative_gap < 1e-9 for r in rows[::2])
     damaged = next(tmp_path.glob("balanced-k=10-native*"))
     damaged.write_text("{")
     calls = []
@@ -193,19 +195,19 @@ def test_time_outs_and_crashes_stay_in_the_table(tmp_path, monkeypatch):
 
     monkeypatch.setattr(work.subprocess, "run", stopped)
     first = run_suite(settings_in(tmp_path / "a"))[0]
-    assert (first.outcome, first.seconds, first.gap) == ("time-out", 5.0, math.inf)
+    assert (first.outcome, first.seconds, first.relative_gap) == ("time-out", 5.0, math.inf)
     killed = SimpleNamespace(returncode=-9, stderr="", stdout="")
     monkeypatch.setattr(work.subprocess, "run", lambda *_, **__: killed)
     first = run_suite(settings_in(tmp_path / "b"))[0]
-    assert (first.outcome, first.gap) == ("failed", math.inf)
+    assert (first.outcome, first.relative_gap) == ("failed", math.inf)
     assert "-9" in first.reason
 
 
 def test_the_page(tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     rows = [
-        row("native", value=1.0, lower=1.0, gap=1e-16, seconds=1e-3),
-        row("SCS", value=1.1, lower=0.9, gap=0.2, seconds=2.0),
+        row("native", value=1.0, lower=1.0, relative_gap=1e-16, seconds=1e-3),
+        row("SCS", value=1.1, lower=0.9, relative_gap=0.2, seconds=2.0),
         row("slow", outcome="time-out", seconds=5.0, reason="stopped at 5 s"),
         row("other", outcome="skipped", reason="not <installed>"),
     ]

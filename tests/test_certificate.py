@@ -87,6 +87,7 @@ def test_lower_equals_the_independent_formula(case, seed):
     gram = random_feasible_gram(case, np.random.default_rng(seed)) + 1e-3 * np.eye(len(case.sizes))
     proof = certify_classes(case, gram)
     expected = lower_bound(case, proof.gram.pair * case.temperature)
+    expected = max(expected, case.problem.infimum)
     scale = abs(expected) + proof.certificate.upper
     assert abs(proof.certificate.lower - expected) <= 1e-9 * scale
 
@@ -134,12 +135,13 @@ def test_gap_is_upper_less_the_dual_bound(case, level):
     gram = lifted(case, random_orbit_gram(case, rng), level)
     proof = certify(relaxation, gram)
     certificate = proof.certificate
-    bound = repaired_dual_bound(relaxation, proof)
+    bound = max(repaired_dual_bound(relaxation, proof), certificate.infimum)
     scale = certificate.upper + abs(bound)
     assert abs(certificate.gap - (certificate.upper - bound)) <= 1e-12 * scale
-    assert certificate.lower == certificate.upper - certificate.gap
-    assert certificate.relative_gap == certificate.gap / certificate.upper
-    assert certificate.gap >= 0
+    assert certificate.lower == max(certificate.upper - certificate.gap, certificate.infimum)
+    spread = certificate.upper - certificate.infimum
+    assert certificate.relative_gap == certificate.gap / (certificate.upper + spread)
+    assert certificate.gap >= certificate.rounding > 0
     assert certificate.level == level.value
 
 
@@ -180,18 +182,18 @@ def test_eigenvalues_before_repair_are_those_of_the_whole_gram_and_slack():
 @pytest.mark.parametrize(
     ("gap", "proved"),
     [
-        *((1e-6, True), (0.0, True), (-1e-7, True), (1.1e-6, False), (-1e-3, False)),
+        *((1e-6, True), (0.0, True), (-1e-7, False), (1.1e-6, False), (-1e-3, False)),
         *((np.nan, False), (np.inf, False), (-np.inf, False)),
     ],
 )
 def test_what_a_certificate_proves(gap, proved):
-    certificate = Certificate("orbits", 1.0, 1.0 - gap, gap, gap, 0.0, 0.0)
+    certificate = Certificate("orbits", 1.0, 1.0 - gap, 1.0, gap, 0.0, 0.0, 0.0)
     assert certificate.proves(1e-6) is proved
 
 
 def test_a_certificate_without_a_finite_value_proves_nothing():
-    assert not Certificate("orbits", np.inf, 0.0, 0.0, 0.0, 0.0, 0.0).proves(1.0)
-    assert not Certificate("orbits", np.nan, 0.0, 0.0, 0.0, 0.0, 0.0).proves(1.0)
+    assert not Certificate("orbits", np.inf, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0).proves(1.0)
+    assert not Certificate("orbits", np.nan, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0).proves(1.0)
 
 
 # ----------------------------------------------------------------- adversarial primal points

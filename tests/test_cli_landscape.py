@@ -23,7 +23,9 @@ def test_json_holds_the_numbers_of_the_survey(capsys):
     assert record["table"]["gram_distance"][0] is None  # NaN: none reached the optimum
     for name in ("reached", "best_gap", "median_gap", "worst_gap", "values", "global"):
         assert record["table"][name] == table[name]
-    assert [point["gap"] for point in record["points"]] == [p.gap for p in landscape.points]
+    assert [point["relative_gap"] for point in record["points"]] == [
+        p.relative_gap for p in landscape.points
+    ]
     assert record["rank"] == 3
     assert record["lower"] == landscape.solution.lower
 
@@ -71,9 +73,10 @@ def test_axes_are_logarithmic_and_hold_every_gap():
     dims = np.round(np.concatenate([line.get_xdata() for line in drawn]))
     below = [line for line in axes.lines if line.get_marker() == "v"]
     for dim in (1, 2):
-        expected = sorted(point.gap for point in landscape.at(dim) if point.gap >= 1e-20)
+        found = [point.relative_gap for point in landscape.at(dim)]
+        expected = sorted(gap for gap in found if gap >= 1e-20)
         assert sorted(gaps[(dims == dim) & np.isfinite(gaps)]) == expected
-        few = sum(point.gap < 1e-20 for point in landscape.at(dim))
+        few = sum(gap < 1e-20 for gap in found)
         assert sum(np.sum(np.round(line.get_xdata()) == dim) for line in below) == few
     assert {line.get_label() for line in drawn} == {"global", "local minimum above the bound"}
     lines = {line.get_label(): line for line in axes.lines}

@@ -38,7 +38,7 @@ def test_temperatures_replace_the_temperature(capsys):
     record = json.loads(capsys.readouterr().out)
     assert record["temperature"] == [0.2, 0.5]
     assert record["parameter"] == [1.0, 1.0]
-    assert max(abs(gap) for gap in record["gap"]) <= 1e-12
+    assert max(abs(gap) for gap in record["relative_gap"]) <= 1e-12
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,8 @@ def class_loss(gram, sizes):
 def everything(landscape):
     """All numbers of a landscape, as bytes."""
     rows = [
-        (p.dim, p.start, p.value, p.gap, p.iterations, p.classification, p.gradient_norm,
+        (p.dim, p.start, p.value, p.gap, p.relative_gap, p.iterations, p.classification,
+         p.gradient_norm,
          p.smallest_eigenvalue, p.embeddings.tobytes())
         for p in landscape.points
     ]  # fmt: skip
@@ -94,7 +95,9 @@ def test_on_a_sphere_of_one_dimension_values_are_those_of_the_sign_patterns():
     values = np.array([class_loss(1.5 * np.outer(x, x), (9, 4, 2)) for x in signs])
     for point in landscape.points:
         assert np.abs(values - point.value).min() <= 1e-12 * point.value
-        assert point.gap == pytest.approx((point.value - landscape.solution.lower) / point.value)
+        assert point.gap == pytest.approx(point.value - landscape.solution.lower)
+        spread = point.value - UNEVEN.infimum
+        assert point.relative_gap == pytest.approx(point.gap / (point.value + spread))
     found = len({round(point.value, 6) for point in landscape.points})
     assert landscape.table()["values"] == [found]
     assert found > 1
@@ -102,7 +105,7 @@ def test_on_a_sphere_of_one_dimension_values_are_those_of_the_sign_patterns():
 
 def test_summary_of_the_table_is_that_of_the_points(balanced):
     table = balanced.table(reached=1.0)
-    gaps = np.array([[point.gap for point in balanced.at(dim)] for dim in balanced.dims])
+    gaps = np.array([[point.relative_gap for point in balanced.at(dim)] for dim in balanced.dims])
     np.testing.assert_array_equal(table["best_gap"], gaps.min(axis=1))
     np.testing.assert_array_equal(table["median_gap"], np.median(gaps, axis=1))
     np.testing.assert_array_equal(table["worst_gap"], gaps.max(axis=1))

@@ -20,7 +20,7 @@ from screlax import (
     solve_nonconvex,
     solve_relaxation,
 )
-from screlax.descent.bound import relative_gap
+from screlax.descent.bound import gaps_to
 from screlax.descent.sample_objective import SampleObjective
 from screlax.descent.setup import objective_at
 from screlax.errors import InvalidInputError
@@ -77,15 +77,22 @@ def test_sample_level_gradients_below_rounding_are_not_called_optimal():
     """There pairs of samples are closer than their inner products can tell."""
     result = solve_nonconvex(UFM((2, 2), Sphere(50.0)), 2, level="samples", starts=5)
     assert (result.values >= result.lower).all()
-    assert ((result.values <= 2 * result.lower) | (result.gaps > 0.5)).all()
+    assert (
+        (result.values <= 2 * result.lower) | (result.relative_gaps >= 0.5)
+    ).all()  # nothing is proved
 
 
 def test_a_value_that_rounding_took_below_the_bound_proves_nothing():
     problem, rows = UFM((2, 2), Sphere(50.0)), np.full((2, 2), 5.0)
-    assert relative_gap(problem, -1e-15, 3e-43, rows) == 1.0
-    assert relative_gap(problem, 1.0 - 1e-15, 1.0, rows) == 0.0
-    assert relative_gap(problem, 0.0, 0.0, rows) == 0.0
-    assert relative_gap(problem, 4.0, 3.0, rows) == 0.25
+    rounding, relative = gaps_to(problem, -1e-15, 3e-43, rows)
+    assert rounding >= 1e-15
+    assert relative == 1.0
+    assert gaps_to(problem, 1.0 - 1e-15, 1.0, rows) == (0.0, 0.0)
+    assert gaps_to(problem, 0.0, 0.0, rows) == (0.0, 0.0)
+    assert gaps_to(problem, 4.0, 3.0, rows) == (1.0, 0.125)  # the loss is at least zero
+    assert gaps_to(UFM((3, 3), Sphere(50.0)), 6.0, 5.0, rows) == pytest.approx(
+        (1.0, 1 / (12 - 6 * math.log(2)))
+    )
 
 
 def test_sample_level_losses_near_zero_keep_their_digits_off_the_axes():
@@ -159,7 +166,7 @@ def test_hessian_is_symmetric(control, level):
 @every_case(CASES)
 def test_more_dimensions_than_classes_reach_the_certified_optimum(case):
     result = solve_nonconvex(case.problem, len(case.sizes) + 1, starts=3)
-    assert result.gaps.max() <= 1e-8
+    assert result.relative_gaps.max() <= 1e-8
     assert result.status is Status.OPTIMAL
     assert result.value == pytest.approx(case.optimum, rel=2e-9)
     gram = result.embeddings @ result.embeddings.T
@@ -173,7 +180,7 @@ def test_every_method_reaches_the_optimum_feasibly(method, control, level):
     problem = UFM(SIZES, control, 0.7)
     lower = solve_relaxation(problem).lower
     result = solve_nonconvex(problem, 5, method=method, level=level, lower=lower, starts=2)
-    assert (result.gaps <= 1e-9).all()
+    assert (result.relative_gaps <= 1e-9).all()
     mass = np.array(SIZES) if level == "classes" else np.ones(12)
     for embeddings in result.all_embeddings:
         assert_feasible(control, embeddings, mass)
@@ -211,7 +218,7 @@ def test_below_the_rank_the_gap_is_proved_positive(control, level):
     problem = UFM((4, 4, 4, 4, 4), control, 0.7)
     assert solve_relaxation(problem).rank == 4
     result = solve_nonconvex(problem, 2, starts=3, level=level)
-    assert (result.gaps > 1e-3).all()
+    assert (result.relative_gaps > 1e-3).all()
     assert result.status is Status.INACCURATE
     assert all("stationary" in message for message in result.messages)
     assert max(history[-1, 2] for history in result.histories) <= 1e-9
@@ -225,7 +232,7 @@ def test_one_iteration_is_never_optimal(method, control):
             UFM((7, 5, 2, 2), control, 0.7), 5, method=method, seed=seed, max_iterations=1
         )
         assert result.status is Status.INACCURATE
-        assert result.gap > 1e-6
+        assert result.relative_gap > 1e-6
         assert result.iterations[0] <= 1
         assert result.messages == ("iteration limit",)
 
@@ -239,8 +246,8 @@ def test_gaps_are_never_negative_whatever_the_start(profile, control):
         result = solve_nonconvex(
             problem, dim, starts=2, max_iterations=30, tol=1e-15, lower=lower, seed=dim
         )
-        assert (result.gaps >= 0).all()
-        assert (np.diff(result.gaps) >= 0).all()
+        assert (result.relative_gaps >= 0).all()
+        assert (np.diff(result.relative_gaps) >= 0).all()
         assert result.lower >= lower
 
 

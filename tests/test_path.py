@@ -33,7 +33,7 @@ every_control = pytest.mark.parametrize("control", SAMPLES.values(), ids=SAMPLES
 every_profile = pytest.mark.parametrize("sizes", [SIZES, WIDE], ids=["eight", "wide"])
 COLUMNS = [
     *("parameter", "temperature", "value", "mean_value"),
-    *("trace", "gap", "norm_largest", "norm_smallest"),
+    *("trace", "gap", "relative_gap", "rounding", "norm_largest", "norm_smallest"),
 ]
 
 
@@ -69,7 +69,7 @@ def test_every_point_equals_a_solution_of_its_own(control, sizes, count):
     assert [point.problem.control for point in path] == [
         control.with_parameter(float(value)) for value in wanted
     ]
-    assert max(abs(point.gap) for point in path) <= 1e-12
+    assert max(point.relative_gap for point in path) <= 1e-12
     for point in path[:: max(1, count // 8)]:
         assert_equal_to_its_own_solution(point)
         assert point.problem.temperature == 0.8
@@ -153,11 +153,11 @@ def test_the_default_ridge_path_starts_at_exactly_zero():
     top = path[0].problem.zero_threshold()
     assert path[0].problem.control.strength == pytest.approx(top, rel=1e-14)
     assert path[0].class_gram.tolist() == np.zeros((8, 8)).tolist()
-    assert path[0].gap == pytest.approx(0.0, abs=1e-15)
+    assert path[0].gap <= 2 * path[0].certificate.rounding <= 1e-14 * path[0].value
     assert all(point.class_gram.any() for point in path[1:])
     strengths = np.array([point.problem.control.strength for point in path])
     assert strengths == pytest.approx(np.geomspace(top, top / 1e6, 100))
-    assert all(abs(point.gap) <= 1e-12 for point in path)
+    assert all(point.relative_gap <= 1e-12 for point in path)
     for point in path[1::20]:
         assert_equal_to_its_own_solution(point)
 
@@ -185,7 +185,7 @@ def test_just_below_the_threshold_the_solution_is_small_and_certified():
     norms = [float(np.abs(point.class_gram).max()) for point in path]
     assert norms == sorted(norms)
     assert norms[0] <= 1e-6
-    assert all(abs(point.gap) <= 1e-12 for point in path)
+    assert all(point.relative_gap <= 1e-12 for point in path)
 
 
 @pytest.mark.parametrize("control", [Ball(1.0), Sphere(1.0), Budget(1.0)], ids=str)
@@ -252,7 +252,7 @@ def test_the_tolerance_is_passed_on():
         path = regularization_path(UFM(SIZES, Ridge(0.1)), [0.1, 0.2], tol=1e-300)
     assert [point.tol for point in path] == [1e-300] * 2
     for point in path:
-        assert (point.status == "optimal") == (abs(point.gap) <= 1e-300)
+        assert (point.status == "optimal") == (point.relative_gap <= 1e-300)
 
 
 # ----------------------------------------------------------------- table
@@ -267,6 +267,7 @@ def test_columns_of_the_table():
     assert table["temperature"].tolist() == [0.5] * 3
     assert table["value"].tolist() == [point.value for point in path]
     assert table["gap"].tolist() == [point.gap for point in path]
+    assert table["relative_gap"].tolist() == [point.relative_gap for point in path]
     assert table["mean_value"] == pytest.approx(table["value"] / sum(SIZES))
     sizes = np.array(SIZES)
     for number, point in enumerate(path):

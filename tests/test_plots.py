@@ -254,7 +254,7 @@ def test_path_draws_the_table(path, quantity):
     table = path_table(path)
     expected = {
         "value": table["mean_value"],
-        "gap": np.where(table["gap"] < 1e-20, np.nan, table["gap"]),
+        "gap": table["relative_gap"],
         "rank": np.array([s.rank for s in path]),
     }[quantity]
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), table["parameter"][::-1])
@@ -282,8 +282,8 @@ def test_unproved_points_of_a_path_are_crosses_not_left_out():
     with pytest.warns(InaccurateWarning):
         solution = solve_relaxation(UFM(TEN, Ridge(0.1)), solver="SCS", max_iters=3, level="orbits")
     ax = plots.plot_path([solution], quantity="gap")
-    assert solution.gap > solution.tol
-    assert ax.lines[0].get_ydata() == [solution.gap]
+    assert solution.relative_gap > solution.tol
+    assert ax.lines[0].get_ydata() == [solution.relative_gap]
 
 
 @pytest.mark.parametrize("wrong", ["empty", "profiles", "controls", "both"])
@@ -369,7 +369,10 @@ def test_histories_that_are_none_are_refused(runs):
 
 
 def test_landscape_draws_every_run_and_medians():
-    rows = [{"dim": d, "gap": g, "seed": 0} for d, g in [(1, 0.3), (1, 0.1), (1, 0.2), (4, 0.0)]]
+    rows = [
+        {"dim": d, "relative_gap": g, "seed": 0}
+        for d, g in [(1, 0.3), (1, 0.1), (1, 0.2), (4, 0.0)]
+    ]
     ax = plots.plot_landscape(rows, rank=3, tol=1e-9)
     runs, zero, median, smallest, rank, tolerance = ax.lines
     assert runs.get_ydata()[:3].tolist() == [0.3, 0.1, 0.2]
@@ -382,7 +385,7 @@ def test_landscape_draws_every_run_and_medians():
     assert ax.get_xlabel() == "embedding dimension d"
 
 
-@pytest.mark.parametrize("rows", [[], [{"dim": 1}], [{"dim": "x", "gap": 1.0}]])
+@pytest.mark.parametrize("rows", [[], [{"dim": 1}], [{"dim": "x", "relative_gap": 1.0}]])
 def test_landscape_rows_without_numbers_are_refused(rows):
     with pytest.raises(InvalidInputError, match=r"no rows|under the key"):
         plots.plot_landscape(rows)

@@ -55,7 +55,7 @@ def test_the_numbers_are_those_of_the_solution(tmp_path):
     start = data["path"]["steps"][data["path"]["start"]]
     assert start["parameter"] == 0.02
     np.testing.assert_allclose(start["norm"], norms, rtol=1e-4)
-    assert all(step["gap"] < 1e-9 for step in data["path"]["steps"])
+    assert all(step["relative_gap"] < 1e-9 for step in data["path"]["steps"])
 
 
 @pytest.mark.parametrize("control", [screlax.Sphere(1.0), screlax.Ball(2.0), screlax.Budget(1.0)])

@@ -43,7 +43,8 @@ def test_value_bounds_and_gap_fit_together(case):
     assert solution.status is Status.OPTIMAL
     assert solution.value == solution.upper == solution.certificate.upper
     assert solution.lower == solution.certificate.lower
-    assert solution.gap == solution.certificate.relative_gap <= solution.tol == 1e-8
+    assert solution.gap == solution.certificate.gap
+    assert solution.relative_gap == solution.certificate.relative_gap <= solution.tol == 1e-8
     anchors = sum(size for size in case.sizes if size > 1)
     assert solution.mean_value == pytest.approx(solution.value / anchors, rel=1e-15)
     assert solution.value == pytest.approx(case.optimum, rel=1e-8)
@@ -60,13 +61,19 @@ def test_eigenvalues_and_rank_are_those_of_the_class_gram(case):
     )
 
 
+def with_relative_gap(solution, relative_gap):
+    certificate = solution.certificate
+    gap = relative_gap * (2 * certificate.upper - certificate.infimum)
+    return replace(solution, certificate=replace(certificate, gap=gap))
+
+
 def test_rank_tolerance_is_the_root_of_the_gap():
     solution = solved(CASE["step/ridge"])
-    loose = replace(solution, certificate=replace(solution.certificate, relative_gap=1e-4))
+    loose = with_relative_gap(solution, 1e-4)
     assert loose.rank_tolerance == pytest.approx(1e-2)
-    exact = replace(solution, certificate=replace(solution.certificate, relative_gap=0.0))
+    exact = with_relative_gap(solution, 0.0)
     assert exact.rank_tolerance == pytest.approx(1.49e-8, rel=1e-2)
-    unknown = replace(solution, certificate=replace(solution.certificate, relative_gap=np.nan))
+    unknown = with_relative_gap(solution, np.nan)
     assert unknown.rank_tolerance == 1
 
 
@@ -75,8 +82,7 @@ def test_rank_tolerance_is_the_root_of_the_gap():
 )
 def test_status_follows_the_certificate_only(gap, status):
     solution = solved(CASE["step/ridge"])
-    certificate = replace(solution.certificate, relative_gap=gap)
-    changed = replace(solution, certificate=certificate, solver_message="optimal")
+    changed = replace(with_relative_gap(solution, gap), solver_message="optimal")
     assert changed.status == status
     assert f"<Solution {status}" in repr(changed)
 

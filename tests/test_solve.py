@@ -174,7 +174,7 @@ def test_one_warning_states_gap_and_tolerance():
     assert caught[0].category is InaccurateWarning
     assert caught[0].filename == __file__
     text = str(caught[0].message)
-    assert f"certified relative gap {solution.gap:.2e} exceeds tol 1e-06" in text
+    assert f"certified relative gap {solution.relative_gap:.2e} exceeds tol 1e-06" in text
     assert "CLARABEL at level 'orbits'" in text
     assert solution.status is Status.INACCURATE
 

@@ -504,7 +504,7 @@ def load_and_judge(path):
             "record": {
                 "certificate": dict.fromkeys(("level", "upper", "lower", "gap"), "x")
                 | dict.fromkeys(
-                    ("relative_gap", "primal_min_eigenvalue", "slack_min_eigenvalue"), "x"
+                    ("infimum", "rounding", "primal_min_eigenvalue", "slack_min_eigenvalue"), "x"
                 )
             }
         },
@@ -569,8 +569,8 @@ def test_forged_norms_of_a_slack_vector_gram_are_not_proved(control, tmp_path):
 
 
 def test_forged_certificate_does_not_survive_a_recheck(saved):
-    forged = {"level": "orbits", "upper": 1.0, "lower": 1.0, "gap": 0.0, "relative_gap": 0.0}
-    forged |= {"primal_min_eigenvalue": 0.0, "slack_min_eigenvalue": 0.0}
+    forged = {"level": "orbits", "upper": 1.0, "lower": 1.0, "gap": 0.0, "rounding": 0.0}
+    forged |= {"infimum": 0.0, "primal_min_eigenvalue": 0.0, "slack_min_eigenvalue": 0.0}
     tamper(saved, record={"certificate": forged})
     loaded = Solution.load(saved)
     assert loaded.value == 1.0

@@ -129,10 +129,10 @@ def test_a_data_frame_takes_every_table():
     pandas = pytest.importorskip("pandas")
     table = screlax.sweep(points())
     frame = pandas.DataFrame(table)
-    assert frame.shape == (2, 23)
+    assert frame.shape == (2, 25)
     assert frame["value"].tolist() == table["value"]
     solutions = screlax.regularization_path(screlax.UFM([20, 10, 5], screlax.Ridge(1.0)), points=4)
-    assert pandas.DataFrame(screlax.path_table(solutions)).shape == (4, 8)
+    assert pandas.DataFrame(screlax.path_table(solutions)).shape == (4, 10)
     problem = screlax.UFM([6, 4, 3], screlax.Sphere(1.0))
     survey = screlax.survey_landscape(problem, [1, 2], starts=2).table()
     assert pandas.DataFrame(survey)["dim"].tolist() == [1, 2]

@@ -48,7 +48,7 @@ def markdown(rows: Sequence[Row], limit: float, provenance: str) -> str:
 
 
 def _gaps(rows: Sequence[Row]) -> dict[Row, float]:
-    return {row: row.gap for row in rows}
+    return {row: row.relative_gap for row in rows}
 
 
 def _score_table(
@@ -85,10 +85,10 @@ def _cell(rows: Sequence[Row]) -> str:
         return ""
     if rows[0].outcome == "skipped":
         return "skipped"
-    best = min(rows, key=lambda row: row.gap)
-    if not math.isfinite(best.gap):
+    best = min(rows, key=lambda row: row.relative_gap)
+    if not math.isfinite(best.relative_gap):
         return rows[-1].outcome if rows[-1].outcome != "ran" else "no bound"
-    return f"{best.gap:.0e} in {_seconds(best.seconds)}"
+    return f"{best.relative_gap:.0e} in {_seconds(best.seconds)}"
 
 
 def _exceptions(rows: Sequence[Row]) -> list[str]:

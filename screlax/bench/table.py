@@ -28,7 +28,7 @@ class Row:
         Why it failed or was skipped.
     seconds : float
         Wall time of the method, without certifying; the time limit where it ran out.
-    gap : float
+    relative_gap : float
         Certified relative gap, infinite where there is none.
     value, lower : float
         Certified bounds.
@@ -45,7 +45,7 @@ class Row:
     outcome: str
     reason: str = ""
     seconds: float = math.inf
-    gap: float = math.inf
+    relative_gap: float = math.inf
     value: float = math.nan
     lower: float = math.nan
     megabytes: float = math.nan

@@ -7,7 +7,6 @@ does, its peak memory is its own, and a crash is a row of the table.
 from __future__ import annotations
 
 import json
-import math
 import resource
 import sys
 import time
@@ -54,7 +53,7 @@ def run_case(case: BenchProblem, method: Method, tolerance: float, limit: float)
         row,
         outcome="ran",
         seconds=sorted(times)[len(times) // 2],
-        gap=certificate.relative_gap if math.isfinite(certificate.relative_gap) else math.inf,
+        relative_gap=certificate.relative_gap,
         value=certificate.upper,
         lower=certificate.lower,
         megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KILOBYTES,

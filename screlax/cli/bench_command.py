@@ -63,5 +63,6 @@ def run(options: argparse.Namespace) -> bool:
 
 
 def _report(done: int, total: int, row: Row) -> None:
-    found = f"gap {row.gap:.0e} in {row.seconds:.3g} s" if row.outcome == "ran" else row.outcome
+    ran = f"gap {row.relative_gap:.0e} in {row.seconds:.3g} s"
+    found = ran if row.outcome == "ran" else row.outcome
     print(f"[{done}/{total}] {row.problem}, {row.method}: {found}", file=sys.stderr)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ def run(options: argparse.Namespace) -> bool:
     proved = certificate.proves(tol)
     status = "optimal" if proved else "inaccurate"
     if options.json:
-        print(json_text({"status": status, "tol": tol, **asdict(certificate)}))
+        print(json_text({"status": status, "tol": tol, **certificate.record()}))
         return proved
     origin = f"that of the file, but at most {LARGEST_TOL:g}" if options.tol is None else "--tol"
     print(problem_line(solution))

@@ -12,9 +12,13 @@ from ..errors import InvalidInputError
 from ..io.tables import json_text, rows_of, text_lines
 from ..landscape import Landscape, survey_landscape
 from ..plots import plot_landscape
+from ..proof.certificate import format_gap
 from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of
 from .progress import progress
+
+_ROUNDING = 5e-16
+"""Relative error of a value as descent computes it."""
 
 _EXAMPLES = """examples:
   screlax landscape --profile step:6,100,10 --sphere 1 --temperature 0.5
@@ -26,9 +30,9 @@ _HEADINGS = {
     "dim": ("d", "d"),
     "starts": ("starts", "d"),
     "reached": ("reached", ".3f"),
-    "best_gap": ("best gap", ".1e"),
-    "median_gap": ("median gap", ".1e"),
-    "worst_gap": ("worst gap", ".1e"),
+    "best_gap": ("best gap", ""),
+    "median_gap": ("median gap", ""),
+    "worst_gap": ("worst gap", ""),
     "values": ("values", "d"),
     "gram_distance": ("Gram dist.", ".1e"),
     "procrustes_distance": ("Procrustes", ".1e"),
@@ -137,6 +141,7 @@ def _record(landscape: Landscape) -> dict[str, Any]:
                 "start": point.start,
                 "value": point.value,
                 "gap": point.gap,
+                "relative_gap": point.relative_gap,
                 "iterations": point.iterations,
                 "classification": point.classification,
                 "gradient_norm": point.gradient_norm,
@@ -153,13 +158,13 @@ def _lines(landscape: Landscape) -> list[str]:
     rows = ([_cell(*entry) for entry in zip(table, row, strict=True)] for row in rows_of(table))
     return [
         f"optimum      {solution.value:.12g} over all dimensions, {solution.status.value} "
-        f"(certified relative gap {solution.gap:.1e}), rank {solution.rank}",
+        f"(certified relative gap {solution.certificate.gap_in_words}), rank {solution.rank}",
         *text_lines(header, rows),
     ]
 
 
 def _cell(name: str, value: Any) -> str:
     """Format an entry; no gap is written more finely than the rounding of two values allows."""
-    if name.endswith("gap") and value < 1e-15:
-        return "< 1e-15"
+    if name.endswith("gap"):
+        return format_gap(value, _ROUNDING)
     return "-" if np.isnan(value) else format(value, _HEADINGS[name][1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ def problem_line(solution: Solution) -> str:
 def certificate_lines(certificate: Certificate, status: str, tol: float, anchors: int) -> list[str]:
     """Return the certificate in words."""
     return [
-        f"status       {status} (certified relative gap {_gap_in_words(certificate.relative_gap)}, "
+        f"status       {status} (certified relative gap {certificate.gap_in_words}, "
         f"tolerance {tol:.3g}, certified at level {certificate.level})",
         f"value        {certificate.upper:.12g} summed over anchors, "
         f"{certificate.upper / anchors:.10g} per anchor",
@@ -79,7 +78,7 @@ def solution_record(solution: Solution) -> dict[str, Any]:
         "value": solution.value,
         "mean_value": solution.mean_value,
         "tol": solution.tol,
-        "certificate": asdict(solution.certificate),
+        "certificate": solution.certificate.record(),
         "solver": solution.solver,
         "solver_reason": solution.solver_reason,
         "solver_message": solution.solver_message,
@@ -154,8 +153,3 @@ def _quantile_orbits(sizes: ClassSizes) -> NDArray[np.int64]:
 def _row(size: int, geometry: dict[str, Vector], row: int) -> list[str]:
     cosines = (geometry[f"cosine_{name}"][row] for name in ("largest", "mean", "nearest"))
     return [f"{size:,}", f"{geometry['norm'][row]:.5g}", *(f"{cosine:.5f}" for cosine in cosines)]
-
-
-def _gap_in_words(gap: float) -> str:
-    """Return a relative gap with the digits that double precision has."""
-    return "< 1e-16" if abs(gap) < 1e-16 else f"{gap:.2e}"

@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import InvalidInputError, SolverFailedError
 from ..gram.levels import CellGram, Level, Matrix, samples_to_classes
 from ..problem.ufm import UFM
+from ..proof.certificate import relative_gap
 from ..proof.prove import prove_gram
 from ..solve.lifted import Lifted
 from ..solve.solve import silent_solution
@@ -48,8 +49,10 @@ def best_bound(problem: UFM, level: Level, embeddings: Matrix, lower: float) -> 
     return max(lower, own) if np.isfinite(own) else lower
 
 
-def certified(problem: UFM, level: Level, embeddings: Matrix, lower: float) -> tuple[float, float]:
-    """Return value and certified relative gap of embeddings that come from elsewhere.
+def certified(
+    problem: UFM, level: Level, embeddings: Matrix, lower: float
+) -> tuple[float, float, float]:
+    """Return value, certified gap and relative gap of embeddings that come from elsewhere.
 
     Raises
     ------
@@ -61,14 +64,14 @@ def certified(problem: UFM, level: Level, embeddings: Matrix, lower: float) -> t
     check_within(problem, embeddings, lifted.mass, _ROUNDING)
     value = lifted.objective.value(embeddings * scale_of_rows(lifted, problem))
     bound = best_bound(problem, level, embeddings, lower)
-    return value, relative_gap(problem, value, bound, embeddings)
+    return value, *gaps_to(problem, value, bound, embeddings)
 
 
-def relative_gap(problem: UFM, value: float, lower: float, embeddings: Matrix) -> float:
-    """Return (value − lower)/value.
+def gaps_to(problem: UFM, value: float, lower: float, embeddings: Matrix) -> tuple[float, float]:
+    """Return value − lower and the same by value and spread of the objective.
 
-    It is zero where rounding of the value makes it negative, and one, all that is then known of
-    nonnegative numbers, where the value is so near zero that rounding is larger than the value.
+    Zero where rounding of the value makes it negative. Where the value is so near zero that
+    rounding is larger, nothing is known of it: the gap is that rounding, and relatively one.
 
     Raises
     ------
@@ -91,5 +94,6 @@ def relative_gap(problem: UFM, value: float, lower: float, embeddings: Matrix) -
             "exist; leave it out, or take it from solve_relaxation of the same problem"
         )
     if difference < -_ROUNDING * abs(value):
-        return 1.0
-    return max(difference, 0.0) / value if value > 0 else 0.0
+        return noise, 1.0
+    gap = max(difference, 0.0)
+    return gap, relative_gap(gap, value, problem.infimum)

@@ -34,8 +34,9 @@ class NonconvexResult:
         The best embeddings, one per row, feasible for the control.
     values : ndarray, shape (starts,)
         Objective of every run, summed over anchors.
-    gaps : ndarray, shape (starts,)
-        Certified relative gap of every run, (value − lower)/value.
+    gaps, relative_gaps : ndarray, shape (starts,)
+        Certified gap of every run, value − lower, and the same relatively as
+        `screlax.certificate.relative_gap` defines it.
     all_embeddings : ndarray, shape (starts, p, dim)
         The embeddings of every run.
     histories : tuple of ndarray, each of shape (iterations + 1, 3)
@@ -60,6 +61,7 @@ class NonconvexResult:
     embeddings: Matrix
     values: Vector
     gaps: Vector
+    relative_gaps: Vector
     all_embeddings: NDArray[np.float64]
     histories: tuple[Matrix, ...]
     iterations: NDArray[np.int64]
@@ -74,17 +76,22 @@ class NonconvexResult:
 
     @property
     def gap(self) -> float:
-        """Certified relative gap of the best embeddings."""
+        """Certified gap of the best embeddings, value − lower."""
         return float(self.gaps[0])
+
+    @property
+    def relative_gap(self) -> float:
+        """The gap of the best embeddings by value and spread of the objective."""
+        return float(self.relative_gaps[0])
 
     @property
     def status(self) -> Status:
         """`optimal` if and only if the certified relative gap is at most `tol`."""
-        return Status.OPTIMAL if self.gap <= self.tol else Status.INACCURATE
+        return Status.OPTIMAL if self.relative_gap <= self.tol else Status.INACCURATE
 
     def __repr__(self) -> str:
         return (
             f"<NonconvexResult {self.status}: value {self.value:.10g}, relative gap "
-            f"{self.gap:.1e}, dim={self.dim}, {len(self.values)} starts, {self.method} at level "
-            f"{self.level}>"
+            f"{self.relative_gap:.1e}, dim={self.dim}, {len(self.values)} starts, {self.method} "
+            f"at level {self.level}>"
         )

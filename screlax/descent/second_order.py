@@ -11,7 +11,7 @@ from ..gram.levels import Matrix
 from ..problem.program import level_size
 from ..problem.ufm import UFM
 from ..solve.lifted import Lifted, LiftedPoint
-from .bound import best_bound, relative_gap, relaxation_bound
+from .bound import best_bound, gaps_to, relaxation_bound
 from .methods import relative_gradient
 from .rotations import Rotations
 from .setup import objective_at, scale_of_rows
@@ -64,8 +64,8 @@ class SecondOrder:
         above 1e-6; "strict saddle": an eigenvalue below −1e-7 of the largest; else "spurious", a
         second-order stationary point that is not proved global. Below the rank of the optimum that
         may be the best there is in this dimension, and the gap says how far it is from more.
-    gap : float
-        Certified relative gap, (value − lower)/value.
+    gap, relative_gap : float
+        Certified gap, value − lower, and the same by value and spread of the objective.
     """
 
     gradient_norm: float
@@ -74,6 +74,7 @@ class SecondOrder:
     direction: Matrix | None
     classification: str
     gap: float
+    relative_gap: float
 
 
 def check_second_order(
@@ -129,7 +130,7 @@ def check_second_order(
     bound = relaxation_bound(problem) if known is None else known
     bound = best_bound(problem, checked_level, feasible, bound)
     value = lifted.value(point)
-    gap = relative_gap(problem, value, bound, feasible)
+    gap, relative = gaps_to(problem, value, bound, feasible)
 
     model = lifted.local_model(point)
     gradient_norm = relative_gradient(_stationarity(lifted, model), point, value)
@@ -142,7 +143,7 @@ def check_second_order(
 
     lowest = smallest_eigenvalue(lambda step: lifted.hessian(model, step), project, lifted.shape)
     is_negative = lowest.value < -max(NEGATIVE * lowest.largest, ROUNDING)
-    classification = _classify(gap, gradient_norm, is_negative)
+    classification = _classify(relative, gradient_norm, is_negative)
     direction = None
     if classification == "strict saddle":
         step = _escape(lifted, model, lowest.vector)
@@ -154,6 +155,7 @@ def check_second_order(
         direction=direction,
         classification=classification,
         gap=gap,
+        relative_gap=relative,
     )
 
 

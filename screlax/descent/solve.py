@@ -16,7 +16,7 @@ from ..optional import require_memory
 from ..problem.program import level_size
 from ..problem.ufm import UFM
 from ..solve.lifted import Lifted
-from .bound import best_bound, relative_gap, relaxation_bound
+from .bound import best_bound, gaps_to, relaxation_bound
 from .methods import descend_gradient, descend_lbfgs, descend_newton
 from .recorder import Callback, Recorder
 from .result import NonconvexResult
@@ -127,13 +127,15 @@ def solve_nonconvex(
     require_memory(8.0 * rows * dim * (starts + 60), f"{starts} starts of {rows:,} embeddings")
     bound = relaxation_bound(problem) if known is None else known
     lifted = Lifted(objective_at(problem, checked_level, dim), dim)
+    # where (value − bound) / (2 value − infimum) is the tolerance
+    target = (bound - tolerance * problem.infimum) / (1 - 2 * tolerance)
     runs = []
     for start in range(starts):
-        recorder = Recorder(start, bound / (1 - tolerance), limit, problem.anchors, callback)
+        recorder = Recorder(start, target, limit, problem.anchors, callback)
         runs.append(_run(lifted, problem, given, seed, descend, recorder))
     runs.sort(key=lambda run: (run.value, run.start))
     bound = best_bound(problem, checked_level, runs[0].embeddings, bound)
-    gaps = [relative_gap(problem, run.value, bound, run.embeddings) for run in runs]
+    gaps = np.array([gaps_to(problem, run.value, bound, run.embeddings) for run in runs])
     return NonconvexResult(
         problem=problem,
         level=checked_level.value,
@@ -143,7 +145,8 @@ def solve_nonconvex(
         lower=bound,
         embeddings=runs[0].embeddings,
         values=np.array([run.value for run in runs]),
-        gaps=np.array(gaps),
+        gaps=gaps[:, 0],
+        relative_gaps=gaps[:, 1],
         all_embeddings=np.stack([run.embeddings for run in runs]),
         histories=tuple(run.recorder.history() for run in runs),
         iterations=np.array([run.recorder.iterations for run in runs], dtype=np.int64),
@@ -195,8 +198,8 @@ def _check_method(method: Any) -> Callable[[Lifted, Matrix, Recorder], Matrix]:
 
 def _check_tolerance(tol: Any) -> float:
     tolerance = check_number("tol", tol, positive=True)
-    if tolerance >= 1:
-        raise InvalidInputError(f"tol is a relative gap, below 1; got {tol!r}")
+    if tolerance >= 0.5:
+        raise InvalidInputError(f"tol is a relative gap, below 1/2; got {tol!r}")
     return tolerance
 
 

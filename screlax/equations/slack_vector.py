@@ -33,6 +33,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..problem.class_sizes import loss_floor
 from ..problem.constraints.norms import Control
 from .kernels import EXACT, Array, Interpolation, Kernels, weighted
 from .linear import StructuredJacobian
@@ -118,6 +119,7 @@ class SlackVectorEquations:
         self.parameters = np.asarray(parameters, dtype=float)
         self.mass = self.sizes * self.copies
         self.samples = float(self.mass.sum())
+        self.infimum = loss_floor(self.sizes, self.copies)
         self.is_penalty = not control.fixes_norms
         self.is_budget = not (control.fixes_norms or control.is_penalty)
 

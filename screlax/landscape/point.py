@@ -31,9 +31,10 @@ class LandscapePoint:
         Number of the start, from 0.
     value : float
         Objective, summed over anchors.
-    gap : float
-        Certified relative gap to the optimum over all dimensions, (value − lower)/value, with the
-        lower bound of the relaxation's solution or of these embeddings, whichever is larger.
+    gap, relative_gap : float
+        Certified gap to the optimum over all dimensions, value − lower, with the lower bound of the
+        relaxation's solution or of these embeddings, whichever is larger; and the same by value and
+        spread of the objective.
     iterations : int
         Iterations of the descent.
     classification : str
@@ -50,6 +51,7 @@ class LandscapePoint:
     start: int
     value: float
     gap: float
+    relative_gap: float
     iterations: int
     classification: str
     gradient_norm: float
@@ -84,6 +86,7 @@ def descend(
         start=start,
         value=result.value,
         gap=result.gap,
+        relative_gap=result.relative_gap,
         iterations=int(result.iterations[0]),
         classification=order.classification,
         gradient_norm=order.gradient_norm,

@@ -22,8 +22,8 @@ def landscape_table(
 
 
 def _row(points: list[LandscapePoint], reached: float) -> dict[str, Any]:
-    gaps = np.array([point.gap for point in points])
-    optimal = [point.embeddings for point in points if point.gap <= reached]
+    gaps = np.array([point.relative_gap for point in points])
+    optimal = [point.embeddings for point in points if point.relative_gap <= reached]
     gram, procrustes = greatest_pairwise(optimal)
     kinds = [point.classification for point in points]
     return {

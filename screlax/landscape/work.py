@@ -71,12 +71,10 @@ class DescentWork(Work[Place, LandscapePoint]):
         dim, start = task
         rows = level_size(self.problem, Level(self.level))
         embeddings = check_matrix("embeddings", unpacked(record["embeddings"]), (rows, dim), "")
-        value, gap = certified(self.problem, Level(self.level), embeddings, self.lower)
+        proved = certified(self.problem, Level(self.level), embeddings, self.lower)
         described = {name: record[name] for name in _DESCRIBED}
-        _check_described(described, gap)
-        return LandscapePoint(
-            dim=dim, start=start, value=value, gap=gap, embeddings=embeddings, **described
-        )
+        _check_described(described, proved[-1])
+        return LandscapePoint(dim, start, *proved, embeddings=embeddings, **described)
 
     def most_bytes(self, task: Place) -> int:
         """Return the size of the embeddings as text, and some."""

@@ -40,8 +40,8 @@ def plot_landscape(
     Parameters
     ----------
     landscape : Landscape, or sequence of mappings
-        Of mappings one per run, with keys "dim" and "gap", the relative gap to a certified lower
-        bound, and perhaps "classification"; other keys are left alone.
+        Of mappings one per run, with keys "dim" and "relative_gap", to a certified lower bound,
+        and perhaps "classification"; other keys are left alone.
     ax : Axes, optional
         Where to draw; by default the axes of a new figure.
     rank : int, optional
@@ -65,7 +65,7 @@ def plot_landscape(
         rank = landscape.solution.rank if rank is None else rank
         tol = REACHED if tol is None else tol
         landscape = [vars(point) for point in landscape.points]
-    dims, gaps = _column(landscape, "dim"), _column(landscape, "gap")
+    dims, gaps = _column(landscape, "dim"), _column(landscape, "relative_gap")
     ends = [row.get("classification") for row in landscape]
     ax = axes_or_new(ax)
     many = spans_decades(dims, 100.0)

@@ -14,9 +14,6 @@ from .spectrum import MOST_DISTINCT, plot_spectrum
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
-_ROUNDING = 1e-16
-"""Relative gaps below it are rounding."""
-
 
 def plot_solution(
     solution: Solution, figure: Figure | SubFigure | None = None
@@ -64,10 +61,9 @@ def solution_title(solution: Solution) -> str:
     symbol = "λ" if problem.control.name == "ridge" else "ρ"
     low, high = int(sizes.distinct[-1]), int(sizes.distinct[0])
     span = short_count(low) + ("" if low == high else f" to {short_count(high)}")
-    gap = f"{solution.gap:.1e}" if not 0 <= solution.gap < _ROUNDING else f"below {_ROUNDING:.0e}"
     return (
         f"{short_count(sizes.classes)} classes of {span} samples, {problem.control.name} "
         f"{symbol} = {problem.control.parameter:g}, temperature τ = {problem.temperature:g}\n"
         f"{solution.status}: objective {solution.mean_value:.6g} per anchor, "
-        f"certified relative gap {gap}"
+        f"certified relative gap {solution.certificate.gap_in_words}"
     )

@@ -157,7 +157,7 @@ def _draw_rank(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
 
 
 def _draw_gap(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
-    gaps = [solution.gap for solution in solutions]
+    gaps = [solution.relative_gap for solution in solutions]
     draw_gaps(ax, place, gaps, "certified gap", color=OKABE_ITO[0])
     tol = max(solution.tol for solution in solutions)
     ax.axhline(tol, color=GUIDE, linestyle="--", label=f"tolerance {tol:.0e}", zorder=1)

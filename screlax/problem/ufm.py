@@ -131,6 +131,15 @@ class UFM:
         return self.class_sizes.anchors
 
     @property
+    def infimum(self) -> float:
+        """Simple lower bound on the objective, for all embeddings, whatever the control.
+
+        For SC Σ n_c log(n_c − 1) over the classes with anchors: a row of the loss is at least the
+        logarithm of the number of its positives. A penalty is at least zero.
+        """
+        return self.loss.infimum(self.class_sizes)
+
+    @property
     def control_at_unit_temperature(self) -> Control:
         """The control of the equivalent problem in G/τ with τ = 1; the value is the same."""
         return self.control.at_unit_temperature(self.temperature)

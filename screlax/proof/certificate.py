@@ -9,8 +9,8 @@ and the objective at a feasible Gram matrix is an upper bound. Both points are *
 
     upper − lower = Σ_g ω_g KL(p_g ‖ softmax_g) + ⟨S, G⟩ + Σ_g y_g (ρ − own_g)
 
-instead of subtracting two nearly equal numbers. All arithmetic is in double precision: the
-certificate holds up to rounding of the order of 1e-15 of the value.
+instead of subtracting two nearly equal numbers. All arithmetic is in double precision; what its
+rounding can do to either bound is estimated beforehand from what is summed, and is part of the gap.
 Source: Lagrangian duality of the relaxation in Behnia and Thrampoulidis 2024; Boyd and
 Vandenberghe, Convex Optimization, section 5.9 (semidefinite duals).
 """
@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -31,23 +32,32 @@ from .blocks import slack_product
 from .dual import DualPoint
 from .repair import dual_candidates, repair_dual, repair_primal
 
+UNIT = float(np.finfo(float).eps) / 2
+"""Largest relative error of one rounded operation."""
+
 
 @dataclass(frozen=True)
 class Certificate:
     """Two proved bounds on the optimal value, and the raw quality of what they were made from.
+
+    Always infimum ≤ lower ≤ upper.
 
     Attributes
     ----------
     level : str
         The level at which the certificate was computed.
     upper : float
-        Objective at the feasible Gram matrix, summed over anchors.
+        Objective at the feasible Gram matrix, summed over anchors, rounded up; +inf where there is
+        no feasible matrix.
     lower : float
         Dual bound: no embeddings of any dimension have a smaller objective.
+    infimum : float
+        Simple bound that holds for all embeddings; see `UFM.infimum`.
     gap : float
-        upper − lower, summed from its nonnegative parts, not by subtraction.
-    relative_gap : float
-        gap / upper (the objective is positive).
+        upper − lower, summed from its nonnegative parts, not by subtraction, with `rounding`.
+    rounding : float
+        What rounding can at most have done to both bounds together, estimated from the sizes of
+        what was summed. A gap of this size is zero as far as double precision can tell.
     primal_min_eigenvalue : float
         Smallest eigenvalue of the n×n Gram matrix as the solver returned it, before repair, not
         counting the zeros that lifting from a smaller level adds.
@@ -58,17 +68,99 @@ class Certificate:
     level: str
     upper: float
     lower: float
+    infimum: float
     gap: float
-    relative_gap: float
+    rounding: float
     primal_min_eigenvalue: float
     slack_min_eigenvalue: float
 
-    def proves(self, tolerance: float) -> bool:
-        """Whether the relative gap is a number of at most `tolerance` in size.
+    @classmethod
+    def around(
+        cls,
+        level: str,
+        value: float,
+        gap: float,
+        infimum: float,
+        rounding: tuple[float, float],
+        eigenvalues: tuple[float, float],
+        bound: float = -math.inf,
+    ) -> Certificate:
+        """Make the bounds from computed numbers and what rounding can have done to them.
 
-        A negative gap is impossible; one beyond the tolerance would mean a defect, not optimality.
+        Parameters
+        ----------
+        level : str
+        value, gap : float
+            Objective at a feasible Gram matrix and duality gap, as computed; +inf where there is no
+            such matrix or no such bound.
+        infimum : float
+        rounding : pair of float
+            Largest errors of `value` and of `gap`.
+        eigenvalues : pair of float
+            `primal_min_eigenvalue` and `slack_min_eigenvalue`.
+        bound : float, optional
+            A lower bound found in another way than by the gap, less its own rounding.
         """
-        return math.isfinite(self.upper) and abs(self.relative_gap) <= tolerance
+        if not math.isfinite(value):
+            return cls(level, math.inf, infimum, infimum, math.inf, math.inf, *eigenvalues)
+        upper = max(value + rounding[0], infimum)
+        known = min(max(infimum, bound), upper)
+        allowance = min(2 * rounding[0] + rounding[1], upper - known)
+        total = max(gap, 0.0) + allowance
+        closer = total < upper - known
+        lower, total = (upper - total, total) if closer else (known, upper - known)
+        return cls(level, upper, lower, infimum, total, allowance, *eigenvalues)
+
+    @property
+    def relative_gap(self) -> float:
+        r"""Gap / (\|upper\| + upper − infimum); see `relative_gap`."""
+        return relative_gap(self.gap, self.upper, self.infimum)
+
+    @property
+    def gap_in_words(self) -> str:
+        """The relative gap as text, "< …" where it is within rounding."""
+        return format_gap(self.relative_gap, relative_gap(self.rounding, self.upper, self.infimum))
+
+    def proves(self, tolerance: float) -> bool:
+        """Whether the relative gap is a number from zero to `tolerance`."""
+        return math.isfinite(self.upper) and 0 <= self.relative_gap <= tolerance
+
+    def record(self) -> dict[str, Any]:
+        """Return all numbers by name, ready for JSON."""
+        return {**asdict(self), "relative_gap": self.relative_gap}
+
+
+def relative_gap(gap: float, value: float, infimum: float) -> float:
+    r"""Return gap / (\|value\| + spread), with the spread value − infimum of the objective.
+
+    The one definition used everywhere. For the SC loss the spread is at most the value, so that
+    this is between gap/(2 value) and gap/value; the spread keeps it meaningful for objectives that
+    may be zero or negative.
+
+    Parameters
+    ----------
+    gap : float
+        value − a lower bound.
+    value : float
+    infimum : float
+        Of the objective, `UFM.infimum`; −inf leaves the spread out.
+    """
+    if gap == 0:
+        return 0.0
+    scale = abs(value) + (value - infimum if math.isfinite(infimum) else 0.0)
+    return gap / scale if math.isfinite(gap) and scale > 0 else math.inf
+
+
+def format_gap(gap: float, rounding: float) -> str:
+    """Return a relative gap as text; one that is within twice its rounding as "< that".
+
+    Parameters
+    ----------
+    gap, rounding : float
+        Relative; rounding is the part of the gap that stands for rounding errors.
+    """
+    within = 0 < gap <= 2 * rounding and math.isfinite(gap)
+    return f"< {1.06 * gap:.1e}" if within else f"{gap:.2e}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +195,7 @@ def certify(relaxation: Relaxation, gram: CellGram, duals: Iterable[DualPoint] =
         softmax rows of `gram`, and the best bound counts.
     """
     feasible, primal_min = repair_primal(relaxation, gram)
-    upper = relaxation.value(feasible)
+    value = relaxation.value(feasible)
     softmax = relaxation.softmax(feasible)
     found: list[_Bound] = []
     for candidate in dual_candidates(relaxation, softmax, duals):
@@ -113,14 +205,14 @@ def certify(relaxation: Relaxation, gram: CellGram, duals: Iterable[DualPoint] =
         dual = None if candidate.rows is softmax else candidate
         found.append(_Bound(gap, direct, slack_min, dual))
     best = min(found, key=lambda bound: abs(bound.gap))
-    certificate = Certificate(
-        level=Level(relaxation.level).value,
-        upper=upper,
-        lower=upper - best.gap if best.gap < 0.999 * upper else best.direct,
-        gap=best.gap,
-        relative_gap=relative(best.gap, upper),
-        primal_min_eigenvalue=primal_min,
-        slack_min_eigenvalue=best.slack_min,
+    certificate = Certificate.around(
+        Level(relaxation.level).value,
+        value,
+        best.gap,
+        relaxation.infimum,
+        (4 * UNIT * value, 0.0),
+        (primal_min, best.slack_min),
+        best.direct,
     )
     return Proof(certificate, feasible, best.dual)
 
@@ -133,15 +225,6 @@ class _Bound:
     direct: float
     slack_min: float
     dual: DualPoint | None
-
-
-def relative(gap: float, upper: float) -> float:
-    """Return gap / upper; the objective is nonnegative, and zero only where the gap is too."""
-    if math.isinf(gap):
-        return math.inf
-    if upper > 0:
-        return gap / upper
-    return 0.0 if gap == 0 else math.inf
 
 
 def dual_bound(relaxation: Relaxation, rows: RowWeights, multipliers: Vector) -> float:

@@ -51,7 +51,7 @@ def _structured(problem: UFM, gram: SlackVectorGram) -> Proof | None:
     given = np.concatenate([gram.unit_own, gram.centre])
     if not _are_same(given, np.concatenate([proof.own[0], proof.centre[0]])):
         # the proof is of the matrix that v and Z imply; that given is another
-        certificate = dataclasses.replace(certificate, gap=math.inf, relative_gap=math.inf)
+        certificate = dataclasses.replace(certificate, upper=math.inf, gap=math.inf)
     if not certificate.proves(1e-3) and problem.class_sizes.orbits < SLACK_VECTOR_ONLY:
         return None
     return Proof(certificate, proof.gram(gram.copies), None)
@@ -60,4 +60,4 @@ def _structured(problem: UFM, gram: SlackVectorGram) -> Proof | None:
 def _are_same(given: Vector, proved: Vector) -> bool:
     """Whether squared norms and centres agree up to the rounding of the smallest classes."""
     largest = float(np.abs(proved).max())
-    return bool(np.allclose(given, proved, rtol=1e-6, atol=1e-8 * largest))
+    return np.isfinite(largest) and bool(np.allclose(given, proved, rtol=1e-6, atol=1e-8 * largest))

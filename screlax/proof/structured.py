@@ -25,7 +25,7 @@ import numpy as np
 from ..equations.kernels import Array
 from ..equations.slack_vector import Moments, SlackVectorEquations, State
 from ..gram.curve import SlackVectorGram
-from .certificate import Certificate, relative, relative_entropy
+from .certificate import UNIT, Certificate, relative_entropy
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +39,11 @@ class StructuredProof:
     log_slack : ndarray, shape (B, m)
         log v, from which it and the dual point were made.
     upper, gap : ndarray, shape (B,)
-        Objective and duality gap; the gap is infinite where nothing is proved.
+        Objective and duality gap; infinite where there is no feasible matrix or no bound.
     spread_min, slack_min : ndarray, shape (B,)
         Smallest own − 2g, and lower bound on the smallest slack eigenvalue per sample.
+    infimum : float
+        `UFM.infimum`.
     """
 
     own: Array
@@ -52,18 +54,18 @@ class StructuredProof:
     gap: Array
     spread_min: Array
     slack_min: Array
+    infimum: float
 
     def certificate(self, index: int = 0) -> Certificate:
         """Return one of the certificates."""
         upper, gap = float(self.upper[index]), float(self.gap[index])
-        return Certificate(
-            level="orbits",
-            upper=upper,
-            lower=upper - gap if np.isfinite(gap) else -np.inf,
-            gap=gap,
-            relative_gap=relative(gap, upper),
-            primal_min_eigenvalue=min(0.0, float(self.spread_min[index])),
-            slack_min_eigenvalue=float(self.slack_min[index]),
+        return Certificate.around(
+            "orbits",
+            upper,
+            gap,
+            self.infimum,
+            (4 * UNIT * upper, 0.0),
+            (min(0.0, float(self.spread_min[index])), float(self.slack_min[index])),
         )
 
     def gram(self, copies: Array, index: int = 0) -> SlackVectorGram:
@@ -83,17 +85,18 @@ def prove(equations: SlackVectorEquations, state: State) -> StructuredProof:
         moments = equations.moments(state)
         prover = _prove_penalty if equations.is_penalty else _prove_bounded
         proof = prover(equations, state, moments)
-        sound = np.isfinite(proof.upper) & np.isfinite(proof.gap) & (proof.spread_min >= 0)
-    gap = np.where(sound, proof.gap, np.inf)
+        feasible = np.isfinite(proof.upper) & (proof.spread_min >= 0)
+        sound = feasible & np.isfinite(proof.gap)
     return StructuredProof(
         proof.own,
         proof.centre,
         proof.log_normalizer,
         proof.log_slack,
-        np.where(np.isfinite(proof.upper), proof.upper, np.inf),
-        gap,
+        np.where(feasible, proof.upper, np.inf),
+        np.where(sound, proof.gap, np.inf),
         proof.spread_min,
         proof.slack_min,
+        equations.infimum,
     )
 
 
@@ -145,6 +148,7 @@ def _prove_penalty(
         np.where((kept < 1).all(axis=1), gap, np.inf),
         (own - 2 * centre).min(axis=1),
         residual.min(axis=1),
+        equations.infimum,
     )
 
 
@@ -202,6 +206,7 @@ def _prove_bounded(
         np.where((off < 1).all(axis=1), gap, np.inf),
         (own - 2 * centre).min(axis=1),
         np.zeros(len(limit)),
+        equations.infimum,
     )
 
 

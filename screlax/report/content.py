@@ -49,7 +49,7 @@ def page_data(solution: Solution, comparisons: Mapping[str, Comparison]) -> dict
     return {
         "colours": _colours(),
         "summary": _summary(solution),
-        "certificate": asdict(solution.certificate),
+        "certificate": solution.certificate.record(),
         "heat_map": _heat_map(solution),
         "curves": _curves(solution),
         "spectrum": _spectrum(solution),
@@ -87,6 +87,8 @@ def _summary(solution: Solution) -> dict[str, Any]:
     return {
         "status": solution.status.value,
         "gap": solution.gap,
+        "relative_gap": solution.relative_gap,
+        "gap_in_words": solution.certificate.gap_in_words,
         "tol": solution.tol,
         "value": solution.value,
         "mean_value": solution.mean_value,
@@ -162,6 +164,8 @@ def _path(problem: UFM) -> dict[str, Any]:
                 "parameter": member.problem.control.parameter,
                 "value": member.mean_value,
                 "gap": member.gap,
+                "relative_gap": member.relative_gap,
+                "gap_in_words": member.certificate.gap_in_words,
                 "norm": rounded(geometry["norm"]),
                 "cosine_mean": rounded(geometry["cosine_mean"]),
                 "cosine_nearest": rounded(geometry["cosine_nearest"]),

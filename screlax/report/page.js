@@ -73,12 +73,12 @@
     element("span", s.status, verdict).className = s.status;
     verdict.append(
       `: no embeddings of any dimension do better than ${number(s.lower, 12)}, and the geometry below has ` +
-      `${number(s.upper, 12)}, a relative gap of ${number(s.gap, 2)} (tolerance ${number(s.tol)}).`);
+      `${number(s.upper, 12)}, a relative gap of ${s.gap_in_words} (tolerance ${number(s.tol)}).`);
     fillTable(byId("bounds"), [
       ["objective, summed over anchors", number(s.value, 12)],
       ["objective per anchor", number(s.mean_value, 10)],
       ["lower bound", number(s.lower, 12)],
-      ["relative duality gap", number(s.gap, 3)],
+      ["relative duality gap", s.gap_in_words],
       ["smallest eigenvalue of the Gram matrix as found", number(c.primal_min_eigenvalue, 3)],
       ["smallest eigenvalue of the dual slack as found", number(c.slack_min_eigenvalue, 3)],
       ["certified at level", c.level],
@@ -113,7 +113,7 @@
     function draw() {
       const step = path.steps[Number(slider.value)];
       byId("path-label").textContent =
-        `${symbol} = ${number(step.parameter, 4)}, objective per anchor ${number(step.value, 6)}, certified gap ${number(step.gap, 2)}`;
+        `${symbol} = ${number(step.parameter, 4)}, objective per anchor ${number(step.value, 6)}, certified relative gap ${step.gap_in_words}`;
       Plotly.react("path-norms", [curve(path.size, step.norm, "norm", colours.optimum)],
         layout("Norms", "samples of the class", "‖h‖", { xaxis: sizeAxis(path.size), yaxis: { range: [0, 1.05 * highest] } }), settings);
       Plotly.react("path-cosines", [

@@ -97,7 +97,12 @@ class Solution:
 
     @property
     def gap(self) -> float:
-        """Relative duality gap, (upper − lower)/upper."""
+        """Duality gap, upper − lower."""
+        return self.certificate.gap
+
+    @property
+    def relative_gap(self) -> float:
+        """The gap by value and spread of the objective; see `screlax.certificate.relative_gap`."""
         return self.certificate.relative_gap
 
     @property
@@ -155,10 +160,11 @@ class Solution:
     def rank_tolerance(self) -> float:
         """Relative size below which an eigenvalue counts as zero.
 
-        √gap, but at least √machine epsilon: near an optimum the objective is quadratic, so that a
-        relative gap of ε only determines the Gram matrix to about √ε.
+        √(relative gap), but at least √machine epsilon: near an optimum the objective is quadratic,
+        so that a relative gap of ε only determines the Gram matrix to about √ε.
         """
-        return math.sqrt(max(abs(self.gap), np.finfo(float).eps)) if math.isfinite(self.gap) else 1
+        gap = self.relative_gap
+        return math.sqrt(max(gap, np.finfo(float).eps)) if math.isfinite(gap) else 1
 
     @property
     def _has_known_rank(self) -> bool:
@@ -330,6 +336,7 @@ class Solution:
 
     def __repr__(self) -> str:
         return (
-            f"<Solution {self.status}: value {self.value:.10g}, relative gap {self.gap:.1e}, "
+            f"<Solution {self.status}: value {self.value:.10g}, "
+            f"relative gap {self.certificate.gap_in_words}, "
             f"k={self.problem.classes}, rank {self.rank}, {self.solver} at level {self.level}>"
         )

@@ -85,8 +85,9 @@ def path_table(solutions: Sequence[Solution]) -> dict[str, Vector]:
     Returns
     -------
     dict of str to ndarray
-        parameter, temperature, value, mean_value, trace (tr G), gap, and the norms of the
-        classes of the largest and of the smallest size.
+        parameter, temperature, value, mean_value, trace (tr G), gap, relative_gap, rounding (the
+        part of the gap that stands for rounding errors), and the norms of the classes of the
+        largest and of the smallest size.
     """
     mass = [
         s.problem.class_sizes.distinct * s.problem.class_sizes.multiplicities for s in solutions
@@ -98,6 +99,8 @@ def path_table(solutions: Sequence[Solution]) -> dict[str, Vector]:
         "mean_value": np.array([s.mean_value for s in solutions]),
         "trace": np.array([m @ s.orbit_gram.own for m, s in zip(mass, solutions, strict=True)]),
         "gap": np.array([s.gap for s in solutions]),
+        "relative_gap": np.array([s.relative_gap for s in solutions]),
+        "rounding": np.array([s.certificate.rounding for s in solutions]),
         "norm_largest": np.array([np.sqrt(s.orbit_gram.own[0]) for s in solutions]),
         "norm_smallest": np.array([np.sqrt(s.orbit_gram.own[-1]) for s in solutions]),
     }

@@ -208,8 +208,8 @@ def _warn_if_inaccurate(solution: Solution) -> None:
     if solution.certificate.proves(solution.tol):
         return
     warnings.warn(
-        f"not proved optimal: certified relative gap {solution.gap:.2e} exceeds tol "
-        f"{solution.tol:.0e} ({solution.solver} at level '{solution.level}' ended with "
+        f"not proved optimal: certified relative gap {solution.certificate.gap_in_words} exceeds "
+        f"tol {solution.tol:.0e} ({solution.solver} at level '{solution.level}' ended with "
         f"'{solution.solver_message}'); try another solver, a smaller solver tolerance, a longer "
         "time_limit, or accept a larger tol",
         InaccurateWarning,

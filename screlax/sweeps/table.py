@@ -28,6 +28,8 @@ COLUMNS: dict[str, type] = {
     "lower": float,
     "upper": float,
     "gap": float,
+    "relative_gap": float,
+    "rounding": float,
     "rank": int,
     "norm_largest": float,
     "norm_smallest": float,
@@ -48,9 +50,10 @@ class SweepTable(dict[str, list[Any]]):
 
     Columns are profile, imbalance, seed, classes, samples, control, parameter (λ or ρ),
     temperature; status ("optimal", "inaccurate", "failed"); value (summed over anchors), lower,
-    upper, gap; rank; the norms of a class of the largest and of the smallest size; the cosines
-    between the two largest classes, the largest and the smallest, and the two smallest; solver;
-    error; seconds. Entries are text, whole or real numbers; None where there is nothing to say.
+    upper, gap, relative_gap, rounding (the part of the gap that stands for rounding errors); rank;
+    the norms of a class of the largest and of the smallest size; the cosines between the two
+    largest classes, the largest and the smallest, and the two smallest; solver; error; seconds.
+    Entries are text, whole or real numbers; None where there is nothing to say.
     The dict is read-only; `dict(table)` and `to_dict` make one to change.
 
     Parameters

@@ -71,6 +71,10 @@ class Loss(ABC):
     def at_level(self, sizes: ClassSizes, level: Level) -> GramLoss:
         """Return the loss of these class sizes as a function of the Gram matrix at a level."""
 
+    def infimum(self, sizes: ClassSizes) -> float:
+        """Return a number that the loss is never below, rounded down; −inf if none is known."""
+        return self.at_level(sizes, Level.ORBITS).infimum
+
     def __str__(self) -> str:
         """Return ``name``, or ``name:option=value,…`` with the options that are not the default."""
         options = [

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...gram.levels import Level, cells_at, samples_to_classes
-from ..class_sizes import ClassSizes
+from ..class_sizes import ClassSizes, loss_floor
 from .base import Loss, register_loss
 from .row_softmax import RowSoftmax, RowWeights
 
@@ -32,6 +32,10 @@ class SupCon(Loss):
 
     name: ClassVar[str] = "supcon"
     has_slack_vector: ClassVar[bool] = True
+
+    def infimum(self, sizes: ClassSizes) -> float:
+        """Return Σ n_c log(n_c − 1) over the anchored classes, in O(m)."""
+        return loss_floor(sizes.distinct.astype(float), sizes.multiplicities.astype(float))
 
     def at_level(self, sizes: ClassSizes, level: Level) -> RowSoftmax:
         """See `Loss.at_level`."""
