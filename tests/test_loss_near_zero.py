@@ -6,6 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
+import screlax
 from screlax import supcon_loss, supcon_loss_and_grad
 from screlax.samples.near_zero import exponential_remainder, heights_of_samples
 
@@ -79,6 +80,22 @@ def test_pairs_one_by_one_and_reduced(temperature, spread, n):
     assert relative_errors([found], [total])[0] < allowed
     batch = supcon_loss(np.stack([embeddings, 0.1 * embeddings]), labels, **options)
     assert relative_errors(batch[:1], [total / n])[0] < allowed
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_chunks(normalize):
+    dask_array = pytest.importorskip("dask.array", reason="dask is not installed")
+    embeddings, labels = pairs(40, 24, 1e-3)
+    order = np.random.default_rng(0).permutation(40)
+    embeddings, labels = embeddings[order], labels[order]
+    options = {"temperature": 0.03, "reduction": "none", "normalize": normalize}
+    found = screlax.supcon_loss_chunked(
+        dask_array.from_array(embeddings, chunks=(7, 24)), labels, block_rows=7, **options
+    )
+    if normalize:
+        embeddings = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    exact, _ = exact_losses(embeddings, labels[:, None] == labels, 0.03)
+    assert relative_errors(found, exact).max() < 8 * EPSILON * 40
 
 
 @pytest.mark.parametrize("mode", ["all", "one"])

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .exponent import fastest_exponential
-from .positives import Vector, indicator
+from .near_zero import sum_negatives
+from .positives import Numbers, Vector, indicator
 from .problem import Contrast
 from .row_blocks import read_block
 from .rows import Rows
@@ -70,6 +71,21 @@ class PairKernel:
                     tiles.accumulate(tile, 0)
         return tiles.log_sums(slice(0, count)), tiles.log_sums(slice(count, size))
 
+    def excess(
+        self,
+        first: tuple[int, Any, NDArray[np.int64]],
+        second: tuple[int, Any, NDArray[np.int64]],
+        near: NDArray[np.intp],
+        means: Vector,
+    ) -> Vector:
+        """Return Σ e^{(⟨h_i, h_l⟩ − m_i)/τ} over the negatives in the other block, of some rows."""
+        left, codes = rows_of(first[1])[near], first[2][near]
+        array = np.concatenate([left, rows_of(second[1])])
+        exclude = SameClass(np.concatenate([codes, second[2]]))
+        span, chosen = slice(len(left), len(array)), np.arange(len(left))
+        rows = checked_rows(array, self.normalize, 0)
+        return sum_negatives(rows, exclude, chosen, span, means, self.temperature, 1)
+
     def _contrast(self, rows: Rows, codes: NDArray[np.int64] | None) -> Contrast:
         return Contrast(
             rows=rows,
@@ -90,7 +106,7 @@ class SameClass:
     def __init__(self, codes: NDArray[np.int64]) -> None:
         self._codes = codes
 
-    def __call__(self, entries: NDArray[Any], rows: slice, columns: slice) -> None:
+    def __call__(self, entries: NDArray[Any], rows: slice | Numbers, columns: slice) -> None:
         """Zero the entries of a tile that are of the same class."""
         same = self._codes[rows, None] == self._codes[columns]
         np.copyto(entries, 0, where=same)

@@ -31,6 +31,7 @@ from .chunk_tasks import (
 from .evaluate import precision
 from .labels import Codes, encode
 from .layout import Layout
+from .near_zero import NEAR
 from .options import Options, check_options
 from .positives import Vector
 from .row_blocks import Source, open_source
@@ -111,9 +112,11 @@ def supcon_loss_chunked(
     # local schedulers share this process's BLAS, workers of a cluster limit their own
     with Workers[int](1):
         similarities, largest = problem.similarities()
-        logs = problem.log_normalizers(largest / options.temperature)
-    logs[weights == 0] = 0.0
-    losses = weights * (logs - similarities / options.temperature)
+        kernel = problem.kernel(largest / options.temperature)
+        losses = problem.log_normalizers(kernel) - similarities / options.temperature
+        losses[weights == 0] = 0.0
+        problem.correct_near_zero(losses, weights, similarities, kernel)
+    losses *= weights
     return losses if reduction == "none" else float(losses.sum())
 
 
@@ -167,14 +170,34 @@ class _Problem:
             sums = [add(sums[first : first + _FAN_IN]) for first in range(0, len(sums), _FAN_IN)]
         return sums[0]
 
-    def log_normalizers(self, logit: float) -> Vector:
+    def kernel(self, logit: float) -> PairKernel:
+        """Return what is done to pairs of blocks, for logits of a size."""
+        rows, options = self.source.shape[0], self.options
+        dtype = precision(_float_type(self.source.dtype), logit, options.temperature, rows**2)
+        return PairKernel(options.temperature, options.normalize, dtype, options.negatives_only)
+
+    def correct_near_zero(
+        self, losses: Vector, weights: Vector, similarities: Vector, kernel: PairKernel
+    ) -> None:
+        """Recompute, in place, losses near zero, as `screlax.samples.near_zero` does."""
+        if kernel.negatives_only or kernel.dtype != np.float64:
+            return
+        single = np.bincount(self.codes.codes, minlength=self.codes.classes)[self.codes.codes] == 2
+        near = np.flatnonzero((losses < NEAR) & single & (weights > 0))
+        excess = self.dask.delayed(kernel.excess, pure=False)
+        blocks = [
+            (part.start, self.source.block(part), self.codes.codes[part]) for part in self.parts
+        ]
+        for block, part in zip(blocks, self.parts, strict=True):
+            mine = near[(near >= part.start) & (near < part.stop)]
+            if len(mine):
+                given = mine - part.start, similarities[mine]
+                shares = [excess(block, other, *given) for other in blocks]
+                losses[mine] = np.log1p(sum(self.dask.compute(*shares)))
+
+    def log_normalizers(self, kernel: PairKernel) -> Vector:
         """Return log Z of every row, −∞ where its sum is empty."""
-        rows = self.source.shape[0]
-        dtype = precision(_float_type(self.source.dtype), logit, self.options.temperature, rows**2)
-        kernel = PairKernel(
-            self.options.temperature, self.options.normalize, dtype, self.options.negatives_only
-        )
-        logs = np.full(rows, -np.inf)
+        logs = np.full(self.source.shape[0], -np.inf)
         for pairs in self._waves():
             shares = self._shares(pairs, kernel)
             for part, share in zip(self.parts, self.dask.compute(*shares), strict=True):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .layout import arrange
 from .positives import ClassPositives, Positives, Vector
+from .problem import Exclude
 from .rows import Rows
 from .workers import Workers, thread_count
 
@@ -62,7 +63,9 @@ def correct_near_zero(
     for item in np.unique(near // size):
         chosen = near[near // size == item]
         span = slice(item * size, (item + 1) * size)
-        excess = _negatives(rows, positives, chosen, span, means[chosen], temperature, jobs)
+        excess = sum_negatives(
+            rows, positives.exclude, chosen, span, means[chosen], temperature, jobs
+        )
         losses[chosen] = np.log1p(excess)
 
 
@@ -92,22 +95,38 @@ def heights_of_samples(
     if len(near):
         span, means = slice(0, len(rows)), positives.similarities()
         jobs = thread_count(None, len(near) * embeddings.size)
-        excess = _negatives(rows, positives, near, span, means[near], temperature, jobs)
+        excess = sum_negatives(rows, positives.exclude, near, span, means[near], temperature, jobs)
         excess += _spreads(embeddings, codes, near, temperature)
         heights[near] = np.log1p(excess / counts[near])
     return heights
 
 
-def _negatives(
+def sum_negatives(
     rows: Rows,
-    positives: Positives,
+    exclude: Exclude,
     chosen: NDArray[np.intp],
     span: slice,
     means: Vector,
     temperature: float,
     jobs: int,
 ) -> Vector:
-    """Return Σ_l e^{(⟨h_i, h_l⟩ − m_i)/τ} over the negatives of some rows of one item."""
+    """Return Σ_l e^{(⟨h_i, h_l⟩ − m_i)/τ} over the negatives l within a span, of some rows.
+
+    Parameters
+    ----------
+    rows : Rows
+    exclude : callable
+        Zeroes the positives of a tile.
+    chosen : ndarray of int, shape (c,)
+        Numbers of the rows i.
+    span : slice
+        The rows l: those of the same item.
+    means : ndarray, shape (c,)
+        Mean similarity m_i of the positives.
+    temperature : float
+    jobs : int
+        Number of threads.
+    """
     sums = np.zeros(len(chosen))
 
     def add(few: slice, worker: int) -> None:
@@ -119,7 +138,7 @@ def _negatives(
             entries -= shift
             with np.errstate(over="ignore"):  # positives, which are left out
                 np.exp(entries, out=entries)
-            positives.exclude(entries, picked, part)
+            exclude(entries, picked, part)
             inside = np.flatnonzero((picked >= part.start) & (picked < part.stop))
             entries[inside, picked[inside] - part.start] = 0.0
             sums[few] += entries.sum(axis=1)

@@ -14,7 +14,8 @@ from .exponent import Exponential
 from .positives import Vector
 from .rows import Rows
 
-Exclude = Callable[[NDArray[Any], slice, slice], None]
+Exclude = Callable[[NDArray[Any], Any, slice], None]
+"""Zeroes the positives of a tile: entries, its rows as a slice or numbers, its columns."""
 
 
 @dataclass(frozen=True, eq=False)
