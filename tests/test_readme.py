@@ -1,4 +1,4 @@
-"""Every Python block of the README runs, and its commands exist."""
+"""Every Python block of the READMEs runs, their commands and links exist, the first one is short."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from screlax.cli import build_parser
 
 README = Path(__file__).parent.parent / "README.md"
 TEXT = README.read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+MEASURED = README.parent / "benchmarks" / "README.md"
+BLOCKS = re.findall(
+    r"```python\n(.*?)```", TEXT + MEASURED.read_text(encoding="utf-8"), flags=re.DOTALL
+)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
@@ -32,6 +35,27 @@ def test_commands_in_the_table_are_those_of_the_parser():
     assert named == set(actions[0].choices)
 
 
-def test_pictures_exist():
-    for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", TEXT):
-        assert (README.parent / path).is_file()
+def test_the_readme_is_for_people():
+    assert TEXT.count("\n") <= 250
+
+
+@pytest.mark.parametrize("page", [README, MEASURED], ids=["README", "measured"])
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if target.startswith("https://"):
+            continue
+        path, _, heading = target.partition("#")
+        linked = page.parent / path if path else page
+        assert linked.is_file(), target
+        if heading:
+            titles = re.findall(
+                r"^#+ (.*)$", linked.read_text(encoding="utf-8"), flags=re.MULTILINE
+            )
+            anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert heading in anchors, target
+
+
+def test_scripts_named_in_the_tables_exist():
+    for script in re.findall(r"python (benchmarks/\w+\.py)", MEASURED.read_text(encoding="utf-8")):
+        assert script == "benchmarks/attack.py" or (README.parent / script).is_file()
