@@ -1,4 +1,4 @@
-"""Every Python block of the READMEs runs, their commands and links exist, the first one is short."""
+"""Every Python block of the READMEs runs, commands and links exist, the first one is short."""
 
 from __future__ import annotations
 
