@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import joblib
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,9 +19,11 @@ from hypothesis import strategies as st
 from scipy import linalg
 
 import screlax
-from screlax.errors import InvalidInputError, StoreWarning
+from screlax.errors import InvalidInputError, SolverFailedError, StoreWarning
 from screlax.landscape.distances import gram_distance, greatest_pairwise, procrustes_distance
 from screlax.landscape.point import start_seed
+from screlax.landscape.work import DescentWork
+from screlax.tasks.run import Tasks
 from screlax.tasks.store import checksum, packed, unpacked
 
 BALANCED = screlax.UFM([5, 5, 5, 5], screlax.Ridge(0.2), 0.7)
@@ -180,6 +183,49 @@ def test_result_does_not_depend_on_the_number_of_processes():
     alone = screlax.survey_landscape(UNEVEN, [1, 2, 3], starts=4, n_jobs=1)
     together = screlax.survey_landscape(UNEVEN, [1, 2, 3], starts=4, n_jobs=2)
     assert everything(alone) == everything(together)
+
+
+def test_another_backend_of_joblib_does_a_survey_too():
+    alone = screlax.survey_landscape(UNEVEN, [2], starts=4)
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        assert everything(screlax.survey_landscape(UNEVEN, [2], starts=4, n_jobs=None)) == (
+            everything(alone)
+        )
+
+
+@pytest.mark.parametrize("level", ["classes", "samples"])
+@pytest.mark.parametrize(
+    "control",
+    [screlax.Ridge(0.2), screlax.Ball(1.5), screlax.Sphere(1.5), screlax.Budget(1.5)],
+    ids=lambda control: control.name,
+)
+def test_what_is_read_from_a_store_is_what_was_computed(tmp_path, control, level):
+    """Values and gaps are computed again when read, to the last bit."""
+    problem = screlax.UFM([6, 3, 1], control, 0.6)
+    surveys = [
+        screlax.survey_landscape(problem, [1, 3], starts=2, level=level, store=tmp_path)
+        for _ in range(2)
+    ]
+    assert everything(surveys[0]) == everything(surveys[1])
+
+
+class FatalDescent(DescentWork):
+    """Descents of which one takes its process with it, as one that runs out of memory does."""
+
+    def run(self, task):
+        if task == (2, 1):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().run(task)
+
+
+def test_a_descent_that_kills_its_worker_is_named_and_the_others_are_kept(tmp_path):
+    lower = screlax.solve_relaxation(UNEVEN).lower
+    tasks = Tasks(FatalDescent(UNEVEN, 0, "classes", lower), [(2, s) for s in range(6)], tmp_path)
+    with pytest.raises(SolverFailedError, match=r"start 1 in dimension 2: .*worker process dies"):
+        list(tasks.in_parallel(2))
+    kept = [path.stem for path in tmp_path.glob("*/*.json")]
+    assert "dim-000002-start-000000" in kept
+    assert "dim-000002-start-000001" not in kept
 
 
 def test_starts_have_seeds_of_their_own():

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ..errors import InvalidInputError
 from ..io.atomic import atomic_file
-from ..tasks.run import in_turn
-from ..tasks.store import Store, store_folder
+from ..tasks.run import Tasks
+from ..tasks.store import store_folder
 from .methods import all_methods
 from .problems import problem_sets
 from .provenance import provenance_line
@@ -62,15 +62,13 @@ def run_suite(
         raise InvalidInputError(f"the time limit must be positive, got {settings.limit}")
     cases = list(_cases(settings))
     _open_folder(settings.folder)
-    work = BenchWork(settings.limit)
-    store = Store(settings.folder, work)
-    found = store.find_all(cases)
-    rows = []
+    tasks = Tasks(BenchWork(settings.limit), cases, settings.folder)
+    running = tasks.in_turn()
+    rows: list[Row] = []
     for case in cases:
-        row = found[case] if case in found else next(in_turn(work, [case], store))[1]
-        rows.append(row)
+        rows.append(tasks.outcomes[case] if case in tasks.outcomes else next(running))
         if progress is not None:
-            progress(len(rows), len(cases), row)
+            progress(len(rows), len(cases), rows[-1])
     return rows
 
 

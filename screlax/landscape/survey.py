@@ -13,8 +13,8 @@ from ..errors import InvalidInputError
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.solve import solve_relaxation
-from ..tasks.run import ParallelRun, in_turn, require_joblib
-from ..tasks.store import Store, store_folder
+from ..tasks.run import Tasks, require_joblib
+from ..tasks.store import store_folder
 from .result import Landscape
 from .work import DescentWork
 
@@ -92,20 +92,13 @@ def survey_landscape(
         solution = solve_relaxation(problem)
     chosen = default_dims(solution) if chosen is None else chosen
     wanted = [(dim, start) for dim in chosen for start in range(starts)]
-    work = DescentWork(problem, seed, level, solution.lower)
-    kept = None if folder is None else Store(folder, work)
-    points = {} if kept is None else kept.find_all(wanted)
-    missing = [place for place in wanted if place not in points]
-    if progress is not None:
-        progress(len(points), len(wanted))
-    alone = n_jobs == 1
-    run = in_turn(work, missing, kept) if alone else ParallelRun(work, missing, n_jobs, kept)
-    for place, point in run:
-        points[place] = point
-        if progress is not None:
-            progress(len(points), len(wanted))
-    ordered = tuple(points[place] for place in wanted)
-    return Landscape(problem, level, seed, solution, ordered)
+    tasks = Tasks(DescentWork(problem, seed, level, solution.lower), wanted, folder)
+    report = progress or (lambda finished, total: None)
+    report(tasks.found, tasks.total)
+    for _ in tasks.in_turn() if n_jobs == 1 else tasks.in_parallel(n_jobs):
+        report(len(tasks.outcomes), tasks.total)
+    points = tuple(tasks.outcomes[place] for place in wanted)
+    return Landscape(problem, level, seed, solution, points)
 
 
 def default_dims(solution: Solution) -> tuple[int, ...]:

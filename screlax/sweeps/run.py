@@ -9,8 +9,7 @@ from typing import Any
 
 from ..errors import InvalidInputError, SolverUnavailableError
 from ..solve.registry import available_solvers
-from ..tasks.run import ParallelRun
-from ..tasks.store import Store
+from ..tasks.run import Tasks
 from .evaluate import FAILED, Result
 from .point import SweepPoint
 from .progress import Report, SweepProgress, reporter
@@ -80,61 +79,30 @@ def sweep(
     """
     listed = list(points)
     _check(listed)
-    work = SweepWork()
-    store = None if cache is None else Store(cache, work)
-    results = _Results(listed, reporter(progress))
-    if store is not None:
-        store.remove_abandoned()
-        results.take_from(store)
+    report, failed = reporter(progress), 0
+    tasks = Tasks(SweepWork(), listed, cache)
+    start = time.monotonic()
     try:
-        for point, result in ParallelRun(work, results.missing(), n_jobs, store):
-            results.add(point, result)
+        for result in tasks.in_parallel(n_jobs):
+            failed += result["status"] == FAILED
+            done, elapsed = len(tasks.outcomes), time.monotonic() - start
+            report(SweepProgress(done, tasks.total, tasks.found, failed, elapsed))
     except KeyboardInterrupt as error:
-        raise SweepInterrupted(results.interruption(store), results.table()) from error
-    return results.table()
+        raise SweepInterrupted(_interruption(tasks), _table(listed, tasks.outcomes)) from error
+    return _table(listed, tasks.outcomes)
 
 
-class _Results:
-    """What is finished so far."""
+def _interruption(tasks: Tasks[SweepPoint, Result]) -> str:
+    """Say what there is and where."""
+    done = f"interrupted after {len(tasks.outcomes):,} of {tasks.total:,} points"
+    if tasks.store is None:
+        return f"{done}; without a cache they are only in this exception's table"
+    return f"{done}; finished points are in {tasks.store.folder}, the same sweep goes on from there"
 
-    def __init__(self, points: list[SweepPoint], report: Report) -> None:
-        self._points = points
-        self._found: dict[SweepPoint, Result] = {}
-        self._distinct = len(set(points))
-        self._from_cache = 0
-        self._failed = 0
-        self._report = report
-        self._start = time.monotonic()
 
-    def take_from(self, store: Store[SweepPoint, Result]) -> None:
-        """Look for every point in a cache."""
-        self._found = store.find_all(dict.fromkeys(self._points))
-        self._from_cache = len(self._found)
-        self._start = time.monotonic()
-
-    def missing(self) -> list[SweepPoint]:
-        """Return the points that still have to be solved, each once."""
-        return [point for point in dict.fromkeys(self._points) if point not in self._found]
-
-    def add(self, point: SweepPoint, result: Result) -> None:
-        """Take note of a point and report."""
-        self._found[point] = result
-        self._failed += result["status"] == FAILED
-        elapsed = time.monotonic() - self._start
-        done = len(self._found)
-        self._report(SweepProgress(done, self._distinct, self._from_cache, self._failed, elapsed))
-
-    def table(self) -> SweepTable:
-        """Return the rows there are, in the order of the points."""
-        rows = [_row(point, self._found[point]) for point in self._points if point in self._found]
-        return SweepTable(tuple(rows))
-
-    def interruption(self, store: Store[SweepPoint, Result] | None) -> str:
-        """Say what there is and where."""
-        done = f"interrupted after {len(self._found):,} of {self._distinct:,} points"
-        if store is None:
-            return f"{done}; without a cache they are only in this exception's table"
-        return f"{done}; finished points are in {store.folder}, the same sweep goes on from there"
+def _table(points: list[SweepPoint], results: dict[SweepPoint, Result]) -> SweepTable:
+    """Return the rows there are, in the order of the points."""
+    return SweepTable(tuple(_row(point, results[point]) for point in points if point in results))
 
 
 def _row(point: SweepPoint, result: Result) -> Row:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, Generic
 
 from ..errors import MissingExtraError
 from .dask_errors import errors_reported
-from .store import Store
+from .store import Folder, Store
 from .work import Outcome, Task, Work
 from .worker import run_batch
 
@@ -33,13 +33,55 @@ class _NoWorkers(Exception):
     """joblib runs a task in the calling process where there is but one worker."""
 
 
-def in_turn(
-    work: Work[Task, Outcome], tasks: Sequence[Task], store: Store[Task, Outcome] | None
-) -> Iterator[tuple[Task, Outcome]]:
-    """Do tasks one after the other in this process; needs no joblib."""
-    for task in tasks:
-        (outcome,) = run_batch(work, [task], None if store is None else store.folder)
-        yield task, outcome
+class Tasks(Generic[Task, Outcome]):
+    """Tasks, each once, with the outcomes that there are so far.
+
+    Parameters
+    ----------
+    work : Work
+    tasks : iterable
+    folder : path, optional
+        A `Store`; what is finished there is not done again.
+
+    Attributes
+    ----------
+    total : int
+        Distinct tasks.
+    found : int
+        Those whose outcome was in the store.
+    outcomes : dict
+        The outcomes so far.
+    """
+
+    def __init__(
+        self,
+        work: Work[Task, Outcome],
+        tasks: Iterable[Task],
+        folder: Folder | None,
+    ) -> None:
+        distinct = dict.fromkeys(tasks)
+        self.work = work
+        self.total = len(distinct)
+        self.store = None if folder is None else Store(folder, work)
+        self.outcomes: dict[Task, Outcome] = {}
+        if self.store is not None:
+            self.store.remove_abandoned()
+            self.outcomes = self.store.find_all(distinct)
+        self.found = len(self.outcomes)
+        self._missing = [task for task in distinct if task not in self.outcomes]
+
+    def in_turn(self) -> Iterator[Outcome]:
+        """Do what is missing one after the other in this process; needs no joblib."""
+        folder = None if self.store is None else self.store.folder
+        for task in self._missing:
+            (self.outcomes[task],) = run_batch(self.work, [task], folder)
+            yield self.outcomes[task]
+
+    def in_parallel(self, n_jobs: int | None) -> Iterator[Outcome]:
+        """Do what is missing in any order, as `ParallelRun` does."""
+        for task, outcome in ParallelRun(self.work, self._missing, n_jobs, self.store):
+            self.outcomes[task] = outcome
+            yield outcome
 
 
 class ParallelRun(Generic[Task, Outcome]):

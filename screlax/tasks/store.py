@@ -27,6 +27,9 @@ from ..errors import InvalidInputError, ScrelaxError, StoreWarning
 from ..io.atomic import atomic_file
 from .work import Outcome, Task, Work
 
+Folder = str | os.PathLike[str]
+"""The path of a folder."""
+
 _PARTIAL = f".{'?' * 16}.partial"
 _ABANDONED = 3600.0
 """Seconds after which a half-written file must belong to a process that was killed."""
@@ -50,7 +53,7 @@ class Store(Generic[Task, Outcome]):
 
     """
 
-    def __init__(self, folder: str | os.PathLike[str], work: Work[Task, Outcome]) -> None:
+    def __init__(self, folder: Folder, work: Work[Task, Outcome]) -> None:
         self.folder, self.work = store_folder(folder), work
 
     def path(self, task: Task) -> Path:
@@ -125,7 +128,7 @@ class Store(Generic[Task, Outcome]):
         return self.work.restore(task, content["record"])
 
 
-def store_folder(given: str | os.PathLike[str]) -> Path:
+def store_folder(given: Folder) -> Path:
     """Return the folder of a store, made if it does not exist.
 
     Raises
