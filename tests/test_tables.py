@@ -8,6 +8,7 @@ import io
 import json
 import math
 import pickle
+import time
 import unicodedata
 
 import numpy as np
@@ -18,14 +19,22 @@ from hypothesis import strategies as st
 import screlax
 from screlax.cli import main
 from screlax.io.shown import (
-    markdown_cell,
+    markdown_text,
     one_line,
     padded,
     shortened,
     spreadsheet_cell,
     width_of,
 )
-from screlax.io.tables import columns_of, csv_bytes, json_text, text_lines, write_table
+from screlax.io.tables import (
+    columns_of,
+    csv_bytes,
+    html_table,
+    json_text,
+    markdown_lines,
+    text_lines,
+    write_table,
+)
 from screlax.sweeps import SweepTable
 
 HOSTILE = ["\x1b[31mred", "two\nlines", "a\rb", "\x9b2J", "\u202egnp.exe", "\ud800", "tab\there"]
@@ -114,8 +123,13 @@ def test_rows_become_columns_and_json_has_no_nan():
     assert json.loads(json_text(record)) == {"x": [1.0, None], "y": [None, 2]}
 
 
-def test_markdown_shows_what_was_written():
-    assert markdown_cell("<b>|$x$|") == r"&lt;b&gt;\|\$x\$\|"
+def test_markdown_and_html_show_what_was_written():
+    assert markdown_text("<b>|$x$| a_b _c_ &amp;") == r"&lt;b>\|\$x\$\| a_b \_c\_ &amp;amp;"
+    assert markdown_lines(["a|b"], [["two\nlines"]]) == [r"| a\|b |", "| --- |", r"| two\\nlines |"]
+    table = html_table(["<b>"], [["a\n\x1b&amp;"]])
+    assert table == (
+        r"<table><tr><th>&lt;b&gt;</th></tr><tr><td>a\n\x1b&amp;amp;</td></tr></table>"
+    )
 
 
 # --------------------------------------------------------------------- what is promised of tables
@@ -193,3 +207,23 @@ def test_labels_are_one_line_of_every_table(tmp_path, capsys):
         assert "猫猫猫猫猫猫…" in text
         rows = text.splitlines()[-4:]
         assert len({width_of(row) for row in rows}) == 1
+
+
+def test_file_names_and_messages_are_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out = "\x1b[31mred\n.npz"
+    assert main(["solve", "--profile", "step:4,10,2", "--sphere", "1", "--out", out]) == 0
+    assert r"written      \x1b[31mred\n.npz" in capsys.readouterr().out
+    assert main(["certify", "no\x1b[31mfile\n.npz"]) == 2
+    said = capsys.readouterr().err
+    assert "\x1b" not in said
+    assert said.count("\n") == 1
+
+
+def test_progress_shows_no_escape_sequence(capsys, monkeypatch):
+    from screlax.cli import progress as module
+
+    monkeypatch.setattr(module, "_FIRST_SIGN", 0.0)
+    with module.progress("comparing \x1b[31m.npy"):
+        time.sleep(0.2)
+    assert r"comparing \x1b[31m.npy" in capsys.readouterr().err

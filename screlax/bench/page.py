@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import html
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..io.atomic import atomic_file
+from ..io.shown import html_text, markdown_text
+from ..io.tables import html_table, markdown_lines, write_bytes
 from .picture import draw
 from .table import Row, Score, scores, suboptimality
 
@@ -22,8 +22,7 @@ def write_page(rows: Sequence[Row], folder: Path, limit: float, provenance: str)
     picture = draw(rows)
     page = _html(rows, limit, provenance, picture)
     for path, content in zip(paths, (text.encode(), picture, page.encode()), strict=True):
-        with atomic_file(path) as sink:
-            sink.write(content)
+        write_bytes(content, path)
     return paths
 
 
@@ -31,18 +30,18 @@ def markdown(rows: Sequence[Row], limit: float, provenance: str) -> str:
     """Return the scores, then every problem, as Markdown tables."""
     parts = [
         "# Benchmark of the relaxation",
-        provenance,
+        markdown_text(provenance),
         f"Everything is certified by screlax, whatever the method says. Time limit {limit:g} s. "
         "Means are shifted geometric means of the time to the accuracy, with the limit where it "
         "was not reached; skipped problems do not count.",
         "By value: how far above the best certified lower bound of any method.",
-        _lines(*_score_table(rows, limit, suboptimality(rows))),
+        "\n".join(markdown_lines(*_score_table(rows, limit, suboptimality(rows)))),
         "By the gap that the method's own points certify, a proof without help:",
-        _lines(*_score_table(rows, limit, _gaps(rows))),
+        "\n".join(markdown_lines(*_score_table(rows, limit, _gaps(rows)))),
         "Best certified gap of each method's own points, and the time of that run:",
-        _lines(*_problem_table(rows)),
+        "\n".join(markdown_lines(*_problem_table(rows))),
         "Not run or without an answer:",
-        "\n".join(_exceptions(rows)) or "none",
+        "\n".join(f"- {markdown_text(line)}" for line in _exceptions(rows)) or "none",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -100,17 +99,12 @@ def _exceptions(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         if math.isfinite(row.value) and math.isinf(excess[row]):
             reasons.setdefault(f"{row.method}: no bound, or below one", []).append(row.problem)
-    return [f"- {key} ({', '.join(dict.fromkeys(names))})" for key, names in reasons.items()]
-
-
-def _lines(header: list[str], body: list[list[str]]) -> str:
-    rule = ["---"] * len(header)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *body))
+    return [f"{key} ({', '.join(dict.fromkeys(names))})" for key, names in reasons.items()]
 
 
 def _html(rows: Sequence[Row], limit: float, provenance: str, picture: bytes) -> str:
     image = base64.b64encode(picture).decode()
-    exceptions = "".join(f"<li>{html.escape(line[2:])}</li>" for line in _exceptions(rows))
+    exceptions = "".join(f"<li>{html_text(line)}</li>" for line in _exceptions(rows))
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Benchmark of the relaxation</title>
 <style>body {{ font: 15px/1.4 system-ui, sans-serif; margin: 24px; }}
@@ -118,23 +112,17 @@ table {{ border-collapse: collapse; margin: 16px 0; }}
 td, th {{ border-bottom: 1px solid #ccc; padding: 3px 9px; text-align: left; }}
 img {{ max-width: 100%; }}</style></head><body>
 <h1>Benchmark of the relaxation</h1>
-<p>{html.escape(provenance)}</p>
+<p>{html_text(provenance)}</p>
 <p>Gaps are certified by screlax, whatever the method says. Time limit {limit:g} s.</p>
 <img alt="Certified gap against time" src="data:image/png;base64,{image}">
 <h2>By value, against the best certified bound</h2>
-{_html_table(*_score_table(rows, limit, suboptimality(rows)))}
+{html_table(*_score_table(rows, limit, suboptimality(rows)))}
 <h2>By the gap that the method's own points certify</h2>
-{_html_table(*_score_table(rows, limit, _gaps(rows)))}
-{_html_table(*_problem_table(rows))}
+{html_table(*_score_table(rows, limit, _gaps(rows)))}
+{html_table(*_problem_table(rows))}
 <ul>{exceptions}</ul>
 </body></html>
 """
-
-
-def _html_table(header: list[str], body: list[list[str]]) -> str:
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    lines = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in body)
-    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
 def _seconds(seconds: float) -> str:

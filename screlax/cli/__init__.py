@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import InvalidInputError, ScrelaxError
+from ..io.shown import one_line
 from . import (
     bench_command,
     certify_command,
@@ -76,5 +77,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fail(reason: str, written: WrittenFiles, code: int) -> int:
     """Say in one line what went wrong and which files there are nevertheless."""
-    print(f"screlax: {reason}" + (f"; {written}" if written else ""), file=sys.stderr)
+    print(f"screlax: {one_line(reason)}" + (f"; {written}" if written else ""), file=sys.stderr)
     return code

@@ -11,6 +11,7 @@ from typing import Any
 from ..bench import BenchSettings, Row, run_suite
 from ..bench.page import markdown, write_page
 from ..bench.provenance import provenance_line
+from ..io.shown import one_line
 from ..io.tables import json_text
 from ..plots.canvas import require_matplotlib
 
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> bool:
         print(json_text({"provenance": provenance, "rows": [asdict(row) for row in rows]}))
     else:
         print(markdown(rows, settings.limit, provenance))
-    print(f"written: {', '.join(map(str, paths))}", file=sys.stderr)
+    print(f"written: {', '.join(map(one_line, paths))}", file=sys.stderr)
     return True
 
 

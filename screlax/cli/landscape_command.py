@@ -13,6 +13,7 @@ from ..io.tables import json_text, rows_of, text_lines
 from ..landscape import Landscape, survey_landscape
 from ..plots import plot_landscape
 from ..proof.certificate import format_gap
+from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of
 from .progress import progress
@@ -91,9 +92,11 @@ def run(options: argparse.Namespace) -> bool:
             progress=count,
         )
     write_picture(options.plot, _draw, landscape)
-    print(json_text(_record(landscape)) if options.json else "\n".join(_lines(landscape)))
-    if options.plot and not options.json:
-        print(f"written      {options.plot}")
+    if options.json:
+        print(json_text(_record(landscape)))
+    else:
+        print("\n".join(_lines(landscape)))
+        say_written(options.plot)
     return landscape.solution.status == "optimal"
 
 

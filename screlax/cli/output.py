@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from ..errors import InvalidInputError
+from ..io.shown import one_line
 
 _Mark = tuple[int, int] | None
 
@@ -34,6 +35,12 @@ def refuse_unwritable(path: Path | None, *suffixes: str) -> None:
         raise InvalidInputError(f"{path} cannot be written: no permission in {path.parent}")
 
 
+def say_written(*paths: Path | None) -> None:
+    """Print a line for each file that was written."""
+    for path in filter(None, paths):
+        print(f"written      {one_line(path)}")
+
+
 class WrittenFiles:
     """Tells which of the files a command was asked for have appeared or changed since.
 
@@ -50,7 +57,7 @@ class WrittenFiles:
         self._before: dict[Path, _Mark] = {path: _mark(path) for path in names if path is not None}
 
     def __str__(self) -> str:
-        written = [str(path) for path, mark in self._before.items() if _mark(path) != mark]
+        written = [one_line(path) for path, mark in self._before.items() if _mark(path) != mark]
         return f"{' and '.join(written)} {'was' if len(written) == 1 else 'were'} written"
 
     def __bool__(self) -> bool:

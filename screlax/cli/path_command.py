@@ -13,7 +13,7 @@ from ..gram.levels import Vector
 from ..io.tables import json_text, rows_of, text_lines, write_table
 from ..plots import plot_path_overview
 from ..solve.path import path_table, regularization_path
-from .output import refuse_unwritable
+from .output import refuse_unwritable, say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of
 from .progress import progress
@@ -69,8 +69,7 @@ def run(options: argparse.Namespace) -> bool:
     else:
         rows = ([f"{number:.6g}" for number in row] for row in rows_of(table))
         print("\n".join(text_lines(table, rows)))
-        for path in filter(None, (options.out, options.plot)):
-            print(f"written      {path}")
+        say_written(options.out, options.plot)
     return all(solution.status == "optimal" for solution in solutions)
 
 

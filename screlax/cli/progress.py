@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from ..io.shown import one_line
+
 _FIRST_SIGN = 1.5
 
 
@@ -31,7 +33,7 @@ def _report(what: str | Callable[[], str], finished: threading.Event) -> None:
     start, pause = time.monotonic(), _FIRST_SIGN
     live, shown = sys.stderr.isatty(), False
     while not finished.wait(pause):
-        said = what if isinstance(what, str) else what()
+        said = one_line(what if isinstance(what, str) else what())
         message = f"{said} … {time.monotonic() - start:.0f} s"
         print(f"\r{message}" if live else message, end="" if live else "\n", file=sys.stderr)
         sys.stderr.flush()

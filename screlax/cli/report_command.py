@@ -8,6 +8,7 @@ from typing import Any
 
 from ..comparison import compare
 from ..errors import InvalidInputError
+from ..io.shown import one_line
 from ..report import write_report
 from ..solution.solution import Solution
 from ..status import Status
@@ -55,5 +56,5 @@ def run(options: argparse.Namespace) -> bool:
             comparisons[name] = compare(file, options.labels, solution, normalize=options.normalize)
     with progress("writing the report"):
         write_report(solution, options.out, comparisons, title=options.title)
-    print(f"{options.out} was written ({options.out.stat().st_size / 1e6:.1f} MB)")
+    print(f"{one_line(options.out)} was written ({options.out.stat().st_size / 1e6:.1f} MB)")
     return solution.status is Status.OPTIMAL

@@ -14,12 +14,13 @@ import numpy as np
 from ..errors import InaccurateWarning, InvalidInputError
 from ..gram.embedding import Embeddings
 from ..io.atomic import atomic_file
+from ..io.shown import one_line
 from ..io.tables import json_text
 from ..plots import plot_solution
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.solve import solve_relaxation
-from .output import check_outputs
+from .output import check_outputs, say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of
 from .progress import progress
@@ -114,7 +115,7 @@ def _solve(problem: UFM, options: argparse.Namespace) -> Solution:
                 **_solver_options(options.option),
             )
     for warning in caught:
-        print(f"screlax: warning: {warning.message}", file=sys.stderr)
+        print(f"screlax: warning: {one_line(warning.message)}", file=sys.stderr)
     return solution
 
 
@@ -134,7 +135,7 @@ def _solver_options(pairs: list[str]) -> dict[str, Any]:
 
 
 def _print(solution: Solution, recovered: Embeddings | None, options: argparse.Namespace) -> None:
-    files = [str(path) for path in (options.out, options.embeddings, options.plot) if path]
+    files = (options.out, options.embeddings, options.plot)
     if options.json:
         record = solution_record(solution)
         if recovered is not None:
@@ -143,12 +144,11 @@ def _print(solution: Solution, recovered: Embeddings | None, options: argparse.N
                 "rank": recovered.rank,
                 "value_lost": recovered.value_lost,
             }
-        print(json_text({**record, "written": files}))
+        print(json_text({**record, "written": [str(path) for path in files if path]}))
         return
     print(solution_table(solution))
     if recovered is not None:
         dim = recovered.vectors.shape[1]
         print(f"embeddings   {solution.problem.classes}×{dim}, rank {recovered.rank}, "
               f"objective lost by truncation {recovered.value_lost:.6g}")  # fmt: skip
-    for name in files:
-        print(f"written      {name}")
+    say_written(*files)

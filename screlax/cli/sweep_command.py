@@ -11,7 +11,7 @@ from ..io.shown import one_line
 from ..io.tables import SUFFIXES, check_table_path, json_text, text_lines
 from ..sweeps import SweepInterrupted, SweepTable, sweep
 from ..sweeps.config import read_sweep
-from .output import refuse_unwritable
+from .output import refuse_unwritable, say_written
 
 _SHOWN = ("profile", "imbalance", "seed", "control", "parameter", "temperature", "status", "value")
 _SHOWN_ROWS = 20
@@ -71,8 +71,7 @@ def run(options: argparse.Namespace) -> bool:
         print(json_text({"counts": table.counts, "columns": table.to_dict()}))
         return table.all_optimal
     print("\n".join(_lines(table)))
-    if options.out is not None:
-        print(f"written      {options.out}")
+    say_written(options.out)
     return table.all_optimal
 
 

@@ -1,8 +1,7 @@
 r"""Text from outside (class labels, names of files and runs) where it is shown: never obeyed.
 
-Everywhere it is one line without control characters (`one_line`). A Markdown or spreadsheet cell
-needs more, below; HTML takes `html.escape`, charts of matplotlib `plots.labels`, of plotly `plain`
-in the page's script.
+Everywhere it is one line without control characters (`one_line`). HTML, Markdown and spreadsheets
+need more, below; charts of matplotlib have `plots.labels`, of plotly `plain` in the page's script.
 
 >>> one_line("a\x1b[31mb")
 'a\\x1b[31mb'
@@ -79,9 +78,15 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def markdown_cell(text: object) -> str:
-    """Return text for a cell of a Markdown table, its markup escaped."""
-    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", html.escape(one_line(text), quote=False))
+def html_text(text: object) -> str:
+    """Return one line for HTML, as it was written."""
+    return html.escape(one_line(text))
+
+
+def markdown_text(text: object) -> str:
+    """Return one line for Markdown, also in a cell of a table, as it was written."""
+    line = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`*\[\]|~$]|(?<!\w)_|_(?!\w))", r"\\\1", line)
 
 
 def json_label(label: Hashable) -> int | str:

@@ -1,4 +1,4 @@
-"""Tables as CSV, Parquet, JSON and aligned text: one writer for all of them.
+"""Tables as CSV, Parquet, JSON, text, Markdown and HTML: one writer for all of them.
 
 A table is a mapping of column names to columns of equal length, lists or arrays.
 """
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidInputError, MissingExtraError
 from .atomic import atomic_file
-from .shown import one_line, padded, spreadsheet_cell, width_of
+from .shown import html_text, markdown_text, one_line, padded, spreadsheet_cell, width_of
 
 Table = Mapping[str, Sequence[Any] | NDArray[Any]]
 
@@ -115,6 +115,20 @@ def text_lines(header: Iterable[object], rows: Iterable[Iterable[object]]) -> li
     lines = [[one_line(cell) for cell in line] for line in (header, *rows)]
     widths = [max(map(width_of, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(map(padded, line, widths)) for line in lines]
+
+
+def markdown_lines(header: Iterable[object], rows: Iterable[Iterable[object]]) -> list[str]:
+    """Return a table as lines of Markdown, every cell as it is written."""
+    lines = [[markdown_text(cell) for cell in line] for line in (header, *rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def html_table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
+    """Return a table as HTML, every cell as it is written."""
+    head = "".join(f"<th>{html_text(cell)}</th>" for cell in header)
+    lines = ("".join(f"<td>{html_text(cell)}</td>" for cell in row) for row in rows)
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
 def _field(entry: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import Any
 
 from ..comparison import Comparison
 from ..errors import InvalidInputError, MissingExtraError
-from ..io.shown import one_line
+from ..io.shown import html_text
 from ..io.tables import finite, write_bytes
 from ..solution.solution import Solution
 from .content import page_data
@@ -61,7 +60,7 @@ def write_report(
     library = _plotting_library()
     data = page_data(solution, comparisons or {})
     parts = {
-        "TITLE": html.escape(one_line(title)),
+        "TITLE": html_text(title),
         "STYLE": _template("page.css"),
         "DATA": _embedded(data),
         "LIBRARY": library,
