@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from ..errors import InvalidInputError, SolverFailedError
-from ..gram.levels import Matrix, Vector
+from ..gram.levels import Matrix
 from ..io.blocks import normalized
 from ..optional import require_memory
 from ..problem.constraints.norms import Budget, Ridge, Sphere
@@ -36,7 +36,8 @@ class LossGap:
     No loss is below the floor Σ n_c log(n_c − 1) over classes of two samples or more. Where it
     comes close, most of the objective is that constant, and what embeddings decide is the height
     above it. Heights are computed as such, not by subtraction, and are right to some rounding
-    units however small they are.
+    units however small they are; what differences within a class contribute, to the rounding of
+    the rescaled embeddings.
 
     Attributes
     ----------
@@ -53,7 +54,7 @@ class LossGap:
         value − floor, and the proved lower bound on it.
     gap : float
         Proved: the objective is at most this much above the optimum. The difference of the
-        heights and a bound on their rounding errors, so positive also at the optimum.
+        heights and a bound on their rounding errors, hence positive also at the optimum.
     relative_gap : float
         gap/value: the share of the objective that better embeddings might save.
     relative_to_optimum : float
@@ -132,10 +133,11 @@ def _of_samples(rows: Matrix, number: np.ndarray, solution: Solution) -> LossGap
     problem = solution.problem
     feasible, violation = make_feasible(rows, problem)
     losses = supcon_loss(feasible, number, temperature=problem.temperature, reduction="none")
-    heights = heights_of_samples(feasible, number, np.asarray(losses), problem.temperature)
+    heights, spread = heights_of_samples(feasible, number, np.asarray(losses), problem.temperature)
     squares = np.einsum("ij,ij->i", feasible, feasible)
     height = float(heights.sum()) + _penalty(problem, float(squares.sum()))
-    return _gap("samples", height, squares, solution, violation, "all pairs of samples")
+    found = _Height(height, spread, float(squares.max()))
+    return _gap("samples", found, solution, violation, "all pairs of samples")
 
 
 def _of_means(statistics: ClassStatistics, solution: Solution, reason: str) -> LossGap:
@@ -143,10 +145,30 @@ def _of_means(statistics: ClassStatistics, solution: Solution, reason: str) -> L
     weights = np.asarray(problem.class_sizes, dtype=float)
     feasible, violation = make_feasible(np.array(statistics.means), problem, weights)
     gram = feasible @ feasible.T
-    return _gap("class means", _height(problem, gram), np.diag(gram), solution, violation, reason)
+    return _gap("class means", _height(problem, gram), solution, violation, reason)
 
 
-def _height(problem: UFM, gram: Matrix) -> float:
+@dataclass(frozen=True)
+class _Height:
+    """An objective above the floor, its part due to spread within classes, the largest ‖h‖²."""
+
+    value: float
+    spread: float
+    largest: float
+
+    def rounding(self, problem: UFM) -> float:
+        """Bound its rounding errors: of the exponents, of the spread, and what underflows.
+
+        A difference d within a class counts as d²/2 and is off by the rounding of the embeddings.
+        """
+        unit = _ROUNDING * (1 + self.largest / problem.temperature)
+        errors = unit * self.value + problem.anchors * np.finfo(float).tiny
+        if self.spread > 0:
+            errors += unit * (math.sqrt(self.spread * problem.anchors) + unit * problem.anchors)
+        return errors
+
+
+def _height(problem: UFM, gram: Matrix) -> _Height:
     """Return the objective above the floor at class means, from differences of inner products.
 
     Σ n_c log(1 + Σ_{c'≠c} n_c' e^{(M_cc' − M_cc)/τ}/(n_c − 1)), and the penalty.
@@ -159,7 +181,8 @@ def _height(problem: UFM, gram: Matrix) -> float:
     entries[np.arange(len(entries)), np.flatnonzero(anchored)] = -np.inf
     excess = special.logsumexp(entries, axis=1) - np.log(sizes[anchored] - 1)
     loss = float(sizes[anchored] @ np.logaddexp(0.0, excess))
-    return loss + _penalty(problem, float(sizes @ np.diag(gram)))
+    height = loss + _penalty(problem, float(sizes @ np.diag(gram)))
+    return _Height(height, 0.0, float(np.diag(gram).max()))
 
 
 def _penalty(problem: UFM, trace: float) -> float:
@@ -168,11 +191,9 @@ def _penalty(problem: UFM, trace: float) -> float:
     return control.strength / 2 * trace if isinstance(control, Ridge) else 0.0
 
 
-def _gap(
-    level: str, height: float, squares: Vector, solution: Solution, violation: float, reason: str
-) -> LossGap:
+def _gap(level: str, found: _Height, solution: Solution, violation: float, reason: str) -> LossGap:
     """Compare the height with that of the optimum, which loses its proved gap."""
-    problem, optimal_gram = solution.problem, solution.class_gram
+    problem, height = solution.problem, found.value
     if not math.isfinite(height):
         raise InvalidInputError(
             f"the objective at the embeddings is {height}: inner products over the temperature are "
@@ -180,14 +201,11 @@ def _gap(
         )
     sizes = np.asarray(problem.class_sizes, dtype=float)
     floor = float(special.xlogy(sizes[sizes > 1], sizes[sizes > 1] - 1).sum())
-    best = _height(problem, optimal_gram)
-    optimal_height = max(best - solution.certificate.gap, 0.0)  # no height is negative
-    logit = max(float(squares.max()), float(np.diag(optimal_gram).max())) / problem.temperature
-    # what underflows is counted too
-    tiny = problem.anchors * np.finfo(float).tiny
-    rounding = _ROUNDING * (1 + logit) * (height + best) + tiny
+    best, rounding = _height(problem, solution.class_gram), found.rounding(problem)
+    # no height is negative
+    optimal_height = max(best.value - best.rounding(problem) - solution.certificate.gap, 0.0)
     difference = height - optimal_height
-    if difference < -(_MISTRUST * best + rounding):
+    if difference < -(_MISTRUST * best.value + rounding):
         raise SolverFailedError(
             f"the objective {floor + height} is below the lower bound {solution.lower} of the "
             "solution, which therefore proves nothing; see solution.recheck()"

@@ -74,8 +74,12 @@ def heights_of_samples(
     codes: NDArray[np.int64],
     losses: Vector,
     temperature: float,
-) -> Vector:
-    """Return ℓ_i − log(n_c − 1) of every sample, zero where it is no anchor.
+) -> tuple[Vector, float]:
+    """Return ℓ_i − log(n_c − 1) of every sample, zero where it is no anchor, and the spread.
+
+    The spread is the part of their sum near zero that is due to differences within classes. Those
+    are rounded in the embeddings themselves; where it is zero the heights are right to rounding
+    units.
 
     Parameters
     ----------
@@ -92,13 +96,15 @@ def heights_of_samples(
     counts = np.where(anchored, positives.counts, 1.0)
     heights = np.where(anchored, losses - np.log(counts), 0.0)
     near = np.flatnonzero(anchored & (heights < NEAR))
+    spread = 0.0
     if len(near):
         span, means = slice(0, len(rows)), positives.similarities()
         jobs = thread_count(None, len(near) * embeddings.size)
         excess = sum_negatives(rows, positives.exclude, near, span, means[near], temperature, jobs)
-        excess += _spreads(embeddings, codes, near, temperature)
-        heights[near] = np.log1p(excess / counts[near])
-    return heights
+        within = _spreads(embeddings, codes, near, temperature)
+        heights[near] = np.log1p((excess + within) / counts[near])
+        spread = float((within / counts[near]).sum())
+    return heights, spread
 
 
 def sum_negatives(
