@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from .descent.second_order import SecondOrder as SecondOrder
     from .descent.second_order import check_second_order as check_second_order
     from .descent.solve import solve_nonconvex as solve_nonconvex
+    from .errors import HeaderWarning as HeaderWarning
     from .errors import InaccurateWarning as InaccurateWarning
     from .errors import ScrelaxError as ScrelaxError
     from .gram.embedding import Embeddings as Embeddings
     from .gram.embedding import recover_embeddings as recover_embeddings
-    from .io.text import read_counts as read_counts
-    from .io.text import read_labels as read_labels
+    from .io.counts import read_counts as read_counts
+    from .io.labels import read_labels as read_labels
     from .landscape.result import Landscape as Landscape
     from .landscape.survey import survey_landscape as survey_landscape
     from .problem.class_sizes import ClassSizes as ClassSizes
@@ -63,13 +64,14 @@ _HOME = {
     "SecondOrder": "descent.second_order",
     "check_second_order": "descent.second_order",
     "solve_nonconvex": "descent.solve",
+    "HeaderWarning": "errors",
     "InaccurateWarning": "errors",
     "ScrelaxError": "errors",
     "GeometryTracker": "comparison.tracker",
     "Embeddings": "gram.embedding",
     "recover_embeddings": "gram.embedding",
-    "read_counts": "io.text",
-    "read_labels": "io.text",
+    "read_counts": "io.counts",
+    "read_labels": "io.labels",
     "Landscape": "landscape.result",
     "survey_landscape": "landscape.survey",
     "ClassSizes": "problem.class_sizes",
@@ -110,6 +112,7 @@ __all__ = [
     "ControlFit",
     "Embeddings",
     "GeometryTracker",
+    "HeaderWarning",
     "InaccurateWarning",
     "Landscape",
     "NonconvexResult",

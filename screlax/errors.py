@@ -45,3 +45,7 @@ class InaccurateWarning(UserWarning):
 
 class StoreWarning(UserWarning):
     """A file of a store of finished work is not believed; what it held is computed again."""
+
+
+class HeaderWarning(UserWarning):
+    """The first line of a file of labels may be a header that was read as a label."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from ..errors import InvalidInputError
-from ..io.text import read_labelled_counts, read_labels, read_pairs
+from ..io.counts import read_labelled_counts, read_pairs
+from ..io.labels import read_labels
 from ..problem.constraints.norms import CONTROLS, Control
 from ..problem.profiles import profile
 from ..problem.ufm import UFM

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FileFormatError, InvalidInputError
-from ..io.text import read_counts
+from ..io.counts import read_counts
 from .grid import grid
 from .point import SweepPoint
 
