@@ -202,12 +202,12 @@ def _text_counts(file: Path) -> tuple[list[int] | list[str] | None, array[int]]:
                 f"{file}, line {line}: {len(fields)} columns in {','.join(fields)!r}; every line "
                 "needs one count, or every line a label and a count"
             )
-        number = _count(fields[-1], file, f"line {line}", first=line == start)
+        text = fields[-1]
+        counts.append(_digits(text) or _count(text, file, f"line {line}", first=line == start))
         if columns == 2:
             labels.append(fields[0])
-            if re.fullmatch("0[0-9]{2}", fields[1]) and fields[0].isdigit():
+            if text[0] == "0" and len(text) == 3 and fields[0].isdigit():
                 _refuse_thousands(f"{file}, line {line}: {','.join(fields)!r}")
-        counts.append(number)
     if columns < 2:
         return None, counts
     _refuse_repeated(file, labels)
@@ -250,12 +250,14 @@ def _json_counts(file: Path) -> tuple[list[int] | list[str] | None, array[int]]:
     return None, array("q", counts)
 
 
+def _digits(text: str) -> int:
+    """Return the count that digits are, without what all other counts need; else 0."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 13 else 0
+
+
 def _count(value: Any, file: Path, where: str, *, first: bool = False) -> int:
     """Check one count; whole floats such as 5e3 pass, because numpy.savetxt writes those."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 13:
-        number: float | None = int(value)
-    else:
-        number = _number(value)
+    number = _number(value)
     if number is None:
         fix = "a count must be a whole number"
         if isinstance(value, str) and value.lower() in MISSING:
