@@ -173,7 +173,9 @@ def test_solver_prints_only_when_asked(capfd):
     assert main(arguments) == 0
     json.loads(capfd.readouterr().out)
     assert main([*arguments, "--verbose"]) == 0
-    assert "Clarabel.rs" in capfd.readouterr().out
+    captured = capfd.readouterr()
+    assert "Clarabel.rs" in captured.err  # not among the JSON
+    json.loads(captured.out)
 
 
 def test_pairs_of_size_and_number_of_classes(capsys, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from screlax.cli import build_parser
+from screlax.cli.commands import build_parser
 
 README = Path(__file__).parent.parent / "README.md"
 TEXT = README.read_text(encoding="utf-8")

@@ -1,81 +1,36 @@
-"""The command line: one file a command.
+"""The command line: one file a command; here what must work before anything else is loaded.
 
-Exit codes: 0 certified, 1 not certified (or the solver failed), 2 bad input, 130 interrupted.
+Exit codes: 0 certified, 1 not certified (or the solver failed), 2 bad input, 130 interrupted, 141
+where the reader of the output has gone.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from ..errors import InvalidInputError, ScrelaxError
-from ..io.shown import one_line
-from . import (
-    bench_command,
-    certify_command,
-    compare_command,
-    completion_command,
-    landscape_command,
-    loss_command,
-    path_command,
-    profiles_command,
-    report_command,
-    solve_command,
-    sweep_command,
-)
-from .output import WrittenFiles
-
-CERTIFIED, NOT_CERTIFIED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
-    from .. import __version__
-
-    parser = argparse.ArgumentParser(
-        prog="screlax",
-        description="Certified optimal geometry of supervised contrastive learning.",
-        epilog="An argument @FILE stands for the arguments in a file, one a line.",
-        fromfile_prefix_chars="@",
-    )
-    parser.add_argument("--version", action="version", version=f"screlax {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    solve_command.add_parser(commands)
-    path_command.add_parser(commands)
-    sweep_command.add_parser(commands)
-    landscape_command.add_parser(commands)
-    certify_command.add_parser(commands)
-    compare_command.add_parser(commands)
-    report_command.add_parser(commands)
-    loss_command.add_parser(commands)
-    bench_command.add_parser(commands)
-    profiles_command.add_parser(commands)
-    completion_command.add_parser(commands)
-    return parser
+from .exit_codes import BROKEN_PIPE, INTERRUPTED, NOT_CERTIFIED
+from .interruption import ending_at_once
+from .streams import discard_output, prepare_streams
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    options = build_parser().parse_args(arguments)
-    written = WrittenFiles(options)
     try:
-        certified: bool = options.run(options)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        sys.stderr.close()
+        with ending_at_once():
+            prepare_streams()
+            from .commands import run_command  # loads NumPy and SciPy, which takes a second
+
+        try:
+            return run_command(arguments)
+        finally:
+            sys.stdout.flush()  # of --help too, which ends by SystemExit
+    except KeyboardInterrupt:
+        print("screlax: interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        discard_output()
+        return BROKEN_PIPE
+    except OSError:  # said above, where it came from a command; all there is to write is --help
+        discard_output()
         return NOT_CERTIFIED
-    except InvalidInputError as error:
-        return _fail(f"error: {error}", written, BAD_INPUT)
-    except (ScrelaxError, OSError) as error:
-        return _fail(f"failed: {error}", written, NOT_CERTIFIED)
-    except KeyboardInterrupt as error:
-        said = str(error)  # of a command that knows what it leaves behind
-        reason = said or ("interrupted" if written else "interrupted; nothing was written")
-        return _fail(reason, written, INTERRUPTED)
-    return CERTIFIED if certified else NOT_CERTIFIED
-
-
-def _fail(reason: str, written: WrittenFiles, code: int) -> int:
-    """Say in one line what went wrong and which files there are nevertheless."""
-    print(f"screlax: {one_line(reason)}" + (f"; {written}" if written else ""), file=sys.stderr)
-    return code

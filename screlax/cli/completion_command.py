@@ -31,7 +31,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     """Print the script."""
-    from . import build_parser
+    from .commands import build_parser
 
     try:
         import shtab

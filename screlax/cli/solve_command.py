@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import sys
 import warnings
 from pathlib import Path
@@ -75,7 +76,11 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--truncate", action="store_true", help="allow D below the rank")
     add_picture_option(parser, "the geometry under its certificate")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--verbose", action="store_true", help="let the solver print")
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        help="let the solver print (with --json on standard error)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -104,7 +109,10 @@ def _solve(problem: UFM, options: argparse.Namespace) -> Solution:
     """Run the solver with progress on standard error; warnings go there as single lines."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", InaccurateWarning)
-        with progress(f"solving {problem.classes:,} classes ({options.solver})"):
+        with (
+            contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout),
+            progress(f"solving {problem.classes:,} classes ({options.solver})"),
+        ):
             solution = solve_relaxation(
                 problem,
                 solver=options.solver,

@@ -1,0 +1,65 @@
+"""The arguments of the command line, those in files put in their place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..errors import InvalidInputError
+
+_MOST_BYTES = 1 << 20
+"""Size up to which a file of arguments is read."""
+
+_MOST_ARGUMENTS = 10_000
+
+
+def expanded(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with every @FILE replaced by the lines of that file.
+
+    Raises
+    ------
+    InvalidInputError
+        If a file cannot be read, includes itself or holds what is no text, or an option is given
+        the value '--', which argparse (before Python 3.13) takes for no value at all.
+    """
+    found: list[str] = []
+    for argument in _expand(arguments, ()):
+        if re.fullmatch(r"-[^=]*=--|-\w--", argument):
+            raise InvalidInputError(f"{argument}: '--' is not a value of an option")
+        found.append(argument)
+        if len(found) > _MOST_ARGUMENTS:
+            raise InvalidInputError(f"more than {_MOST_ARGUMENTS:,} arguments, with those in files")
+    return found
+
+
+def _expand(arguments: Sequence[str], inside: tuple[Path, ...]) -> Iterator[str]:
+    for argument in arguments:
+        if not argument.startswith("@"):
+            yield argument
+            continue
+        file = Path(argument[1:])
+        if file in inside:
+            raise InvalidInputError(f"{argument}: the file of arguments includes itself")
+        yield from _expand(_lines(file), (*inside, file))
+
+
+def _lines(file: Path) -> list[str]:
+    """Return the lines with anything in them."""
+    try:
+        with file.open("rb") as source:
+            data = source.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise InvalidInputError(f"@{file} cannot be read: {error.strerror}") from None
+    if len(data) > _MOST_BYTES:
+        raise InvalidInputError(f"@{file} is longer than {_MOST_BYTES:,} bytes of arguments")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            f"@{file} is not UTF-8 text (byte {error.start} is 0x{data[error.start]:02x}); "
+            "save it again with encoding UTF-8"
+        ) from None
+    if "\0" in text:
+        raise InvalidInputError(f"@{file} holds null characters, so it is no text")
+    return [line for line in text.splitlines() if line.strip()]

@@ -1,0 +1,81 @@
+"""All commands: parse, run one, say what went wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ..errors import InvalidInputError, ScrelaxError
+from ..io.shown import one_line
+from . import (
+    bench_command,
+    certify_command,
+    compare_command,
+    completion_command,
+    landscape_command,
+    loss_command,
+    path_command,
+    profiles_command,
+    report_command,
+    solve_command,
+    sweep_command,
+)
+from .arguments import expanded
+from .exit_codes import BAD_INPUT, CERTIFIED, INTERRUPTED, NOT_CERTIFIED
+from .output import WrittenFiles
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    from .. import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="screlax",
+        description="Certified optimal geometry of supervised contrastive learning.",
+        epilog="An argument @FILE stands for the arguments in a file, one a line.",
+    )
+    parser.add_argument("--version", action="version", version=f"screlax {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    solve_command.add_parser(commands)
+    path_command.add_parser(commands)
+    sweep_command.add_parser(commands)
+    landscape_command.add_parser(commands)
+    certify_command.add_parser(commands)
+    compare_command.add_parser(commands)
+    report_command.add_parser(commands)
+    loss_command.add_parser(commands)
+    bench_command.add_parser(commands)
+    profiles_command.add_parser(commands)
+    completion_command.add_parser(commands)
+    return parser
+
+
+def run_command(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name and return the exit code."""
+    try:
+        wanted = expanded(sys.argv[1:] if arguments is None else arguments)
+    except InvalidInputError as error:
+        return _fail(f"error: {error}", BAD_INPUT)
+    options = build_parser().parse_args(wanted)
+    written = WrittenFiles(options)
+    try:
+        certified: bool = options.run(options)
+        sys.stdout.flush()  # a full disk is noticed here or not at all
+    except BrokenPipeError:
+        raise
+    except InvalidInputError as error:
+        return _fail(f"error: {error}", BAD_INPUT, written)
+    except (ScrelaxError, OSError) as error:
+        return _fail(f"failed: {error}", NOT_CERTIFIED, written)
+    except KeyboardInterrupt as error:
+        said = str(error)  # of a command that knows what it leaves behind
+        reason = said or ("interrupted" if written else "interrupted; nothing was written")
+        return _fail(reason, INTERRUPTED, written)
+    return CERTIFIED if certified else NOT_CERTIFIED
+
+
+def _fail(reason: str, code: int, written: WrittenFiles | None = None) -> int:
+    """Say in one line what went wrong and which files there are nevertheless."""
+    print(f"screlax: {one_line(reason)}" + (f"; {written}" if written else ""), file=sys.stderr)
+    return code
