@@ -88,3 +88,51 @@ def test_certifying_again_moves_nothing(sizes, control, tmp_path):
         assert again.relative_gap <= 1e-12
     proof = prove_gram(loaded.problem, Level.ORBITS, loaded.orbit_gram)
     assert np.array_equal(proof.gram.dense().pair, solution.orbit_gram.pair)
+
+
+SEVEN = [100, 90, 80, 5, 4, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "control"),
+    [
+        (SEVEN, Sphere(600.0)),
+        (SEVEN, Ball(600.0)),
+        (SEVEN, Budget(200.0)),
+        (SEVEN, Ridge(1e-100)),
+        ([2, 1], Budget(20.0)),
+        ([2, 1], Budget(400.0)),
+        ([2] + [1] * 8, Budget(50.0)),
+        ([2] + [1] * 3, Ridge(1e-200)),
+        ([2, 2] + [1] * 5, Sphere(122.0)),
+        ([2, 2] + [1] * 3, Ball(375.0)),
+        ([2, 2, 1], Ball(375.0)),
+        ([30, 3] + [1] * 7, Ridge(0.0019)),
+        ([10**12, 3, 2, 1], Sphere(20.0)),
+    ],
+)
+def test_geometry_with_singletons_where_the_value_says_little(sizes, control):
+    solution = solve_relaxation(sizes, control)
+    assert solution.status == "optimal"
+    assert gram_error(solution, has_slack=False) <= 1e-9
+
+
+def test_sizes_over_nine_decades_with_singletons():
+    sizes = np.unique(np.geomspace(2, 1e9, 25).astype(int))
+    solution = solve_relaxation([*sizes, 1, 1, 1], Budget(700.0))
+    assert solution.status == "optimal"
+    assert solution.value == pytest.approx(float(sizes @ np.log(sizes - 1.0)), rel=1e-14)
+    norms = solution.orbit_gram.own
+    assert solution.rank == 24  # noise would have full rank
+    assert norms.max() < 4 * norms.min()
+
+
+@pytest.mark.parametrize("control", [Ball(0.3), Sphere(0.3)])
+def test_many_singletons_put_all_other_classes_on_the_opposite_point(control):
+    threshold = 2 * 15 * np.exp(2 * 0.3)  # κ_0 ≥ 2 n_a e^{2ρ}, mathematics section 10
+    for alone, opposite in ((int(threshold) + 1, True), (int(threshold), False)):
+        solution = solve_relaxation([7, 5, 3] + [1] * alone, control)
+        assert solution.status == "optimal"
+        cosines = solution.orbit_gram.pair / 0.3
+        assert (np.abs(cosines[:3, :3] - 1).max() <= 1e-12) == opposite
+        assert cosines[:3, 3] == pytest.approx(-1.0, abs=1e-2)

@@ -39,12 +39,15 @@ from .kernels import log_cosh_half
 class _Terms:
     """Everything that residual, Jacobian and Gram matrix share at a point."""
 
-    slack: Vector
-    pull: Vector
+    slack: Vector  # v over its largest entry
+    pull: Vector  # B/ν_0
+    slack_square: Vector  # v² and γ B², in the unit of (E1): ν_0, or one on a ball or sphere
+    pull_square: Vector
+    single: Vector  # what the singletons add to the row of (E1)
     beta: Vector
     product: Vector
     strength: float
-    ratio: float
+    log_strength: float
     others: Matrix
     pair: Matrix
     slack_share: Matrix
@@ -77,34 +80,42 @@ class SingletonEquations:
 
     def terms(self, unknown: Vector) -> _Terms:
         """Evaluate the formulas at (log v, β, y, log ν_0)."""
-        m = len(self.sizes)
+        m, log_strength = len(self.sizes), unknown[-1]
         log_slack, beta, product = unknown[:m], unknown[m : 2 * m], unknown[2 * m : 3 * m]
-        strength = np.exp(unknown[-1])  # numpy: zero must not raise, the residual tells
-        ratio = self.singletons / strength
-        log_size = np.log(self.sizes)
-        slack, pull = np.exp(log_slack), np.exp(log_size + product - beta) / 2
+        # v, B and ν_0 leave the range of doubles where norms are large, their ratios do not
+        log_unit = 0.0 if self.bounded else log_strength
+        log_size, peak = np.log(self.sizes), log_slack.max()
+        slack = np.exp(log_slack - (peak if np.isfinite(peak) else 0.0))
+        pull = np.exp(log_size + product - beta - math.log(2) - log_strength)
+        slack_square = np.exp(2 * log_slack - log_unit)
+        pull_square = self.singletons * pull**2 * np.exp(log_strength - log_unit)
         centre = log_slack - log_size + beta / 2
-        other = product - beta / 2 + float(np.log(ratio)) / 2 - math.log(2)
+        log_ratio = math.log(self.singletons) - log_strength
+        other = product - beta / 2 + log_ratio / 2 - math.log(2)
         first, second = np.add.outer(centre, centre), np.add.outer(other, other)
         difference = np.subtract.outer(beta, beta)
         pair = np.logaddexp(first, second) - log_cosh_half(difference)
         others = np.tile(self.copies, (m, 1)) - np.eye(m)
-        own, on_itself = self._own(beta, slack**2 + ratio * pull**2, strength)
+        strength = np.exp(log_strength)
+        own, on_itself = self._own(beta, slack_square + pull_square, strength)
         return _Terms(
             slack=slack,
             pull=pull,
+            slack_square=slack_square,
+            pull_square=pull_square,
+            single=self.singletons * np.exp(product - beta - log_unit),
             beta=beta,
             product=product,
             strength=strength,
-            ratio=ratio,
+            log_strength=float(log_strength),
             others=others,
             pair=pair,
             slack_share=1 / (1 + np.exp(second - first)),
             tangent=np.tanh(difference / 2),
-            row=others * np.exp(log_size[None, :] + pair - beta[:, None]),
+            row=others * np.exp(log_size[None, :] + pair - beta[:, None] - log_unit),
             own=own,
             on_itself=on_itself,
-            corner=-float(self.copies @ (pull * product)) / strength,
+            corner=-float(self.copies @ (pull * product)),
         )
 
     def _own(self, beta: Vector, diagonal: Vector, strength: float) -> tuple[Vector, Vector]:
@@ -112,25 +123,24 @@ class SingletonEquations:
         if self.bounded:
             own = np.full_like(beta, self.control.parameter)
             return own, (self.sizes - 1) * np.exp(own - beta)
-        on_itself = 1 - strength + diagonal / self.sizes
+        on_itself = 1 - strength + strength * diagonal / self.sizes
         return np.log(on_itself) + beta - np.log(self.sizes - 1), on_itself
 
     def residual(self, terms: _Terms) -> Vector:
         """Return the residuals of (E1) in logarithms, (E2), (E3) and (E4), shape (3m + 1,)."""
         t, total = terms, float(self.copies @ terms.slack)
-        sums = t.row.sum(axis=1) + self.singletons * np.exp(t.product - t.beta)
+        sums = t.row.sum(axis=1) + t.single
         if self.bounded:
             first = np.log(t.on_itself + sums)
         else:
-            diagonal = (t.slack**2 + t.ratio * t.pull**2) / self.sizes
-            first = np.log(diagonal + sums) - np.log(t.strength)
+            first = np.log((t.slack_square + t.pull_square) / self.sizes + sums)
         second = (t.own * t.slack + (t.others * t.pair) @ t.slack) / total
-        pulled = (t.own * t.pull + (t.others * t.pair) @ t.pull) / t.strength
+        pulled = t.own * t.pull + (t.others * t.pair) @ t.pull
         return np.concatenate([first, second, t.product + pulled, [self._last(terms)]])
 
     def _last(self, terms: _Terms) -> float:
         if isinstance(self.control, Ridge):
-            return float(np.log(terms.strength / (self.control.strength / 2)))
+            return terms.log_strength - math.log(self.control.strength / 2)
         if isinstance(self.control, Budget):
             trace = float(self.mass @ terms.own) + self.singletons * terms.corner
             return trace / (self.samples * self.control.parameter) - 1
@@ -141,7 +151,7 @@ class SingletonEquations:
         t, m = terms, len(self.sizes)
         identity, total = np.eye(m), float(self.copies @ terms.slack)
         weight = t.others * t.slack[None, :] / total
-        pulling = t.others * t.pull[None, :] / t.strength
+        pulling = t.others * t.pull[None, :]
         result = np.zeros((3 * m + 1, 3 * m + 1))
         pair_moves = self._pair_derivatives(terms)  # by own unknowns, by the other's, by log ν_0
         own_moves = self._own_derivatives(terms)
@@ -164,8 +174,8 @@ class SingletonEquations:
             result[2 * m : 3 * m, block] = (
                 pulling * there
                 + np.diag((pulling * here).sum(axis=1))
-                + t.others * t.pair * pull_moves[None, :] / t.strength
-                + np.diag((own_moves[column] * t.pull + t.own * pull_moves) / t.strength)
+                + t.others * t.pair * pull_moves[None, :]
+                + np.diag(own_moves[column] * t.pull + t.own * pull_moves)
             )
         result[2 * m : 3 * m, 2 * m : 3 * m] += identity
         self._last_column(terms, result, weight, pulling, inside, own_moves)
@@ -183,25 +193,23 @@ class SingletonEquations:
         t = terms
         if self.bounded:
             return [np.zeros_like(t.own)] * 4
-        scale = self.sizes * t.on_itself
-        pull = t.ratio * t.pull**2
+        scale = t.strength / (self.sizes * t.on_itself)
         return [
-            2 * t.slack**2 / scale,
-            1 - 2 * pull / scale,
-            2 * pull / scale,
-            (-t.strength * self.sizes - pull) / scale,
+            2 * t.slack_square * scale,
+            1 - 2 * t.pull_square * scale,
+            2 * t.pull_square * scale,
+            -(self.sizes + t.pull_square) * scale,
         ]
 
     def _row_derivatives(self, terms: _Terms) -> list[Vector]:
         """Return the factor of ∂row in (E1), then its terms by the class's own unknowns."""
         t = terms
-        single = self.singletons * np.exp(t.product - t.beta)
-        sums, zero = t.row.sum(axis=1), np.zeros_like(t.beta)
+        single, sums, zero = t.single, t.row.sum(axis=1), np.zeros_like(t.beta)
         if self.bounded:
             factor = 1 / (t.on_itself + sums + single)
             by_beta = -t.on_itself - sums - single
             return [factor, zero, factor * by_beta, factor * single, zero]
-        diagonal, pull = t.slack**2 / self.sizes, t.ratio * t.pull**2 / self.sizes
+        diagonal, pull = t.slack_square / self.sizes, t.pull_square / self.sizes
         factor = 1 / (diagonal + pull + sums + single)
         return [
             factor,
@@ -225,9 +233,9 @@ class SingletonEquations:
         pair_moves = t.slack_share - 1
         result[:m, -1] = inside[0] * (t.row * pair_moves).sum(axis=1) + inside[4]
         result[m : 2 * m, -1] = (weight * pair_moves).sum(axis=1) + own_moves[3] * t.slack / total
-        pulled = (t.own * t.pull + (t.others * t.pair) @ t.pull) / t.strength
+        pulled = t.own * t.pull + (t.others * t.pair) @ t.pull
         result[2 * m : 3 * m, -1] = (
-            (pulling * pair_moves).sum(axis=1) + own_moves[3] * t.pull / t.strength - pulled
+            (pulling * pair_moves).sum(axis=1) + own_moves[3] * t.pull - pulled
         )
 
     def _last_row(self, terms: _Terms, result: Matrix, own_moves: list[Vector]) -> None:
@@ -239,8 +247,8 @@ class SingletonEquations:
         scale = self.control.parameter
         corner = [
             np.zeros(m),
-            self.copies * t.pull * t.product / t.strength,
-            -self.copies * t.pull * (t.product + 1) / t.strength,
+            self.copies * t.pull * t.product,
+            -self.copies * t.pull * (t.product + 1),
         ]
         if isinstance(self.control, Budget):
             scale *= self.samples

@@ -79,14 +79,14 @@ class NativeBackend:
         """Solve by the first method whose result proves optimal. See `Backend.solve`."""
         reject_options(self.name, options)
         start = time.perf_counter()
+        collapsed = _collapsed(problem)
+        if collapsed is not None:
+            return _result(problem, level, collapsed, 0, "minority collapse", start)
         if SlackVectorBackend().why_not(problem, level) is not None:
             return _with_singletons(problem, level, options, start)
         gram, steps, proved = _slack_vector_root(problem)
         if proved:
             return _result(problem, level, gram, steps, "slack-vector Newton", start)
-        collapsed = _collapsed(problem, None)
-        if collapsed is not None:
-            return _result(problem, level, collapsed, steps, "minority collapse", start)
         return _descend(problem, level, options, gram, start)
 
 
@@ -121,39 +121,70 @@ def _with_singletons(
     require_memory(8 * 40 * cells**2, f"singletons beside {cells:,} distinct class sizes")
     relaxation = build_relaxation(problem, Level.ORBITS)
     deadline = _deadline(options, start)
-    collapsed = _collapsed(problem, relaxation)
-    if collapsed is not None:
-        return _result(problem, level, collapsed, 0, "minority collapse", start)
-    candidates = singleton_candidates(problem.class_sizes, relaxation.control, relaxation, deadline)
+    candidates = singleton_candidates(problem.class_sizes, relaxation, deadline)
     for candidate in candidates:  # each is computed only when the one before does not prove
         if _proves(relaxation, candidate[0]):
             break
     return _result(problem, level, *candidate, start)
 
 
-def _collapsed(problem: UFM, relaxation: Relaxation | None) -> CellGram | None:
-    """Return the Gram matrix of all classes opposite the largest one, if that is the optimum.
+def _collapsed(problem: UFM) -> CellGram | None:
+    """Return the Gram matrix of two opposite points, where that is the optimum.
 
-    The relaxation at orbit level is built only where it is needed and not given.
-
-    On a ball or sphere with a high temperature and one dominating class the slack has rank k − 1
-    and all minority classes sit on one point.
+    On a ball or sphere with a high temperature: one dominating class opposite all others, or many
+    singletons opposite all other classes. The slack then has rank k − 1.
     """
     sizes, control = problem.class_sizes, problem.control_at_unit_temperature
-    if not control.fixes_norms or sizes.multiplicities[0] != 1:
+    if not control.fixes_norms or sizes.orbits > _MAX_COLLAPSED_ORBITS:
         return None
-    if sizes.orbits > _MAX_COLLAPSED_ORBITS:
+    side = np.full(sizes.orbits, -1.0)
+    if _singletons_are_opposite(problem, control.parameter):
+        side[:-1] = 1.0
+    elif _minorities_collapse(problem, control.parameter):
+        side[0] = 1.0
+    else:
         return None
-    side = np.where(np.arange(sizes.orbits) == 0, 1.0, -1.0)
     own = np.full(sizes.orbits, control.parameter)
     gram = CellGram(own, control.parameter * np.outer(side, side))
-    if relaxation is None:
-        relaxation = build_relaxation(problem, Level.ORBITS)
-    return gram if _proves(relaxation, gram) else None
+    return gram if _proves(build_relaxation(problem, Level.ORBITS), gram) else None
+
+
+def _singletons_are_opposite(problem: UFM, radius: float) -> bool:
+    """Whether all anchored samples share a point: exactly if κ_0 ≥ 2 n_a e^{2ρ}."""
+    alone = problem.class_sizes.singletons
+    return alone * math.exp(-2 * radius) >= 2 * problem.anchors
+
+
+def _minorities_collapse(problem: UFM, radius: float) -> bool:
+    """Whether all classes but the largest share a point: exactly if the slack there is PSD.
+
+    With n_1 the largest class, n_o the other anchored samples, κ_0 singletons.
+    """
+    sizes = problem.class_sizes
+    if sizes.multiplicities[0] != 1:
+        return False
+    largest, alone = float(sizes.distinct[0]), float(sizes.singletons)
+    others = problem.anchors - largest
+    if others == 0:
+        return True
+    decay = math.exp(-2 * radius)
+    first = largest - 1 + (others + alone) * decay
+    share = 1 / (others + alone - 1 + largest * decay)
+    half = largest * decay / 2
+    spare = half * (1 / first + share) - others * share - alone * share / 2
+    multiplier = half / first - others * share / 2
+    if spare < 0 or alone == 0:
+        return spare >= 0
+    return multiplier >= 0 and 4 * multiplier * (spare / others + share) >= alone * share**2
 
 
 def _proves(relaxation: Relaxation, gram: CellGram) -> bool:
-    return gram.is_finite() and certify(relaxation, gram).certificate.proves(PROVED)
+    """Whether a Gram matrix is optimal as it is: a repair may hide that it is a wrong root."""
+    if not gram.is_finite():
+        return False
+    certificate = certify(relaxation, gram).certificate
+    indefinite = certificate.primal_min_eigenvalue < -PROVED * relaxation.trace(gram)
+    return certificate.proves(PROVED) and not indefinite
 
 
 def _deadline(options: SolverOptions, start: float) -> float:

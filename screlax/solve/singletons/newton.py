@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
+from scipy import optimize, special
 
 from ...equations.singletons import SingletonEquations
 from ...gram.curve import SlackVectorGram
@@ -17,53 +19,80 @@ from ..slack_vector.newton import MAX_MOVE
 MAX_STEPS = 40
 
 
-def start_beside(equations: SingletonEquations, gram: SlackVectorGram, strength: float) -> Vector:
+def start_beside(
+    equations: SingletonEquations, gram: SlackVectorGram, log_strength: float
+) -> Vector:
     """Return the unknowns that the solution without the singletons suggests.
 
     The singletons are put where they are at rest: y solves (E3) with the classes held fixed.
+    `log_strength` is the log of its multiplier λ/2.
     """
     if equations.bounded:
         return _start_on_boundary(equations, gram)
     beta, product = gram.log_normalizer, np.zeros_like(gram.centre)
     weighted = (np.tile(equations.copies, (len(beta), 1)) - np.eye(len(beta))) * gram.pair
     weighted[np.diag_indices_from(weighted)] += gram.own
+    constant = np.log(equations.sizes / 2) - beta - log_strength
     for _ in range(MAX_STEPS):
-        pull = equations.sizes * np.exp(product - beta) / 2
-        residual = product + weighted @ pull / strength
+        pull = np.exp(constant + product)
+        residual = product + weighted @ pull
         # I + M diag(B)/ν_0 with M positive semidefinite: never singular
-        step = np.linalg.solve(np.eye(len(beta)) + weighted * pull / strength, -residual)
+        step = np.linalg.solve(np.eye(len(beta)) + weighted * pull, -residual)
         size = float(np.abs(step).max())
         product = product + step * min(1.0, MAX_MOVE / max(size, MAX_MOVE))
         if size < 1e-6:
             break
-    log_slack = gram.centre + np.log(equations.sizes) - beta / 2
     beta = np.logaddexp(beta, math.log(equations.singletons) + product)
-    return np.concatenate([log_slack, beta, product, [np.log(strength)]])
+    return np.concatenate([gram.log_slack, beta, product, [log_strength]])
 
 
 def _start_on_boundary(equations: SingletonEquations, gram: SlackVectorGram) -> Vector:
     """Return the start for a ball or sphere, where the slack vector is √γ B.
 
     With q = √(ν_0/κ_0) that gives y = log(2v/s) + β + log q, and (E4) becomes the equation
-    ρ κ_0 q + Σ κ v (log(2v/s) + β + log q) = 0, increasing and convex in log q.
+    ρ κ_0 q + Σ κ v (log(2v/s) + β + log q) = 0, which Wright's omega function solves.
     """
-    beta = gram.log_normalizer
-    log_slack = gram.centre + np.log(equations.sizes) - beta / 2
+    beta, log_slack = gram.log_normalizer, gram.log_slack
     constant = log_slack + math.log(2) - np.log(equations.sizes) + beta
-    weight = equations.copies * np.exp(log_slack)
+    peak = float(log_slack.max())
+    weight = equations.copies * np.exp(log_slack - peak)
     limit = equations.control.parameter * equations.singletons
-    total, shift = float(weight.sum()), float(weight @ constant)
-    log_ratio = -shift / total
-    for _ in range(MAX_STEPS):
-        risen = limit * float(np.exp(log_ratio))
-        step = -(risen + total * log_ratio + shift) / (risen + total)
-        log_ratio += step
-        if abs(step) < 1e-10:
-            break
+    total = float(weight.sum())
+    mean = float(weight @ constant) / total
+    log_ratio = -mean - float(special.wrightomega(math.log(limit / total) - peak - mean))
     product = constant + log_ratio
     log_strength = 2 * log_ratio + math.log(equations.singletons)
     beta = np.logaddexp(beta, math.log(equations.singletons) + product)
     return np.concatenate([log_slack, beta, product, [log_strength]])
+
+
+def one_anchored_class(equations: SingletonEquations) -> Vector:
+    """Return the solution for a single anchored class under ridge or budget, in closed form.
+
+    Without v, and with b = √γ B and w = √(κ_0 ν_0), (E1) is b² + 2bw = ν_0 s, and (E3), own b + w y
+    = 0 with y = log(2wb/(κ_0 s)) + β, is linear in β. A budget's ν_0 is where the trace is nρ.
+    """
+    size, alone = float(equations.sizes[0]), equations.singletons
+    ratio = math.sqrt(1 + size / alone) - 1  # b/w
+
+    def unknown(log_strength: float) -> Vector:
+        inside = math.log1p((alone / size * ratio**2 - 1) * math.exp(log_strength))
+        base = log_strength + math.log(2 * ratio / size)  # y − β
+        beta = -(ratio * (inside - math.log(size - 1)) + base) / (1 + ratio)
+        return np.array([-np.inf, beta, base + beta, log_strength])
+
+    if equations.control.is_penalty:
+        return unknown(math.log(equations.control.parameter / 2))
+
+    def excess(log_strength: float) -> float:
+        with np.errstate(invalid="ignore"):  # (E2) has no v here
+            return float(equations.residual(equations.terms(unknown(log_strength)))[-1])
+
+    n, step = equations.samples, 1.0
+    high = math.log((alone + math.sqrt(alone * n)) / (n - 1) / 2)  # λ_max/2: G = 0
+    while excess(high - step) < 0:
+        step *= 2
+    return unknown(float(optimize.brentq(excess, high - step, high, xtol=1e-14, rtol=1e-14)))
 
 
 def start_near(equations: SingletonEquations, relaxation: Relaxation, gram: CellGram) -> Vector:
@@ -89,22 +118,25 @@ def start_near(equations: SingletonEquations, relaxation: Relaxation, gram: Cell
     return np.concatenate([log_slack, beta, product, [np.log(strength)]])
 
 
-def singleton_roots(equations: SingletonEquations, start: Vector) -> Iterator[tuple[CellGram, int]]:
-    """Yield the Gram matrices of roots near a start, with the Newton steps taken.
+class Root(NamedTuple):
+    """A root: its Gram matrix, the unknowns, and the Newton steps to it."""
 
-    Both forms of the slack are tried, the likelier first.
-    """
+    gram: CellGram
+    unknown: Vector
+    steps: int
+
+
+def singleton_roots(equations: SingletonEquations, start: Vector) -> Iterator[Root]:
+    """Yield roots near a start; both forms of the slack are tried, the likelier first."""
     with np.errstate(all="ignore"):
         for has_slack in (not equations.bounded, equations.bounded):
-            root = _newton(equations, start, has_slack)
+            root = newton_root(equations, start, has_slack)
             if root is not None:
-                yield equations.gram(equations.terms(root[0])), root[1]
+                yield root
 
 
-def _newton(
-    equations: SingletonEquations, unknown: Vector, has_slack: bool
-) -> tuple[Vector, int] | None:
-    """Return a root and the steps to it; without v its unknowns and (E2) are left out."""
+def newton_root(equations: SingletonEquations, unknown: Vector, has_slack: bool) -> Root | None:
+    """Return a root near a start, if there is one; without v its unknowns and (E2) are left out."""
     m, last = len(equations.sizes), math.inf
     active = np.ones(3 * m + 1, dtype=bool)
     rows = active.copy()
@@ -125,6 +157,6 @@ def _newton(
         unknown = unknown.copy()
         unknown[active] += step * min(1.0, MAX_MOVE / max(size, MAX_MOVE))
         if size < 1e-9 or (size < 1e-4 and size > last / 2):
-            return unknown, step_number + 1
+            return Root(equations.gram(equations.terms(unknown)), unknown, step_number + 1)
         last = size
     return None

@@ -134,10 +134,7 @@ def _direction(equations: SlackVectorEquations, state: State) -> tuple[Array, Ar
 
 
 def initial_state(equations: SlackVectorEquations) -> State:
-    """Return the balanced solution's formula applied class by class, or v alike for all classes.
-
-    The latter is what a ball or sphere tends to as ρ grows beyond the differences of log sizes.
-    """
+    """Return the balanced solution's formula applied class by class; `alike_state` far out."""
     sizes, samples = equations.sizes, equations.samples
     classes = equations.copies.sum()
     log_strength = _initial_log_strength(equations)
@@ -152,21 +149,24 @@ def initial_state(equations: SlackVectorEquations) -> State:
     pair = np.repeat(-mean[:, None] / (classes - 1), len(sizes), axis=1)
     beta = np.logaddexp(np.log(sizes - 1) + own, np.log(samples - sizes) + pair)
     start = State(np.log(sizes) + pair / 2 - beta / 2, beta, log_strength)
-    wide = _WIDE_RADIUS * np.log(sizes.max() / sizes.min())
-    if equations.is_penalty or classes < 3 or (equations.parameters < wide).all():
+    wide = equations.parameters >= _WIDE_RADIUS * np.log(sizes.max() / sizes.min())
+    if equations.is_penalty or classes < 3 or not wide.any():
         return start
-    alike = _alike(equations, beta)
-    where = (equations.parameters >= wide)[:, None]
-    return replace(start, log_slack=np.where(where, alike, start.log_slack))
+    alike = alike_state(equations).log_slack
+    return replace(start, log_slack=np.where(wide[:, None], alike, start.log_slack))
 
 
-def _alike(equations: SlackVectorEquations, beta: Array) -> Array:
-    """Return the log v, the same for all classes, that solves (E2) summed over them."""
-    flat = np.zeros_like(beta)
-    moments = equations.moments(State(flat, beta, np.zeros(len(beta))))
+def alike_state(equations: SlackVectorEquations) -> State:
+    """Return Z of separate classes, and the v alike for all that solves (E2) summed over them.
+
+    For a ball or sphere, which tends to that as ρ grows beyond the differences of log sizes.
+    """
+    beta = np.log(equations.sizes - 1) + equations.parameters[:, None]
+    flat, none = np.zeros_like(beta), np.zeros(len(beta))
+    moments = equations.moments(State(flat, beta, none))
     classes = equations.copies.sum()
     rows = (equations.parameters[:, None] + moments.product) @ equations.copies
-    return np.asarray(flat - rows[:, None] / (2 * classes * (classes - 1)))
+    return State(flat - rows[:, None] / (2 * classes * (classes - 1)), beta, none)
 
 
 def _initial_log_strength(equations: SlackVectorEquations) -> Array:

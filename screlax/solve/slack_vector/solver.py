@@ -12,7 +12,7 @@ from ...equations.kernels import Array
 from ...equations.slack_vector import SlackVectorEquations, State
 from ...problem.class_sizes import ClassSizes
 from ...problem.constraints.norms import Control, Ridge
-from .newton import NewtonResult, initial_state, newton
+from .newton import NewtonResult, alike_state, initial_state, newton
 
 _MAX_CONTINUATION_STEPS = 60
 _MAX_CLOSING = 20
@@ -47,13 +47,25 @@ def solve_slack_vector(equations: SlackVectorEquations) -> NewtonResult:
     state, converged, steps = result.state, result.converged.copy(), result.steps
     for index in np.flatnonzero(np.logical_not(converged)).tolist():
         single = equations.at(equations.parameters[index : index + 1])
-        again = _continued(single)
+        again = _again(single)
         steps += again.steps
         if again.converged[0]:
             converged[index] = True
             for whole, part in zip(_arrays(state), _arrays(again.state), strict=True):
                 whole[index] = part[0]
     return NewtonResult(state, converged, steps)
+
+
+def _again(equations: SlackVectorEquations) -> NewtonResult:
+    """Try another start, then continuation, for a single parameter."""
+    steps = 0
+    if not equations.is_penalty and equations.copies.sum() > 2:
+        alike = newton(equations, alike_state(equations))
+        if alike.converged[0]:
+            return alike
+        steps = alike.steps
+    continued = _continued(equations)
+    return replace(continued, steps=continued.steps + steps)
 
 
 def _arrays(state: State) -> tuple[Array, Array, Array]:
