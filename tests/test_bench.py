@@ -163,17 +163,19 @@ def test_nothing_is_done_twice(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "forged", [{"gap": "0"}, {"seconds": -1.0}, {"gap": math.nan}, {"outcome": "failed"}], ids=str
+    "forged",
+    [{"relative_gap": "0"}, {"seconds": -1.0}, {"relative_gap": math.nan}, {"outcome": "failed"}],
+    ids=str,
 )
 @pytest.mark.parametrize("plain", [True, False])
 def test_an_edited_row_is_not_believed(tmp_path, forged, plain):
     store = Store(tmp_path, BenchWork(5.0))
     (method,) = (m for m in all_methods() if m.name == "native")
     case = Case(CASE, method, 1e-9)
-    store.keep(case, replace(blank_row(*case), outcome="ran", seconds=1.0, gap=0.5))
-    assert store.find(case).gap == 0.5
+    store.keep(case, replace(blank_row(*case), outcome="ran", seconds=1.0, relative_gap=0.5))
+    assert store.find(case).relative_gap == 0.5
     content = json.loads(store.path(case).read_text())
-    content["record"].update({"gap": 0.0} if plain else forged)
+    content["record"].update({"relative_gap": 0.0} if plain else forged)
     if not plain:
         content["checksum"] = checksum(content["task"], content["record"])
     store.path(case).write_text(json.dumps(content))

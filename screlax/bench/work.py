@@ -22,7 +22,7 @@ _GRACE = 10.0
 _KEPT = ("ran", "time-out")
 """Outcomes that are kept; the others may go better next time."""
 
-_MEASURED = ("outcome", "reason", "seconds", "gap", "value", "lower", "megabytes")
+_MEASURED = ("outcome", "reason", "seconds", "relative_gap", "value", "lower", "megabytes")
 """Columns that a run adds to those that name its case."""
 
 
@@ -91,6 +91,7 @@ class BenchWork(Work[Case, Row]):
         for name in _MEASURED:
             if type(record[name]) is not type(getattr(blank, name)):
                 raise ValueError(f"{name} is {record[name]!r}")
-        if record["outcome"] not in _KEPT or not record["seconds"] > 0 or not record["gap"] >= 0:
+        possible = record["seconds"] > 0 and record["relative_gap"] >= 0  # not so of NaN
+        if record["outcome"] not in _KEPT or not possible:
             raise ValueError("it says what no case can")
         return replace(blank, **{name: record[name] for name in _MEASURED})
