@@ -73,7 +73,12 @@ def of_gram(labels):
     return screlax.gram_loss(POINTS @ POINTS.T, labels)
 
 
-READERS = [from_labels, class_index, loss, compared, fitted, tracked, of_gram]
+def in_chunks(labels):
+    array = pytest.importorskip("dask.array", reason="needs dask")
+    return screlax.supcon_loss_chunked(array.from_array(POINTS, chunks=4), labels)
+
+
+READERS = [from_labels, class_index, loss, in_chunks, compared, fitted, tracked, of_gram]
 
 EQUIVALENT = {
     "tuple": tuple,
@@ -140,7 +145,9 @@ def test_what_is_no_sequence_of_labels_names_the_remedy(reader, labels, remedy):
         reader(labels)
 
 
-@pytest.mark.parametrize("reader", [from_labels, class_index, loss, of_gram])  # else a path
+@pytest.mark.parametrize(
+    "reader", [from_labels, class_index, loss, in_chunks, of_gram]
+)  # else a path
 def test_text_is_no_sequence_of_labels(reader):
     with pytest.raises(InvalidInputError, match="one label per sample"):
         reader("abcdabcd")

@@ -14,6 +14,7 @@ from screlax.cli import main
 from screlax.errors import FileFormatError
 from screlax.io.counts import read_counts, read_labelled_counts, read_pairs
 from screlax.io.labels import read_labels
+from screlax.sweeps.config import read_sweep
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "inputs"
 """Where such files lie, which are not part of the package."""
@@ -216,6 +217,14 @@ def test_the_command_line_refuses_the_same(write, capsys, option, name, text, me
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("default::screlax.HeaderWarning")
+def test_the_command_line_warns_in_one_line(write, capsys):
+    path = write("l.csv", "breed\ncollie\ncollie\npoodle\npoodle\n")
+    assert main(["solve", "--labels", str(path), "--sphere", "1"]) == 0
+    warning = f"screlax: warning: {path}, line 1: 'breed' occurs only once"
+    assert [line for line in capsys.readouterr().err.splitlines() if line.startswith(warning)]
+
+
 # ----------------------------------------------------------------- size
 
 
@@ -227,6 +236,15 @@ def test_endless_devices_are_not_read(tmp_path, reader, device):
     (tmp_path / "c.csv").symlink_to(device)
     with pytest.raises(FileFormatError, match="is a device or a pipe"):
         reader(tmp_path / "c.csv")
+
+
+def test_other_endless_text_is_not_read(tmp_path):
+    (tmp_path / "sweep.toml").symlink_to("/dev/zero")
+    with pytest.raises(FileFormatError, match="is a device or a pipe"):
+        read_sweep(tmp_path / "sweep.toml")
+    (tmp_path / "long.toml").write_text("#" * 17_000_000)
+    with pytest.raises(FileFormatError, match="more than 16,777,216 characters"):
+        read_sweep(tmp_path / "long.toml")
 
 
 @pytest.mark.parametrize("reader", [read_counts, read_labels, read_pairs])

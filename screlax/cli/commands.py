@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 
 from ..errors import InvalidInputError, ScrelaxError
 from ..io.shown import one_line
@@ -60,7 +62,8 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(wanted)
     written = WrittenFiles(options)
     try:
-        certified: bool = options.run(options)
+        with _warnings_in_one_line():
+            certified: bool = options.run(options)
         sys.stdout.flush()  # a full disk is noticed here or not at all
     except BrokenPipeError:
         raise
@@ -73,6 +76,18 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         reason = said or ("interrupted" if written else "interrupted; nothing was written")
         return _fail(reason, INTERRUPTED, written)
     return CERTIFIED if certified else NOT_CERTIFIED
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Show warnings as errors are shown, without a line of our source."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn
+        yield
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"screlax: warning: {one_line(message)}", file=sys.stderr)
 
 
 def _fail(reason: str, code: int, written: WrittenFiles | None = None) -> int:

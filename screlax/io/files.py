@@ -43,8 +43,8 @@ class JsonObject(list[tuple[str, Any]]):
     """A JSON object with its keys in order, repeated ones included."""
 
 
-def existing_file(path: Any, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
-    """Return the path of a regular file with one of these suffixes that holds something.
+def existing_file(path: Any, suffixes: tuple[str, ...] | None = SUFFIXES) -> Path:
+    """Return the path of a regular file that holds something, with any of these suffixes.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def existing_file(path: Any, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
         raise FileFormatError(f"{path} is a directory; name a file inside it")
     if not stat.S_ISREG(status.st_mode):
         raise FileFormatError(f"{path} is a device or a pipe; write what it gives to a file first")
-    if file.suffix.lower() not in suffixes:
+    if suffixes is not None and file.suffix.lower() not in suffixes:
         raise FileFormatError(
             f"{file}: suffix {file.suffix!r} is not supported; use {', '.join(suffixes)}"
         )

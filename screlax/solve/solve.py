@@ -41,8 +41,8 @@ def solve_relaxation(
 
     Parameters
     ----------
-    problem : UFM, or array-like of int, shape (k,)
-        A problem, or class sizes (then `control` is required).
+    problem : UFM, or array-like of int, shape (k,), mapping or Series
+        A problem, or class sizes as `UFM` takes them (then `control` is required).
     control : Ridge, Ball, Sphere or Budget, optional
         What keeps the embeddings bounded; only together with class sizes.
     temperature : float, optional

@@ -21,6 +21,7 @@ import numpy as np
 
 from ..errors import FileFormatError, InvalidInputError
 from ..io.counts import read_counts
+from ..io.files import existing_file, text_of
 from .grid import grid
 from .point import SweepPoint
 
@@ -66,12 +67,9 @@ def read_sweep(path: str | Path) -> list[SweepPoint]:
 
 
 def _load(file: Path) -> dict[str, Any]:
+    text = text_of(existing_file(file, suffixes=None))
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise FileFormatError(f"cannot read {file}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise FileFormatError(f"{file} is not UTF-8 text, so not TOML") from None
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FileFormatError(f"{file} is not valid TOML: {error}") from None
 
