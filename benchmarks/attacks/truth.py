@@ -19,6 +19,9 @@ from .program import Number, Point, Program, Rows
 _CUTS = (0.0, 1e-13, 1e-10, 1e-7, 1e-4)
 """Relative sizes below which eigenvalues of the double solution are tried as zero."""
 
+_EXACT = 1e-35
+"""Width at which an enclosure needs no further Newton steps."""
+
 
 @dataclass(frozen=True)
 class Truth:
@@ -47,17 +50,24 @@ def enclose(program: Program, own: np.ndarray, pair: np.ndarray) -> Truth:
     """Enclose the optimum, starting from an approximate solution at temperature one."""
     candidates = [factors(program, own, pair, cut) for cut in _CUTS]
     points = [program.point(*candidate) for candidate in candidates]
-    points = [min(filter(program.is_feasible, points), key=program.value)]
+    truth = _around(program, min(filter(program.is_feasible, points), key=program.value))
     tried: set[tuple[int, int]] = set()
     for factor, spread in reversed(candidates):
         shape = len(factor[0]), sum(map(bool, spread))
-        refined = None if shape in tried else _refined(program, factor, spread)
+        if truth.width < _EXACT or shape in tried:
+            continue
         tried.add(shape)
+        refined = _refined(program, factor, spread)
         if refined is not None:
-            points.append(refined)
-    margin = program.rounding
-    lower, upper = max(map(program.bound, points)), min(map(program.value, points))
-    return Truth(program, lower - margin, upper + margin)
+            new = _around(program, refined)
+            truth = Truth(program, max(truth.lower, new.lower), min(truth.upper, new.upper))
+    return truth
+
+
+def _around(program: Program, at: Point) -> Truth:
+    """Return the bounds that a feasible point gives, less what high precision may have lost."""
+    lower, upper = program.bound(at), program.value(at)
+    return Truth(program, lower - program.rounding, upper + program.rounding)
 
 
 def factors(
