@@ -22,11 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.attacks.certificates import attack_duals, attack_grams
 from benchmarks.attacks.comparisons import attack_comparisons
 from benchmarks.attacks.files import attack_files
-from benchmarks.attacks.solves import attack_solves
+from benchmarks.attacks.solves import attack_solves, attack_truncated
 from benchmarks.attacks.tally import Tally
 
 KINDS: dict[str, tuple[Callable[[np.random.Generator, int], list[Tally]], int]] = {
     "solves": (attack_solves, 2200),
+    "truncated": (attack_truncated, 300),
     "duals": (attack_duals, 20000),
     "grams": (attack_grams, 10000),
     "files": (attack_files, 10000),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import numpy as np
@@ -32,6 +33,22 @@ def attack_solves(rng: np.random.Generator, count: int) -> list[Tally]:
             solution = solve_relaxation(problem, time_limit=10)
             tally.unproved += solution.status is not Status.OPTIMAL
             check_solution(tally, what, solution, truth_of(solution))
+    return list(tallies.values())
+
+
+def attack_truncated(rng: np.random.Generator, count: int) -> list[Tally]:
+    """Stop a first-order solver early, at all levels; its point is certified all the same."""
+    tallies = {level: Tally(f"SCS stopped early, level {level}") for level in Level}
+    problems = random_problems(rng, count, most_samples=_FEW_SAMPLES)
+    for (_, problem), level in zip(problems, itertools.cycle(Level), strict=False):
+        iterations = int(2 ** rng.uniform(0, 8))
+        what, tally = f"{describe(problem)}, {iterations} iterations of SCS", tallies[level]
+        with tally.attack(what), warnings.catch_warnings():
+            warnings.simplefilter("ignore", InaccurateWarning)
+            truth = truth_of(solve_relaxation(problem))
+            solution = solve_relaxation(problem, solver="SCS", level=level, max_iters=iterations)
+            tally.unproved += solution.status is not Status.OPTIMAL
+            check_solution(tally, what, solution, truth)
     return list(tallies.values())
 
 
