@@ -218,6 +218,9 @@ def test_file_names_and_messages_are_one_line(tmp_path, capsys, monkeypatch):
     said = capsys.readouterr().err
     assert "\x1b" not in said
     assert said.count("\n") == 1
+    with pytest.raises(SystemExit):
+        main(["certify", "file.npz", "more\x1b[31m"])
+    assert r"unrecognized arguments: more\x1b[31m" in capsys.readouterr().err
 
 
 def test_progress_shows_no_escape_sequence(capsys, monkeypatch):

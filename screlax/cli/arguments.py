@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from ..errors import InvalidInputError
+from ..io.shown import one_line
 
 _MOST_BYTES = 1 << 20
 """Size up to which a file of arguments is read."""
 
 _MOST_ARGUMENTS = 10_000
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, whatever it was given."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message and exit."""
+        super().error(one_line(message))
 
 
 def expanded(arguments: Sequence[str]) -> list[str]:

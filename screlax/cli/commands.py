@@ -23,7 +23,7 @@ from . import (
     solve_command,
     sweep_command,
 )
-from .arguments import expanded
+from .arguments import Parser, expanded
 from .exit_codes import BAD_INPUT, CERTIFIED, INTERRUPTED, NOT_CERTIFIED
 from .output import WrittenFiles
 
@@ -32,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     from .. import __version__
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="screlax",
         description="Certified optimal geometry of supervised contrastive learning.",
         epilog="An argument @FILE stands for the arguments in a file, one a line.",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import InvalidInputError
 from ..gram.distance import cosines_of
 from ..gram.levels import Matrix
+from ..io.shown import width_of
 from ..solution.solution import Solution
 from .canvas import axes_or_new, short_count
 from .labels import draw_literally, drawable
@@ -28,7 +29,7 @@ KINDS = {"cosines": "cosine between class means", "inner products": "inner produ
 _WRITTEN = 10
 _SHARP = 100
 _SIZE_TICKS = 6
-_LETTERS = 30
+_LETTERS = 40
 
 
 def plot_gram(
@@ -186,7 +187,7 @@ def _label_axes(ax: Axes, selection: Selection) -> None:
         ax.set_ylabel("class size, largest first")
         ax.set_xlabel(selection.rule or "class size, largest first")
     ax.set_yticks(ticks, down)
-    turned = sum(map(len, across)) > _LETTERS
+    turned = len(across) * max(map(width_of, across)) > _LETTERS
     ax.set_xticks(ticks, across, rotation=90 if turned else 0)
     draw_literally([*ax.get_xticklabels(), *ax.get_yticklabels()])
 
