@@ -332,6 +332,39 @@ def collect_leaks():
     gc.collect()
 
 
+def _pad(path, name: str, size: int) -> None:
+    """Add or replace a member by one of that many zeros, which take next to nothing on the disk."""
+    arrays = {key: value for key, value in contents(path).items() if f"{key}.npy" != name}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for key, value in arrays.items():
+            sink = io.BytesIO()
+            np.save(sink, value)
+            archive.writestr(f"{key}.npy", sink.getvalue())
+        with archive.open(name, "w", force_zip64=True) as sink:
+            for _ in range(size >> 20):
+                sink.write(bytes(1 << 20))
+
+
+@pytest.mark.parametrize(
+    "name", ["extra.npy", "own.npy", "record.npy", "distinct_sizes.npy", "pair_upper.npy"]
+)
+def test_a_member_that_is_too_large_is_refused_before_it_is_read(saved, monkeypatch, name):
+    _pad(saved, name, 300 << 20)
+    assert saved.stat().st_size < 1 << 20
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("read"))
+    with pytest.raises(FileFormatError, match=rf"{name} in it would unpack to 314,572,800 bytes"):
+        load_solution(saved)
+
+
+def test_a_thousand_members_are_refused_before_any_is_read(saved, monkeypatch):
+    with zipfile.ZipFile(saved, "a") as archive:
+        for number in range(1000):
+            archive.writestr(f"{number}.npy", b"")
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("read"))
+    with pytest.raises(FileFormatError, match=r"it holds 10.. members"):
+        load_solution(saved)
+
+
 def test_damaged_archive_is_closed_again(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and no more")
     with warnings.catch_warnings(record=True) as caught:

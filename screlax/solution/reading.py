@@ -38,6 +38,12 @@ FORMAT = "screlax-solution-1"
 TEXT_FIELDS = ("solver", "solver_reason", "level", "level_reason", "solver_message")
 """Attributes of a solution that are stored as they are."""
 
+_PAIRS = ("pair_upper.npy", "dual_pair.npy")
+"""Members that grow with the square of the number of distinct sizes."""
+
+_HEADER, _MOST, _MEMBERS = 1024, 1 << 28, 32
+"""Bytes of an array's header at most, bytes of any other member, and their number."""
+
 # What zipfile, its decompressors and NumPy's header parser raise on bytes of any kind.
 _UNREADABLE = (
     *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
@@ -82,10 +88,28 @@ def _read_archive(handle: IO[bytes]) -> dict[str, NDArray[Any]]:
     """Read every array; a member is checked against its checksum before it is interpreted."""
     arrays = {}
     with zipfile.ZipFile(handle) as archive:
+        _refuse_immense(archive.infolist())
         for name in archive.namelist():
             data = io.BytesIO(archive.read(name))
             arrays[name.removesuffix(".npy")] = np.lib.format.read_array(data, allow_pickle=False)
     return arrays
+
+
+def _refuse_immense(members: list[zipfile.ZipInfo]) -> None:
+    """Refuse an archive that would unpack to more than a solution of its number of sizes takes."""
+    bytes_of = {member.filename: member.file_size for member in members}
+    distinct = bytes_of.get("distinct_sizes.npy", 0) // 8
+    for member in members:
+        most = 8 * distinct**2 + _HEADER if member.filename in _PAIRS else _MOST
+        if member.file_size > most:
+            raise ValueError(
+                f"{member.filename} in it would unpack to {member.file_size:,} bytes, and "
+                f"{most:,} are the most it can have"
+            )
+    if len(bytes_of) < len(members) or len(members) > _MEMBERS:
+        raise ValueError(
+            f"it holds {len(members)} members, some of them twice or of something else"
+        )
 
 
 def _solution(arrays: dict[str, Any]) -> Solution:
