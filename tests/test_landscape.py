@@ -380,7 +380,7 @@ def test_many_damaged_files_are_one_warning(tmp_path):
     screlax.survey_landscape(UNEVEN, [1], starts=4, store=tmp_path)
     for path in tmp_path.glob("*/*.json"):
         path.write_bytes(b"")
-    with pytest.warns(StoreWarning, match="000000.json is damaged .* and 3 more are") as caught:
+    with pytest.warns(StoreWarning, match="000000.json is damaged .* and 3 more;") as caught:
         screlax.survey_landscape(UNEVEN, [1], starts=4, store=tmp_path)
     assert len(caught) == 1
 

@@ -109,7 +109,7 @@ def test_a_cache_of_an_earlier_version_is_solved_again_and_says_so(tmp_path):
             "checksum": "",
         }
         path.write_text(json.dumps(old))
-    with pytest.warns(StoreWarning, match="another version's.*, and 1 more are.*again"):
+    with pytest.warns(StoreWarning, match="another version's.*, and 1 more;.*again"):
         assert sweep(POINTS[:2], cache=tmp_path).values_equal(table)
 
 

@@ -1,7 +1,9 @@
-"""Tasks: workers end with the process that started them."""
+"""Tasks: what is on disk is what was computed or nothing, and workers end with their parent."""
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import signal
 import subprocess
@@ -9,7 +11,112 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from screlax.errors import InvalidInputError, StoreWarning
+from screlax.tasks.run import Tasks
+from screlax.tasks.store import Store, packed, unpacked
+from screlax.tasks.work import Work
+
+
+class Roots(Work[int, float]):
+    """Square roots, of which that of 13 brings bad luck."""
+
+    mark = "roots-1"
+
+    def __init__(self) -> None:
+        self.done: list[int] = []
+
+    def run(self, task):
+        self.done.append(task)
+        return task**0.5
+
+    def failure(self, task, reason):
+        return math.nan
+
+    def place(self, task):
+        return f"{task % 2}/{task}"
+
+    def identity(self, task):
+        return {"root of": task}
+
+    def record(self, outcome):
+        return None if outcome == 13**0.5 else {"root": outcome}
+
+    def restore(self, task, record):
+        return record["root"]
+
+
+def test_what_is_kept_is_not_done_again_and_the_rest_is(tmp_path):
+    first = Tasks(Roots(), [4, 9, 13, 4], tmp_path)
+    assert (first.total, first.found) == (3, 0)
+    assert list(first.in_turn()) == [2.0, 3.0, 13**0.5]
+    again = Tasks(work := Roots(), [9, 13, 2], tmp_path)
+    assert (again.total, again.found) == (3, 1)
+    assert list(again.in_turn()) == [13**0.5, 2**0.5]
+    assert work.done == [13, 2]
+    assert again.outcomes == {9: 3.0, 13: 13**0.5, 2: 2**0.5}
+
+
+def test_no_flipped_bit_no_cut_and_no_other_file_is_believed(tmp_path):
+    store = Store(tmp_path, Roots())
+    store.keep(2, 2**0.5)
+    store.keep(4, 2.0)
+    path = store.path(2)
+    whole = path.read_bytes()
+    damaged = [store.path(4).read_bytes(), b"", b"null", b"[" * 5000, b"\xff\xfe", b"9" * 5000]
+    damaged += [whole[:length] for length in range(len(whole))]
+    for position in range(len(whole)):
+        for bit in range(8):
+            flipped = bytearray(whole)
+            flipped[position] ^= 1 << bit
+            damaged.append(bytes(flipped))
+    for data in damaged:
+        path.write_bytes(data)
+        assert store.find(2) is None, data
+    path.write_bytes(damaged[0])
+    with pytest.warns(StoreWarning, match="belongs to something else"):
+        assert store.find_all([2, 4]) == {4: 2.0}
+
+
+@pytest.mark.parametrize("target", ["folder", "device", "fifo", "large"])
+def test_what_is_no_file_of_this_size_is_not_opened(tmp_path, target, monkeypatch):
+    store = Store(tmp_path, Roots())
+    store.keep(2, 1.0)
+    path = store.path(2)
+    path.unlink()
+    if target == "folder":
+        path.mkdir()
+    elif target == "device":
+        path.symlink_to("/dev/zero")
+    elif target == "fifo":
+        os.mkfifo(path)  # opening it would wait for a writer, for ever
+    else:
+        with path.open("wb") as sink:
+            sink.truncate(1 << 40)
+    monkeypatch.setattr(Path, "open", lambda *_: pytest.fail("opened"))
+    with pytest.warns(StoreWarning, match="is no file of at most"):
+        assert store.find_all([2]) == {}
+
+
+def test_arrays_are_kept_to_the_last_bit():
+    rng = np.random.default_rng(0)
+    for shape in ((0,), (3,), (4, 2), (2, 0, 3)):
+        array = rng.standard_normal(shape) * 10.0 ** rng.integers(-300, 300, shape)
+        found = unpacked(json.loads(json.dumps(packed(array.T))))
+        assert found.tobytes() == np.ascontiguousarray(array.T).tobytes()
+        assert found.shape == array.T.shape
+        assert found.flags.writeable
+    with pytest.raises(ValueError, match="reshape"):
+        unpacked({**packed(np.ones(3)), "shape": [4]})
+
+
+@pytest.mark.parametrize("folder", [5, "\0", "/proc/none", __file__])
+def test_a_store_that_cannot_be_is_refused(folder):
+    with pytest.raises(InvalidInputError, match=r"store"):
+        Store(folder, Roots())
+
 
 SLOW_SWEEP = """
 import screlax

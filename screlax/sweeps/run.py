@@ -53,7 +53,10 @@ def sweep(
     cache : path, optional
         Folder for finished points. Each is kept as soon as it is finished by the worker that
         finished it, so that the same call goes on where an earlier one was killed. Failed points
-        are tried again, and so is everything by another version of screlax.
+        are tried again, and so is everything by another version of screlax, and every file that is
+        damaged or was edited (with a `StoreWarning`). A file carries a checksum of its point and
+        its row, which finds damage and edits by hand; it is no signature, and does not stop
+        somebody who computes it anew. To prove a point again is to solve it again: leave it out.
     progress : bool or callable, optional
         By default a line with an estimate of the time left where standard error is a terminal; True
         and False force it on or off; a callable is given a `SweepProgress` after each point.

@@ -78,7 +78,7 @@ class Store(Generic[Task, Outcome]):
             except _MALFORMED as error:
                 damaged.append(f"{self.path(task)} is damaged ({error or type(error).__name__})")
         if damaged:
-            others = f", and {len(damaged) - 1:,} more are" if len(damaged) > 1 else ""
+            others = f", and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
             again = "; what they held" if others else "; what it held"
             warnings.warn(f"{damaged[0]}{others}{again} is computed again", StoreWarning, 3)
         return found
