@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from .samples.supcon import supcon_loss as supcon_loss
     from .samples.supcon import supcon_loss_and_grad as supcon_loss_and_grad
     from .solution.solution import Solution as Solution
+    from .solve.cvxpy_program import CvxpyProgram as CvxpyProgram
+    from .solve.cvxpy_program import cvxpy_program as cvxpy_program
     from .solve.path import path_table as path_table
     from .solve.path import regularization_path as regularization_path
     from .solve.solve import solve_relaxation as solve_relaxation
@@ -91,6 +93,8 @@ _HOME = {
     "supcon_loss_and_grad": "samples.supcon",
     "supcon_loss_chunked": "samples.chunked",
     "Solution": "solution.solution",
+    "cvxpy_program": "solve.cvxpy_program",
+    "CvxpyProgram": "solve.cvxpy_program",
     "path_table": "solve.path",
     "regularization_path": "solve.path",
     "solve_relaxation": "solve.solve",
@@ -110,6 +114,7 @@ __all__ = [
     "ClassSizes",
     "Comparison",
     "ControlFit",
+    "CvxpyProgram",
     "Embeddings",
     "GeometryTracker",
     "HeaderWarning",
@@ -127,6 +132,7 @@ __all__ = [
     "balanced",
     "check_second_order",
     "compare",
+    "cvxpy_program",
     "exponential",
     "fit_control",
     "gram_loss",

@@ -87,7 +87,7 @@ def test_the_model_is_the_relaxation(case):
     model = ConicModel(relaxation)
     model.problem.solve(solver="CLARABEL")
     assert model.problem.value * relaxation.anchors.sum() == pytest.approx(case.optimum, rel=1e-5)
-    gram, dual = model.gram(), model.dual()
+    gram, dual = model.found(), model.dual()
     assert relaxation.value(gram) == pytest.approx(case.optimum, rel=1e-5)
     softmax = relaxation.softmax(gram)
     total = dual.rows.own + dual.rows.pair.sum(axis=1)

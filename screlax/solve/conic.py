@@ -55,7 +55,7 @@ class ConicBackend:
         modelled = time.perf_counter()
         status, iterations = self._run(model, options)
         seconds = {"model": modelled - start, "solve": time.perf_counter() - modelled}
-        gram, dual = model.gram(), model.dual()
+        gram, dual = model.found(), model.dual()
         if gram is None or not gram.is_finite():
             raise SolverFailedError(
                 f"{self.name} left no finite point (its status: {status}); "

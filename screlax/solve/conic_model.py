@@ -1,55 +1,16 @@
-"""The relaxation as a conic program in cvxpy: one PSD block, one exponential cone per entry.
-
-With anchors scaled to sum to one and the temperature folded in, and e running over the entries of
-the rows of the loss (their logarithmic weight added),
-
-    minimise   Σ_g (ω_g/Σω) (t_g − targets_g) + penalty
-    subject to exp(entry_e − t_row(e)) ≤ z_e,   Σ_{e in row g} z_e ≤ 1,   Gram blocks ⪰ 0.
-
-The multipliers of the entries are the softmax rows P, up to ω_g.
-"""
+"""The relaxation in cvxpy: the loss in its conic form, the control's bounds, one PSD block."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from ..gram.levels import CellGram, Matrix, Vector
-from ..problem.program import Relaxation, RowWeights
+from ..gram.levels import CellGram
+from ..problem.program import Relaxation
 from ..proof.dual import DualPoint
-
-
-@dataclass(frozen=True, eq=False)
-class Entries:
-    """The exponentials of the loss, listed: row, column, log weight; own entries come first."""
-
-    row: NDArray[np.int64]
-    column: NDArray[np.int64]
-    log_weight: Vector
-    own_count: int
-
-    @classmethod
-    def of(cls, relaxation: Relaxation) -> Entries:
-        """List the entries with a positive weight in rows that have anchors."""
-        anchored = relaxation.anchors > 0
-        own = np.flatnonzero(anchored & (relaxation.weight.own > 0))
-        row, column = np.nonzero(relaxation.weight.pair * anchored[:, None] > 0)
-        weight = np.concatenate([relaxation.weight.own[own], relaxation.weight.pair[row, column]])
-        return cls(
-            np.concatenate([own, row]), np.concatenate([own, column]), np.log(weight), len(own)
-        )
-
-    def rows_from(self, size: int, values: Vector) -> RowWeights:
-        """Put one value per entry back into rows."""
-        own, pair = np.zeros(size), np.zeros((size, size))
-        split = self.own_count
-        own[self.row[:split]] = values[:split]
-        pair[self.row[split:], self.column[split:]] = values[split:]
-        return RowWeights(own, pair)
+from ..types import Vector
 
 
 class ConicModel:
@@ -59,27 +20,43 @@ class ConicModel:
     ----------
     relaxation : Relaxation
         The program to pose.
+    temperature : float, default 1.0
+        τ: the variable is G, the relaxation speaks of G/τ.
+    summed : bool, default False
+        Whether the objective is the sum over anchors; solvers prefer the mean.
+
+    Attributes
+    ----------
+    gram : cvxpy.Variable, shape (m, m)
+        Inner products, in the units of G.
+    problem : cvxpy.Problem
     """
 
-    def __init__(self, relaxation: Relaxation) -> None:
+    def __init__(
+        self, relaxation: Relaxation, temperature: float = 1.0, *, summed: bool = False
+    ) -> None:
         import cvxpy
 
-        self.relaxation = relaxation
-        self.entries = Entries.of(relaxation)
+        self.relaxation, self._temperature = relaxation, temperature
+        anchors = relaxation.row_loss.anchor_count
+        self._anchors = 1.0 if summed else anchors
         self._several = np.flatnonzero(relaxation.points > 1)
-        self._root = np.sqrt(relaxation.points)
-        self._pair = cvxpy.Variable((relaxation.size, relaxation.size), symmetric=True)
+        self.gram = cvxpy.Variable((relaxation.size, relaxation.size), symmetric=True, name="gram")
         self._spread: Any = None
         if self._several.size:
-            self._spread = cvxpy.Variable(len(self._several), nonneg=True)
-        flat = cvxpy.vec(self._pair, order="C")  # cvxpy.diag takes a 1×1 matrix for a vector
+            self._spread = cvxpy.Variable(len(self._several), nonneg=True, name="spread")
+        flat = cvxpy.vec(self.gram, order="C")  # cvxpy.diag takes a 1×1 matrix for a vector
         diagonal = flat[np.arange(relaxation.size) * (relaxation.size + 1)]
-        self._own = diagonal + self._spread_per_cell(self._spread)
-        self._norm_bounds = relaxation.control.conic(self._own, relaxation.mass)
-        cones = self._loss_cones(cvxpy)
+        own = (diagonal + self._spread_per_cell(self._spread)) / temperature
+        self._norm_bounds = relaxation.control.conic(own, relaxation.mass)
+        self._loss = relaxation.row_loss.conic(own, self.gram / temperature)
+        objective = self._loss.objective
+        penalty = relaxation.ridge_multipliers() / anchors
+        if penalty.any():
+            objective = objective + penalty @ own
         self.problem = cvxpy.Problem(
-            cvxpy.Minimize(self._objective(cvxpy)),
-            [*cones, self._semidefinite(cvxpy), *self._norm_bounds],
+            cvxpy.Minimize(objective * (anchors / self._anchors)),
+            [*self._loss.constraints, self._semidefinite(cvxpy), *self._norm_bounds],
         )
 
     def solve(
@@ -103,73 +80,38 @@ class ConicModel:
         iterations = solution.attr.get(cvxpy.settings.NUM_ITERS)
         return str(solution.status), None if iterations is None else int(iterations)
 
-    def gram(self) -> CellGram | None:
-        """Return the Gram matrix the solver ended at, or None where it left no numbers."""
-        pair = self._pair.value
+    def found(self) -> CellGram | None:
+        """Return the Gram matrix G/τ the solver ended at, or None where it left no numbers."""
+        pair = self.gram.value
         spread = self._spread.value if self._several.size else np.zeros(0)
         if pair is None or spread is None:
             return None
         own = np.diagonal(pair) + self._spread_per_cell(spread)
-        return CellGram(np.asarray(own, dtype=float), np.asarray(pair, dtype=float))
+        gram = CellGram(np.asarray(own, dtype=float), np.asarray(pair, dtype=float))
+        return gram.scaled(1 / self._temperature)
 
     def dual(self) -> DualPoint | None:
-        """Return the solver's multipliers of the entries as rows, or None where there are none."""
-        values = self._exponentials.dual_value
-        if values is None or values[0] is None:
-            return None
-        # the dual exponential cone lies on the negative side of its first coordinate
-        rows = self.entries.rows_from(self.relaxation.size, -np.ravel(values[0]))
-        return DualPoint(rows, self._multipliers())
+        """Return the solver's dual variables, or None where there are none."""
+        rows = self._loss.rows()
+        return None if rows is None else DualPoint(rows, self._multipliers())
 
     def _multipliers(self) -> Vector | None:
         """Return the weight of each own_g in the solver's Lagrangian, on the scale of the sum."""
-        relaxation = self.relaxation
         values = [constraint.dual_value for constraint in self._norm_bounds]
-        multipliers = relaxation.control.conic_multipliers(values, relaxation.mass)
-        return None if multipliers is None else multipliers * relaxation.anchors.sum()
+        multipliers = self.relaxation.control.conic_multipliers(values, self.relaxation.mass)
+        return None if multipliers is None else multipliers * self._anchors
 
     def _spread_per_cell(self, spread: Any) -> Any:
         size, several = self.relaxation.size, self._several
         if not several.size:
             return np.zeros(size)
         ones = np.ones(len(several))
-        return sparse.csr_array((ones, (several, range(len(several)))), (size, len(several))) @ (
-            spread
-        )
-
-    def _loss_cones(self, cvxpy: Any) -> list[Any]:
-        entries, size = self.entries, self.relaxation.size
-        split = entries.own_count
-        count = len(entries.row)
-        flat = entries.row[split:] * size + entries.column[split:]
-        logits = cvxpy.hstack(
-            [self._own[entries.row[:split]], cvxpy.vec(self._pair, order="C")[flat]]
-        )
-        rows, row_number = np.unique(entries.row, return_inverse=True)
-        self._normalizer = cvxpy.Variable(len(rows))
-        self._anchored_rows = rows
-        bound = cvxpy.Variable(count)
-        exponent = logits + entries.log_weight - self._normalizer[row_number]
-        self._exponentials = cvxpy.ExpCone(exponent, np.ones(count), bound)
-        row_sum = sparse.csr_array((np.ones(count), (row_number, range(count))))
-        return [self._exponentials, row_sum @ bound <= 1]
-
-    def _objective(self, cvxpy: Any) -> Any:
-        relaxation = self.relaxation
-        share = relaxation.anchors / relaxation.anchors.sum()
-        own_target = share * relaxation.target.own
-        pair_target = share[:, None] * relaxation.target.pair
-        objective = share[self._anchored_rows] @ self._normalizer - own_target @ self._own
-        if pair_target.any():
-            objective -= cvxpy.sum(cvxpy.multiply(pair_target, self._pair))
-        penalty = relaxation.ridge_multipliers() / relaxation.anchors.sum()
-        if penalty.any():
-            objective += penalty @ self._own
-        return objective
+        place = sparse.csr_array((ones, (several, range(len(several)))), (size, len(several)))
+        return place @ spread
 
     def _semidefinite(self, cvxpy: Any) -> Any:
         if not self._several.size:
-            return self._pair >> 0
-        scale: Matrix = np.outer(self._root, self._root)
-        blocks = cvxpy.multiply(scale, self._pair)
+            return self.gram >> 0
+        root = np.sqrt(self.relaxation.points)
+        blocks = cvxpy.multiply(np.outer(root, root), self.gram)
         return blocks + cvxpy.diag(self._spread_per_cell(self._spread)) >> 0

@@ -18,6 +18,21 @@ from ...gram.levels import CellGram, Level
 from ..class_sizes import ClassSizes
 
 
+class ConicLoss(Protocol):
+    """A loss as conic solvers take it, through cvxpy."""
+
+    @property
+    def objective(self) -> Any:
+        """The loss per anchor, a cvxpy expression that is exact where the constraints are tight."""
+
+    @property
+    def constraints(self) -> list[Any]:
+        """What its auxiliary variables satisfy."""
+
+    def rows(self) -> Any:
+        """Return the solver's dual variables of the loss, None where there are none."""
+
+
 class GramLoss(Protocol):
     """A convex function of a cell Gram matrix, summed over anchors."""
 
@@ -50,6 +65,9 @@ class GramLoss(Protocol):
 
     def change(self, at: Any, step: CellGram) -> float:
         """Return how much the loss changes along a step of entries up to about one, accurately."""
+
+    def conic(self, own: Any, pair: Any) -> ConicLoss:
+        """Return the loss of cvxpy expressions for own (m,) and pair (m, m)."""
 
 
 @dataclass(frozen=True)

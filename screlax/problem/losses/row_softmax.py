@@ -11,12 +11,14 @@ with nonnegative weights u, V and targets t_g + Σ_h T_gh = 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ...gram.cells import Cells
 from ...gram.levels import CellGram
 from ...types import Matrix, Vector
+from .conic_rows import ConicRows
 
 _LARGE = 30.0
 """Entries this far above a row's mean positive make its loss large; then a shift is needed."""
@@ -137,6 +139,10 @@ class RowSoftmax:
         own, pair = np.expm1(step.own - mean), np.expm1(step.pair - mean[:, None])
         rows = np.log1p(at.own * own + (at.pair * pair).sum(axis=1))
         return float(self.anchors @ np.where(self.anchors > 0, rows, 0.0))
+
+    def conic(self, own: Any, pair: Any) -> ConicRows:
+        """Return the loss of cvxpy expressions for the entries; see `ConicLoss`."""
+        return ConicRows(self, own, pair)
 
     def _log_normalizer(self, gram: CellGram) -> Vector:
         """Return log Σ weight·exp(entry) for every row, shifted so that it cannot overflow."""
