@@ -99,6 +99,8 @@ SEVEN = [100, 90, 80, 5, 4, 3, 1]
         (SEVEN, Sphere(600.0)),
         (SEVEN, Ball(600.0)),
         (SEVEN, Budget(200.0)),
+        (SEVEN, Budget(2e5)),
+        ([8, 274245, 63, 1], Budget(249.436)),
         (SEVEN, Ridge(1e-100)),
         ([2, 1], Budget(20.0)),
         ([2, 1], Budget(400.0)),

@@ -67,15 +67,22 @@ class SingletonEquations:
         With singletons and at least two anchored classes.
     control : Control
         At unit temperature.
+    log_strength : float, optional
+        log λ/2 of a ridge, by default that of the control: λ itself may be below all doubles.
     """
 
-    def __init__(self, sizes: ClassSizes, control: Control) -> None:
+    def __init__(
+        self, sizes: ClassSizes, control: Control, log_strength: float | None = None
+    ) -> None:
         self.sizes = sizes.distinct[:-1].astype(float)
         self.copies = sizes.multiplicities[:-1].astype(float)
         self.singletons = float(sizes.singletons)
         self.mass = self.sizes * self.copies
         self.samples = float(sizes.samples)
         self.control = control
+        self.log_strength = math.log(control.parameter / 2)
+        if log_strength is not None:
+            self.log_strength = log_strength
         self.bounded = control.fixes_norms
 
     def terms(self, unknown: Vector) -> _Terms:
@@ -140,7 +147,7 @@ class SingletonEquations:
 
     def _last(self, terms: _Terms) -> float:
         if isinstance(self.control, Ridge):
-            return terms.log_strength - math.log(self.control.strength / 2)
+            return terms.log_strength - self.log_strength
         if isinstance(self.control, Budget):
             trace = float(self.mass @ terms.own) + self.singletons * terms.corner
             return trace / (self.samples * self.control.parameter) - 1

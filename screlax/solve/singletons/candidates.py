@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
 from ...equations.singletons import SingletonEquations
 from ...gram.curve import SlackVectorGram
-from ...gram.levels import CellGram, Vector
+from ...gram.levels import CellGram
 from ...problem.class_sizes import ClassSizes
 from ...problem.constraints.norms import Control
 from ...problem.program import Relaxation
-from ...proof.certificate import certify
 from ...proof.structured import prove
 from ..factored import solve_factored
 from ..slack_vector.solver import equations_for, solve_slack_vector
-from .newton import Root, newton_root, one_anchored_class, singleton_roots, start_beside, start_near
+from .continuation import continued
+from .newton import Root, one_anchored_class, singleton_roots, start_beside, start_near
 
 _ROUGH = 1e-7
 """Accuracy of a descent that Newton on the singleton equations can start from."""
-
-_EASY = (8.0, 3.0, 1.0)
-"""Places (ρ, or −log λ for ridge) at which a descent finds the geometry, most useful first."""
-
-_MAX_CONTINUATION_STEPS = 60
 
 
 def singleton_candidates(
@@ -47,7 +41,7 @@ def singleton_candidates(
     near = _without_singletons(sizes, relaxation.control)
     for root in _beside(equations, near):
         yield root.gram, root.steps, "singleton Newton"
-    far = _continued(sizes, relaxation, deadline)
+    far = continued(sizes, relaxation, lambda easier: _roots(sizes, easier, deadline))
     if far is not None:
         yield far.gram, far.steps, "singleton Newton, continued from small norms"
     rough, iterations = _descended(equations, relaxation, near, deadline)
@@ -95,27 +89,6 @@ def _near(equations: SingletonEquations, relaxation: Relaxation, gram: CellGram)
     yield from singleton_roots(equations, start)
 
 
-def _continued(sizes: ClassSizes, relaxation: Relaxation, deadline: float) -> Root | None:
-    """Return a root reached from smaller norms, where a descent still sees the geometry.
-
-    Each step starts on the line through the last two roots, in ρ, or in log λ: far out, where
-    margins decide, they lie on one.
-    """
-    control = relaxation.control
-    target = _place(control)
-    for easy in _EASY:
-        if target < 2 * easy:
-            continue
-        there = replace(relaxation, control=_at_place(control, easy))
-        for root in _roots(sizes, there, deadline):
-            if certify(there, root.gram).certificate.proves(1e-9):
-                far = _walked(sizes, control, easy, root)
-                if far is not None:
-                    return far
-                break
-    return None
-
-
 def _roots(sizes: ClassSizes, relaxation: Relaxation, deadline: float) -> Iterator[Root]:
     """Yield the roots found directly, without continuation."""
     equations = SingletonEquations(sizes, relaxation.control)
@@ -123,45 +96,6 @@ def _roots(sizes: ClassSizes, relaxation: Relaxation, deadline: float) -> Iterat
     yield from _beside(equations, near)
     rough, _ = _descended(equations, relaxation, near, deadline)
     yield from _near(equations, relaxation, rough)
-
-
-def _walked(sizes: ClassSizes, control: Control, place: float, root: Root) -> Root | None:
-    """Follow a root from one place to that of the control."""
-    target, stride, steps = _place(control), place / 4, root.steps
-    before = last = (place, root.unknown)
-    for _ in range(_MAX_CONTINUATION_STEPS):
-        aim = min(target, last[0] + stride)
-        equations = SingletonEquations(sizes, _at_place(control, aim))
-        share = 0.0 if before is last else (aim - last[0]) / (last[0] - before[0])
-        has_slack = bool(np.isfinite(last[1][0]))
-        with np.errstate(all="ignore"):
-            guess = last[1] + share * (last[1] - before[1])
-            for form in (has_slack, not has_slack):
-                found = newton_root(equations, _filled(guess, root.unknown), form)
-                if found is not None:
-                    break
-        if found is None:
-            stride /= 4
-            continue
-        steps += found.steps
-        before, last, stride = last, (aim, found.unknown), stride * 2
-        if aim == target:
-            return found._replace(steps=steps)
-    return None
-
-
-def _filled(guess: Vector, other: Vector) -> Vector:
-    """Return the guess with what it lacks (log v where it vanished) from another one."""
-    return np.where(np.isfinite(guess), guess, other)
-
-
-def _place(control: Control) -> float:
-    """Return where a control lies on the way to large norms: ρ, or −log λ."""
-    return -math.log(control.parameter) if control.is_penalty else float(control.parameter)
-
-
-def _at_place(control: Control, place: float) -> Control:
-    return control.with_parameter(math.exp(-place) if control.is_penalty else place)
 
 
 def _without_singletons(sizes: ClassSizes, control: Control) -> _Near | None:
