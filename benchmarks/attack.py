@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.attacks.certificates import attack_duals, attack_grams
 from benchmarks.attacks.comparisons import attack_comparisons
+from benchmarks.attacks.curves import attack_curves
 from benchmarks.attacks.files import attack_files
 from benchmarks.attacks.solves import attack_solves, attack_truncated
 from benchmarks.attacks.tally import Tally
@@ -30,6 +31,7 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator, int], list[Tally]], int]] 
     "truncated": (attack_truncated, 300),
     "duals": (attack_duals, 20000),
     "grams": (attack_grams, 10000),
+    "curves": (attack_curves, 6000),
     "files": (attack_files, 10000),
     "comparisons": (attack_comparisons, 3000),
 }
