@@ -24,7 +24,7 @@ from claims_problems import PROBLEMS
 import screlax
 from screlax import UFM, Ball, Budget, Ridge, Sphere
 from screlax.bench.provenance import provenance_line
-from screlax.landscape.distances import gram_distance
+from screlax.gram.geometry import embedding_distance
 
 STARTS = 50
 JOBS = 2
@@ -205,7 +205,7 @@ def uniqueness() -> Finding:
         landscape = survey(name)
         reached = [point.embeddings for point in landscape.points if point.relative_gap <= 1e-8]
         optimum = landscape.solution.embeddings(landscape.dims[0]).vectors
-        own = float(gram_distance(optimum, np.stack(reached)).max())
+        own = float(embedding_distance(optimum, np.stack(reached)).max())
         deviation = max(float(landscape.table()["gram_distance"][0]), own)
         worst, where = max((worst, where), (deviation, name))
         pairs += len(reached) * (len(reached) + 1) // 2

@@ -4,7 +4,7 @@ from .comparison.agreement import nearest_mean_agreement
 from .comparison.metrics import CollapseMetrics, collapse_metrics
 from .comparison.statistics import ClassStatistics, class_statistics
 from .comparison.tracker import GeometryTracker
-from .gram.distance import cosines_of, gram_distance
+from .gram.geometry import cosines_of, gram_distance
 from .io.arrays import as_embeddings
 from .io.labels import as_labels
 

@@ -20,8 +20,9 @@ from scipy import linalg
 
 import screlax
 from screlax.errors import InvalidInputError, SolverFailedError, StoreWarning
-from screlax.landscape.distances import gram_distance, greatest_pairwise, procrustes_distance
+from screlax.gram.geometry import embedding_distance, procrustes_distance
 from screlax.landscape.point import start_seed
+from screlax.landscape.table import greatest_pairwise
 from screlax.landscape.work import DescentWork
 from screlax.tasks.run import Tasks
 from screlax.tasks.store import checksum, packed, unpacked
@@ -147,7 +148,7 @@ def dense_gram_distance(first, second):
 def test_distances_are_those_of_independent_formulas(p, dim, seed):
     rng = np.random.default_rng(seed)
     first, second = rng.standard_normal((2, p, dim))
-    assert gram_distance(first, second) == pytest.approx(
+    assert embedding_distance(first, second) == pytest.approx(
         dense_gram_distance(first, second), abs=1e-13
     )
     left, right = first / np.linalg.norm(first), second / np.linalg.norm(second)
@@ -161,7 +162,7 @@ def test_distances_do_not_see_rotation_and_scale(seed, scale):
     rng = np.random.default_rng(seed)
     first, second = rng.standard_normal((2, 6, 3))
     turned = scale * second @ np.linalg.qr(rng.standard_normal((3, 3)))[0]
-    for distance in (gram_distance, procrustes_distance):
+    for distance in (embedding_distance, procrustes_distance):
         assert distance(turned, second) < 1e-14
         assert distance(first, turned) == pytest.approx(float(distance(first, second)), abs=1e-13)
 

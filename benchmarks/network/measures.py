@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import screlax
+import screlax.geometry
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -78,6 +79,4 @@ def gram_distance(features: Matrix, labels: Labels, class_gram: Matrix) -> float
 
     G is the features' n×n Gram matrix and G*_ij = M*_{y_i y_j}.
     """
-    gram = features @ features.T
-    target = class_gram[np.ix_(labels, labels)]
-    return float(np.linalg.norm(gram / np.linalg.norm(gram) - target / np.linalg.norm(target)))
+    return screlax.geometry.gram_distance(features @ features.T, class_gram[np.ix_(labels, labels)])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
+from ..gram.geometry import angles_between
 from ..gram.levels import Matrix, Vector
 
 
@@ -76,13 +77,3 @@ def _coordinates(rows: Matrix) -> tuple[Matrix, Matrix]:
 
 def _padded(rows: Matrix, width: int) -> Matrix:
     return np.pad(rows, ((0, 0), (0, width - rows.shape[1])))
-
-
-def angles_between(first: Matrix, second: Matrix) -> Vector:
-    """Return degrees between rows, accurate also for small angles (Kahan 2006); NaN where zero."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left = first / np.linalg.norm(first, axis=1, keepdims=True)
-        right = second / np.linalg.norm(second, axis=1, keepdims=True)
-        apart = np.linalg.norm(left - right, axis=1)
-        together = np.linalg.norm(left + right, axis=1)
-    return np.asarray(np.degrees(2 * np.arctan2(apart, together)))

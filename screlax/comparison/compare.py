@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from scipy import linalg
 
 from ..errors import InvalidInputError
-from ..gram.distance import cosines_of, gram_distance
+from ..gram.geometry import cosines_of, gram_distance
 from ..gram.levels import Matrix, Vector
 from ..io.arrays import as_embeddings
 from ..io.labels import as_labels
@@ -157,19 +158,22 @@ def require_usable(means: Matrix) -> None:
 
 
 def _sample_distance(statistics: ClassStatistics, optimal_gram: Matrix) -> float:
-    """Return the distance of the n×n Gram matrices from d×d and k×k ones.
+    """Return the distance of the n×n Gram matrices from d×d and k×k ones, without cancellation.
 
-    ⟨G, G*⟩ = Σ_cc' G*_cc' ⟨S_c, S_c'⟩ with S_c the sum over class c, ‖G‖_F = ‖HᵀH‖_F.
+    Averaged within classes G is class-constant like G*; what averaging removes is orthogonal to
+    that, of squared norm 2⟨B, W⟩ + ‖W‖² with B the scatter of the class means and W that within.
     """
-    counts, means = statistics.counts.astype(float), statistics.means
-    sums = counts[:, None] * means
-    assert statistics.within is not None
-    second_moment = statistics.within + sums.T @ means
-    norm = linalg.norm(second_moment)
-    optimal_norm = float(np.sqrt(counts @ optimal_gram**2 @ counts))
-    inner = float(np.einsum("cd,cd->", sums, optimal_gram @ sums))
-    # rounding may take the difference below zero where the two agree
-    return float(np.sqrt(max(2.0 - 2.0 * inner / (norm * optimal_norm), 0.0)))
+    counts, means, within = statistics.counts.astype(float), statistics.means, statistics.within
+    assert within is not None
+    between = (counts[:, None] * means).T @ means
+    norm = linalg.norm(between + within)
+    root = np.sqrt(counts)
+    optimum = root[:, None] * optimal_gram * root
+    averaged = (root[:, None] * means) @ (root[:, None] * means).T
+    apart = linalg.norm(averaged / norm - optimum / linalg.norm(optimum))
+    # of two semidefinite matrices: negative by rounding only
+    across = max(float(np.vdot(between / norm, within / norm)), 0.0)
+    return float(np.hypot(apart, math.sqrt(2 * across + linalg.norm(within / norm) ** 2)))
 
 
 def _per_class(

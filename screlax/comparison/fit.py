@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import linalg, optimize
 
 from ..errors import InvalidInputError
-from ..gram.distance import gram_distance
+from ..gram.geometry import gram_distance
 from ..gram.levels import Matrix, Vector
 from ..io.arrays import as_embeddings
 from ..io.labels import as_labels

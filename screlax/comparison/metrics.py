@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from ..gram.distance import gram_distance
+from ..gram.geometry import cosines_of, gram_distance
 from ..gram.levels import Matrix
 from .statistics import ClassStatistics
 
@@ -140,10 +140,8 @@ def _class_distance_variance(statistics: ClassStatistics, gram: Matrix) -> float
 
 def _angles(centred: Matrix) -> tuple[np.ndarray, np.ndarray]:
     """Return norms, and the cosines of all pairs."""
-    norms = np.sqrt(np.einsum("cd,cd->c", centred, centred))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        unit = centred / norms[:, None]
-    return norms, (unit @ unit.T)[np.triu_indices(len(centred), 1)]
+    gram = centred @ centred.T
+    return np.sqrt(np.diag(gram)), cosines_of(gram)[np.triu_indices(len(centred), 1)]
 
 
 def _uncentred(gram: Matrix) -> float:

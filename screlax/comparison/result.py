@@ -65,7 +65,6 @@ class Comparison:
         same: between 0 and √2 (`screlax.geometry.gram_distance`).
     sample_gram_distance : float
         The same of the n×n Gram matrices of all samples; it also counts within-class variability.
-        Accurate to about 1e-8.
     residual : float
         ‖a M Q − H*‖_F/‖H*‖_F after the best rotation Q, and scale a unless that was fixed.
     scale : float

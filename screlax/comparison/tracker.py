@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInputError
-from ..gram.distance import gram_distance
+from ..gram.geometry import gram_distance
 from ..io.arrays import as_embeddings
 from ..io.labels import as_labels
 from ..io.tables import columns_of, csv_bytes, json_text, write_bytes

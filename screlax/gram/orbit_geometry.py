@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..problem.ufm import UFM
 from .curve import AnyGram
-from .distance import cosines_of
+from .geometry import cosines_of
 from .levels import Vector
 
 

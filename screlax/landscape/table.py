@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .distances import greatest_pairwise
+from ..gram.geometry import embedding_distance, procrustes_distance
+from ..gram.levels import Matrix
 from .point import CLASSIFICATIONS, LandscapePoint
 
 
@@ -44,3 +45,19 @@ def _different(values: NDArray[np.float64], tolerance: float) -> int:
     """Count the values that exceed the next smaller one by more than a relative tolerance."""
     ordered = np.sort(values)
     return 1 + int((np.diff(ordered) > tolerance * ordered[1:]).sum())
+
+
+def greatest_pairwise(embeddings: Sequence[Matrix]) -> tuple[float, float]:
+    """Return the greatest Gram and Procrustes distances over all pairs.
+
+    NaN where there is no pair, or embeddings that are zero, which have no direction.
+    """
+    if len(embeddings) < 2 or not all(entry.any() for entry in embeddings):
+        return np.nan, np.nan
+    stack = np.stack(list(embeddings))
+    gram, procrustes = 0.0, 0.0
+    for number in range(len(stack) - 1):
+        rest = stack[number + 1 :]
+        gram = max(gram, float(embedding_distance(stack[number], rest).max()))
+        procrustes = max(procrustes, float(procrustes_distance(stack[number], rest).max()))
+    return gram, procrustes

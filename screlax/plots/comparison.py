@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError
-from ..gram.distance import cosines_of
+from ..gram.geometry import cosines_of
 from ..gram.levels import Matrix, Vector
+from ..io.arrays import real_array
 from ..problem.class_sizes import ClassSizes
 from .canvas import figure_or_new, keep_flat_curves_flat, scale_sizes
 from .gram import check_kind, colour_bar, colour_limit, draw_heat_map
@@ -83,7 +84,7 @@ def plot_comparison(
     axes = figure.subplots(2, 2)
     _draw_heat_maps(figure, axes[0], grams, selection, kind)
     _draw_norms(axes[1, 0], grams, selection.sizes)
-    _draw_cosines(figure, axes[1, 1], *map(_cosines, grams))
+    _draw_cosines(figure, axes[1, 1], *map(cosines_of, grams))
     return figure
 
 
@@ -105,10 +106,7 @@ def _select(
 
 
 def _checked_gram(gram: ArrayLike, classes: int, name: str) -> Matrix:
-    try:
-        matrix = np.asarray(gram, dtype=float)
-    except (TypeError, ValueError):
-        raise InvalidInputError(f"{name} must be a matrix of numbers") from None
+    matrix = real_array(gram, name).astype(float)
     if matrix.shape != (classes, classes):
         raise InvalidInputError(
             f"{name} must have a row and a column for each of the {classes} classes, "
@@ -121,14 +119,10 @@ def _checked_gram(gram: ArrayLike, classes: int, name: str) -> Matrix:
     return matrix
 
 
-def _cosines(gram: Matrix) -> Matrix:
-    return cosines_of(gram, np.sqrt(np.diagonal(gram)))
-
-
 def _draw_heat_maps(
     figure: Figure | SubFigure, axes: Any, grams: list[Matrix], selection: Selection, kind: str
 ) -> None:
-    shown = [_cosines(gram) for gram in grams] if kind == "cosines" else grams
+    shown = [cosines_of(gram) for gram in grams] if kind == "cosines" else grams
     itself = np.eye(len(selection.sizes), dtype=bool)
     limit = max(colour_limit(np.where(itself, np.nan, matrix)) for matrix in shown)
     images = []

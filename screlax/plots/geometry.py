@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
-from ..gram.distance import cosines_of
+from ..gram.geometry import cosines_of
 from ..gram.levels import Vector
 from ..solution.solution import Solution
 from .canvas import axes_or_new, keep_flat_curves_flat, say, scale_sizes, short_count

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
-from ..gram.distance import cosines_of
+from ..gram.geometry import cosines_of
 from ..gram.levels import Matrix
 from ..io.shown import width_of
 from ..solution.solution import Solution
@@ -83,7 +83,7 @@ def shown_matrix(solution: Solution, selection: Selection, kind: str) -> Matrix:
     matrix = selected_gram(gram, orbits)
     own = np.diagonal(matrix).copy()
     if kind == "cosines":
-        matrix = cosines_of(matrix, np.sqrt(own))
+        matrix = cosines_of(matrix)
     if not selection.is_complete:
         several = solution.problem.class_sizes.multiplicities[orbits] > 1
         between = own - gram.spread[orbits]

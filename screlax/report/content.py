@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..comparison import Comparison
 from ..errors import InvalidInputError
-from ..gram.distance import cosines_of
+from ..gram.geometry import cosines_of
 from ..gram.orbit_geometry import orbit_geometry
 from ..io.shown import one_line
 from ..plots import style
@@ -247,7 +247,7 @@ def _comparison(name: str, found: Comparison) -> dict[str, Any]:
 
 def _cosines(gram: NDArray[np.float64], drawn: NDArray[np.int64]) -> NDArray[np.float64]:
     part = gram[np.ix_(drawn, drawn)]
-    cosines = cosines_of(part, np.sqrt(np.diag(part)))
+    cosines = cosines_of(part)
     np.fill_diagonal(cosines, np.nan)  # a class with itself says nothing
     return cosines
 
