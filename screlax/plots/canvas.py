@@ -173,7 +173,8 @@ def draw_gaps(ax: Axes, x: ArrayLike, gaps: ArrayLike, label: str, **style: Any)
     ):
         if chosen.any():
             ax.plot(place[chosen], np.full(int(chosen.sum()), height), marker, color=colour,
-                    transform=edge, label=f"{label}: {meaning}")  # fmt: skip
+                    markersize=style.get("markersize"), transform=edge,
+                    label=f"{label}: {meaning}")  # fmt: skip
     if not positive.any():
         ax.set_ylim(LOWEST_GAP, 1.0)
 

@@ -27,7 +27,7 @@ SIGNED = (
 OPTIMUM, EMBEDDINGS = OKABE_ITO[0], OKABE_ITO[1]
 """The certified optimum, and embeddings next to it."""
 
-CURVE_OF = {"largest": 0, "nearest": 1, "mean": 2, "smallest": 3, "median": 4}
+CURVE_OF = {"largest": 0, "nearest": 1, "smallest": 2, "mean": 3, "median": 4}
 """Number of the curve for each class, or set of classes, that others are compared with."""
 
 ENDS = {
