@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
+from typing import Any
 
 import numpy as np
 
-from .containers import plain
+from .containers import plain, shown
+from .errors import InvalidInputError
 
 
 def real_number(given: object) -> float:
@@ -28,3 +31,67 @@ def real_number(given: object) -> float:
         return math.inf
     except (TypeError, ValueError, RuntimeError):
         raise TypeError(f"not a real number: {given!r}") from None
+
+
+def whole_number(value: object, what: str, least: int = 1, most: int | None = None) -> int:
+    """Return a whole number, also one that is written 5.0, within bounds.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is none; the message names what it is of, the bounds and the value.
+    """
+    given = plain(value)
+    number = given if type(given) is int else _number_or_nan(given)
+    # comparing first keeps NaN and infinity out of int()
+    within = least <= number <= (sys.float_info.max if most is None else most)
+    if not within or number != int(number):
+        bounds = f"of at least {least}" if most is None else f"from {least} to {most:.0e}"
+        raise InvalidInputError(f"{what} must be a whole number {bounds}, got {shown(value)}")
+    return int(number)
+
+
+def positive_number(value: object, what: str, remedy: str = "") -> float:
+    """Return a positive, finite number as a float.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is none; the message shows it, and the remedy.
+    """
+    try:
+        number = real_number(value)
+    except TypeError:
+        raise InvalidInputError(f"{what} must be a number{remedy}, got {shown(value)}") from None
+    if not (math.isfinite(number) and number > 0):
+        raise InvalidInputError(f"{what} must be positive and finite{remedy}, got {shown(value)}")
+    return number
+
+
+def finite_number(value: object, what: str, least: float = -math.inf) -> float:
+    """Return a finite number of at least `least` as a float.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is none.
+    """
+    number = _number_or_nan(value)
+    if not (math.isfinite(number) and number >= least):
+        bound = "" if least == -math.inf else f" of at least {least:g}"
+        raise InvalidInputError(f"{what} must be a finite number{bound}, got {shown(value)}")
+    return number
+
+
+def check_choice(value: object, name: str, choices: tuple[Any, ...]) -> None:
+    """Raise an `InvalidInputError` that lists the choices unless the value is one of them."""
+    if not any(value is choice or value == choice for choice in choices):
+        listed = ", ".join(map(repr, choices))
+        raise InvalidInputError(f"{name} must be one of {listed}; got {value!r}")
+
+
+def _number_or_nan(value: object) -> float:
+    try:
+        return real_number(value)
+    except TypeError:
+        return math.nan

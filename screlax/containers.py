@@ -116,5 +116,8 @@ def is_missing(value: Any) -> bool:
 
 def shown(value: Any) -> str:
     """Return the representation of a value, at most 60 characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # of an integer of more than 4300 digits
+        return f"{type(value).__name__} of thousands of digits"
     return text if len(text) <= 60 else text[:57] + "..."

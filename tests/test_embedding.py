@@ -211,7 +211,7 @@ def test_dimension_is_a_number(dim):
 
 @pytest.mark.parametrize("tolerance", [-1e-9, np.nan, "small", None, True])
 def test_tolerance_is_a_number_of_at_least_zero(tolerance):
-    with pytest.raises(InvalidInputError, match="tolerance must be a number of at least 0"):
+    with pytest.raises(InvalidInputError, match="tolerance must be a finite number of at least 0"):
         recover_embeddings(np.eye(2), tolerance=tolerance)
 
 

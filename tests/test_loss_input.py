@@ -151,8 +151,8 @@ REFUSED = [
     ("mean_over must be one of", {"mean_over": "some"}),
     ("contrast_mode must be one of", {"contrast_mode": "two"}),
     ("needs embeddings of shape (n, views, d)", {"contrast_mode": "all"}),
-    ("n_jobs must be a positive integer", {"n_jobs": 0}),
-    ("n_jobs must be a positive integer", {"n_jobs": 1.5}),
+    ("n_jobs, unless it is −1 or None, must be a whole number", {"n_jobs": 0}),
+    ("n_jobs, unless it is −1 or None, must be a whole number", {"n_jobs": 1.5}),
     ("embeddings must have shape", {"embeddings": np.ones(4)}),
     ("embeddings must have shape", {"embeddings": np.ones((1, 4, 2, 2))}),
     ("embeddings are empty, shape (0, 3)", {"embeddings": np.ones((0, 3))}),
@@ -183,7 +183,7 @@ def test_bad_input_is_refused(message, change):
 
 @pytest.mark.parametrize("budget", [-1, 1.5, "much"])
 def test_bad_budgets_are_refused(budget):
-    with pytest.raises(InvalidInputError, match="memory_budget must be a number of bytes"):
+    with pytest.raises(InvalidInputError, match="memory_budget, in bytes, must be a whole number"):
         supcon_loss_and_grad(np.eye(4), [0, 0, 1, 1], memory_budget=budget)
 
 

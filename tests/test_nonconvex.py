@@ -351,7 +351,7 @@ def test_the_callback_sees_every_iteration_and_can_stop():
         ({"initial": np.ones((2, 4, 3)), "starts": 3}, "shape"),
         ({"initial": np.ones((4, 3)), "starts": 2}, "shape"),
         ({"initial": "here"}, "numbers"),
-        ({"initial": [[1.0], [1.0, 2.0]]}, "numbers"),
+        ({"initial": [[1.0], [1.0, 2.0]]}, "as an array"),
         ({"initial": np.zeros((4, 3))}, "zero"),
     ],
 )

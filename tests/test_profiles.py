@@ -161,7 +161,7 @@ def test_bad_size(build, bad):
     rest = () if build is balanced else (10,)
     with pytest.raises(InvalidInputError, match=r"(size|largest) must be a whole number") as caught:
         build(10, bad, *rest)
-    assert repr(bad) in str(caught.value)
+    assert repr(bad)[:57] in str(caught.value)
 
 
 @pytest.mark.parametrize("bad", [1, 0, -3, 2.5, math.nan, math.inf, True, "5", None, 1j])
@@ -175,9 +175,11 @@ def test_bad_classes(build, bad):
 @pytest.mark.parametrize("bad", [0, -3, math.nan, math.inf, -math.inf, 10**400, True, "5", None])
 @pytest.mark.parametrize("build", BUILDERS)
 def test_bad_imbalance(build, bad):
-    with pytest.raises(InvalidInputError, match="imbalance must be a positive finite") as caught:
+    with pytest.raises(
+        InvalidInputError, match=r"imbalance must be (a number|positive and finite), "
+    ) as caught:
         build(10, 100, bad)
-    assert repr(bad) in str(caught.value)
+    assert repr(bad)[:57] in str(caught.value)
 
 
 def test_imbalance_below_one_suggests_the_reciprocal():
@@ -193,7 +195,7 @@ def test_bad_minority_fraction(bad):
 
 @pytest.mark.parametrize("bad", [0, -6, math.nan, math.inf, "six"])
 def test_bad_power(bad):
-    with pytest.raises(InvalidInputError, match="power must be a positive finite number"):
+    with pytest.raises(InvalidInputError, match=r"power must be (a number|positive and finite), "):
         pareto(10, 100, 10, power=bad)
 
 
@@ -246,7 +248,7 @@ def test_unknown_name_suggests_the_closest():
         ("cifar10-lt:50,20", None, "takes one imbalance factor"),
         ("cifar10-lt:", None, "'' is not a number"),
         ("cifar10-lt:many", None, "'many' is not a number"),
-        ("cifar10-lt:nan", None, "positive finite number.*nan"),
+        ("cifar10-lt:nan", None, "positive and finite.*nan"),
         ("cifar10-lt:0.5", None, r"at least 1; got 0\.5, did you mean 2"),
         ("step", None, r"numbers \(none\); write 'step:K,LARGEST,IF'"),
         ("step:10,500", None, "numbers 10, 500; write 'step:K,LARGEST,IF'"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..checks import positive_number
 from ..errors import InvalidInputError
 from ..io.atomic import atomic_file
 from ..tasks.run import Tasks
@@ -58,8 +59,7 @@ def run_suite(
         If a method or set does not exist, the limit is not positive, or the folder holds rows of
         another machine or version.
     """
-    if not (math.isfinite(settings.limit) and settings.limit > 0):
-        raise InvalidInputError(f"the time limit must be positive, got {settings.limit}")
+    positive_number(settings.limit, "the time limit")
     cases = list(_cases(settings))
     _open_folder(settings.folder)
     tasks = Tasks(BenchWork(settings.limit), cases, settings.folder)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidInputError, ScrelaxError, SolverFailedError
+from ..checks import positive_number
+from ..errors import ScrelaxError, SolverFailedError
 from ..io.tables import json_text
 from ..proof.certificate import Certificate
 from ..solution.solution import Solution
@@ -40,8 +40,8 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     """Recheck, print; return whether the certificate holds within the tolerance."""
-    if options.tol is not None and not (math.isfinite(options.tol) and options.tol > 0):
-        raise InvalidInputError(f"--tol must be positive and finite, got {options.tol}")
+    if options.tol is not None:
+        positive_number(options.tol, "--tol")
     solution = Solution.load(options.file)
     tol = min(solution.tol, LARGEST_TOL) if options.tol is None else options.tol
     certificate = _recheck(solution, options.level)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
+from ..checks import check_choice
 from ..errors import InvalidInputError
 from ..gram.geometry import cosines_of, gram_distance
 from ..gram.levels import Matrix, Vector
@@ -15,7 +16,6 @@ from ..io.arrays import as_embeddings
 from ..io.labels import as_labels
 from ..optional import require_memory
 from ..problem.ufm import UFM
-from ..samples.validate import check_choice
 from ..solution.solution import Solution
 from .agreement import nearest_mean_agreement
 from .alignment import Alignment, align

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg, optimize
 
+from ..checks import check_choice, whole_number
 from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
 from ..gram.levels import Matrix, Vector
@@ -21,7 +22,6 @@ from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import CONTROLS, check_temperature
 from ..problem.labels import count_labels
 from ..problem.ufm import UFM
-from ..samples.validate import check_choice
 from ..solution.solution import Solution
 from ..solve.path import regularization_path
 from ..solve.solve import solve_relaxation
@@ -122,8 +122,7 @@ def fit_control(
     """
     check_choice(kind, "kind", tuple(CONTROLS))
     check_choice(scale, "scale", SCALES)
-    if not isinstance(points, int) or points < 3:
-        raise InvalidInputError(f"points must be a whole number, at least 3; got {points!r}")
+    points = whole_number(points, "points", 3)
     tau = check_temperature(temperature)
     problem, gram = _class_gram(embeddings, labels, kind, tau, class_sizes, normalize)
     distance = _distance_to(gram, scale == "free")

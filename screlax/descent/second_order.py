@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import finite_number
 from ..gram.levels import Matrix
 from ..problem.program import level_size
 from ..problem.ufm import UFM
@@ -20,7 +21,6 @@ from .validate import (
     check_matrix,
     check_nonconvex_level,
     check_nonzero_rows,
-    check_number,
     check_problem,
     check_within,
 )
@@ -119,7 +119,7 @@ def check_second_order(
     problem, checked_level = check_problem(problem), check_nonconvex_level(level)
     rows = level_size(problem, checked_level)
     given = check_matrix("embeddings", embeddings, (rows, None), f"one row per {level[:-1]}")
-    known = None if lower is None else check_number("lower", lower, positive=False)
+    known = None if lower is None else finite_number(lower, "lower", 0)
     dim = given.shape[1]
     lifted = Lifted(objective_at(problem, checked_level, dim), dim)
     check_nonzero_rows("embeddings", given, problem.control)

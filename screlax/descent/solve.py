@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import finite_number, positive_number, whole_number
 from ..errors import InvalidInputError
 from ..gram.levels import Matrix
 from ..optional import require_memory
@@ -22,11 +23,9 @@ from .recorder import Callback, Recorder
 from .result import NonconvexResult
 from .setup import objective_at, scale_of_rows
 from .validate import (
-    check_count,
     check_matrix,
     check_nonconvex_level,
     check_nonzero_rows,
-    check_number,
     check_problem,
 )
 
@@ -116,12 +115,12 @@ def solve_nonconvex(
     >>> result.status
     <Status.OPTIMAL: 'optimal'>
     """
-    problem, dim = check_problem(problem), check_count("dim", dim)
-    starts, seed = check_count("starts", starts), check_count("seed", seed, 0)
-    limit = check_count("max_iterations", max_iterations)
+    problem, dim = check_problem(problem), whole_number(dim, "dim")
+    starts, seed = whole_number(starts, "starts"), whole_number(seed, "seed", 0)
+    limit = whole_number(max_iterations, "max_iterations")
     tolerance = _check_tolerance(tol)
     checked_level, descend = check_nonconvex_level(level), _check_method(method)
-    known = None if lower is None else check_number("lower", lower, positive=False)
+    known = None if lower is None else finite_number(lower, "lower", 0)
     rows = level_size(problem, checked_level)
     given = _check_initial(problem, initial, starts, rows, dim)
     require_memory(8.0 * rows * dim * (starts + 60), f"{starts} starts of {rows:,} embeddings")
@@ -197,7 +196,7 @@ def _check_method(method: Any) -> Callable[[Lifted, Matrix, Recorder], Matrix]:
 
 
 def _check_tolerance(tol: Any) -> float:
-    tolerance = check_number("tol", tol, positive=True)
+    tolerance = positive_number(tol, "tol")
     if tolerance >= 0.5:
         raise InvalidInputError(f"tol is a relative gap, below 1/2; got {tol!r}")
     return tolerance

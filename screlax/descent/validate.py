@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import real_number
 from ..errors import InvalidInputError
 from ..gram.levels import Level, Matrix
 from ..io.arrays import real_array
@@ -31,19 +29,6 @@ def check_problem(problem: Any) -> UFM:
     return problem
 
 
-def check_count(name: str, value: Any, smallest: int = 1) -> int:
-    """Return a whole number of at least `smallest`."""
-    try:
-        number = real_number(value)
-    except TypeError:
-        number = math.nan
-    if not (math.isfinite(number) and number >= smallest and number == int(number)):
-        raise InvalidInputError(
-            f"{name} must be a whole number of at least {smallest}, got {value!r}"
-        )
-    return int(number)
-
-
 def check_nonconvex_level(level: Any) -> Level:
     """Return the level: embeddings of classes or of samples."""
     if level not in (Level.CLASSES.value, Level.SAMPLES.value):
@@ -51,18 +36,6 @@ def check_nonconvex_level(level: Any) -> Level:
             f"level must be 'classes' (one embedding per class) or 'samples', got {level!r}"
         )
     return Level(level)
-
-
-def check_number(name: str, value: Any, *, positive: bool) -> float:
-    """Return a finite number, positive or at least zero."""
-    try:
-        number = real_number(value)
-    except TypeError:
-        number = math.nan
-    if not (math.isfinite(number) and (number > 0 if positive else number >= 0)):
-        kind = "positive" if positive else "of at least 0"
-        raise InvalidInputError(f"{name} must be a finite number {kind}, got {value!r}")
-    return number
 
 
 def check_matrix(name: str, given: ArrayLike, shape: tuple[int | None, ...], what: str) -> Matrix:

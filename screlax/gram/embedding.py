@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import linalg
 
-from ..checks import real_number
+from ..checks import finite_number, whole_number
 from ..errors import EmbeddingDimensionError, InvalidInputError
 from ..io.arrays import real_array
 from ..optional import require_memory
@@ -84,10 +83,8 @@ def recover_embeddings(
     ProblemTooLargeError
         If the embeddings do not fit in memory.
     """
-    if dim is not None and not _is_dimension(dim):
-        raise InvalidInputError(f"dim must be a whole number of at least 1, got {dim!r}")
-    if not _number_or_nan(tolerance) >= 0:
-        raise InvalidInputError(f"tolerance must be a number of at least 0, got {tolerance!r}")
+    dim = None if dim is None else whole_number(dim, "dim")
+    tolerance = finite_number(tolerance, "tolerance", 0)
     matrix = _checked_gram(gram)
     values, basis = linalg.eigh((matrix + matrix.T) / 2)
     values, basis = values[::-1], _fixed_signs(basis[:, ::-1])
@@ -98,7 +95,7 @@ def recover_embeddings(
             f"largest {values[0]:.3g}; no embeddings have it"
         )
     rank = int((values > tolerance * largest).sum())
-    width = max(rank, 1) if dim is None else int(dim)
+    width = max(rank, 1) if dim is None else dim
     require_memory(8 * len(matrix) * width, f"{len(matrix):,} embeddings of dimension {width:,}")
     vectors = np.zeros((len(matrix), width))
     kept = min(width, rank)
@@ -114,18 +111,6 @@ def recover_embeddings(
             f"{discarded:.3g} of its trace{cost}; use dim >= {rank}, or truncate=True"
         )
     return Embeddings(vectors, rank, tolerance, values, lost)
-
-
-def _number_or_nan(value: object) -> float:
-    try:
-        return real_number(value)
-    except TypeError:
-        return math.nan
-
-
-def _is_dimension(dim: object) -> bool:
-    number = _number_or_nan(dim)
-    return math.isfinite(number) and number >= 1 and number == int(number)
 
 
 def _checked_gram(gram: ArrayLike) -> Matrix:

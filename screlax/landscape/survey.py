@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from ..checks import whole_number
 from ..errors import InvalidInputError
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
@@ -85,7 +85,7 @@ def survey_landscape(
     [0.0, 1.0, 1.0]
     """
     _check(problem, level, n_jobs)
-    starts, seed = _whole_number(starts, "starts", 1), _whole_number(seed, "seed", 0)
+    starts, seed = whole_number(starts, "starts", 1), whole_number(seed, "seed", 0)
     chosen = None if dims is None else _checked_dims(dims)
     folder = None if store is None else store_folder(store)
     with threadpool_limits(1, user_api="blas"):  # bit for bit the same in every run
@@ -114,7 +114,7 @@ def _check(problem: UFM, level: Any, n_jobs: Any) -> None:
     if level not in _LEVELS:
         raise InvalidInputError(f"level must be {' or '.join(_LEVELS)}, got {level!r}")
     if n_jobs not in (None, -1):
-        _whole_number(n_jobs, "n_jobs (−1 for all processors)", 1)
+        whole_number(n_jobs, "n_jobs (−1 for all processors)", 1)
     if n_jobs != 1:
         require_joblib()
 
@@ -122,17 +122,7 @@ def _check(problem: UFM, level: Any, n_jobs: Any) -> None:
 def _checked_dims(dims: Any) -> tuple[int, ...]:
     if isinstance(dims, str | bytes) or not hasattr(dims, "__iter__"):
         raise InvalidInputError(f"dims must be a sequence of embedding dimensions, got {dims!r}")
-    chosen = sorted({_whole_number(dim, "every dimension", 1) for dim in dims})
+    chosen = sorted({whole_number(dim, "every dimension", 1) for dim in dims})
     if not chosen:
         raise InvalidInputError("dims is empty: give at least one embedding dimension")
     return tuple(chosen)
-
-
-def _whole_number(given: Any, what: str, least: int) -> int:
-    try:
-        number = None if isinstance(given, bool) else operator.index(given)
-    except TypeError:
-        number = None
-    if number is None or number < least:
-        raise InvalidInputError(f"{what} must be a whole number of at least {least}, got {given!r}")
-    return number

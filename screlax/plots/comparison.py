@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import whole_number
 from ..errors import InvalidInputError
 from ..gram.geometry import cosines_of
 from ..gram.levels import Matrix, Vector
@@ -14,7 +15,7 @@ from ..io.arrays import real_array
 from ..problem.class_sizes import ClassSizes
 from .canvas import figure_or_new, keep_flat_curves_flat, scale_sizes
 from .gram import check_kind, colour_bar, colour_limit, draw_heat_map
-from .selection import NAMED, Selection, shown_label, whole_number
+from .selection import NAMED, Selection, shown_label
 from .style import EMBEDDINGS, OPTIMUM, ORDERED
 
 if TYPE_CHECKING:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import real_number
+from ..checks import finite_number
 from ..errors import InvalidInputError
 from ..gram.levels import Vector
 from .canvas import axes_or_new, draw_gaps, spans_decades
@@ -111,12 +110,8 @@ def _table(name: str, run: Any) -> tuple[Vector, Vector]:
 
 
 def _check_finite(name: str, bound: float | None) -> None:
-    try:
-        finite = bound is None or math.isfinite(real_number(bound))
-    except TypeError:
-        finite = False
-    if not finite:
-        raise InvalidInputError(f"{name} must be a finite number, got {bound!r}")
+    if bound is not None:
+        finite_number(bound, name)
 
 
 def _relative_gap(value: Vector, lower: float) -> Vector:

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import real_number
-from ..errors import InvalidInputError
+from ..checks import whole_number
 from ..gram.curve import AnyGram
 from ..gram.levels import Matrix
 from ..io.shown import one_line, shortened
@@ -98,17 +97,6 @@ def selected_gram(gram: AnyGram, orbits: NDArray[np.int64]) -> Matrix:
     matrix = np.concatenate(rows)[np.ix_(inverse, inverse)]
     np.fill_diagonal(matrix, gram.own[orbits])
     return matrix
-
-
-def whole_number(value: object, what: str, least: int) -> int:
-    """Check a whole number of at least `least`, or raise an `InvalidInputError`."""
-    try:
-        number = real_number(value)
-    except TypeError:
-        number = float("nan")
-    if not (number >= least and number == np.floor(number) and np.isfinite(number)):
-        raise InvalidInputError(f"{what} must be a whole number of at least {least}, got {value!r}")
-    return int(number)
 
 
 def shown_label(label: Hashable) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable
-from numbers import Real
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import positive_number, whole_number
 from ..errors import InvalidInputError, ProblemTooLargeError
 from .class_sizes import _MAX_CLASSES_LISTED, MAX_SIZE
 from .real_profiles import REAL_PROFILES
@@ -77,7 +76,7 @@ def step(
         If an argument is not a number in its range.
     """
     k, top, factor = _class_number(classes), _size(largest, "largest"), _imbalance(imbalance)
-    fraction = _positive(minority_fraction, "minority_fraction", "such as 0.5")
+    fraction = positive_number(minority_fraction, "minority_fraction", ", such as 0.5")
     if fraction >= 1:
         raise InvalidInputError(
             f"minority_fraction must lie strictly between 0 and 1, got {minority_fraction!r}; "
@@ -153,7 +152,7 @@ def pareto(classes: int, largest: int, imbalance: float, power: float = 6) -> ND
         If an argument is not a number in its range.
     """
     k, top, factor = _class_number(classes), _size(largest, "largest"), _imbalance(imbalance)
-    shape = _positive(power, "power", "such as 6, the power of ImageNet-LT")
+    shape = positive_number(power, "power", ", such as 6, the power of ImageNet-LT")
     rank = np.arange(1, k + 1)
     # (q_i − 1)/(q_0 − 1), divided through by q_0 = k^(1/α), which overflows for small α.
     share = rank ** (-1 / shape) * np.expm1(np.log(rank / k) / shape) / np.expm1(-np.log(k) / shape)
@@ -283,7 +282,7 @@ def _listed(numbers: list[float]) -> str:
 
 
 def _class_number(value: object) -> int:
-    count = _whole(value, "classes", 2)
+    count = whole_number(value, "classes", 2, MAX_SIZE)
     if count > _MAX_CLASSES_LISTED:
         raise ProblemTooLargeError(
             f"classes = {count:,} is too many to list one by one (at most {_MAX_CLASSES_LISTED:,});"
@@ -293,39 +292,11 @@ def _class_number(value: object) -> int:
 
 
 def _size(value: object, what: str) -> int:
-    return _whole(value, what, 1)
-
-
-def _whole(value: Any, what: str, smallest: int) -> int:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, Real)
-        # Comparing before converting keeps NaN, infinity and huge integers out of int().
-        or not smallest <= value <= MAX_SIZE  # type: ignore[operator]
-        or value != int(value)  # type: ignore[call-overload]
-    ):
-        raise InvalidInputError(
-            f"{what} must be a whole number from {smallest} to {MAX_SIZE:.0e}, got {value!r}"
-        )
-    return int(value)  # type: ignore[call-overload, no-any-return]
-
-
-def _positive(value: Any, what: str, example: str) -> float:
-    number = math.nan
-    if not isinstance(value, bool) and isinstance(value, Real):
-        try:
-            number = float(value)
-        except OverflowError:  # an int beyond the range of float
-            number = math.inf
-    if not 0 < number < math.inf:
-        raise InvalidInputError(
-            f"{what} must be a positive finite number, {example}; got {value!r}"
-        )
-    return number
+    return whole_number(value, what, 1, MAX_SIZE)
 
 
 def _imbalance(value: object) -> float:
-    factor = _positive(value, "imbalance", "such as 100")
+    factor = positive_number(value, "imbalance", ", such as 100")
     if factor < 1:
         raise InvalidInputError(
             f"imbalance is the largest over the smallest class size, so at least 1; got {value!r}, "

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import whole_number
 from ..errors import InvalidInputError
 from .chunk_tasks import (
     Counts,
@@ -253,8 +254,7 @@ def _cut(source: Source, wanted: int | None) -> list[slice]:
         target = max(_SMALLEST_BLOCK, _BLOCK_BYTES // (8 * features))
         chunk = source.chunk_rows
         wanted = target // chunk * chunk if chunk <= target else -(-chunk // -(-chunk // target))
-    if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
-        raise InvalidInputError(f"block_rows must be a positive whole number, got {wanted!r}")
+    wanted = whole_number(wanted, "block_rows")
     return [slice(first, min(first + wanted, rows)) for first in range(0, rows, wanted)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import check_choice
 from ..errors import InvalidInputError
 from ..gram.levels import CellGram, Level
 from ..io.arrays import real_array
@@ -12,7 +13,6 @@ from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Sphere, check_temperature
 from ..problem.program import build_relaxation
 from ..problem.ufm import UFM
-from .validate import check_choice
 
 
 def gram_loss(

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_choice
 from ..errors import InvalidInputError
-from .validate import check_choice
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InvalidInputError
+from ..checks import check_choice, whole_number
 from ..problem.constraints.norms import check_temperature
-from .validate import check_base_temperature, check_choice, check_jobs
+from .validate import check_base_temperature, check_jobs
 from .variants import AVERAGES, REDUCTIONS
 
 
@@ -43,14 +42,7 @@ def check_options(
     checked = check_temperature(temperature)
     check_choice(reduction, "reduction", REDUCTIONS)
     check_choice(mean_over, "mean_over", AVERAGES)
-    try:
-        budget = operator.index(memory_budget)
-    except TypeError:
-        budget = -1
-    if budget < 0:
-        raise InvalidInputError(
-            f"memory_budget must be a number of bytes, zero or more; got {memory_budget!r}"
-        )
+    budget = whole_number(memory_budget, "memory_budget, in bytes,", 0)
     return Options(
         temperature=checked,
         factor=check_base_temperature(base_temperature, checked),

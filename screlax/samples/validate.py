@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import positive_number, whole_number
+from ..containers import plain
 from ..errors import InvalidInputError
 from ..io.arrays import as_floats, real_array, require_entries, shown_index
-from ..problem.constraints.norms import check_temperature
 
 
 def check_embeddings(embeddings: ArrayLike) -> NDArray[Any]:
@@ -50,34 +50,19 @@ def check_real(values: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.flo
     return array
 
 
-def check_choice(value: object, name: str, choices: tuple[Any, ...]) -> None:
-    """Raise an `InvalidInputError` that lists the choices unless the value is one of them."""
-    if not any(value is choice or value == choice for choice in choices):
-        listed = ", ".join(map(repr, choices))
-        raise InvalidInputError(f"{name} must be one of {listed}; got {value!r}")
-
-
 def check_base_temperature(base_temperature: object, temperature: float) -> float:
     """Return the factor temperature/base_temperature of SupContrast, one where it is None."""
     if base_temperature is None:
         return 1.0
-    try:
-        return temperature / check_temperature(base_temperature)
-    except InvalidInputError as error:
-        raise InvalidInputError(f"base_{error}") from None
+    return temperature / positive_number(base_temperature, "base_temperature")
 
 
 def check_jobs(n_jobs: int | None) -> int | None:
     """Return the number of threads, −1 standing for every core this process may use."""
     if n_jobs is None:
         return None
-    try:
-        jobs = operator.index(n_jobs)
-    except TypeError:
-        jobs = 0
-    if jobs < 1 and jobs != -1:
-        raise InvalidInputError(f"n_jobs must be a positive integer, −1 or None; got {n_jobs!r}")
-    return cores() if jobs == -1 else jobs
+    jobs = plain(n_jobs)
+    return cores() if jobs == -1 else whole_number(jobs, "n_jobs, unless it is −1 or None,")
 
 
 def cores() -> int:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ..checks import real_number
+from ..checks import positive_number
 from ..errors import InaccurateWarning, InvalidInputError, SolverFailedError
 from ..gram.curve import AnyGram
 from ..gram.levels import CellGram, Level, check_level, quotient_to_orbits
@@ -162,20 +161,10 @@ def check_limits(solver: Any, tol: Any, time_limit: Any) -> None:
     """Raise an `InvalidInputError` unless solver, tolerance and time limit make sense."""
     if not isinstance(solver, str):
         raise InvalidInputError(f"solver must be the name of one, got {solver!r}")
-    if tol is not None and not _is_positive(tol):
-        raise InvalidInputError(f"tol must be a positive number, got {tol!r}")
-    if time_limit is not None and not _is_positive(time_limit):
-        raise InvalidInputError(
-            f"time_limit must be positive seconds or None (no limit), got {time_limit!r}"
-        )
-
-
-def _is_positive(value: Any) -> bool:
-    try:
-        number = real_number(value)
-    except TypeError:
-        return False
-    return math.isfinite(number) and number > 0
+    if tol is not None:
+        positive_number(tol, "tol")
+    if time_limit is not None:
+        positive_number(time_limit, "time_limit, unless it is None,", " seconds")
 
 
 def _choose_level(problem: UFM, level: str) -> tuple[Level, str]:

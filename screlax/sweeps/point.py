@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import operator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..descent.validate import check_count
+from ..checks import whole_number
 from ..errors import InvalidInputError
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import CONTROLS, Control, check_control, check_temperature
@@ -72,7 +71,7 @@ class SweepPoint:
         check_limits(self.solver, self.tol, None)
         object.__setattr__(self, "seed", _check_seed(self.seed))
         if self.dim is not None:
-            object.__setattr__(self, "dim", check_count("dim", self.dim))
+            object.__setattr__(self, "dim", whole_number(self.dim, "dim"))
         if self.counts is None:
             _named_sizes(self.profile, self.imbalance)
         else:
@@ -143,10 +142,4 @@ def _named_sizes(name: str, imbalance: float | None) -> NDArray[np.int64]:
 def _check_seed(seed: Any) -> int | None:
     if seed is None:
         return None
-    try:
-        number = operator.index(seed)
-    except TypeError:
-        number = -1
-    if number < 0 or isinstance(seed, bool):
-        raise InvalidInputError(f"seed must be a whole number, zero or more, got {seed!r}")
-    return number
+    return whole_number(seed, "seed", 0)

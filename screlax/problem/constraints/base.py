@@ -10,15 +10,13 @@ of cell g and the Lagrangian is loss + Σ_g y_g own_g − price(y), y the multip
 from __future__ import annotations
 
 import dataclasses
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from ...checks import real_number
-from ...errors import InvalidInputError
+from ...checks import positive_number
 from ...gram.manifold import Manifold
 from ...types import Vector
 
@@ -54,19 +52,9 @@ class Control(ABC):
         def __init__(self, parameter: float, /) -> None: ...
 
     def __post_init__(self) -> None:
-        field_name = fields(self)[0].name
-        given = getattr(self, field_name)
-        try:
-            value = real_number(given)
-        except TypeError:
-            raise InvalidInputError(
-                f"{type(self).__name__}: {field_name} must be a number, got {given!r}"
-            ) from None
-        if not (math.isfinite(value) and value > 0):
-            raise InvalidInputError(
-                f"{type(self).__name__}: {field_name} must be positive and finite, got {given!r}"
-            )
-        object.__setattr__(self, field_name, value)
+        name = fields(self)[0].name
+        value = positive_number(getattr(self, name), f"{type(self).__name__}: {name}")
+        object.__setattr__(self, name, value)
 
     @property
     def parameter(self) -> float:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ...checks import real_number
+from ...checks import positive_number
 from ...errors import InvalidInputError
 from ...gram.manifold import Manifold
 from ...types import Vector
@@ -212,10 +211,4 @@ def check_control(control: object) -> Control:
 
 def check_temperature(temperature: object) -> float:
     """Return the temperature as a float, or raise an `InvalidInputError` that shows it."""
-    try:
-        value = real_number(temperature)
-    except TypeError:
-        raise InvalidInputError(f"temperature must be a number, got {temperature!r}") from None
-    if not (math.isfinite(value) and value > 0):
-        raise InvalidInputError(f"temperature must be positive and finite, got {temperature!r}")
-    return value
+    return positive_number(temperature, "temperature")
