@@ -8,6 +8,8 @@ optimal
 
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__ as __version__
+
 if TYPE_CHECKING:
     from .comparison.compare import compare as compare
     from .comparison.fit import ControlFit as ControlFit
@@ -55,7 +57,6 @@ if TYPE_CHECKING:
     from .sweeps.run import sweep as sweep
     from .sweeps.table import SweepTable as SweepTable
 
-__version__ = "0.1.0"
 
 _HOME = {
     "Comparison": "comparison.result",

@@ -12,6 +12,7 @@ from ..errors import InvalidInputError
 from ..io.atomic import atomic_file
 from ..tasks.run import Tasks
 from ..tasks.store import store_folder
+from ..version import __version__
 from .methods import all_methods
 from .problems import problem_sets
 from .provenance import provenance_line
@@ -74,8 +75,6 @@ def run_suite(
 
 def _open_folder(folder: Path) -> None:
     """Create the folder, or see that its rows are of this machine and these versions."""
-    from .. import __version__
-
     here = f"screlax {__version__}; {provenance_line()}"
     note = folder / "measured-on.txt"
     store_folder(folder)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from ..errors import InvalidInputError, ScrelaxError
 from ..io.shown import one_line
+from ..version import __version__
 from . import (
     bench_command,
     certify_command,
@@ -30,8 +31,6 @@ from .output import WrittenFiles
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    from .. import __version__
-
     parser = Parser(
         prog="screlax",
         description="Certified optimal geometry of supervised contrastive learning.",

@@ -14,6 +14,7 @@ from ..problem.program import level_size
 from ..problem.ufm import UFM
 from ..tasks.store import packed, unpacked
 from ..tasks.work import Work
+from ..version import __version__
 from .point import CLASSIFICATIONS, LandscapePoint, descend
 
 Place = tuple[int, int]
@@ -95,8 +96,6 @@ def _check_described(described: dict[str, Any], gap: float) -> None:
 
 def _settings(problem: UFM, seed: int, level: str) -> dict[str, Any]:
     """Return everything besides dimension and start that a point depends on, as JSON has it."""
-    from .. import __version__
-
     sizes = problem.class_sizes
     order = sizes.orbit_of_class
     return {

@@ -18,6 +18,7 @@ from ..problem.constraints.norms import CONTROLS, Control, check_control, check_
 from ..problem.profiles import profile as named_profile
 from ..problem.ufm import UFM
 from ..solve.solve import check_limits
+from ..version import __version__
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,6 @@ class SweepPoint:
 
     def key(self) -> str:
         """Return a hash of the point and of the version of screlax, 32 hexadecimal digits."""
-        from .. import __version__
-
         text = json.dumps([__version__, self.canonical()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
