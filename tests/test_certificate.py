@@ -123,8 +123,8 @@ def test_the_repaired_point_is_feasible(case):
 def repaired_dual_bound(relaxation: Relaxation, proof: Proof) -> float:
     """Compute the bound behind a proof by the direct formula."""
     dual = proof.dual or DualPoint(relaxation.softmax(proof.gram))
-    rows, multipliers, _ = repair_dual(relaxation, dual, proof.gram)
-    return dual_bound(relaxation, rows, multipliers)
+    feasible = repair_dual(relaxation, dual, proof.gram)
+    return dual_bound(relaxation, feasible.rows, feasible.multipliers)
 
 
 @pytest.mark.parametrize("level", list(Level))
@@ -381,9 +381,10 @@ def test_truncated_runs_are_inaccurate_but_bracket_the_optimum(case, solver, opt
 def test_repair_changes_nothing_that_is_feasible(case, seed):
     gram = random_feasible_gram(case, np.random.default_rng(seed))
     relaxation = build_relaxation(case.problem, Level.CLASSES)
-    repaired, smallest = repair_primal(relaxation, class_cells(case, gram))
-    assert smallest >= -1e-12 * sum(case.sizes) * np.abs(gram).max() / case.temperature
-    assert np.abs(repaired.pair * case.temperature - gram).max() <= 1e-11 * np.abs(gram).max()
+    primal = repair_primal(relaxation, class_cells(case, gram))
+    assert primal.smallest >= -1e-12 * sum(case.sizes) * np.abs(gram).max() / case.temperature
+    repaired = primal.gram.pair * case.temperature
+    assert np.abs(repaired - gram).max() <= 1e-11 * np.abs(gram).max()
 
 
 # ----------------------------------------------------------------- relative entropy

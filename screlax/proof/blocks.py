@@ -48,6 +48,40 @@ def gram_blocks(relaxation: Relaxation, gram: CellGram) -> Blocks:
     return Blocks(shared, np.where(several, split, np.inf))
 
 
+def diagonal_sizes(relaxation: Relaxation, gram: CellGram) -> Vector:
+    """Return the largest of κ_g own_g/κ_g and the diagonal of the shared block; one where zero."""
+    several = relaxation.points > 1
+    shared = gram.own + np.where(several, relaxation.points - 1, 0) * np.diagonal(gram.pair)
+    size = np.maximum(gram.own, shared)
+    return np.where(size > 0, size, 1.0)
+
+
+def scaled_blocks(relaxation: Relaxation, gram: CellGram) -> Blocks:
+    """Return the blocks of the points' Gram matrix, scaled to a diagonal of at most one.
+
+    Unlike the n×n matrix it does not drown small classes in the rounding of large ones.
+    """
+    root = np.sqrt(relaxation.points / diagonal_sizes(relaxation, gram))
+    several = relaxation.points > 1
+    split = np.where(several, gram.spread / np.where(gram.own > 0, gram.own, 1.0), 0.0)
+    shared = root[:, None] * gram.pair * root
+    delta = np.where(several, gram.spread, 0.0) / diagonal_sizes(relaxation, gram)
+    shared[np.diag_indices_from(shared)] += delta
+    return Blocks(shared, np.where(several, split, np.inf))
+
+
+def is_positive_definite(matrix: Matrix, shift: float) -> bool:
+    """Whether a Cholesky factorisation of matrix + shift·1 exists."""
+    shifted = matrix + shift * np.eye(len(matrix))
+    if not np.isfinite(shifted).all():
+        return False
+    try:
+        linalg.cholesky(shifted, lower=True, overwrite_a=True, check_finite=False)
+    except linalg.LinAlgError:
+        return False
+    return True
+
+
 def gram_from_blocks(relaxation: Relaxation, blocks: Blocks) -> CellGram:
     """Return the cell Gram matrix with these blocks; the inverse of `gram_blocks`."""
     root = np.sqrt(relaxation.mass)

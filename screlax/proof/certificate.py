@@ -18,6 +18,7 @@ Vandenberghe, Convex Optimization, section 5.9 (semidefinite duals).
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -31,9 +32,7 @@ from ..problem.program import Relaxation, RowWeights
 from .blocks import slack_product
 from .dual import DualPoint
 from .repair import dual_candidates, repair_dual, repair_primal
-
-UNIT = float(np.finfo(float).eps) / 2
-"""Largest relative error of one rounded operation."""
+from .rounding import bound_rounding, gap_rounding, value_rounding
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def relative_gap(gap: float, value: float, infimum: float) -> float:
 
     The one definition used everywhere. For the SC loss the spread is at most the value, so that
     this is between gap/(2 value) and gap/value; the spread keeps it meaningful for objectives that
-    may be zero or negative.
+    may be zero or negative. What is below the smallest normal double counts as zero.
 
     Parameters
     ----------
@@ -148,7 +147,7 @@ def relative_gap(gap: float, value: float, infimum: float) -> float:
     if gap == 0:
         return 0.0
     scale = abs(value) + (value - infimum if math.isfinite(infimum) else 0.0)
-    return gap / scale if math.isfinite(gap) and scale > 0 else math.inf
+    return gap / max(scale, sys.float_info.min) if math.isfinite(gap) else math.inf
 
 
 def format_gap(gap: float, rounding: float) -> str:
@@ -194,37 +193,53 @@ def certify(relaxation: Relaxation, gram: CellGram, duals: Iterable[DualPoint] =
         Further dual candidates, for example a solver's own; each is checked and repaired like the
         softmax rows of `gram`, and the best bound counts.
     """
-    feasible, primal_min = repair_primal(relaxation, gram)
-    value = relaxation.value(feasible)
-    softmax = relaxation.softmax(feasible)
-    found: list[_Bound] = []
-    for candidate in dual_candidates(relaxation, softmax, duals):
-        rows, multipliers, slack_min = repair_dual(relaxation, candidate, feasible)
-        gap = duality_gap(relaxation, feasible, softmax, rows, multipliers)
-        direct = dual_bound(relaxation, rows, multipliers)
-        dual = None if candidate.rows is softmax else candidate
-        found.append(_Bound(gap, direct, slack_min, dual))
-    best = min(found, key=lambda bound: abs(bound.gap))
+    with np.errstate(all="ignore"):
+        primal = repair_primal(relaxation, gram)
+        value, softmax = relaxation.value(primal.gram), relaxation.softmax(primal.gram)
+        error = value_rounding(relaxation, primal.gram, softmax, value, primal.shift)
+        candidates = dual_candidates(relaxation, softmax, duals)
+        bounds = [_bound(relaxation, primal.gram, softmax, candidate) for candidate in candidates]
+    best = max(bounds, key=lambda bound: max(bound.direct, value - bound.gap - bound.rounding))
     certificate = Certificate.around(
         Level(relaxation.level).value,
         value,
         best.gap,
         relaxation.infimum,
-        (4 * UNIT * value, 0.0),
-        (primal_min, best.slack_min),
+        (error, best.rounding),
+        (primal.smallest, best.slack_min),
         best.direct,
     )
-    return Proof(certificate, feasible, best.dual)
+    return Proof(certificate, primal.gram, None if best.dual.rows is softmax else best.dual)
 
 
 @dataclass(frozen=True, eq=False)
 class _Bound:
-    """A dual candidate's gap, the same bound computed directly, and where it came from."""
+    """A dual candidate's gap and its rounding, the same bound computed directly, and its origin."""
 
     gap: float
+    rounding: float
     direct: float
     slack_min: float
-    dual: DualPoint | None
+    dual: DualPoint
+
+
+def _bound(
+    relaxation: Relaxation, gram: CellGram, softmax: RowWeights, candidate: DualPoint
+) -> _Bound:
+    """Return what a dual candidate proves; nothing where it cannot be repaired beyond rounding."""
+    feasible = repair_dual(relaxation, candidate, gram)
+    if not feasible.is_proved:
+        return _Bound(math.inf, math.inf, -math.inf, feasible.smallest, candidate)
+    rows, multipliers = feasible.rows, feasible.multipliers
+    gap = duality_gap(relaxation, gram, softmax, rows, multipliers)
+    rounding = gap_rounding(relaxation, gram, softmax, rows, multipliers)
+    direct = dual_bound(relaxation, rows, multipliers)
+    direct -= bound_rounding(relaxation, rows, multipliers)
+    if math.isnan(gap + rounding):
+        gap = rounding = math.inf
+    return _Bound(
+        gap, rounding, -math.inf if math.isnan(direct) else direct, feasible.smallest, candidate
+    )
 
 
 def dual_bound(relaxation: Relaxation, rows: RowWeights, multipliers: Vector) -> float:

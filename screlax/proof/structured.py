@@ -25,7 +25,9 @@ import numpy as np
 from ..equations.kernels import Array
 from ..equations.slack_vector import Moments, SlackVectorEquations, State
 from ..gram.curve import SlackVectorGram
-from .certificate import UNIT, Certificate, relative_entropy
+from .certificate import Certificate, relative_entropy
+from .rounding import UNIT
+from .structured_rounding import SMALL, SUM, divergence_error, outside_sizes, own_errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,8 @@ class StructuredProof:
         log v, from which it and the dual point were made.
     upper, gap : ndarray, shape (B,)
         Objective and duality gap; infinite where there is no feasible matrix or no bound.
+    upper_rounding, gap_rounding : ndarray, shape (B,)
+        Their largest errors; that of the objective is from a matrix that is feasible exactly.
     spread_min, slack_min : ndarray, shape (B,)
         Smallest own − 2g, and lower bound on the smallest slack eigenvalue per sample.
     infimum : float
@@ -52,6 +56,8 @@ class StructuredProof:
     log_slack: Array
     upper: Array
     gap: Array
+    upper_rounding: Array
+    gap_rounding: Array
     spread_min: Array
     slack_min: Array
     infimum: float
@@ -64,7 +70,7 @@ class StructuredProof:
             upper,
             gap,
             self.infimum,
-            (4 * UNIT * upper, 0.0),
+            (float(self.upper_rounding[index]), float(self.gap_rounding[index])),
             (min(0.0, float(self.spread_min[index])), float(self.slack_min[index])),
         )
 
@@ -85,8 +91,8 @@ def prove(equations: SlackVectorEquations, state: State) -> StructuredProof:
         moments = equations.moments(state)
         prover = _prove_penalty if equations.is_penalty else _prove_bounded
         proof = prover(equations, state, moments)
-        feasible = np.isfinite(proof.upper) & (proof.spread_min >= 0)
-        sound = feasible & np.isfinite(proof.gap)
+        feasible = np.isfinite(proof.upper + proof.upper_rounding) & (proof.spread_min >= 0)
+        sound = feasible & np.isfinite(proof.gap + proof.gap_rounding)
     return StructuredProof(
         proof.own,
         proof.centre,
@@ -94,6 +100,8 @@ def prove(equations: SlackVectorEquations, state: State) -> StructuredProof:
         proof.log_slack,
         np.where(feasible, proof.upper, np.inf),
         np.where(sound, proof.gap, np.inf),
+        proof.upper_rounding,
+        np.where(sound, proof.gap_rounding, np.inf),
         proof.spread_min,
         proof.slack_min,
         equations.infimum,
@@ -114,14 +122,19 @@ def _prove_penalty(
     off, on_itself = equations.outside(moments), moments.peak * slack**2 / sizes
     half = _half_strength(equations, off + on_itself)
     residual = half - off - on_itself
-    missing = np.maximum(0.0, -residual.min(axis=1, keepdims=True))
+    unsure = SUM * (half + outside_sizes(equations, moments) + on_itself)
+    missing = np.maximum(0.0, (unsure - residual).max(axis=1, keepdims=True))
     own = 0.0 - moments.product / slack  # not −0.0 where G is zero
     centre = moments.centre
+    entry_error, own_error = own_errors(equations, state, moments)
     if equations.is_budget:
         along = 2 * (1 - moments.total / slack)
         wanted = equations.samples * equations.parameters - own @ mass
         shift = (wanted / (along @ mass))[:, None]
+        trace_error = own_error @ mass + UNIT * (np.abs(own) @ mass)
         own, centre = own + shift * along, centre + shift
+        moved = (trace_error / np.abs(along @ mass))[:, None] + 4 * UNIT * np.abs(shift)
+        own_error, entry_error = own_error + moved * np.abs(along), entry_error + 2 * moved
         share, slack_per_sample = 0.0, residual + missing
         log_off = _log_outside(equations, moments, slack, moments.share) + 2 * shift
     else:
@@ -135,10 +148,17 @@ def _prove_penalty(
     kept = (1 - share) * off
     divergence = relative_entropy(kept, np.exp(outside - log_total))
     divergence = divergence + relative_entropy(1 - kept, np.exp(inside - log_total))
-    upper = rows @ mass
+    upper, softmax = (rows * mass).sum(axis=1), np.exp(outside - log_total)
+    entry_error = entry_error + SUM * (1 + np.abs(own) + np.abs(outside))
     if not equations.is_budget:
-        upper = upper + half[:, 0] * (own @ mass)
+        upper = upper + half[:, 0] * (own * mass).sum(axis=1)
+    # of the Lagrangian per unit of own: it nearly vanishes
+    slope = np.abs(softmax - half) + SUM * half + softmax * own_error
     gap = divergence @ mass + (slack_per_sample * own) @ mass
+    upper_rounding = SUM * upper + (slope * own_error + softmax * entry_error) @ mass
+    upper_rounding = upper_rounding + SUM * half[:, 0] * (np.abs(own) @ mass)
+    gap_rounding = unsure * np.abs(own) @ mass
+    gap_rounding = gap_rounding + divergence_error(kept, softmax, entry_error + own_error) @ mass
     return StructuredProof(
         own,
         centre,
@@ -146,6 +166,8 @@ def _prove_penalty(
         state.log_slack,
         upper,
         np.where((kept < 1).all(axis=1), gap, np.inf),
+        upper_rounding + SMALL * equations.samples,
+        gap_rounding,
         (own - 2 * centre).min(axis=1),
         residual.min(axis=1),
         equations.infimum,
@@ -179,7 +201,9 @@ def _prove_bounded(
     slack, sizes, mass = moments.slack, equations.sizes, equations.mass
     limit = equations.parameters[:, None]
     own = np.broadcast_to(limit, slack.shape)
-    move = _moves_into_kernel(equations, moments, limit)
+    entry_error, own_error = own_errors(equations, state, moments)
+    wrong = own_error * slack + UNIT * limit * slack
+    move, move_error = _moves_into_kernel(equations, moments, limit, wrong)
     off = equations.outside(moments)
     moved = slack * np.exp(move)
     moved_share, _ = equations.sums_over_others(
@@ -195,6 +219,11 @@ def _prove_bounded(
     divergence = divergence + relative_entropy(1 - off, np.exp(inside - log_total))
     centre = moments.centre + move
     gap = divergence @ mass
+    softmax = np.exp(outside - log_total)
+    entry_error = entry_error + move_error + move_error.max(axis=1, keepdims=True)
+    entry_error = entry_error + SUM * (1 + own + np.abs(outside))
+    upper = (_row_loss(sizes, outside - own) * mass).sum(axis=1)
+    upper_rounding = SUM * upper + (softmax * entry_error) @ mass
     if equations.copies.sum() == 2:  # ⟨v vᵀ, G⟩ of two antipodal classes
         gap = gap + limit[:, 0] * moments.peak[:, 0] * (slack[:, 0] - slack[:, -1]) ** 2
     return StructuredProof(
@@ -202,29 +231,37 @@ def _prove_bounded(
         centre,
         state.log_normalizer,
         state.log_slack,
-        _row_loss(sizes, outside - own) @ mass,
+        upper,
         np.where((off < 1).all(axis=1), gap, np.inf),
+        upper_rounding + SMALL * equations.samples,
+        SUM * gap + divergence_error(off, softmax, entry_error) @ mass,
         (own - 2 * centre).min(axis=1),
         np.zeros(len(limit)),
         equations.infimum,
     )
 
 
-def _moves_into_kernel(equations: SlackVectorEquations, moments: Moments, limit: Array) -> Array:
-    """Return how far to move the centres so that G v = 0.
+def _moves_into_kernel(
+    equations: SlackVectorEquations, moments: Moments, limit: Array, wrong: Array
+) -> tuple[Array, Array]:
+    """Return how far to move the centres so that G v = 0, and the largest errors of that.
 
     Centres g + μ change row g of G v by (V − 2v_g) μ_g + Σ κ v μ; it has to make up for
-    ρ v_g + product_g.
+    ρ v_g + product_g, which is off by `wrong` at most.
     """
     if equations.copies.sum() == 2:
-        return _antipodal_moves(moments, limit)
+        move = _antipodal_moves(moments, limit)
+        return move, SUM * (np.abs(move) + np.abs(moments.centre) + limit)
     slack, weight = moments.slack, equations.copies * moments.slack
     inverse = 1 / (moments.total - 2 * slack)
     wanted = -inverse * (moments.product + limit * slack)
-    common = (weight * wanted).sum(axis=1, keepdims=True) / (
-        1 + (weight * inverse).sum(axis=1, keepdims=True)
-    )
-    return np.asarray(wanted - inverse * common)
+    size = 1 + (weight * inverse).sum(axis=1, keepdims=True)
+    common = (weight * wanted).sum(axis=1, keepdims=True) / size
+    error = np.abs(inverse) * wrong + SUM * np.abs(wanted)
+    rest = (weight * error).sum(axis=1, keepdims=True) / np.abs(size)
+    size_error = SUM * (1 + (weight * np.abs(inverse)).sum(axis=1, keepdims=True)) / np.abs(size)
+    error = error + np.abs(inverse) * (rest + (SUM + size_error) * np.abs(common))
+    return np.asarray(wanted - inverse * common), error
 
 
 def _antipodal_moves(moments: Moments, limit: Array) -> Array:

@@ -35,11 +35,11 @@ class RowWeights:
     own: Vector
     pair: Matrix
 
-    def mixed(self, other: RowWeights, share: float) -> RowWeights:
-        """Return (1−share)·self + share·other."""
+    def mixed(self, other: RowWeights, kept: float) -> RowWeights:
+        """Return kept·self + (1−kept)·other; `kept` may be tiny, and keeps its digits."""
         return RowWeights(
-            (1 - share) * self.own + share * other.own,
-            (1 - share) * self.pair + share * other.pair,
+            kept * self.own + (1 - kept) * other.own,
+            kept * self.pair + (1 - kept) * other.pair,
         )
 
 

@@ -1,0 +1,52 @@
+"""What rounding can do to the numbers of a structured proof; see `rounding.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..equations.kernels import Array
+from ..equations.slack_vector import Moments, SlackVectorEquations, State
+from .rounding import UNIT
+
+SUM = 8 * UNIT
+"""Largest error of a sum over the class sizes, relative to the sum of their sizes.
+
+Pairwise and blocked summation, and kernels that are interpolated to 1e-15.
+"""
+
+SMALL = 4 * float(np.finfo(float).smallest_subnormal)
+"""Largest absolute error of what underflows."""
+
+
+def own_errors(
+    equations: SlackVectorEquations, state: State, moments: Moments
+) -> tuple[Array, Array]:
+    """Return the errors of the entries of rows of G, and of −Σ v_c' pair_cc'/v_c, both (B, m).
+
+    Centres are rounded sums of log v, β/2 and −log s, and the sum of the products is rounded. The
+    zero matrix is exact.
+    """
+    sizes = np.abs(state.log_slack) + np.abs(state.log_normalizer) / 2 + np.log(equations.sizes)
+    weight = equations.copies * moments.slack
+    bend = moments.centre * moments.total - moments.product - 2 * moments.centre * moments.slack
+    bend = np.abs(bend + (weight * moments.centre).sum(axis=1, keepdims=True))
+    around = sizes * moments.total + (weight * sizes).sum(axis=1, keepdims=True) + bend
+    entry = 2 * UNIT * (sizes + sizes.max(axis=1, keepdims=True))
+    level = state.log_normalizer == state.log_normalizer[:, :1]
+    zero = (level & (moments.centre == 0)).all(axis=1, keepdims=True)
+    return entry, np.where(zero, 0.0, SUM * around / moments.slack)
+
+
+def outside_sizes(equations: SlackVectorEquations, moments: Moments) -> Array:
+    """Return what the error of `SlackVectorEquations.outside` is relative to, (B, m)."""
+    share = moments.share if moments.interpolation.matrix is None else moments.total
+    return np.asarray(2 * moments.peak * moments.slack * share / equations.sizes)
+
+
+def divergence_error(p: Array, q: Array, error: Array) -> Array:
+    """Return the error of the divergence of two-entry rows, log(p/q) off by `error` at most.
+
+    A divergence is of second order in log(p/q), so that only what it already is gets multiplied.
+    """
+    ratio = np.abs(p - q) / np.maximum(q, np.finfo(float).tiny)
+    return np.asarray(np.abs(p - q) * (error + SUM * (1 + ratio)) + q * error**2)
