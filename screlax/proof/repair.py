@@ -33,6 +33,9 @@ from .blocks import (
 from .dual import DualPoint
 from .rounding import UNIT, slack_sizes, summation
 
+_NOTHING = 1e-280
+"""Squared norms below this share of the largest are zero: quotients by them would overflow."""
+
 
 @dataclass(frozen=True, eq=False)
 class FeasibleGram:
@@ -82,7 +85,7 @@ def repair_primal(relaxation: Relaxation, gram: CellGram) -> FeasibleGram:
 
 def _with_one_diagonal(relaxation: Relaxation, own: Vector, pair: Matrix) -> CellGram:
     """Give cells with one point one number on the diagonal, and zero vectors zero products."""
-    empty = own <= 0
+    empty = own <= _NOTHING * max(float(own.max()), 0.0)
     own = np.where(empty, 0.0, own)
     pair = np.where(empty[:, None] | empty[None, :], 0.0, pair)
     np.fill_diagonal(pair, np.where(relaxation.points == 1, own, np.diagonal(pair)))
@@ -117,7 +120,7 @@ def _lacks(relaxation: Relaxation, gram: CellGram) -> float:
 
 def _tolerance(matrix: Matrix) -> float:
     """Return how far rounding can move an eigenvalue of a symmetric matrix."""
-    return (8 + len(matrix) / 4) * UNIT * float(linalg.norm(matrix))
+    return (8 + len(matrix) / 4) * UNIT * float(linalg.norm(matrix, check_finite=False))
 
 
 def _within_bound(relaxation: Relaxation, gram: CellGram) -> CellGram:

@@ -52,8 +52,9 @@ def value_rounding(
     size = entry_sizes(gram)
     spread = 2 * np.abs(softmax.pair - relaxation.target.pair).sum(axis=1)
     rows = spread * (unit * (1 + size) + shift * size)
-    if relaxation.target.pair.any():  # positives that differ: their mean is rounded as well
-        rows = rows + (unit * size) ** 2
+    averaged = (relaxation.target.pair > 0).sum(axis=1) > 1
+    if averaged.any():  # positives that differ: they are measured from a rounded mean
+        rows = rows + np.where(averaged, unit * size + (shift * size) ** 2, 0.0)
     penalty = float(relaxation.ridge_multipliers() @ np.abs(gram.own))
     small = _TINY * relaxation.samples * relaxation.size
     return float(relaxation.anchors @ rows) + unit * abs(value) + (unit + shift) * penalty + small
