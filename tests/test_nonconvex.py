@@ -369,3 +369,9 @@ def test_class_sizes_alone_are_no_problem():
 def test_huge_starts_say_so():
     with pytest.raises(screlax.ScrelaxError, match="beyond double precision"):
         solve_nonconvex(UFM(SIZES, Ridge(1.0)), 3, initial=np.full((4, 3), 1e200))
+
+
+def test_seeds_that_no_double_holds_are_told_apart():
+    problem = UFM([5, 3, 2], Sphere(1.0))
+    found = [solve_nonconvex(problem, 2, seed=2**53 + more, max_iterations=1) for more in (0, 1)]
+    assert np.abs(found[0].embeddings - found[1].embeddings).max() > 1e-3

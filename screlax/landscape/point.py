@@ -98,4 +98,5 @@ def descend(
 def start_seed(seed: int, dim: int, start: int) -> int:
     """Return the seed of one start, independent of all others (`numpy.random.SeedSequence`)."""
     sequence = np.random.SeedSequence(seed, spawn_key=(dim, start))
-    return int(sequence.generate_state(1, np.uint64)[0])
+    # as a double holds it: the starts are those that surveys have always had
+    return int(float(sequence.generate_state(1, np.uint64)[0]))
