@@ -120,7 +120,9 @@ def _lacks(relaxation: Relaxation, gram: CellGram) -> float:
 
 def _tolerance(matrix: Matrix) -> float:
     """Return how far rounding can move an eigenvalue of a symmetric matrix."""
-    return (8 + len(matrix) / 4) * UNIT * float(linalg.norm(matrix, check_finite=False))
+    largest = float(np.abs(matrix).max())  # its square may underflow
+    norm = largest * float(np.linalg.norm(matrix / largest)) if largest > 0 else 0.0
+    return (8 + len(matrix) / 4) * UNIT * norm
 
 
 def _within_bound(relaxation: Relaxation, gram: CellGram) -> CellGram:
