@@ -48,6 +48,9 @@ def supcon_loss(
     (Khosla et al. 2020, arXiv 2004.11362, equation 2, L_out). A sample without a positive is no
     anchor and has loss zero; it still is a negative of the others. No n×n array is formed.
 
+    In double precision ℓ_i is right to some rounding units of the largest |⟨h_i, h_l⟩|/τ, also
+    where it is near zero, as that of an anchor with one positive can be (`samples/near_zero.py`).
+
     Parameters
     ----------
     embeddings : array-like, shape (n, d), (batch, n, d), or (n, views, d) with a `contrast_mode`
