@@ -105,8 +105,11 @@ def main() -> None:
     for axes in grid[-1]:
         axes.set_xlabel("embedding dimension d")
     figure.supylabel("certified relative gap to the optimum over all dimensions", fontsize="medium")
-    handles, labels = grid[-1, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=7, fontsize="small")
+    shown = {}
+    for axes in grid.flat:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            shown.setdefault(label.partition(" of the optimum:")[0], handle)
+    figure.legend(shown.values(), shown, loc="outside lower center", ncols=5, fontsize="small")
     figure.savefig(options.out, dpi=110)
 
 

@@ -5,6 +5,10 @@ pyplot knows nothing of, and returns them: ``ax.figure.savefig("picture.png")``.
 no global state is read or changed beyond matplotlib's own style settings, and matplotlib is loaded
 by the first call.
 
+Class labels and names of runs are drawn as they are written: no dollar begins a formula. Characters
+that the chosen font lacks are taken from an installed one (of Chinese, Japanese and Korean ones
+Debian's ``fonts-noto-cjk`` has all), or written as escapes where there is none.
+
 >>> import screlax
 >>> from screlax import plots
 >>> solution = screlax.solve_relaxation([500, 50, 5], control=screlax.Ridge(0.01))
