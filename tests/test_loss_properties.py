@@ -37,7 +37,8 @@ def test_names_of_classes_do_not_matter(problem):
     renamed = rng.permutation(np.arange(-20, 30))[y]
     apart = 1_000_003 * y
     words = np.array([f"class {label}" for label in y])
-    objects = np.array([(label, "x") if label else frozenset() for label in y.tolist()] + [0], object)[:-1]
+    names = [(label, "x") if label else frozenset() for label in y.tolist()]
+    objects = np.array([*names, 0], object)[:-1]
     for labels in (renamed, apart, words, objects, y.astype(float), y.astype(np.uint8)):
         assert supcon_loss(H, labels, temperature=temperature) == pytest.approx(
             loss, rel=1e-12, abs=1e-12 * (1 + (H**2).sum() / temperature)
