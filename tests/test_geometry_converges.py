@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from kkt_reference import gram_error
+from screlax.gram.distance import gram_distance as gram_distance_of
 
 from screlax import (
     UFM,
     Ball,
     Budget,
+    InaccurateWarning,
     Ridge,
     Solution,
     Sphere,
+    fit_control,
     regularization_path,
     solve_relaxation,
 )
@@ -138,3 +141,43 @@ def test_many_singletons_put_all_other_classes_on_the_opposite_point(control):
         cosines = solution.orbit_gram.pair / 0.3
         assert (np.abs(cosines[:3, :3] - 1).max() <= 1e-12) == opposite
         assert cosines[:3, 3] == pytest.approx(-1.0, abs=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "control", "determined"),
+    [
+        (LONG_TAIL, Sphere(2000.0), False),
+        (LONG_TAIL, Budget(800.0), False),
+        (LONG_TAIL, Ridge(1e-60), False),
+        (LONG_TAIL, Sphere(10.0), True),
+        (LONG_TAIL, Ridge(0.01), True),
+        (LONG_TAIL, Ridge(100.0), True),
+        ([2, 1], Budget(29.3), True),
+        ([4] * 50, Ball(1.0), True),
+    ],
+)
+def test_a_solution_says_whether_its_value_determines_its_geometry(sizes, control, determined):
+    solution = solve_relaxation(sizes, control)
+    assert solution.status == "optimal"
+    assert solution.value_determines_geometry == determined
+
+
+def test_a_descent_warns_where_the_value_does_not_determine_the_geometry():
+    with pytest.warns(InaccurateWarning, match="geometry is not"):
+        solution = solve_relaxation(LONG_TAIL, Sphere(2000.0), solver="burer-monteiro")
+    assert solution.status == "optimal"
+    assert np.abs(solution.class_gram[0, 1:]).max() < 0.5 * 2000 / 3  # not the geometry
+
+
+def test_a_fitted_control_compares_with_the_geometries_of_single_solutions():
+    tau = 0.0452649353
+    target = solve_relaxation(SEVERAL, Budget(1.0), temperature=tau)
+    vectors = target.embeddings().vectors
+    fit = fit_control(vectors, range(5), "budget", temperature=tau, class_sizes=SEVERAL)
+    assert fit.distance <= 1e-5
+    assert fit.parameter == pytest.approx(1.0, rel=1e-5)
+    for parameter, distance in zip(fit.parameters[::6], fit.distances[::6], strict=True):
+        alone = solve_relaxation(SEVERAL, Budget(float(parameter)), temperature=tau)
+        assert distance == pytest.approx(
+            gram_distance_of(vectors @ vectors.T, alone.class_gram), abs=1e-8
+        )

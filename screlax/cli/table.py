@@ -63,11 +63,22 @@ def solution_table(solution: Solution) -> str:
         ),
         f"rank         {solution.rank} (eigenvalues above {solution.rank_tolerance:.0e} "
         "of the largest)",
+        *_undetermined_lines(solution),
         f"time         {seconds}",
         "",
         *_geometry_lines(solution),
     ]
     return "\n".join(lines)
+
+
+def _undetermined_lines(solution: Solution) -> list[str]:
+    """Say it where the value is at its floor whatever the angles."""
+    if solution.value_determines_geometry:
+        return []
+    return [
+        "geometry     not determined by the value: an orthogonal frame of these norms is as good "
+        "in double precision"
+    ]
 
 
 def solution_record(solution: Solution) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from ..proof.dual import DualPoint, dual_from_orbits
 from ..proof.prove import prove_gram
 from ..solve.sensitivity import Sensitivity, require_slack_vector, sensitivity_of
 from ..status import Status
+from .determinacy import value_determines_geometry
 
 _DENSE_SPECTRUM = 1000
 
@@ -106,6 +107,17 @@ class Solution:
         return self.certificate.relative_gap
 
     @property
+    def value_determines_geometry(self) -> bool:
+        """Whether the certificate tells the optimum from an orthogonal frame of the same norms.
+
+        At ρ/τ of hundreds, or λτ below 1e-20, it cannot: in double precision the loss of any
+        well-separated classes is at its floor, and `optimal` is then about the value alone. The
+        native solvers find the geometry from the optimality conditions, which keep their digits
+        there; what a descent or a conic solver returns is one of many, and solving warns of it.
+        """
+        return value_determines_geometry(self.problem, self.orbit_gram, self.certificate)
+
+    @property
     def class_gram(self) -> Matrix:
         """Gram matrix of the class means in class order, shape (k, k).
 
@@ -160,8 +172,9 @@ class Solution:
     def rank_tolerance(self) -> float:
         """Relative size below which an eigenvalue counts as zero.
 
-        √(relative gap), but at least √machine epsilon: near an optimum the objective is quadratic,
-        so that a relative gap of ε only determines the Gram matrix to about √ε.
+        √(relative gap), but at least √machine epsilon: a convention, not a bound. An excess δ in
+        value allows a distance of about √(2δ/μ), μ the smallest curvature of the objective, which
+        falls like e^{−ρ/τ}; see `value_determines_geometry` for where that leaves nothing.
         """
         gap = self.relative_gap
         return math.sqrt(max(gap, np.finfo(float).eps)) if math.isfinite(gap) else 1

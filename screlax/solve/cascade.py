@@ -28,6 +28,10 @@ _MAX_COLLAPSED_ORBITS = 2000
 PROVED = 1e-9
 """Certified relative gap up to which a slack-vector root is taken for the optimum."""
 
+NOT_CONVERGED = "slack-vector Newton, not converged"
+DESCENT = "Burer–Monteiro: "
+"""Beginning of the message of a solution that rests on the value alone."""
+
 
 class SlackVectorBackend:
     """Newton on the 2m slack-vector equations (`screlax.equations.slack_vector`)."""
@@ -45,8 +49,8 @@ class SlackVectorBackend:
         """Find a root; the certificate decides whether it is the optimum. See `Backend.solve`."""
         reject_options(self.name, options)
         start = time.perf_counter()
-        gram, steps, _ = _slack_vector_root(problem)
-        return _result(problem, level, gram, steps, "slack-vector Newton", start)
+        gram, steps, _, message = _slack_vector_root(problem)
+        return _result(problem, level, gram, steps, message, start)
 
 
 class BurerMonteiroBackend:
@@ -84,18 +88,20 @@ class NativeBackend:
             return _result(problem, level, collapsed, 0, "minority collapse", start)
         if SlackVectorBackend().why_not(problem, level) is not None:
             return _with_singletons(problem, level, options, start)
-        gram, steps, proved = _slack_vector_root(problem)
+        gram, steps, proved, message = _slack_vector_root(problem)
         if proved:
-            return _result(problem, level, gram, steps, "slack-vector Newton", start)
+            return _result(problem, level, gram, steps, message, start)
         return _descend(problem, level, options, gram, start)
 
 
-def _slack_vector_root(problem: UFM) -> tuple[SlackVectorGram, int, bool]:
-    """Return the Gram matrix of the root reached, Newton steps, and whether it proves optimal."""
+def _slack_vector_root(problem: UFM) -> tuple[SlackVectorGram, int, bool, str]:
+    """Return the Gram matrix reached, Newton steps, whether it proves optimal, and a message."""
     equations = equations_for(problem.class_sizes, problem.control_at_unit_temperature)
     result = solve_slack_vector(equations)
     proof = prove(equations, result.state)
-    return proof.gram(equations.copies), result.steps, proof.certificate().proves(PROVED)
+    message = "slack-vector Newton" if result.converged[0] else NOT_CONVERGED
+    proved = proof.certificate().proves(PROVED)
+    return proof.gram(equations.copies), result.steps, proved, message
 
 
 def _descend(
@@ -110,7 +116,7 @@ def _descend(
     gram, run = solve_factored(
         build_relaxation(problem, Level.ORBITS), guess, deadline=_deadline(options, start)
     )
-    return _result(problem, level, gram, run.iterations, f"Burer–Monteiro: {run.reason}", start)
+    return _result(problem, level, gram, run.iterations, f"{DESCENT}{run.reason}", start)
 
 
 def _with_singletons(

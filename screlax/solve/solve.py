@@ -21,6 +21,7 @@ from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint, dual_to_orbits
 from ..proof.prove import prove_gram
 from ..solution.solution import Solution
+from .cascade import DESCENT, NOT_CONVERGED
 from .registry import BackendResult, SolverOptions, choose_backend
 
 
@@ -94,7 +95,10 @@ def solve_relaxation(
         verbose=verbose,
         **solver_options,
     )
-    _warn_if_inaccurate(solution)
+    if not solution.certificate.proves(solution.tol):
+        _warn_of_gap(solution)
+    elif _rests_on_value(solution) and not solution.value_determines_geometry:
+        _warn_of_geometry(solution)
     return solution
 
 
@@ -193,9 +197,23 @@ def _certify(
     return proof.certificate, feasible.scaled(problem.temperature), dual
 
 
-def _warn_if_inaccurate(solution: Solution) -> None:
-    if solution.certificate.proves(solution.tol):
-        return
+def _rests_on_value(solution: Solution) -> bool:
+    """Whether the solver saw the value alone, not the optimality conditions."""
+    message, native = solution.solver_message, ("native", "slack-vector", "closed-form")
+    return solution.solver not in native or message.startswith((DESCENT, NOT_CONVERGED))
+
+
+def _warn_of_geometry(solution: Solution) -> None:
+    warnings.warn(
+        f"the value is proved, its geometry is not: at a gap of {solution.gap:.1e} an orthogonal "
+        f"frame of the same norms is as good in double precision, and '{solution.solver_message}' "
+        "sees the value alone; use solver='native', or smaller norms or a higher temperature",
+        InaccurateWarning,
+        stacklevel=3,
+    )
+
+
+def _warn_of_gap(solution: Solution) -> None:
     warnings.warn(
         f"not proved optimal: certified relative gap {solution.certificate.gap_in_words} exceeds "
         f"tol {solution.tol:.0e} ({solution.solver} at level '{solution.level}' ended with "
