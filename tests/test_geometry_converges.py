@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from kkt_reference import gram_error
-from screlax.gram.distance import gram_distance as gram_distance_of
 
 from screlax import (
     UFM,
@@ -19,6 +18,7 @@ from screlax import (
     regularization_path,
     solve_relaxation,
 )
+from screlax.geometry import gram_distance as gram_distance_of
 from screlax.gram.levels import Level
 from screlax.proof.prove import prove_gram
 

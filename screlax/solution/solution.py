@@ -108,7 +108,7 @@ class Solution:
 
     @property
     def value_determines_geometry(self) -> bool:
-        """Whether the certificate tells the optimum from an orthogonal frame of the same norms.
+        """Whether double precision tells the optimum from an orthogonal frame of the same norms.
 
         At ρ/τ of hundreds, or λτ below 1e-20, it cannot: in double precision the loss of any
         well-separated classes is at its floor, and `optimal` is then about the value alone. The

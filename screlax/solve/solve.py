@@ -205,9 +205,9 @@ def _rests_on_value(solution: Solution) -> bool:
 
 def _warn_of_geometry(solution: Solution) -> None:
     warnings.warn(
-        f"the value is proved, its geometry is not: at a gap of {solution.gap:.1e} an orthogonal "
-        f"frame of the same norms is as good in double precision, and '{solution.solver_message}' "
-        "sees the value alone; use solver='native', or smaller norms or a higher temperature",
+        "the value is proved, its geometry is not: in double precision an orthogonal frame of the "
+        f"same norms is as good, and '{solution.solver_message}' sees the value alone; "
+        "use solver='native', or smaller norms or a higher temperature",
         InaccurateWarning,
         stacklevel=3,
     )
