@@ -377,6 +377,15 @@ def test_value_and_gap_are_those_of_the_embeddings_whatever_a_file_says(tmp_path
     )
 
 
+def test_a_store_of_screlax_0_1_is_not_read_and_says_what_to_do(tmp_path):
+    """The name is the one that screlax 0.1.0 gave this start."""
+    old = tmp_path / "a5b0119b06cbd1a1f5f9" / "dim-000002-start-000000.npz"
+    old.parent.mkdir()
+    old.write_bytes(b"")
+    with pytest.warns(StoreWarning, match=r"files of screlax 0\.1 for 1 of these.*can be deleted"):
+        screlax.survey_landscape(UNEVEN, [2], starts=2, store=tmp_path)
+
+
 def test_many_damaged_files_are_one_warning(tmp_path):
     screlax.survey_landscape(UNEVEN, [1], starts=4, store=tmp_path)
     for path in tmp_path.glob("*/*.json"):

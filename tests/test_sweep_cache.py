@@ -113,6 +113,17 @@ def test_a_cache_of_an_earlier_version_is_solved_again_and_says_so(tmp_path):
         assert sweep(POINTS[:2], cache=tmp_path).values_equal(table)
 
 
+def test_a_cache_of_screlax_0_1_is_not_read_and_says_what_to_do(tmp_path):
+    """The name is the one that screlax 0.1.0 gave this point."""
+    old = tmp_path / "ef" / "efc6d82d2d711f5dacb91d998047886d.json"
+    old.parent.mkdir()
+    old.write_text("{}")
+    with pytest.warns(StoreWarning, match=r"files of screlax 0\.1 for 1 of these.*can be deleted"):
+        table = sweep(POINTS[:2], cache=tmp_path)
+    assert table.all_optimal
+    assert old.read_text() == "{}"
+
+
 def test_failures_are_not_kept(tmp_path):
     sweep([SweepPoint("cifar10-lt", Sphere(1.0), solver="closed-form")], cache=tmp_path)
     assert not files(tmp_path)

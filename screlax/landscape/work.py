@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 from ..descent.bound import certified
@@ -57,6 +58,13 @@ class DescentWork(Work[Place, LandscapePoint]):
     def place(self, task: Place) -> str:
         """Give every survey a folder of its own within a store that many may share."""
         return f"{self._folder}/dim-{task[0]:06d}-start-{task[1]:06d}"
+
+    def former(self, task: Place) -> str:
+        """Return the archive that was in the folder of a survey."""
+        settings = {**self._settings, "format": 1, "screlax": "0.1.0"}
+        text = json.dumps(settings, sort_keys=True)
+        folder = hashlib.sha256(text.encode()).hexdigest()[:20]
+        return f"{folder}/dim-{task[0]:06d}-start-{task[1]:06d}.npz"
 
     def identity(self, task: Place) -> dict[str, Any]:
         """Return the survey and the place in it."""

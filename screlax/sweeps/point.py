@@ -117,9 +117,9 @@ class SweepPoint:
             "dim": self.dim,
         }
 
-    def key(self) -> str:
-        """Return a hash of the point and of the version of screlax, 32 hexadecimal digits."""
-        text = json.dumps([__version__, self.canonical()], sort_keys=True)
+    def key(self, version: str = __version__) -> str:
+        """Return a hash of the point and of a version of screlax, 32 hexadecimal digits."""
+        text = json.dumps([version, self.canonical()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

@@ -29,6 +29,11 @@ class SweepWork(Work[SweepPoint, Result]):
         key = task.key()
         return f"{key[:2]}/{key}"
 
+    def former(self, task: SweepPoint) -> str:
+        """Return the same for the key that it had."""
+        key = task.key("0.1.0")
+        return f"{key[:2]}/{key}.json"
+
     def identity(self, task: SweepPoint) -> dict[str, Any]:
         """Return the point; the version of screlax is in the name of its file."""
         return task.canonical()

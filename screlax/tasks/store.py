@@ -68,19 +68,27 @@ class Store(Generic[Task, Outcome]):
             return None
 
     def find_all(self, tasks: Iterable[Task]) -> dict[Task, Outcome]:
-        """Return the outcomes there are; one `StoreWarning` tells of those not believed."""
-        found, damaged = {}, []
+        """Return the outcomes there are; a `StoreWarning` tells of those not believed."""
+        found, damaged, former = {}, [], 0
         for task in tasks:
             try:
                 found[task] = self._read(task)
             except FileNotFoundError:
-                continue
+                name = self.work.former(task)
+                former += name is not None and (self.folder / name).exists()
             except _MALFORMED as error:
                 damaged.append(f"{self.path(task)} is damaged ({error or type(error).__name__})")
         if damaged:
             others = f", and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
             again = "; what they held" if others else "; what it held"
             warnings.warn(f"{damaged[0]}{others}{again} is computed again", StoreWarning, 3)
+        if former:
+            warnings.warn(
+                f"{self.folder} holds files of screlax 0.1 for {former:,} of these, whose numbers "
+                "mean something else; they are computed again, and those files can be deleted",
+                StoreWarning,
+                3,
+            )
         return found
 
     def keep(self, task: Task, outcome: Outcome) -> None:

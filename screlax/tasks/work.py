@@ -48,6 +48,10 @@ class Work(ABC, Generic[Task, Outcome]):
         What can be computed from the rest for little is computed here and not believed.
         """
 
+    def former(self, task: Task) -> str | None:
+        """Return the name of the file that screlax 0.1 kept of a task, if it kept any."""
+        return None
+
     def most_bytes(self, task: Task) -> int:
         """Return the size beyond which a record cannot be one, so that it need not be read."""
         return 1 << 16
