@@ -357,3 +357,18 @@ def test_numbered_classes_refuse_text():
     problem = UFM([3, 2], SPHERE)
     with pytest.raises(InvalidInputError, match=r"'1' is no class.*convert the text with int\(\)"):
         problem.class_index(["1", "0"])
+
+
+def test_masks_of_other_numbers_are_refused():
+    masked = np.ma.array([0.5, 0.1], mask=[0, 1])
+    numbers = np.ma.array([0, 1] * 4, mask=[0, 1] * 4)
+    for call in (
+        lambda: screlax.grid("cifar10-lt", sphere=1.0, temperature=masked),
+        lambda: screlax.regularization_path(UFM([3, 2], SPHERE), temperatures=masked),
+        lambda: screlax.geometry.class_statistics(POINTS, numbers, classes=[0, 1]),
+        lambda: supcon_loss(POINTS, mask=np.ma.masked_less(np.eye(8), 0.5)),
+        lambda: supcon_loss(POINTS[None], mask=np.ma.masked_less(np.eye(8), 0.5)),
+        lambda: ClassSizes.from_pairs([3, 2], np.ma.array([1, 2], mask=[0, 1])),
+    ):
+        with pytest.raises(InvalidInputError, match="masked entries"):
+            call()

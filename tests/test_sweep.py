@@ -57,7 +57,7 @@ def test_grid_takes_a_mapping_from_names_to_class_sizes():
         ({"profiles": [[5, 3]], "imbalance": 10, "sphere": 1}, "takes no imbalance"),
         ({"profiles": [[5, -3]], "sphere": 1}, "positive whole numbers"),
         ({"profiles": "cifar10-lt", "sphere": [1, -1]}, "positive and finite"),
-        ({"profiles": "cifar10-lt", "sphere": "1"}, "sphere must be a number"),
+        ({"profiles": "cifar10-lt", "sphere": "1"}, "sphere must be numbers"),
         ({"profiles": "cifar10-lt", "sphere": []}, "sphere must be a number"),
         ({"profiles": "cifar10-lt", "sphere": 1, "temperature": 0}, "temperature must be positive"),
         ({"profiles": "cifar10-lt", "sphere": 1, "seeds": [-1]}, "seed must be"),

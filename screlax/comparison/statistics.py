@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import InvalidInputError
 from ..gram.levels import Matrix, Vector
 from ..io.blocks import blocks, share
+from ..problem.labels import label_array
 from ..samples.labels import encode
 from .accumulator import Accumulator
 
@@ -167,7 +168,7 @@ def _classes(
 ) -> tuple[tuple[Hashable, ...], NDArray[np.int64]]:
     if classes is not None:
         names = tuple(np.asarray(classes).tolist())
-        return names, _checked_numbers(np.asarray(labels), len(names), count)
+        return names, _checked_numbers(label_array(labels), len(names), count)
     codes = encode(labels, ((count,),), names=True)
     assert codes.names is not None
     return codes.names, codes.codes

@@ -19,6 +19,7 @@ from ..equations.kernels import Array
 from ..equations.slack_vector import SlackVectorEquations, State
 from ..errors import InvalidInputError
 from ..gram.levels import Level, Vector
+from ..io.arrays import real_array
 from ..problem.ufm import UFM
 from ..proof.structured import StructuredProof, prove
 from ..solution.solution import Solution
@@ -130,10 +131,7 @@ def _problems(
 
 
 def _positive(values: ArrayLike, what: str) -> Vector:
-    try:
-        array = np.asarray(values, dtype=float).reshape(-1)
-    except (TypeError, ValueError):
-        raise InvalidInputError(f"{what} must be numbers, got {values!r}") from None
+    array = real_array(values, what).astype(float).reshape(-1)
     wrong = ~(np.isfinite(array) & (array > 0))
     if not array.size or wrong.any():
         shown = array[wrong][0] if array.size else "none"

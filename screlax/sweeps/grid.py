@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InvalidInputError
+from ..io.arrays import real_array
 from ..problem.constraints.norms import CONTROLS, Control
 from .point import SweepPoint, whole_counts
 
@@ -109,14 +110,10 @@ def _controls(given: dict[str, Any]) -> list[Control]:
 
 def _numbers(values: Any, what: str) -> list[float]:
     """List one number or several; what they must satisfy is checked where they are used."""
-    try:
-        array = np.asarray(values)
-        numbers = array.astype(float).reshape(-1).tolist() if array.dtype.kind in "iuf" else None
-    except (TypeError, ValueError):
-        numbers = None
-    if not numbers:
+    array = real_array(values, what)
+    if not array.size or array.dtype.kind == "b":
         raise InvalidInputError(f"{what} must be a number or a list of numbers, got {values!r}")
-    return [float(number) for number in numbers]
+    return [float(number) for number in array.reshape(-1)]
 
 
 def _listed(values: Any, what: str) -> list[Any]:
