@@ -44,6 +44,28 @@ def expanded(arguments: Sequence[str]) -> list[str]:
     return found
 
 
+def without_modules(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split off every ``--with MODULE``: what they register belongs to all commands' options.
+
+    Raises
+    ------
+    InvalidInputError
+        If a module is not named.
+    """
+    rest, modules = [], []
+    pending = iter(arguments)
+    for argument in pending:
+        if argument == "--with":
+            modules.append(next(pending, ""))
+        elif argument.startswith("--with="):
+            modules.append(argument.partition("=")[2])
+        else:
+            rest.append(argument)
+    if not all(modules):
+        raise InvalidInputError("--with needs the name of a module to import")
+    return rest, modules
+
+
 def _expand(arguments: Sequence[str], inside: tuple[Path, ...]) -> Iterator[str]:
     for argument in arguments:
         if not argument.startswith("@"):

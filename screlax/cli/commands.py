@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 from ..errors import InvalidInputError, ScrelaxError
+from ..extensions import load_installed, load_modules
 from ..io.shown import one_line
 from ..version import __version__
 from . import (
@@ -24,7 +25,7 @@ from . import (
     solve_command,
     sweep_command,
 )
-from .arguments import Parser, expanded
+from .arguments import Parser, expanded, without_modules
 from .exit_codes import BAD_INPUT, CERTIFIED, INTERRUPTED, NOT_CERTIFIED
 from .output import WrittenFiles
 
@@ -37,6 +38,13 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="An argument @FILE stands for the arguments in a file, one a line.",
     )
     parser.add_argument("--version", action="version", version=f"screlax {__version__}")
+    parser.add_argument(
+        "--with",
+        dest="modules",
+        action="append",
+        metavar="MODULE",
+        help="import a module that registers losses, constraints or methods; with any command",
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     solve_command.add_parser(commands)
     path_command.add_parser(commands)
@@ -55,7 +63,11 @@ def build_parser() -> argparse.ArgumentParser:
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name and return the exit code."""
     try:
-        wanted = expanded(sys.argv[1:] if arguments is None else arguments)
+        wanted, modules = without_modules(
+            expanded(sys.argv[1:] if arguments is None else arguments)
+        )
+        load_installed()
+        load_modules(modules)
     except InvalidInputError as error:
         return _fail(f"error: {error}", BAD_INPUT)
     options = build_parser().parse_args(wanted)

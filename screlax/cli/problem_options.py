@@ -8,6 +8,7 @@ from ..errors import InvalidInputError
 from ..io.counts import read_labelled_counts, read_pairs
 from ..io.labels import read_labels
 from ..problem.constraints.norms import CONTROLS, Control
+from ..problem.losses.base import LOSSES, check_loss
 from ..problem.profiles import profile
 from ..problem.ufm import UFM
 
@@ -24,11 +25,17 @@ def add_problem_options(parser: argparse.ArgumentParser) -> None:
     )
     source.add_argument("--profile", metavar="NAME[:IF]", help="for example cifar10-lt:100")
     control = parser.add_argument_group("control (choose one)")
-    control.add_argument("--ridge", type=float, metavar="λ", help="(λ/2)‖H‖² added to the sum")
-    control.add_argument("--ball", type=float, metavar="ρ", help="every ‖h‖² ≤ ρ")
-    control.add_argument("--sphere", type=float, metavar="ρ", help="every ‖h‖² = ρ")
-    control.add_argument("--budget", type=float, metavar="ρ", help="mean ‖h‖² ≤ ρ")
+    for kind in CONTROLS.values():
+        control.add_argument(
+            f"--{kind.name}", type=float, metavar=kind.symbol, help=kind.meaning.replace("%", "%%")
+        )
     parser.add_argument("--temperature", type=float, default=1.0, metavar="τ", help="default 1")
+    parser.add_argument(
+        "--loss",
+        default="supcon",
+        metavar="NAME[:OPTION=VALUE,…]",
+        help=f"one of {', '.join(LOSSES)} (default supcon)",
+    )
 
 
 def problem_of(options: argparse.Namespace) -> UFM:
@@ -41,15 +48,15 @@ def problem_of(options: argparse.Namespace) -> UFM:
     """
     sources = ("counts", "labels", "pairs", "profile")
     source = _exactly_one(options, sources, "source of class sizes")
-    control = _control(options)
+    control, tau, loss = _control(options), options.temperature, check_loss(options.loss)
     if source == "pairs":
-        return UFM.from_pairs(*read_pairs(options.pairs), control, options.temperature)
+        return UFM.from_pairs(*read_pairs(options.pairs), control, tau, loss=loss)
     if source == "labels":
-        return UFM.from_labels(read_labels(options.labels), control, options.temperature)
+        return UFM.from_labels(read_labels(options.labels), control, tau, loss=loss)
     if source == "counts":
         labels, counts = read_labelled_counts(options.counts)
-        return UFM(counts, control, options.temperature, labels)
-    return UFM(profile(options.profile), control, options.temperature)
+        return UFM(counts, control, tau, labels, loss=loss)
+    return UFM(profile(options.profile), control, tau, loss=loss)
 
 
 def _control(options: argparse.Namespace) -> Control:

@@ -25,7 +25,8 @@ from ..errors import FileFormatError
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.levels import CellGram, Level, Matrix, Vector
 from ..problem.class_sizes import ClassSizes
-from ..problem.constraints.norms import CONTROLS
+from ..problem.constraints.norms import control_named
+from ..problem.losses.base import check_loss
 from ..problem.program import RowWeights
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
@@ -117,7 +118,8 @@ def _solution(arrays: dict[str, Any]) -> Solution:
     name, parameter = record["control"]
     sizes = _sizes(arrays)
     labels = None if record["labels"] is None else as_label(record["labels"])
-    problem = UFM(sizes, CONTROLS[name](parameter), record["temperature"], labels)
+    loss = check_loss(record.get("loss", "supcon"))
+    problem = UFM(sizes, control_named(name, parameter), record["temperature"], labels, loss=loss)
     return Solution(
         problem=problem,
         orbit_gram=_gram(arrays, problem),

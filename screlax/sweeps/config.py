@@ -23,11 +23,10 @@ from ..checks import whole_number
 from ..errors import FileFormatError, InvalidInputError
 from ..io.counts import read_counts
 from ..io.files import existing_file, text_of
+from ..problem.constraints.norms import CONTROLS
 from .grid import grid
 from .point import SweepPoint
 
-_RANGED = ("imbalance", "ridge", "ball", "sphere", "budget", "temperature")
-_KEYS = ("counts", *inspect.signature(grid).parameters)
 _RANGE_KEYS = {"start", "stop", "points", "scale"}
 
 
@@ -88,11 +87,18 @@ def _points(entries: Any, file: Path, where: str) -> list[SweepPoint]:
         raise type(error)(f"{where}: {error}") from None
 
 
+def _known_keys() -> list[str]:
+    """List the entries there are: the arguments of `grid`, files of counts, every control."""
+    named = [name for name in inspect.signature(grid).parameters if name != "controls"]
+    return list(dict.fromkeys(["counts", *named, *CONTROLS]))
+
+
 def _refuse_unknown(entries: dict[str, Any], where: str) -> None:
+    known = _known_keys()
     for key in entries:
-        if key not in _KEYS:
-            close = difflib.get_close_matches(key, _KEYS, n=1)
-            hint = f", did you mean {close[0]!r}?" if close else f"; there are {', '.join(_KEYS)}"
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f", did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
             raise InvalidInputError(f"{where}: unknown entry {key!r}{hint}")
 
 
@@ -123,7 +129,7 @@ def _values(key: str, value: Any) -> Any:
     """Return what `grid` takes: a range written out, anything else as it is."""
     if not isinstance(value, dict):
         return value
-    if key not in _RANGED:
+    if key not in ("imbalance", "temperature", *CONTROLS):
         raise InvalidInputError(f"{key} must not be a table, got {value!r}")
     if not {"start", "stop", "points"} <= set(value) <= _RANGE_KEYS:
         raise InvalidInputError(

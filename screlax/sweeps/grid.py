@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 
 from ..errors import InvalidInputError
 from ..io.arrays import real_array
-from ..problem.constraints.norms import CONTROLS, Control
+from ..problem.constraints.norms import CONTROLS, Control, control_named
+from ..problem.losses.base import Loss, check_loss
 from .point import SweepPoint, whole_counts
 
 _LISTED = 8
@@ -33,6 +34,8 @@ def grid(
     dims: int | Iterable[int | None] | None = None,
     solver: str = "auto",
     tol: float | None = None,
+    loss: Loss | str | Iterable[Loss | str] = "supcon",
+    **controls: ArrayLike,
 ) -> list[SweepPoint]:
     """Return every combination of the given values, the last named varying fastest.
 
@@ -54,6 +57,10 @@ def grid(
         Embedding dimensions, see `SweepPoint`; None among them is the relaxation itself.
     solver, tol
         As for `solve_relaxation`, the same for all points.
+    loss : Loss or str, or sequence of them, default "supcon"
+        Losses, as for `UFM`.
+    **controls : float or sequence of float
+        Values of other registered controls, by name.
 
     Returns
     -------
@@ -71,16 +78,17 @@ def grid(
     >>> len(points), points[0].imbalance, points[1].temperature
     (4, 10.0, 0.5)
     """
-    given = {"ridge": ridge, "ball": ball, "sphere": sphere, "budget": budget}
-    controls = _controls({name: value for name, value in given.items() if value is not None})
+    given = {"ridge": ridge, "ball": ball, "sphere": sphere, "budget": budget, **controls}
+    bounds = _controls({name: value for name, value in given.items() if value is not None})
     factors = [None] if imbalance is None else _numbers(imbalance, "imbalance")
     axes = (
         _named(profiles),
         factors,
-        controls,
+        bounds,
         _numbers(temperature, "temperature"),
         _listed(seeds, "seeds"),
         _listed(dims, "dims"),
+        [check_loss(one) for one in _listed(loss, "losses")],
     )
     return [
         SweepPoint(
@@ -93,8 +101,9 @@ def grid(
             solver=solver,
             tol=tol,
             dim=dim,
+            loss=one,
         )
-        for (name, counts), factor, control, tau, seed, dim in product(*axes)
+        for (name, counts), factor, control, tau, seed, dim, one in product(*axes)
     ]
 
 
@@ -104,7 +113,9 @@ def _controls(given: dict[str, Any]) -> list[Control]:
             f"no control was given; choose at least one of {', '.join(CONTROLS)} and its values"
         )
     return [
-        CONTROLS[name](value) for name, values in given.items() for value in _numbers(values, name)
+        control_named(name, value)
+        for name, values in given.items()
+        for value in _numbers(values, name)
     ]
 
 

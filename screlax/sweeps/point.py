@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from ..checks import whole_number
 from ..errors import InvalidInputError
 from ..problem.class_sizes import ClassSizes
-from ..problem.constraints.norms import CONTROLS, Control, check_control, check_temperature
+from ..problem.constraints.norms import Control, check_control, check_temperature
+from ..problem.losses.base import Loss, check_loss
+from ..problem.losses.supcon import SupCon
 from ..problem.profiles import profile as named_profile
 from ..problem.ufm import UFM
 from ..solve.solve import check_limits
@@ -47,6 +49,8 @@ class SweepPoint:
     dim : int, optional
         Embedding dimension: then the point is the best of ten descents in it, at class level, and
         its gap the proved distance from the optimum over all dimensions.
+    loss : Loss or str, default SupCon()
+        As for `UFM`.
 
     Raises
     ------
@@ -63,6 +67,7 @@ class SweepPoint:
     solver: str = "auto"
     tol: float | None = None
     dim: int | None = None
+    loss: Loss = field(default_factory=SupCon)
 
     def __post_init__(self) -> None:
         if not isinstance(self.profile, str):
@@ -70,6 +75,7 @@ class SweepPoint:
         check_control(self.control)
         object.__setattr__(self, "temperature", check_temperature(self.temperature))
         check_limits(self.solver, self.tol, None)
+        object.__setattr__(self, "loss", check_loss(self.loss))
         object.__setattr__(self, "seed", _check_seed(self.seed))
         if self.dim is not None:
             object.__setattr__(self, "dim", whole_number(self.dim, "dim"))
@@ -88,7 +94,7 @@ class SweepPoint:
 
     def problem(self) -> UFM:
         """Return the problem of this point."""
-        return UFM(self.class_sizes(), self.control, self.temperature)
+        return UFM(self.class_sizes(), self.control, self.temperature, loss=self.loss)
 
     def class_sizes(self) -> NDArray[np.int64]:
         """Return the class sizes, drawn at random where there is a seed, shape (k,)."""
@@ -115,17 +121,13 @@ class SweepPoint:
             "solver": self.solver,
             "tol": None if self.tol is None else float(self.tol),
             "dim": self.dim,
+            "loss": str(self.loss),
         }
 
     def key(self, version: str = __version__) -> str:
         """Return a hash of the point and of a version of screlax, 32 hexadecimal digits."""
         text = json.dumps([version, self.canonical()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def control_named(name: str, parameter: Any) -> Control:
-    """Return the control of that name, for instance "ridge", with a parameter."""
-    return CONTROLS[name](parameter)
 
 
 def whole_counts(counts: Any) -> tuple[int, ...]:

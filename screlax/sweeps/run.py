@@ -113,6 +113,7 @@ def _row(point: SweepPoint, result: Result) -> Row:
         "profile": point.profile,
         "imbalance": point.imbalance,
         "seed": point.seed,
+        "loss": str(point.loss),
         "control": point.control.name,
         "parameter": point.control.parameter,
         "temperature": point.temperature,

@@ -19,6 +19,7 @@ COLUMNS: dict[str, type] = {
     "seed": int,
     "classes": int,
     "samples": int,
+    "loss": str,
     "control": str,
     "parameter": float,
     "temperature": float,
@@ -48,7 +49,7 @@ Row = dict[str, Any]
 class SweepTable(dict[str, list[Any]]):
     """A sweep as columns of equal length: a dict, so that `pandas.DataFrame(table)` takes it.
 
-    Columns are profile, imbalance, seed, classes, samples, control, parameter (λ or ρ),
+    Columns are profile, imbalance, seed, classes, samples, loss, control, parameter (λ or ρ),
     temperature; status ("optimal", "inaccurate", "failed"); value (summed over anchors), lower,
     upper, gap, relative_gap, rounding (the part of the gap that stands for rounding errors); rank;
     the norms of a class of the largest and of the smallest size; the cosines between the two

@@ -1,7 +1,7 @@
 """What a control is asked: everything that depends on *how* the embeddings are kept bounded.
 
 Solvers, certificate, descent, files and the command line ask the object; none of them asks which
-control it is. A new one is a subclass in a file of its own, decorated with `register_control`.
+control it is. A new one is a subclass in a file of its own, decorated with `register_constraint`.
 
 In cells (`screlax.gram.cells.Cells`) at unit temperature, own_g is the squared norm of every point
 of cell g and the Lagrangian is loss + Σ_g y_g own_g − price(y), y the multipliers per cell.
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from ...checks import positive_number
+from ...errors import InvalidInputError
+from ...extensions import load_installed
 from ...gram.manifold import Manifold
 from ...types import Vector
 
@@ -120,7 +122,25 @@ CONTROLS: dict[str, type[Control]] = {}
 Known = TypeVar("Known", bound=type[Control])
 
 
-def register_control(control: Known) -> Known:
+def register_constraint(control: Known) -> Known:
     """Make a control known to command line, sweeps and files; a class decorator."""
     CONTROLS[control.name] = control
     return control
+
+
+def control_named(name: str, parameter: Any) -> Control:
+    """Return the control of that name, for instance "ridge", with its number.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none of that name, or the number is not positive and finite.
+    """
+    if name not in CONTROLS:
+        load_installed()
+    if name not in CONTROLS:
+        raise InvalidInputError(
+            f"there is no control {name!r}; choose one of {', '.join(CONTROLS)}, or load the "
+            "module that registers it (--with MODULE)"
+        )
+    return CONTROLS[name](parameter)

@@ -11,7 +11,7 @@ from ...checks import positive_number
 from ...errors import InvalidInputError
 from ...gram.manifold import Manifold
 from ...types import Vector
-from .base import CONTROLS, Control, register_control
+from .base import CONTROLS, Control, control_named, register_constraint
 
 __all__ = [
     "CONTROLS",
@@ -22,10 +22,11 @@ __all__ = [
     "Sphere",
     "check_control",
     "check_temperature",
+    "control_named",
 ]
 
 
-@register_control
+@register_constraint
 @dataclass(frozen=True)
 class Ridge(Control):
     """Penalty (λ/2)‖H‖_F² = (λ/2) tr G added to the summed loss.
@@ -70,7 +71,7 @@ class Ridge(Control):
         return []
 
 
-@register_control
+@register_constraint
 @dataclass(frozen=True)
 class Ball(Control):
     """Every embedding satisfies ‖h_i‖² ≤ ρ, that is G_ii ≤ ρ.
@@ -108,7 +109,7 @@ class Ball(Control):
         return [own <= self.radius_squared]
 
 
-@register_control
+@register_constraint
 @dataclass(frozen=True)
 class Sphere(Control):
     """Every embedding satisfies ‖h_i‖² = ρ; ρ = 1 is the usual normalised SupCon setting.
@@ -146,7 +147,7 @@ class Sphere(Control):
         return [own == self.radius_squared]
 
 
-@register_control
+@register_constraint
 @dataclass(frozen=True)
 class Budget(Control):
     """The mean squared norm is bounded: ‖H‖_F² ≤ nρ, that is tr G ≤ nρ.
@@ -203,8 +204,9 @@ def check_control(control: object) -> Control:
     """Return `control` unchanged, or raise an `InvalidInputError` that lists the choices."""
     if isinstance(control, Control):
         return control
+    known = ", ".join(f"{kind.__name__}({kind.symbol})" for kind in CONTROLS.values())
     raise InvalidInputError(
-        f"control must be one of Ridge(λ), Ball(ρ), Sphere(ρ), Budget(ρ), got {control!r}; "
+        f"control must be one of {known}, got {control!r}; "
         "without a control the loss has no minimiser"
     )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from ...errors import InvalidInputError
+from ...extensions import load_installed
 from ...gram.cells import Cells
 from ...gram.levels import CellGram, Level
 from ..class_sizes import ClassSizes
@@ -129,9 +130,11 @@ def check_loss(loss: object) -> Loss:
         raise InvalidInputError(f"loss must be a loss or its name, got {loss!r}")
     name, _, rest = loss.partition(":")
     if name not in LOSSES:
+        load_installed()
+    if name not in LOSSES:
         raise InvalidInputError(
             f"there is no loss {name!r}; choose one of {', '.join(sorted(LOSSES))}, or load the "
-            "module that registers it"
+            "module that registers it (--with MODULE)"
         )
     kind, given = LOSSES[name], dict(_option(part) for part in rest.split(",") if part)
     known = {field.name for field in fields(kind)}

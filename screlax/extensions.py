@@ -1,0 +1,50 @@
+"""Losses, constraints, methods and certifiers from outside: modules that register them.
+
+A module is loaded because somebody names it (``--with MODULE`` on every command, or an import), or
+because an installed package declares it under the entry point group ``screlax.extensions``. A file
+never names a module to import: loading a solution whose loss is unknown says which loss is missing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from .errors import InvalidInputError
+
+GROUP = "screlax.extensions"
+"""Entry points of this group are modules that register something when they are imported."""
+
+
+@cache
+def load_installed() -> tuple[str, ...]:
+    """Import the modules that installed packages declare, once; return their names."""
+    found = metadata.entry_points(group=GROUP)
+    for entry in found:
+        entry.load()
+    return tuple(entry.name for entry in found)
+
+
+def load_modules(names: Iterable[str]) -> None:
+    """Import modules by name, also from the working directory.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such module, or importing it fails for want of another.
+    """
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except (ImportError, ValueError) as error:
+            raise InvalidInputError(
+                f"module {name!r} cannot be imported: {error}; it is looked for among the "
+                f"installed ones and in {here}"
+            ) from error
