@@ -68,8 +68,9 @@ def test_every_point_of_a_long_path_has_the_geometry_of_its_own_solution(control
         (LONG_TAIL, Ridge(1e-300)),
         (ONE_GIANT, Budget(15.381)),
         (TWO_LARGE, Sphere(1e4)),
+        (SEVERAL, Budget(500.0)),
     ],
-    ids=["sphere", "ball", "budget", "ridge", "giant", "two-large"],
+    ids=["sphere", "ball", "budget", "ridge", "giant", "two-large", "several"],
 )
 def test_geometry_where_the_loss_is_at_its_floor_in_double_precision(sizes, control):
     solution = solve_relaxation(sizes, control)

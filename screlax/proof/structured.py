@@ -149,7 +149,7 @@ def _prove_penalty(
     divergence = relative_entropy(kept, np.exp(outside - log_total))
     divergence = divergence + relative_entropy(1 - kept, np.exp(inside - log_total))
     upper, softmax = (rows * mass).sum(axis=1), np.exp(outside - log_total)
-    entry_error = entry_error + SUM * (1 + np.abs(own) + np.abs(outside))
+    entry_error = entry_error + SUM * (1 + np.abs(own) + _size(outside))
     if not equations.is_budget:
         upper = upper + half[:, 0] * (own * mass).sum(axis=1)
     # of the Lagrangian per unit of own: it nearly vanishes
@@ -179,6 +179,11 @@ def _log_outside(
 ) -> Array:
     """Return log Σ p_cc' over the other classes, also where that underflows."""
     return np.asarray(2 * moments.log_peak + np.log(2 * slack * share / equations.sizes))
+
+
+def _size(outside: Array) -> Array:
+    """Return the size of a logarithm; nothing where what it is of has underflown to zero."""
+    return np.where(outside == -np.inf, 0.0, np.abs(outside))
 
 
 def _row_loss(sizes: Array, outside: Array) -> Array:
@@ -221,7 +226,7 @@ def _prove_bounded(
     gap = divergence @ mass
     softmax = np.exp(outside - log_total)
     entry_error = entry_error + move_error + move_error.max(axis=1, keepdims=True)
-    entry_error = entry_error + SUM * (1 + own + np.abs(outside))
+    entry_error = entry_error + SUM * (1 + own + _size(outside))
     upper = (_row_loss(sizes, outside - own) * mass).sum(axis=1)
     upper_rounding = SUM * upper + (softmax * entry_error) @ mass
     if equations.copies.sum() == 2:  # ⟨v vᵀ, G⟩ of two antipodal classes

@@ -110,10 +110,8 @@ class Solution:
     def value_determines_geometry(self) -> bool:
         """Whether double precision tells the optimum from an orthogonal frame of the same norms.
 
-        At ρ/τ of hundreds, or λτ below 1e-20, it cannot: in double precision the loss of any
-        well-separated classes is at its floor, and `optimal` is then about the value alone. The
-        native solvers find the geometry from the optimality conditions, which keep their digits
-        there; what a descent or a conic solver returns is one of many, and solving warns of it.
+        Not at ρ/τ of hundreds or λτ below 1e-20. The optimality conditions still give native
+        solvers the geometry there; that of a descent or a conic solver is one of many.
         """
         return value_determines_geometry(self.problem, self.orbit_gram, self.certificate)
 
@@ -172,9 +170,8 @@ class Solution:
     def rank_tolerance(self) -> float:
         """Relative size below which an eigenvalue counts as zero.
 
-        √(relative gap), but at least √machine epsilon: a convention, not a bound. An excess δ in
-        value allows a distance of about √(2δ/μ), μ the smallest curvature of the objective, which
-        falls like e^{−ρ/τ}; see `value_determines_geometry` for where that leaves nothing.
+        √(relative gap), at least √machine epsilon: a convention, not a bound. An excess δ allows
+        a distance of about √(2δ/μ), μ the smallest curvature, which falls like e^{−ρ/τ}.
         """
         gap = self.relative_gap
         return math.sqrt(max(gap, np.finfo(float).eps)) if math.isfinite(gap) else 1
