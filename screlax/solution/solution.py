@@ -110,8 +110,7 @@ class Solution:
     def value_determines_geometry(self) -> bool:
         """Whether double precision tells the optimum from an orthogonal frame of the same norms.
 
-        Not at ρ/τ of hundreds or λτ below 1e-20. The optimality conditions still give native
-        solvers the geometry there; that of a descent or a conic solver is one of many.
+        Not at ρ/τ of hundreds: there only native solvers still see the optimality conditions.
         """
         return value_determines_geometry(self.problem, self.orbit_gram, self.certificate)
 
@@ -158,8 +157,7 @@ class Solution:
     def rank(self) -> int:
         """Numerical rank of the Gram matrix: eigenvalues above `rank_tolerance` × the largest.
 
-        Beyond a thousand distinct sizes that is k − 1 by the structure of the certificate
-        (`screlax.equations.slack_vector`): the kernel is spanned by the slack vector.
+        Beyond a thousand distinct sizes k − 1: the kernel is spanned by the slack vector.
         """
         if self._has_known_rank:
             return self.problem.classes - 1
