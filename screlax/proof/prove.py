@@ -6,10 +6,8 @@ import dataclasses
 import math
 from collections.abc import Iterable
 
-import numpy as np
-
 from ..gram.curve import AnyGram, SlackVectorGram
-from ..gram.levels import Level, Vector, lift_from_orbits
+from ..gram.levels import Level, lift_from_orbits
 from ..problem.program import build_relaxation
 from ..problem.ufm import UFM
 from ..solve.slack_vector.solver import equations_for
@@ -48,16 +46,9 @@ def _structured(problem: UFM, gram: SlackVectorGram) -> Proof | None:
     equations = equations_for(problem.class_sizes, problem.control_at_unit_temperature)
     proof = prove(equations, state_of_gram(equations, gram))
     certificate = proof.certificate()
-    given = np.concatenate([gram.unit_own, gram.centre])
-    if not _are_same(given, np.concatenate([proof.own[0], proof.centre[0]])):
+    if not proof.departure(gram) <= 1:
         # the proof is of the matrix that v and Z imply; that given is another
         certificate = dataclasses.replace(certificate, upper=math.inf, gap=math.inf)
     if not certificate.proves(1e-3) and problem.class_sizes.orbits < SLACK_VECTOR_ONLY:
         return None
-    return Proof(certificate, proof.gram(gram.copies), None)
-
-
-def _are_same(given: Vector, proved: Vector) -> bool:
-    """Whether squared norms and centres agree up to the rounding of the smallest classes."""
-    largest = float(np.abs(proved).max())
-    return np.isfinite(largest) and bool(np.allclose(given, proved, rtol=1e-6, atol=1e-8 * largest))
+    return Proof(certificate, dataclasses.replace(gram, scale=1.0), None)

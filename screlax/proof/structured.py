@@ -44,6 +44,8 @@ class StructuredProof:
         Objective and duality gap; infinite where there is no feasible matrix or no bound.
     upper_rounding, gap_rounding : ndarray, shape (B,)
         Their largest errors; that of the objective is from a matrix that is feasible exactly.
+    own_error, centre_error : ndarray, shape (B, m)
+        What rounding can have done to own and centre.
     spread_min, slack_min : ndarray, shape (B,)
         Smallest own − 2g, and lower bound on the smallest slack eigenvalue per sample.
     infimum : float
@@ -58,6 +60,8 @@ class StructuredProof:
     gap: Array
     upper_rounding: Array
     gap_rounding: Array
+    own_error: Array
+    centre_error: Array
     spread_min: Array
     slack_min: Array
     infimum: float
@@ -73,6 +77,23 @@ class StructuredProof:
             (float(self.upper_rounding[index]), float(self.gap_rounding[index])),
             (min(0.0, float(self.spread_min[index])), float(self.slack_min[index])),
         )
+
+    def departure(self, gram: SlackVectorGram) -> float:
+        """Return how far a Gram matrix at unit temperature is from the first, in roundings.
+
+        Up to one, rounding explains it; +inf where there is no number.
+        """
+        allowed = np.concatenate(
+            [
+                self.own_error[0] + UNIT * np.abs(self.own[0]),
+                self.centre_error[0] + UNIT * np.abs(self.centre[0]),
+            ]
+        )
+        proved = np.concatenate([self.own[0], self.centre[0]])
+        with np.errstate(all="ignore"):
+            away = np.abs(np.concatenate([gram.unit_own, gram.centre]) - proved)
+            ratio = np.where(away == 0, 0.0, away / (2 * allowed))
+        return float(np.nan_to_num(ratio, nan=np.inf).max())
 
     def gram(self, copies: Array, index: int = 0) -> SlackVectorGram:
         """Return one of the feasible Gram matrices."""
@@ -102,6 +123,8 @@ def prove(equations: SlackVectorEquations, state: State) -> StructuredProof:
         np.where(sound, proof.gap, np.inf),
         proof.upper_rounding,
         np.where(sound, proof.gap_rounding, np.inf),
+        proof.own_error,
+        proof.centre_error,
         proof.spread_min,
         proof.slack_min,
         equations.infimum,
@@ -168,6 +191,8 @@ def _prove_penalty(
         np.where((kept < 1).all(axis=1), gap, np.inf),
         upper_rounding + SMALL * equations.samples,
         gap_rounding,
+        own_error,
+        entry_error,
         (own - 2 * centre).min(axis=1),
         residual.min(axis=1),
         equations.infimum,
@@ -240,6 +265,8 @@ def _prove_bounded(
         np.where((off < 1).all(axis=1), gap, np.inf),
         upper_rounding + SMALL * equations.samples,
         SUM * gap + divergence_error(off, softmax, entry_error) @ mass,
+        SUM * own,
+        entry_error,
         (own - 2 * centre).min(axis=1),
         np.zeros(len(limit)),
         equations.infimum,

@@ -1,7 +1,8 @@
 """Reading saved solutions; nothing in a file is trusted.
 
 Whatever is wrong with a file, from a damaged archive to a number of the wrong shape, is a
-`FileFormatError`. A well-formed file can still claim anything: `Solution.recheck` proves it again.
+`FileFormatError`; so is a Gram matrix that is not feasible up to rounding, and a certificate that
+is not what its points prove (`verify.py`).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint
 from .solution import Solution
+from .verify import verified
 
 FORMAT = "screlax-solution-1"
 """The mark in every file."""
@@ -120,11 +122,12 @@ def _solution(arrays: dict[str, Any]) -> Solution:
     labels = None if record["labels"] is None else as_label(record["labels"])
     loss = check_loss(record.get("loss", "supcon"))
     problem = UFM(sizes, control_named(name, parameter), record["temperature"], labels, loss=loss)
+    gram, dual = _gram(arrays, problem), _dual(arrays, sizes.orbits)
     return Solution(
         problem=problem,
-        orbit_gram=_gram(arrays, problem),
-        orbit_dual=_dual(arrays, sizes.orbits),
-        certificate=_certificate(record["certificate"]),
+        orbit_gram=gram,
+        orbit_dual=dual,
+        certificate=verified(problem, gram, dual, _certificate(record["certificate"])),
         tol=_positive(record["tol"], "tol"),
         iterations=_count(record["iterations"]),
         seconds={str(phase): real_number(value) for phase, value in record["seconds"].items()},
@@ -166,9 +169,12 @@ def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
     pair = np.empty((m, m))
     pair[upper] = values
     pair.T[upper] = values
-    alone = copies == 1
-    if not np.allclose(np.diagonal(pair)[alone], own[alone], rtol=1e-6, atol=1e-6 * own.max()):
-        raise ValueError("squared norms and inner products do not agree")
+    away = np.where(copies == 1, np.abs(np.diagonal(pair) - own), 0.0)
+    if away.any():
+        raise ValueError(
+            f"squared norms and inner products do not agree: {away.max():.2g} between own and the "
+            "diagonal of pair_upper, where a size has one class"
+        )
     return CellGram(own, pair)
 
 
@@ -183,7 +189,10 @@ def _dual(arrays: dict[str, Any], orbits: int) -> DualPoint | None:
     return DualPoint(rows, _numbers(arrays, "dual_multipliers", (orbits,)))
 
 
-def _certificate(fields: dict[str, Any]) -> Certificate:
+def _certificate(fields: dict[str, Any]) -> Certificate | None:
+    """Return the certificate that is claimed; None in files that have no rounding in it."""
+    if "relative_gap" in fields and "rounding" not in fields:
+        return None
     level = Level(fields["level"]).value
     numbers = {name: real_number(value) for name, value in fields.items() if name != "level"}
     return Certificate(level=level, **numbers)

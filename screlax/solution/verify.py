@@ -1,0 +1,75 @@
+"""Proving what a file claims: the matrix it holds is feasible, and its certificate is true."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..gram.curve import AnyGram, SlackVectorGram
+from ..gram.levels import CellGram, Level
+from ..problem.program import Relaxation, build_relaxation
+from ..problem.ufm import UFM
+from ..proof.blocks import scaled_blocks
+from ..proof.certificate import Certificate
+from ..proof.dual import DualPoint
+from ..proof.prove import prove_gram
+from ..proof.repair import repair_primal
+
+
+def verified(
+    problem: UFM, gram: AnyGram, dual: DualPoint | None, claimed: Certificate | None
+) -> Certificate:
+    """Return the certificate that is claimed of a Gram matrix, or the proof where none is.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not feasible up to rounding, or the claim is not what is proved.
+    """
+    unit = gram.scaled(1 / problem.temperature)
+    proof = prove_gram(problem, Level.ORBITS, unit, () if dual is None else (dual,))
+    if not (isinstance(proof.gram, SlackVectorGram) and np.isfinite(proof.certificate.upper)):
+        _require_feasible(build_relaxation(problem, Level.ORBITS), unit.dense())
+    found = proof.certificate
+    if claimed is None:
+        return found
+    _require_same("infimum", claimed.infimum, found.infimum, 1e-14 * abs(found.infimum))
+    allowed = 2 * (claimed_rounding(claimed) + found.rounding)
+    _require_same("upper bound", claimed.upper, found.upper, allowed)
+    gap = claimed.upper - claimed.lower
+    consistent = claimed.infimum <= claimed.lower <= claimed.upper
+    if not 0 <= claimed.rounding <= claimed.gap * (1 + 1e-9):
+        raise ValueError(
+            f"it claims a rounding of {claimed.rounding!r} in a gap of {claimed.gap!r}"
+        )
+    if not (consistent and claimed.lower <= found.lower + allowed):
+        raise ValueError(
+            f"it claims a lower bound of {claimed.lower!r}, and {found.lower!r} is proved"
+        )
+    _require_same("gap", claimed.gap, gap, allowed + 1e-15 * abs(found.upper))
+    return claimed
+
+
+def claimed_rounding(claimed: Certificate) -> float:
+    """Return the rounding that a certificate says it has, as far as it is credible."""
+    credible = 1e-6 * abs(claimed.upper)
+    return min(claimed.rounding, credible) if claimed.rounding >= 0 else 0.0
+
+
+def _require_same(what: str, claimed: float, found: float, allowed: float) -> None:
+    if not abs(claimed - found) <= allowed:
+        raise ValueError(f"it claims that the {what} is {claimed!r}, and its numbers say {found!r}")
+
+
+def _require_feasible(relaxation: Relaxation, gram: CellGram) -> None:
+    """Refuse a matrix that repair would change, and say by how much it is not feasible."""
+    primal = repair_primal(relaxation, gram)
+    if np.array_equal(primal.gram.own, gram.own) and np.array_equal(primal.gram.pair, gram.pair):
+        return
+    smallest = scaled_blocks(relaxation, gram).smallest_eigenvalue()
+    beyond = relaxation.control.violation(gram.own, relaxation.mass)
+    raise ValueError(
+        "its Gram matrix is not feasible: smallest eigenvalue "
+        f"{smallest:.2g} (of the matrix with unit diagonal), norm bound exceeded by {beyond:.2g} "
+        f"of it; the nearest feasible one has squared norms that differ by up to "
+        f"{np.abs(primal.gram.own - gram.own).max():.2g}"
+    )

@@ -1,0 +1,166 @@
+"""Forged dual points, tampered files and lost digits: what was once proved and is not true."""
+
+import numpy as np
+import pytest
+
+from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, solve_relaxation
+from screlax.errors import FileFormatError
+from screlax.gram.levels import CellGram, Level
+from screlax.problem.program import build_relaxation
+from screlax.proof.certificate import certify, format_gap
+from screlax.proof.dual import DualPoint
+from screlax.proof.repair import repair_primal, row_products
+
+FRAME = UFM([50, 20, 5], Sphere(1.0), 0.5)
+
+
+@pytest.mark.parametrize("level", [Level.CLASSES, Level.ORBITS])
+@pytest.mark.parametrize("size", [1e3, 1e9, 3162277660168379.5, 1e18, 1e300])
+def test_multipliers_that_repair_cannot_mend_prove_nothing_false(level, size):
+    relaxation = build_relaxation(FRAME, level)
+    frame = CellGram.from_matrix(2 * np.eye(3))
+    softmax = relaxation.softmax(frame)
+    forged = -row_products(relaxation, softmax, frame) / frame.own - size * relaxation.mass
+    certificate = certify(relaxation, frame, [DualPoint(softmax, forged)]).certificate
+    assert certificate.lower <= 266.8942971701
+    assert certificate.upper >= 276.43
+
+
+@pytest.mark.parametrize("size", [1e12, 1e300])
+def test_rows_and_multipliers_near_overflow_are_no_points(size):
+    relaxation = build_relaxation(UFM([5, 2, 1, 1], Budget(252.66)), Level.ORBITS)
+    gram = CellGram(np.ones(3), np.eye(3))
+    softmax = relaxation.softmax(gram)
+    huge = DualPoint(softmax, np.full(3, size))
+    certificate = certify(relaxation, gram, [huge]).certificate
+    assert certificate.infimum <= certificate.lower <= certificate.upper
+
+
+@pytest.mark.parametrize("level", list(Level))
+@pytest.mark.parametrize("sizes", [[2, 2, 2], [2, 2], [4, 4, 4]])
+@pytest.mark.parametrize("strength", [1e-10, 8.4e-14, 1e-3])
+def test_weak_ridges_claim_no_more_than_the_closed_form(level, sizes, strength):
+    problem = UFM(sizes, Ridge(strength))
+    optimum = solve_relaxation(problem)  # the closed form
+    rng = np.random.default_rng(7)
+    relaxation = build_relaxation(problem, level)
+    for scale in (0.0, 1e-3, 1.0, 1e3):
+        factor = scale * rng.standard_normal((relaxation.size, 2))
+        gram = CellGram.from_matrix(factor @ factor.T)
+        if level is Level.ORBITS:
+            gram = CellGram(gram.own, -gram.pair / (len(sizes) - 1))
+        certificate = certify(relaxation, gram).certificate
+        assert certificate.lower <= optimum.upper
+        assert certificate.upper >= optimum.lower
+        assert certificate.infimum <= certificate.lower <= certificate.upper
+
+
+def test_garbage_at_level_samples_does_not_prove_more_than_a_tiny_loss():
+    problem = UFM([2, 1], Ball(29.3))
+    optimum = solve_relaxation(problem)
+    assert optimum.status == "optimal"
+    relaxation, rng = build_relaxation(problem, Level.SAMPLES), np.random.default_rng(0)
+    for _ in range(20):
+        factor = rng.standard_normal((3, 3))
+        certificate = certify(relaxation, CellGram.from_matrix(29.3 * factor @ factor.T))
+        assert certificate.certificate.lower <= optimum.upper
+
+
+@pytest.mark.parametrize("factor", [1 - 1e-6, 0.5, -1.0, 1 + 1e-3])
+@pytest.mark.parametrize("level", [Level.CLASSES, Level.ORBITS])
+def test_a_single_point_has_one_squared_norm(level, factor):
+    problem = UFM([15, 4, 1], Ridge(0.11))
+    optimum = solve_relaxation(problem)
+    gram = optimum.orbit_gram.dense()
+    relaxation = build_relaxation(problem, level)
+    proof = certify(relaxation, CellGram(factor * gram.own, gram.pair))
+    assert np.array_equal(np.diagonal(proof.gram.pair), proof.gram.own)
+    assert proof.certificate.upper >= optimum.lower
+    assert proof.certificate.lower <= optimum.upper
+
+
+@pytest.mark.parametrize("control", [Ridge(0.1), Ball(2.0), Sphere(2.0), Budget(1.0)])
+@pytest.mark.parametrize("level", list(Level))
+def test_repaired_matrices_stay_as_they_are(control, level):
+    problem = UFM([9, 6, 6, 2, 1], control, 0.7)
+    relaxation, rng = build_relaxation(problem, level), np.random.default_rng(5)
+    for _ in range(10):
+        noise = rng.standard_normal((relaxation.size, relaxation.size))
+        once = repair_primal(relaxation, CellGram.from_matrix(noise + noise.T)).gram
+        again = repair_primal(relaxation, once).gram
+        assert np.array_equal(once.own, again.own)
+        assert np.array_equal(once.pair, again.pair)
+
+
+def test_recheck_proves_the_matrix_that_is_returned():
+    for control in (Ridge(0.1), Ball(2.0), Sphere(2.0), Budget(1.0)):
+        solution = solve_relaxation([9, 6, 6, 2, 1], control=control, temperature=0.7)
+        relaxation = build_relaxation(solution.problem, Level.CLASSES)
+        gram = CellGram.from_matrix(solution.class_gram).scaled(1 / 0.7)
+        assert np.array_equal(repair_primal(relaxation, gram).gram.pair, gram.pair)
+
+
+# ----------------------------------------------------------------- files
+
+
+def tampered(solution, tmp_path, **changes):
+    path = solution.save(tmp_path / "x.npz")
+    with np.load(path) as held:
+        arrays = {name: held[name] for name in held.files}
+    np.savez(path, **{**arrays, **{name: change(arrays[name]) for name, change in changes.items()}})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("control", "changes"),
+    [
+        (Budget(1.0), {"centre": lambda g: g + 10, "log_normalizer": lambda beta: beta + 20}),
+        (Budget(1.0), {"centre": lambda g: g - 1e-4}),
+        (Budget(1.0), {"centre": lambda g: g - 1e-10}),
+        (Sphere(1.0), {"centre": lambda g: g * 0.999999}),
+        (Sphere(1.0), {"log_normalizer": lambda beta: beta[::-1]}),
+        (Sphere(1.0), {"unit_own": lambda own: own * 1e6}),
+        (Ridge(0.1), {"unit_own": lambda own: own * (1 - 1e-9)}),
+        (Ridge(0.1), {"unit_own": lambda own: own[::-1]}),
+    ],
+)
+def test_tampered_slack_vector_files_are_refused(control, changes, tmp_path):
+    solution = solve_relaxation([30, 30, 4, 3], control=control, temperature=0.3)
+    path = tampered(solution, tmp_path, **changes)
+    with pytest.raises(FileFormatError, match=r"not feasible|it claims"):
+        Solution.load(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"own": lambda own: own * (1 - 1e-6)}, "do not agree: .* between own"),
+        ({"own": lambda own: own * 1e6, "pair_upper": lambda pair: pair * 1e6}, "not feasible"),
+        ({"own": np.negative, "pair_upper": np.negative}, "not feasible"),
+        ({"own": np.zeros_like, "pair_upper": np.zeros_like}, "not feasible"),
+    ],
+)
+def test_tampered_dense_files_are_refused(changes, message, tmp_path):
+    solution = solve_relaxation([30, 12, 4, 1], control=Sphere(1.0), temperature=0.3)
+    path = tampered(solution, tmp_path, **changes)
+    with pytest.raises(FileFormatError, match=message):
+        Solution.load(path)
+
+
+# ----------------------------------------------------------------- signs and rounding
+
+
+def test_gaps_within_rounding_are_printed_as_no_more_than_that():
+    assert format_gap(4e-16, 3e-16) == "< 4.2e-16"
+    assert format_gap(4e-9, 3e-16) == "4.00e-09"
+    assert format_gap(0.0, 0.0) == "0.00e+00"
+
+
+@pytest.mark.parametrize("radius", [0.01, 1.0, 30.0, 300.0, 826.3])
+@pytest.mark.parametrize("sizes", [[2, 1], [2, 2, 2], [9, 4, 2], [50, 3, 1, 1]])
+def test_bounds_are_in_order_and_no_gap_is_finer_than_rounding(sizes, radius):
+    solution = solve_relaxation(sizes, control=Ball(radius))
+    certificate = solution.certificate
+    assert certificate.infimum <= certificate.lower <= certificate.upper
+    assert certificate.gap >= certificate.rounding > 0
+    assert solution.relative_gap <= solution.tol
