@@ -14,8 +14,7 @@ from ..io.blocks import normalized
 from ..optional import require_memory
 from ..problem.constraints.norms import Budget, Ridge, Sphere
 from ..problem.ufm import UFM
-from ..samples import supcon_loss
-from ..samples.near_zero import heights_of_samples
+from ..samples.heights import heights_of_samples
 from ..solution.solution import Solution
 from .statistics import ClassStatistics
 
@@ -132,8 +131,7 @@ def loss_gap(
 def _of_samples(rows: Matrix, number: np.ndarray, solution: Solution) -> LossGap:
     problem = solution.problem
     feasible, violation = make_feasible(rows, problem)
-    losses = supcon_loss(feasible, number, temperature=problem.temperature, reduction="none")
-    heights, spread = heights_of_samples(feasible, number, np.asarray(losses), problem.temperature)
+    heights, spread = heights_of_samples(feasible, number, problem.temperature)
     squares = np.einsum("ij,ij->i", feasible, feasible)
     height = float(heights.sum()) + _penalty(problem, float(squares.sum()))
     found = _Height(height, spread, float(squares.max()))

@@ -12,25 +12,19 @@ error is that of the exponents, some rounding units of the largest |s|.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from .layout import arrange
-from .positives import ClassPositives, Positives, Vector
+from .positives import Positives, Vector
 from .problem import Exclude
 from .rows import Rows
-from .workers import Workers, thread_count
+from .workers import Workers
 
 NEAR = 0.5
 """Heights below this are computed here: above, subtraction loses no more than two bits."""
 
 _BLOCK = 256
 """Rows at a time."""
-
-_SERIES = 0.5
-"""Below this e^d − 1 − d is summed by its series, above it subtracts."""
 
 
 def correct_near_zero(
@@ -67,44 +61,6 @@ def correct_near_zero(
             rows, positives.exclude, chosen, span, means[chosen], temperature, jobs
         )
         losses[chosen] = np.log1p(excess)
-
-
-def heights_of_samples(
-    embeddings: NDArray[np.float64],
-    codes: NDArray[np.int64],
-    losses: Vector,
-    temperature: float,
-) -> tuple[Vector, float]:
-    """Return ℓ_i − log(n_c − 1) of every sample, zero where it is no anchor, and the spread.
-
-    The spread is the part of their sum near zero that is due to differences within classes. Those
-    are rounded in the embeddings themselves; where it is zero the heights are right to rounding
-    units.
-
-    Parameters
-    ----------
-    embeddings : ndarray, shape (n, d)
-    codes : ndarray of int, shape (n,)
-        Class numbers.
-    losses : ndarray, shape (n,)
-        ℓ_i as `supcon_loss` has them: right where they are far above log(n_c − 1).
-    temperature : float
-    """
-    rows = Rows(embeddings, False, arrange(embeddings, None).locate)
-    positives = ClassPositives(rows, codes, int(codes.max()) + 1, len(rows))
-    anchored = positives.counts > 0
-    counts = np.where(anchored, positives.counts, 1.0)
-    heights = np.where(anchored, losses - np.log(counts), 0.0)
-    near = np.flatnonzero(anchored & (heights < NEAR))
-    spread = 0.0
-    if len(near):
-        span, means = slice(0, len(rows)), positives.similarities()
-        jobs = thread_count(None, len(near) * embeddings.size)
-        excess = sum_negatives(rows, positives.exclude, near, span, means[near], temperature, jobs)
-        within = _spreads(embeddings, codes, near, temperature)
-        heights[near] = np.log1p((excess + within) / counts[near])
-        spread = float((within / counts[near]).sum())
-    return heights, spread
 
 
 def sum_negatives(
@@ -153,55 +109,3 @@ def sum_negatives(
     with Workers[slice](min(jobs, len(blocks))) as workers:
         workers.run(add, blocks)
     return sums
-
-
-def _spreads(
-    embeddings: NDArray[np.float64],
-    codes: NDArray[np.int64],
-    chosen: NDArray[np.intp],
-    temperature: float,
-) -> Vector:
-    """Return Σ_j f((⟨h_i, h_j⟩ − m_i)/τ) over the positives of some rows.
-
-    By differences from one row of the class: a class that has collapsed gives zero exactly.
-    """
-    sums = np.zeros(len(chosen))
-    order = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[order], np.arange(int(codes.max()) + 2))
-    for code in np.unique(codes[chosen]):
-        members = order[starts[code] : starts[code + 1]]
-        if len(members) == 2:  # one positive is its own mean
-            continue
-        apart = embeddings[members] - embeddings[members[0]]
-        wanted = np.flatnonzero(codes[chosen] == code)
-        for first in range(0, len(wanted), _BLOCK):
-            few = wanted[first : first + _BLOCK]
-            sums[few] = _spread(embeddings[chosen[few]] / temperature, apart, chosen[few], members)
-    return sums
-
-
-def _spread(
-    left: NDArray[np.float64],
-    apart: NDArray[np.float64],
-    chosen: NDArray[np.intp],
-    members: NDArray[np.intp],
-) -> Vector:
-    """Return Σ_j f(d_ij) over the members of a class other than i itself."""
-    itself = np.searchsorted(members, chosen)
-    every = np.arange(len(chosen))
-    entries = left @ apart.T
-    entries[every, itself] = 0.0
-    entries -= entries.sum(axis=1, keepdims=True) / (len(members) - 1)
-    entries[every, itself] = 0.0
-    return np.asarray(exponential_remainder(entries).sum(axis=1))
-
-
-def exponential_remainder(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return f(d) = e^d − 1 − d, to a few rounding units also where d is small."""
-    with np.errstate(over="ignore"):
-        far = np.expm1(values) - values
-    small = np.clip(values, -_SERIES, _SERIES)
-    tail: Any = np.ones_like(small)
-    for power in range(16, 2, -1):
-        tail = 1.0 + tail * small / power
-    return np.where(np.abs(values) < _SERIES, small * small / 2 * tail, far)

@@ -1,0 +1,104 @@
+"""Heights of losses above log(n_c − 1): what is left of a loss near its floor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .near_zero import NEAR
+from .positives import Vector
+from .supcon import supcon_loss
+
+_BLOCK = 256
+"""Rows at a time."""
+
+_SERIES = 0.5
+"""Below this e^d − 1 − d is summed by its series, above it subtracts."""
+
+
+def heights_of_samples(
+    embeddings: NDArray[np.float64], codes: NDArray[np.int64], temperature: float
+) -> tuple[Vector, float]:
+    """Return ℓ_i − log(n_c − 1) of every sample, zero where it is no anchor, and the spread.
+
+    By the formula of `near_zero`, with Σ_negatives e^{s_il − m_i} from the loss that leaves
+    positives out of the denominator. The spread is the part of their sum near zero that is due to
+    differences within classes. Those are rounded in the embeddings themselves; where it is zero the
+    heights are right to rounding units.
+
+    Parameters
+    ----------
+    embeddings : ndarray, shape (n, d)
+    codes : ndarray of int, shape (n,)
+        Class numbers.
+    temperature : float
+    """
+    counts = np.bincount(codes)[codes] - 1.0
+    options: dict[str, Any] = {"temperature": temperature, "reduction": "none"}
+    losses = np.asarray(supcon_loss(embeddings, codes, **options))
+    anchored = counts > 0
+    heights = np.where(anchored, losses - np.log(np.where(anchored, counts, 1.0)), 0.0)
+    near = np.flatnonzero(anchored & (heights < NEAR))
+    if len(near) == 0:
+        return heights, 0.0
+    excess = np.zeros(len(near))
+    if (codes != codes[0]).any():
+        apart = np.asarray(supcon_loss(embeddings, codes, negatives_only=True, **options))
+        excess = np.exp(apart[near])
+    within = _spreads(embeddings, codes, near, temperature)
+    heights[near] = np.log1p((excess + within) / counts[near])
+    return heights, float((within / counts[near]).sum())
+
+
+def _spreads(
+    embeddings: NDArray[np.float64],
+    codes: NDArray[np.int64],
+    chosen: NDArray[np.intp],
+    temperature: float,
+) -> Vector:
+    """Return Σ_j f((⟨h_i, h_j⟩ − m_i)/τ) over the positives of some rows.
+
+    By differences from one row of the class: a class that has collapsed gives zero exactly.
+    """
+    sums = np.zeros(len(chosen))
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(int(codes.max()) + 2))
+    for code in np.unique(codes[chosen]):
+        members = order[starts[code] : starts[code + 1]]
+        if len(members) == 2:  # one positive is its own mean
+            continue
+        apart = embeddings[members] - embeddings[members[0]]
+        wanted = np.flatnonzero(codes[chosen] == code)
+        for first in range(0, len(wanted), _BLOCK):
+            few = wanted[first : first + _BLOCK]
+            sums[few] = _spread(embeddings[chosen[few]] / temperature, apart, chosen[few], members)
+    return sums
+
+
+def _spread(
+    left: NDArray[np.float64],
+    apart: NDArray[np.float64],
+    chosen: NDArray[np.intp],
+    members: NDArray[np.intp],
+) -> Vector:
+    """Return Σ_j f(d_ij) over the members of a class other than i itself."""
+    itself = np.searchsorted(members, chosen)
+    every = np.arange(len(chosen))
+    entries = left @ apart.T
+    entries[every, itself] = 0.0
+    entries -= entries.sum(axis=1, keepdims=True) / (len(members) - 1)
+    entries[every, itself] = 0.0
+    return np.asarray(exponential_remainder(entries).sum(axis=1))
+
+
+def exponential_remainder(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return f(d) = e^d − 1 − d, to a few rounding units also where d is small."""
+    with np.errstate(over="ignore"):
+        far = np.expm1(values) - values
+    small = np.clip(values, -_SERIES, _SERIES)
+    tail: Any = np.ones_like(small)
+    for power in range(16, 2, -1):
+        tail = 1.0 + tail * small / power
+    return np.where(np.abs(values) < _SERIES, small * small / 2 * tail, far)
