@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .near_zero import NEAR
 from .positives import Vector
 from .supcon import supcon_loss
+from .workers import Workers, thread_count
 
 _BLOCK = 256
 """Rows at a time."""
@@ -65,15 +66,20 @@ def _spreads(
     sums = np.zeros(len(chosen))
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(int(codes.max()) + 2))
-    for code in np.unique(codes[chosen]):
+
+    def add(code: int, worker: int) -> None:
         members = order[starts[code] : starts[code + 1]]
         if len(members) == 2:  # one positive is its own mean
-            continue
+            return
         apart = embeddings[members] - embeddings[members[0]]
         wanted = np.flatnonzero(codes[chosen] == code)
         for first in range(0, len(wanted), _BLOCK):
             few = wanted[first : first + _BLOCK]
             sums[few] = _spread(embeddings[chosen[few]] / temperature, apart, chosen[few], members)
+
+    jobs = thread_count(None, float(np.bincount(codes[chosen]).max() * embeddings.size))
+    with Workers[int](jobs) as workers:
+        workers.run(add, np.unique(codes[chosen]).tolist())
     return sums
 
 
