@@ -24,6 +24,7 @@ from screlax.gram.geometry import embedding_distance, procrustes_distance
 from screlax.landscape.point import start_seed
 from screlax.landscape.table import greatest_pairwise
 from screlax.landscape.work import DescentWork
+from screlax.problem.losses.supcon import SupCon
 from screlax.tasks.run import Tasks
 from screlax.tasks.store import checksum, packed, unpacked
 
@@ -384,6 +385,18 @@ def test_a_store_of_screlax_0_1_is_not_read_and_says_what_to_do(tmp_path):
     old.write_bytes(b"")
     with pytest.warns(StoreWarning, match=r"files of screlax 0\.1 for 1 of these.*can be deleted"):
         screlax.survey_landscape(UNEVEN, [2], starts=2, store=tmp_path)
+
+
+class Renamed(SupCon):
+    """A loss of another name."""
+
+    name = "renamed"
+
+
+def test_surveys_of_different_losses_have_folders_of_their_own():
+    other = screlax.UFM([9, 4, 2], screlax.Sphere(1.5), loss=Renamed())
+    places = {DescentWork(p, 0, "classes", 0.0).place((2, 0)) for p in (UNEVEN, other)}
+    assert len(places) == 2
 
 
 def test_many_damaged_files_are_one_warning(tmp_path):

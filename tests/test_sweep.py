@@ -169,6 +169,14 @@ def test_the_users_configuration_decides(monkeypatch):
     assert set(seen) == {2}
 
 
+def test_a_backend_that_cannot_is_refused():
+    with (
+        joblib.parallel_config(backend="multiprocessing", n_jobs=2),
+        pytest.raises(InvalidInputError, match="choose its backend loky"),
+    ):
+        sweep(POINTS[:4])
+
+
 def test_a_failing_point_is_a_row_with_its_error():
     table = sweep([POINTS[0], FAILING, POINTS[1]])
     assert table["status"] == ["optimal", "failed", "optimal"]

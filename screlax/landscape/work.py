@@ -11,6 +11,7 @@ from ..descent.second_order import GLOBAL_GAP
 from ..descent.validate import check_matrix
 from ..errors import SolverFailedError
 from ..gram.levels import Level
+from ..problem.losses.supcon import SupCon
 from ..problem.program import level_size
 from ..problem.ufm import UFM
 from ..tasks.store import packed, unpacked
@@ -59,9 +60,11 @@ class DescentWork(Work[Place, LandscapePoint]):
         """Give every survey a folder of its own within a store that many may share."""
         return f"{self._folder}/dim-{task[0]:06d}-start-{task[1]:06d}"
 
-    def former(self, task: Place) -> str:
-        """Return the archive that was in the folder of a survey."""
+    def former(self, task: Place) -> str | None:
+        """Return the archive that was in the folder of a survey when there was one loss."""
         settings = {**self._settings, "format": 1, "screlax": "0.1.0"}
+        if settings.pop("loss") != str(SupCon()):
+            return None
         text = json.dumps(settings, sort_keys=True)
         folder = hashlib.sha256(text.encode()).hexdigest()[:20]
         return f"{folder}/dim-{task[0]:06d}-start-{task[1]:06d}.npz"
@@ -113,6 +116,7 @@ def _settings(problem: UFM, seed: int, level: str) -> dict[str, Any]:
         "class_order": None if order is None else hashlib.sha256(order.tobytes()).hexdigest(),
         "control": [problem.control.name, problem.control.parameter],
         "temperature": problem.temperature,
+        "loss": str(problem.loss),
         "level": level,
         "seed": seed,
     }

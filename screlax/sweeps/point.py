@@ -124,10 +124,15 @@ class SweepPoint:
             "loss": str(self.loss),
         }
 
-    def key(self, version: str = __version__) -> str:
-        """Return a hash of the point and of a version of screlax, 32 hexadecimal digits."""
-        text = json.dumps([version, self.canonical()], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+    def key(self) -> str:
+        """Return a hash of the point and of the version of screlax, 32 hexadecimal digits."""
+        return hashed(__version__, self.canonical())
+
+
+def hashed(version: str, identity: dict[str, Any]) -> str:
+    """Return the key of what `SweepPoint.canonical` returned in a version of screlax."""
+    text = json.dumps([version, identity], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def whole_counts(counts: Any) -> tuple[int, ...]:

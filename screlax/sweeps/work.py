@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..problem.losses.supcon import SupCon
 from ..status import Status
 from ..tasks.work import Work
 from .evaluate import FAILED, Result, evaluate, failure
-from .point import SweepPoint
+from .point import SweepPoint, hashed
 from .table import COLUMNS
 
 
@@ -29,9 +30,12 @@ class SweepWork(Work[SweepPoint, Result]):
         key = task.key()
         return f"{key[:2]}/{key}"
 
-    def former(self, task: SweepPoint) -> str:
-        """Return the same for the key that it had."""
-        key = task.key("0.1.0")
+    def former(self, task: SweepPoint) -> str | None:
+        """Return the same for the key that it had when there was one loss."""
+        identity = task.canonical()
+        if identity.pop("loss") != str(SupCon()):
+            return None
+        key = hashed("0.1.0", identity)
         return f"{key[:2]}/{key}.json"
 
     def identity(self, task: SweepPoint) -> dict[str, Any]:

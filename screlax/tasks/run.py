@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, Generic
 
-from ..errors import MissingExtraError
+from ..errors import InvalidInputError, MissingExtraError
 from .dask_errors import errors_reported
 from .store import Folder, Store
 from .work import Outcome, Task, Work
@@ -147,11 +147,13 @@ class ParallelRun(Generic[Task, Outcome]):
         By default they are done where the user's configuration says.
         """
         batches = [tasks[first : first + size] for first in range(0, len(tasks), size)]
-        parallel = self._joblib.Parallel(
-            **{"n_jobs": self._n_jobs, **where},
-            return_as="generator_unordered",
-            batch_size=1,
-        )
+        settings = {"n_jobs": self._n_jobs, "batch_size": 1, **where}
+        try:
+            parallel = self._joblib.Parallel(return_as="generator_unordered", **settings)
+        except ValueError as error:  # of n_jobs, or of joblib's "multiprocessing"
+            raise InvalidInputError(
+                f"joblib cannot do this ({error}); choose its backend loky, threading or dask"
+            ) from None
         call = self._joblib.delayed(_numbered_batch)
         with errors_reported(self._joblib):
             numbered = parallel(
