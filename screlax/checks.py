@@ -11,6 +11,31 @@ import numpy as np
 from .containers import plain, shown
 from .errors import InvalidInputError
 
+MOST_TASKS = 1_000_000
+"""Problems, descents or points of a path that one call takes."""
+
+MOST_JOBS = 1024
+"""Processes or threads that one call starts."""
+
+
+def require_few(count: int, what: str) -> None:
+    """Raise an `InvalidInputError` where a call asks for more than would ever end."""
+    if count > MOST_TASKS:
+        raise InvalidInputError(
+            f"{count:,} {what} are more than one call takes (at most {MOST_TASKS:,}); "
+            "if that is no slip, make several calls"
+        )
+
+
+def check_jobs(n_jobs: object) -> int | None:
+    """Return a number of processes or threads, or None and −1 (every processor) as they are."""
+    jobs = plain(n_jobs)
+    if jobs is None:
+        return None
+    return (
+        -1 if jobs == -1 else whole_number(jobs, "n_jobs, unless it is −1 or None,", 1, MOST_JOBS)
+    )
+
 
 def real_number(given: object) -> float:
     """Return a real number as a float, infinite where it is beyond double precision.

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from screlax import UFM, Sphere, survey_landscape
 from screlax.cli import main
 from screlax.cli.commands import build_parser
 from screlax.cli.interruption import ending_at_once
+from screlax.errors import InvalidInputError
 
 SOLVE = ("solve", "--profile", "step:4,8,2", "--ridge", "0.1")
 COMMANDS = sorted(next(iter(build_parser()._subparsers._group_actions)).choices)
@@ -34,6 +38,7 @@ def start(*arguments: str, **options) -> subprocess.Popen:
 HELP = [["--help"], *([command, "--help"] for command in COMMANDS)]
 PRINTED = """
 import contextlib, io, sys
+from screlax import UFM, Sphere, survey_landscape
 from screlax.cli import main
 
 wrong = []
@@ -124,6 +129,7 @@ class Interrupting:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupting())
+from screlax import UFM, Sphere, survey_landscape
 from screlax.cli import main
 sys.exit(main({arguments!r}))
 """
@@ -203,3 +209,52 @@ def test_an_endless_file_of_arguments_is_refused(capsys):
 @pytest.mark.parametrize("option", ["--dim=--", "--counts=--", "--tol=--", "--embeddings=--"])
 def test_two_dashes_are_no_value(capsys, option):
     assert "'--' is not a value" in bad_input(capsys, *SOLVE, option)
+
+
+# ----------------------------------------------------------------- sizes that cannot be
+
+
+LANDSCAPE = ("landscape", "--profile", "step:4,8,2", "--sphere", "1")
+IMPOSSIBLE = [
+    (("path", *SOLVE[1:], "--points", "1000000000000"), "points must be a whole number from 2"),
+    ((*LANDSCAPE, "--dims", "1-1000000000000"), "dimensions"),
+    ((*LANDSCAPE, "--dims", "1-900000", "--starts", "2"), "1,800,000 descents"),
+    ((*LANDSCAPE, "--starts", "1000000000000"), "descents"),
+    ((*LANDSCAPE, "--dims", "1000000000000", "--starts", "1"), "GB of memory"),
+    ((*LANDSCAPE, "--jobs", "99999999999999999999"), "n_jobs, unless it is −1 or None, must be"),
+    (
+        ("loss", "x.npy", "--labels", "y.txt", "--jobs", "99999999999999999999"),
+        "n_jobs, unless it is −1 or None, must be",
+    ),
+    (
+        ("sweep", "sweep.toml", "--jobs", "99999999999999999999"),
+        "n_jobs, unless it is −1 or None, must be",
+    ),
+    (("sweep", "range.toml"), "sphere: points must be a whole number from 2"),
+    (("sweep", "grid.toml"), "100,000,000,000,000 points of a grid"),
+    ((*SOLVE, "--dim", "1000000000000"), "GB of memory"),
+    ((*SOLVE, "--solver", "SCS", "--option", f"max_iters={10**20}"), "does not take the options"),
+    (("solve", "--profile", "step:4,8,2", "--sphere", "1e308"), "beyond double precision"),
+    ((*SOLVE, "--temperature", "5e-324"), "beyond double precision"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), IMPOSSIBLE)
+def test_sizes_that_cannot_be_are_refused(capsys, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.eye(4))
+    (tmp_path / "y.txt").write_text("0\n0\n1\n1\n")
+    of = 'profiles = ["step:4,8,2"]\n'
+    many = "{ start = 1, stop = 2, points = 10000 }"
+    (tmp_path / "sweep.toml").write_text(of + "sphere = 1.0\n")
+    (tmp_path / "range.toml").write_text(of + f"sphere = {many.replace('10000', str(10**12))}\n")
+    axes = (f"{name} = {many}\n" for name in ("sphere", "temperature", "imbalance"))
+    grid = 'profiles = ["step:4,8"]\n' + "".join(axes) + f"seeds = {list(range(100))}\n"
+    (tmp_path / "grid.toml").write_text(grid)
+    assert message in bad_input(capsys, *arguments)
+
+
+def test_an_iterator_without_end_is_refused():
+    problem = UFM([8, 8, 2], Sphere(1.0))
+    with pytest.raises(InvalidInputError, match="dimensions"):
+        survey_landscape(problem, itertools.count(1), starts=1)

@@ -306,3 +306,21 @@ def test_zero_is_optimal_from_the_threshold_on_and_only_for_ridge(sizes):
     assert not UFM(sizes, Ridge(threshold * (1 - 1e-12)), 0.5).is_zero_optimal()
     for control in (Ball, Sphere, Budget):
         assert not UFM(sizes, control(100.0), 0.5).is_zero_optimal()
+
+
+@pytest.mark.parametrize("control", [Ridge, Ball, Sphere, Budget])
+@pytest.mark.parametrize("number", [5e-324, 1e-200, 1e200, 1e308])
+def test_numbers_whose_squares_are_beyond_double_precision_are_refused(control, number):
+    for sizes in ([15, 8, 4, 2], [5, 2, 1, 1]):
+        with pytest.raises(InvalidInputError, match="beyond double precision"):
+            UFM(sizes, control(number))
+        with pytest.raises(InvalidInputError, match="beyond double precision"):
+            UFM(sizes, control(1.0), number)
+
+
+def test_magnitudes_count_at_unit_temperature_too():
+    with pytest.raises(InvalidInputError, match="sphere at unit temperature, 1e\\+200"):
+        UFM([5, 2], Sphere(1e100), 1e-100)
+    with pytest.raises(InvalidInputError, match="ridge at unit temperature, 1e-200"):
+        UFM([5, 2], Ridge(1e-100), 1e-100)
+    assert UFM([5, 2], Sphere(1e-100), 1e-100).control_at_unit_temperature == Sphere(1.0)

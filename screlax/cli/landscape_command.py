@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import require_few
 from ..errors import InvalidInputError
 from ..io.tables import json_text, rows_of, text_lines
 from ..landscape import Landscape, survey_landscape
@@ -115,6 +116,7 @@ def _dims(text: str | None) -> list[int] | None:
             ) from None
         if low > high:
             raise InvalidInputError(f"--dims: {part} is empty, because {low} is above {high}")
+        require_few(len(dims) + high - low + 1, "dimensions")
         dims.extend(range(low, high + 1))
     return dims
 

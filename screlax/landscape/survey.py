@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from ..checks import whole_number
+from ..checks import MOST_TASKS, check_jobs, require_few, whole_number
 from ..errors import InvalidInputError
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
@@ -91,6 +92,7 @@ def survey_landscape(
     with threadpool_limits(1, user_api="blas"):  # bit for bit the same in every run
         solution = solve_relaxation(problem)
     chosen = default_dims(solution) if chosen is None else chosen
+    require_few(len(chosen) * starts, "descents")
     wanted = [(dim, start) for dim in chosen for start in range(starts)]
     tasks = Tasks(DescentWork(problem, seed, level, solution.lower), wanted, folder)
     report = progress or (lambda finished, total: None)
@@ -113,16 +115,16 @@ def _check(problem: UFM, level: Any, n_jobs: Any) -> None:
         raise InvalidInputError(f"problem must be a UFM, got {problem!r}")
     if level not in _LEVELS:
         raise InvalidInputError(f"level must be {' or '.join(_LEVELS)}, got {level!r}")
-    if n_jobs not in (None, -1):
-        whole_number(n_jobs, "n_jobs (−1 for all processors)", 1)
-    if n_jobs != 1:
+    if check_jobs(n_jobs) != 1:
         require_joblib()
 
 
 def _checked_dims(dims: Any) -> tuple[int, ...]:
     if isinstance(dims, str | bytes) or not hasattr(dims, "__iter__"):
         raise InvalidInputError(f"dims must be a sequence of embedding dimensions, got {dims!r}")
-    chosen = sorted({whole_number(dim, "every dimension", 1) for dim in dims})
+    listed = list(islice(dims, MOST_TASKS + 1))
+    require_few(len(listed), "dimensions")
+    chosen = sorted({whole_number(dim, "every dimension", 1) for dim in listed})
     if not chosen:
         raise InvalidInputError("dims is empty: give at least one embedding dimension")
     return tuple(chosen)

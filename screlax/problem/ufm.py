@@ -9,11 +9,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..errors import InvalidInputError
 from .class_sizes import ClassSizes
 from .constraints.norms import Control, check_control, check_temperature
 from .labels import ClassNumbers, count_labels
 from .losses.base import Loss, check_loss
 from .losses.supcon import SupCon
+
+_SMALLEST, _LARGEST = 1e-150, 1e150
+"""Magnitudes of parameter, temperature and parameter at unit temperature."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class UFM:
         object.__setattr__(self, "class_sizes", sizes)
         object.__setattr__(self, "control", check_control(control))
         object.__setattr__(self, "temperature", check_temperature(temperature))
+        _check_magnitudes(self.control, self.temperature)
         object.__setattr__(self, "class_labels", labels)
         object.__setattr__(self, "loss", SupCon() if loss is None else check_loss(loss))
 
@@ -172,3 +177,20 @@ class UFM:
     def is_zero_optimal(self) -> bool:
         """Whether G = 0 is the optimum: ridge at or above `zero_threshold`."""
         return self.control.is_penalty and self.control.parameter >= self.zero_threshold()
+
+
+def _check_magnitudes(control: Control, temperature: float) -> None:
+    """Refuse numbers whose squares are beyond double precision."""
+    _check_magnitude(f"the {control.name}", control.parameter)
+    _check_magnitude("the temperature", temperature)
+    unit = control.at_unit_temperature(temperature).parameter
+    _check_magnitude(f"the {control.name} at unit temperature,", unit)
+
+
+def _check_magnitude(what: str, number: float) -> None:
+    if not _SMALLEST <= number <= _LARGEST:
+        raise InvalidInputError(
+            f"{what} {number:g} is outside {_SMALLEST:g} to {_LARGEST:g}: its square is beyond "
+            "double precision; the problem depends only on ρ/τ (ball, sphere, budget) or λτ "
+            "(ridge), so that both can be scaled"
+        )

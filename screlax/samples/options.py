@@ -7,7 +7,7 @@ from typing import Any
 
 from ..checks import check_choice, whole_number
 from ..problem.constraints.norms import check_temperature
-from .validate import check_base_temperature, check_jobs
+from .validate import check_base_temperature, thread_limit
 from .variants import AVERAGES, REDUCTIONS
 
 
@@ -51,6 +51,6 @@ def check_options(
         normalize=normalize,
         negatives_only=negatives_only,
         class_weights=class_weights,
-        n_jobs=check_jobs(n_jobs),
+        n_jobs=thread_limit(n_jobs),
         memory_budget=budget,
     )

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checks import positive_number, whole_number
-from ..containers import plain
+from ..checks import check_jobs, positive_number
 from ..errors import InvalidInputError
 from ..io.arrays import as_floats, real_array, require_entries, shown_index
 
@@ -57,12 +56,10 @@ def check_base_temperature(base_temperature: object, temperature: float) -> floa
     return temperature / positive_number(base_temperature, "base_temperature")
 
 
-def check_jobs(n_jobs: int | None) -> int | None:
+def thread_limit(n_jobs: int | None) -> int | None:
     """Return the number of threads, −1 standing for every core this process may use."""
-    if n_jobs is None:
-        return None
-    jobs = plain(n_jobs)
-    return cores() if jobs == -1 else whole_number(jobs, "n_jobs, unless it is −1 or None,")
+    jobs = check_jobs(n_jobs)
+    return cores() if jobs == -1 else jobs
 
 
 def cores() -> int:

@@ -89,7 +89,7 @@ class ConicBackend:
             raise SolverFailedError(
                 f"{self.name} failed: {error}; try another solver or a larger tol"
             ) from error
-        except (TypeError, AttributeError, ValueError) as error:
+        except (TypeError, AttributeError, ValueError, OverflowError) as error:
             if options.extra:
                 raise InvalidInputError(
                     f"{self.name} does not take the options {dict(options.extra)}: {error}"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.polynomial.chebyshev import chebfit, chebval
 from numpy.typing import ArrayLike
 
-from ..checks import whole_number
+from ..checks import MOST_TASKS, whole_number
 from ..equations.kernels import Array
 from ..equations.slack_vector import SlackVectorEquations, State
 from ..errors import InvalidInputError
@@ -118,7 +118,7 @@ def _problems(
     if temperatures is not None:
         return [_with(problem, temperature=t) for t in _positive(temperatures, "temperatures")]
     if strengths is None:
-        points = whole_number(points, "points", 2)
+        points = whole_number(points, "points", 2, MOST_TASKS)
         top = problem.zero_threshold() if problem.control.is_penalty else None
         values = (
             np.geomspace(10 * problem.temperature / 1e3, 10 * problem.temperature, points)

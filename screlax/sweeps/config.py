@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import whole_number
+from ..checks import MOST_TASKS, whole_number
 from ..errors import FileFormatError, InvalidInputError
 from ..io.counts import read_counts
 from ..io.files import existing_file, text_of
@@ -140,7 +140,7 @@ def _values(key: str, value: Any) -> Any:
     scale = value.get("scale", "log")
     if not all(isinstance(number, int | float) and number > 0 for number in (start, stop)):
         raise InvalidInputError(f"{key}: start and stop must be positive numbers, got {value!r}")
-    points = whole_number(points, f"{key}: points", 2)
+    points = whole_number(points, f"{key}: points", 2, MOST_TASKS)
     if scale not in ("log", "linear"):
         raise InvalidInputError(f'{key}: scale must be "log" or "linear", got {scale!r}')
     space = np.geomspace if scale == "log" else np.linspace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import require_few
 from ..errors import InvalidInputError
 from ..io.arrays import real_array
 from ..problem.constraints.norms import CONTROLS, Control, control_named
@@ -90,6 +92,7 @@ def grid(
         _listed(dims, "dims"),
         [check_loss(one) for one in _listed(loss, "losses")],
     )
+    require_few(math.prod(map(len, axes)), "points of a grid")
     return [
         SweepPoint(
             profile=name,

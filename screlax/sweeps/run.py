@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..checks import check_jobs
 from ..errors import InvalidInputError, SolverUnavailableError
 from ..solve.registry import available_solvers
 from ..tasks.run import Tasks
@@ -82,6 +83,7 @@ def sweep(
     """
     listed = list(points)
     _check(listed)
+    check_jobs(n_jobs)
     report, failed = reporter(progress), 0
     tasks = Tasks(SweepWork(), listed, cache)
     start = time.monotonic()
