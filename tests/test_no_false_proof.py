@@ -1,5 +1,7 @@
 """Forged dual points, tampered files and lost digits: what was once proved and is not true."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -100,6 +102,18 @@ def test_recheck_proves_the_matrix_that_is_returned():
         assert np.array_equal(repair_primal(relaxation, gram).gram.pair, gram.pair)
 
 
+@pytest.mark.parametrize("level", list(Level))
+@pytest.mark.parametrize("size", [5e-324, 2e-290, 1e-160, 1e150, 1e286])
+@pytest.mark.parametrize("control", [Ridge(0.1), Sphere(0.3), Budget(0.2)])
+def test_entries_at_the_ends_of_the_range_are_judged_without_warnings(level, size, control):
+    problem = UFM([3, 2, 1, 1], control)
+    relaxation, rng = build_relaxation(problem, level), np.random.default_rng(2)
+    noise = rng.standard_normal((relaxation.size, relaxation.size))
+    certificate = certify(relaxation, CellGram.from_matrix(size * (noise + noise.T))).certificate
+    assert certificate.infimum <= certificate.lower <= certificate.upper
+    assert certificate.lower <= solve_relaxation(problem).upper
+
+
 # ----------------------------------------------------------------- files
 
 
@@ -122,6 +136,7 @@ def tampered(solution, tmp_path, **changes):
         (Sphere(1.0), {"unit_own": lambda own: own * 1e6}),
         (Ridge(0.1), {"unit_own": lambda own: own * (1 - 1e-9)}),
         (Ridge(0.1), {"unit_own": lambda own: own[::-1]}),
+        (Budget(1.8e-5), {"unit_own": lambda own: np.append(5e-324, own[1:])}),
     ],
 )
 def test_tampered_slack_vector_files_are_refused(control, changes, tmp_path):
@@ -164,3 +179,12 @@ def test_bounds_are_in_order_and_no_gap_is_finer_than_rounding(sizes, radius):
     assert certificate.infimum <= certificate.lower <= certificate.upper
     assert certificate.gap >= certificate.rounding > 0
     assert solution.relative_gap <= solution.tol
+
+
+@pytest.mark.parametrize("form", ["dense", "slack_vector"])
+def test_files_of_the_first_version_are_read_and_proved_again(form):
+    path = Path(__file__).parent / "data" / f"solution_0_1_{form}.npz"
+    solution = Solution.load(path)
+    assert solution.certificate.gap >= solution.certificate.rounding > 0
+    assert solution.certificate.lower <= solution.certificate.upper
+    assert solution.status == "optimal"

@@ -100,7 +100,7 @@ class Certificate:
         bound : float, optional
             A lower bound found in another way than by the gap, less its own rounding.
         """
-        if not math.isfinite(value):
+        if not math.isfinite(value + rounding[0]):
             return cls(level, math.inf, infimum, infimum, math.inf, math.inf, *eigenvalues)
         upper = max(value + rounding[0], infimum)
         known = min(max(infimum, bound), upper)

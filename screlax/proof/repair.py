@@ -85,7 +85,7 @@ def repair_primal(relaxation: Relaxation, gram: CellGram) -> FeasibleGram:
 
 def _with_one_diagonal(relaxation: Relaxation, own: Vector, pair: Matrix) -> CellGram:
     """Give cells with one point one number on the diagonal, and zero vectors zero products."""
-    empty = own <= _NOTHING * max(float(own.max()), 0.0)
+    empty = own <= _NOTHING * max(float(own.max()), 1e-10)
     own = np.where(empty, 0.0, own)
     pair = np.where(empty[:, None] | empty[None, :], 0.0, pair)
     np.fill_diagonal(pair, np.where(relaxation.points == 1, own, np.diagonal(pair)))

@@ -62,10 +62,13 @@ def _require_same(what: str, claimed: float, found: float, allowed: float) -> No
 
 def _require_feasible(relaxation: Relaxation, gram: CellGram) -> None:
     """Refuse a matrix that repair would change, and say by how much it is not feasible."""
-    primal = repair_primal(relaxation, gram)
+    with np.errstate(all="ignore"):
+        primal = repair_primal(relaxation, gram)
+        blocks = scaled_blocks(relaxation, gram)
     if np.array_equal(primal.gram.own, gram.own) and np.array_equal(primal.gram.pair, gram.pair):
         return
-    smallest = scaled_blocks(relaxation, gram).smallest_eigenvalue()
+    known = np.isfinite(blocks.shared).all()
+    smallest = blocks.smallest_eigenvalue() if known else -np.inf
     beyond = relaxation.control.violation(gram.own, relaxation.mass)
     raise ValueError(
         "its Gram matrix is not feasible: smallest eigenvalue "
