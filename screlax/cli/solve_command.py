@@ -62,7 +62,12 @@ def add_parser(commands: Any) -> None:
         metavar="T",
         help="relative gap that counts as optimal (1e-9; 1e-6 for conic solvers)",
     )
-    parser.add_argument("--time-limit", type=float, metavar="SECONDS")
+    parser.add_argument(
+        "--time-limit",
+        type=float,
+        metavar="SECONDS",
+        help="of the solver; posing the program and the certificate come on top",
+    )
     parser.add_argument(
         "--option",
         action="append",

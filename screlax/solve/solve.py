@@ -59,6 +59,8 @@ def solve_relaxation(
         for conic solvers, which rarely reach below 1e-6 to 1e-8.
     time_limit : float, optional
         Seconds after which the solver stops with its best point; by default there is no limit.
+        Posing the program and the certificate, which at level "samples" can take longer than the
+        solver, are not part of it; `seconds` of the solution lists each.
     verbose : bool, default False
         Let the solver print.
     **solver_options
