@@ -10,11 +10,11 @@ from ..proof.certificate import Certificate
 
 
 def value_determines_geometry(problem: UFM, gram: AnyGram, certificate: Certificate) -> bool:
-    """Whether double precision tells the optimum from an orthogonal frame of the same norms.
+    """Whether double precision sees an orthogonal frame of the same norms above the floor.
 
     A row of the loss there is log(s − 1 + (n − s) e^{−own}), so that its height above the floor
-    Σ n_c log(n_c − 1) is a sum of positive terms that keeps its digits. Where it does not exceed
-    the optimum's by more than the rounding of the certificate, all between the two is as good.
+    Σ n_c log(n_c − 1) is a sum of positive terms that keeps its digits. Where it is below the
+    rounding of the certificate, so are all frames between that one and the optimum.
 
     Parameters
     ----------
@@ -33,7 +33,4 @@ def value_determines_geometry(problem: UFM, gram: AnyGram, certificate: Certific
     anchored = size > 1
     outside = (problem.samples - size[anchored]) / (size[anchored] - 1)
     height = float(mass[anchored] @ np.log1p(outside * np.exp(-own[anchored])))
-    optimal = certificate.lower - certificate.infimum  # a loose gap is another matter
-    if problem.control.is_penalty:
-        optimal -= problem.control.parameter / 2 * float(mass @ gram.own)
-    return height - optimal > certificate.rounding
+    return height > certificate.rounding
