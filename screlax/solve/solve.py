@@ -200,9 +200,8 @@ def _certify(
 
 
 def _rests_on_value(solution: Solution) -> bool:
-    """Whether the solver saw the value alone, not the optimality conditions."""
-    message, native = solution.solver_message, ("native", "slack-vector", "closed-form")
-    return solution.solver not in native or message.startswith((DESCENT, NOT_CONVERGED))
+    """Whether a native solver saw the value alone, not the optimality conditions."""
+    return solution.solver_message.startswith((DESCENT, NOT_CONVERGED))
 
 
 def _warn_of_geometry(solution: Solution) -> None:
