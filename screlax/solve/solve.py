@@ -21,7 +21,6 @@ from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint, dual_to_orbits
 from ..proof.prove import prove_gram
 from ..solution.solution import Solution
-from .cascade import DESCENT, NOT_CONVERGED
 from .registry import BackendResult, SolverOptions, choose_backend
 
 
@@ -99,8 +98,6 @@ def solve_relaxation(
     )
     if not solution.certificate.proves(solution.tol):
         _warn_of_gap(solution)
-    elif _rests_on_value(solution) and not solution.value_determines_geometry:
-        _warn_of_geometry(solution)
     return solution
 
 
@@ -197,21 +194,6 @@ def _certify(
     if dual is not None:
         dual = dual_to_orbits(problem, build_relaxation(problem, level), dual)
     return proof.certificate, feasible.scaled(problem.temperature), dual
-
-
-def _rests_on_value(solution: Solution) -> bool:
-    """Whether a native solver saw the value alone, not the optimality conditions."""
-    return solution.solver_message.startswith((DESCENT, NOT_CONVERGED))
-
-
-def _warn_of_geometry(solution: Solution) -> None:
-    warnings.warn(
-        "the value is proved, its geometry is not: in double precision an orthogonal frame of the "
-        f"same norms is as good, and '{solution.solver_message}' sees the value alone; "
-        "use solver='native', or smaller norms or a higher temperature",
-        InaccurateWarning,
-        stacklevel=3,
-    )
 
 
 def _warn_of_gap(solution: Solution) -> None:
