@@ -38,7 +38,6 @@ def start(*arguments: str, **options) -> subprocess.Popen:
 HELP = [["--help"], *([command, "--help"] for command in COMMANDS)]
 PRINTED = """
 import contextlib, io, sys
-from screlax import UFM, Sphere, survey_landscape
 from screlax.cli import main
 
 wrong = []
@@ -129,7 +128,6 @@ class Interrupting:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupting())
-from screlax import UFM, Sphere, survey_landscape
 from screlax.cli import main
 sys.exit(main({arguments!r}))
 """
