@@ -1,4 +1,4 @@
-"""The truth that the attacks of `benchmarks/attack.py` stand on."""
+"""The attacks of `benchmarks/attack.py`, a few of each kind, and the truth that they stand on."""
 
 from __future__ import annotations
 
@@ -15,9 +15,18 @@ from screlax.errors import InvalidInputError
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from problems import CASES, every_case, labels_of
 
+from benchmarks.attack import KINDS, QUICK, attack, table
 from benchmarks.attacks.program import Program
 from benchmarks.attacks.tally import Tally
 from benchmarks.attacks.truth import enclose, truth_of
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_attack_finds_a_false_proof(kind):
+    tallies = attack([kind], seed=0, share=QUICK)
+    assert sum(tally.tried for tally in tallies) >= QUICK * KINDS[kind][1] / 2
+    found = [text for tally in tallies for _, text in tally.found]
+    assert sum(tally.false for tally in tallies) == 0, "\n".join([table(tallies), *found])
 
 
 @every_case(CASES[::3])

@@ -75,7 +75,8 @@ def check_gram(
     if not gram.is_finite():
         tally.report(f"{what}: Gram matrix not finite")
         return
-    bound = 0.0 if program.control == "ridge" else float(program.strength)
+    # with ridge norms are logarithms of numbers of any size, and rounded like those
+    bound = 0.1 if program.control == "ridge" else float(program.strength)
     size = max(float(np.abs(gram.own).max()), bound)
     missing = _violation(program, gram.own, gram.pair)
     if missing > _FEASIBLE * size:
