@@ -4,7 +4,17 @@ from __future__ import annotations
 
 
 class ScrelaxError(Exception):
-    """Base class: catch this to catch everything screlax raises on purpose."""
+    """Base class: catch this to catch everything screlax raises on purpose.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> try:
+    ...     screlax.UFM([3, 0], screlax.Sphere(1.0))
+    ... except screlax.ScrelaxError as error:
+    ...     print(type(error).__name__)
+    InvalidInputError
+    """
 
 
 class InvalidInputError(ScrelaxError, ValueError):
@@ -40,7 +50,20 @@ class SolverFailedError(ScrelaxError, RuntimeError):
 
 
 class InaccurateWarning(UserWarning):
-    """The certified gap of a returned solution exceeds the requested tolerance."""
+    """The certified gap of a returned solution exceeds the requested tolerance.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import screlax
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", screlax.InaccurateWarning)
+    ...     solution = screlax.solve_relaxation(
+    ...         [50, 20, 5], screlax.Sphere(1.0), solver="SCS", max_iters=5
+    ...     )
+    >>> print(solution.status)  # with bounds that hold all the same
+    inaccurate
+    """
 
 
 class StoreWarning(UserWarning):
@@ -48,4 +71,17 @@ class StoreWarning(UserWarning):
 
 
 class HeaderWarning(UserWarning):
-    """The first line of a file of labels may be a header that was read as a label."""
+    """The first line of a file of labels may be a header that was read as a label.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> import screlax
+    >>> np.savetxt("labels.txt", ["animal", "cat", "dog", "cat", "dog"], fmt="%s")
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always", screlax.HeaderWarning)
+    ...     labels = screlax.read_labels("labels.txt")
+    >>> labels[0], [one.category.__name__ for one in caught]
+    ('animal', ['HeaderWarning'])
+    """

@@ -44,6 +44,15 @@ def nearest_mean_agreement(
         Of the same embeddings.
     normalize : bool, default False
         Whether to divide each embedding by its norm first, as in the statistics.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from screlax.geometry import class_statistics, nearest_mean_agreement
+    >>> rows = np.array([[0.0], [1.0], [2.0], [9.0], [10.0], [11.0], [12.0], [1.5]])
+    >>> number = np.array([0, 0, 0, 1, 1, 1, 1, 1])
+    >>> nearest_mean_agreement(rows, number, class_statistics(rows, number))
+    0.875
     """
     dtype = working_type(embeddings)
     present = statistics.present

@@ -55,6 +55,19 @@ class ControlFit:
         1.1 times the least: what the embeddings say about the parameter.
     at_edge : bool
         Whether the best parameter is at an end of the range searched, so that it is only a bound.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import screlax
+    >>> labels = np.repeat([0, 1, 2], [30, 10, 3])
+    >>> features = np.array([[1.0, 0.0], [-0.5, 1.0], [-0.5, -1.0]])[labels]
+    >>> fit = screlax.fit_control(features, labels, "ridge", temperature=1.0, points=21)
+    >>> low, high = fit.interval
+    >>> bool(low <= fit.parameter <= high and fit.distance <= fit.distances.min())
+    True
+    >>> print(fit.solution.status)
+    optimal
     """
 
     solution: Solution
@@ -119,6 +132,17 @@ def fit_control(
     ------
     InvalidInputError
         If an argument does not fit, or all class means are zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import screlax
+    >>> solution = screlax.solve_relaxation([30, 10, 3], screlax.Ridge(0.05))
+    >>> labels = np.repeat([0, 1, 2], [30, 10, 3])
+    >>> features = solution.prototypes()[labels]  # of a network, say
+    >>> fit = screlax.fit_control(features, labels, "ridge", temperature=1.0)
+    >>> round(fit.parameter, 3), fit.at_edge
+    (0.05, False)
     """
     check_choice(kind, "kind", tuple(CONTROLS))
     check_choice(scale, "scale", SCALES)

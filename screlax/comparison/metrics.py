@@ -47,6 +47,16 @@ class CollapseMetrics:
         Singular values of the matrix of class means above 1e-3 of the largest.
     effective_rank : float
         exp of the entropy of its normalised squared singular values (Roy and Vetterli 2007).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from screlax.geometry import class_statistics, collapse_metrics
+    >>> simplex = np.eye(3) - 1 / 3
+    >>> rows, labels = np.repeat(simplex, 4, axis=0), np.repeat(range(3), 4)
+    >>> metrics = collapse_metrics(class_statistics(rows, labels))
+    >>> metrics.rank, round(metrics.effective_rank, 6), round(metrics.equinorm, 6)
+    (2, 2.0, 0.0)
     """
 
     within_between: float
@@ -69,6 +79,17 @@ def collapse_metrics(statistics: ClassStatistics) -> CollapseMetrics:
     ----------
     statistics : ClassStatistics
         With the scatter matrix, or `within_between` is NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from screlax.geometry import class_statistics, collapse_metrics
+    >>> frame = np.repeat(np.eye(3), 4, axis=0)  # an orthogonal frame, four samples a class
+    >>> metrics = collapse_metrics(class_statistics(frame, np.repeat(range(3), 4)))
+    >>> round(metrics.orthogonal_distance, 6), metrics.simplex_distance > 0.5
+    (0.0, True)
+    >>> round(metrics.within_between, 6)
+    0.0
     """
     means = statistics.means[statistics.present]
     k = len(means)

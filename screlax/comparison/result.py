@@ -79,6 +79,19 @@ class Comparison:
         Share of the samples that are nearest to the mean of their own class.
     class_gram, optimal_gram : ndarray, shape (k, k)
         G and G*.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import screlax
+    >>> solution = screlax.solve_relaxation([20, 5, 5], screlax.Sphere(1.0), temperature=0.5)
+    >>> labels = np.repeat([0, 1, 2], [20, 5, 5])
+    >>> noise = 0.1 * np.random.default_rng(0).standard_normal((30, 8))
+    >>> comparison = screlax.compare(solution.prototypes(8)[labels] + noise, labels, solution)
+    >>> 0 < comparison.gram_distance < 0.2, comparison.nearest_mean_agreement
+    (True, 1.0)
+    >>> bool(comparison.loss.value > comparison.loss.lower)
+    True
     """
 
     samples: int
@@ -101,6 +114,17 @@ class Comparison:
         """Return everything except the k×k matrices and the rotation as JSON-ready data.
 
         Labels that JSON has no type for become text, numbers that are NaN None.
+
+        Examples
+        --------
+        >>> import json
+        >>> import screlax
+        >>> solution = screlax.solve_relaxation({"cat": 20, "dog": 5}, screlax.Sphere(1.0))
+        >>> labels = ["cat"] * 20 + ["dog"] * 5
+        >>> best = solution.embeddings().vectors[solution.problem.class_index(labels)]
+        >>> record = screlax.compare(best, labels, solution).to_dict()
+        >>> json.loads(json.dumps(record))["per_class"]["names"]
+        ['cat', 'dog']
         """
         record = {
             name: getattr(self, name)
@@ -128,6 +152,15 @@ class Comparison:
         """Return the comparison as text: summary, metrics, and a row for each class.
 
         Of more than twenty classes those at quantiles of class size are shown.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> solution = screlax.solve_relaxation({"cat": 20, "dog": 5}, screlax.Sphere(1.0))
+        >>> labels = ["cat"] * 20 + ["dog"] * 5
+        >>> best = solution.embeddings().vectors[solution.problem.class_index(labels)]
+        >>> print(screlax.compare(best, labels, solution).table().splitlines()[0])
+        embeddings   25 samples, 2 classes, dimension 1
         """
         lines = [
             f"embeddings   {self.samples:,} samples, {self.classes:,} classes, dimension {self.dim}"

@@ -33,6 +33,17 @@ class ClassStatistics:
         Σ_{i in c} ‖h_i − μ_c‖².
     within : ndarray, shape (d, d), or None
         Σ_c Σ_{i in c} (h_i − μ_c)(h_i − μ_c)ᵀ, None where it was not asked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from screlax.geometry import class_statistics
+    >>> rows = np.array([[1.0, 0.0], [3.0, 0.0], [0.0, 2.0]])
+    >>> found = class_statistics(rows, ["cat", "cat", "dog"])
+    >>> found.names, found.counts, found.within_traces
+    (('cat', 'dog'), array([2, 1]), array([2., 0.]))
+    >>> found.global_mean.round(6), found.class_mean  # by samples, by classes
+    (array([1.333333, 0.666667]), array([1., 1.]))
     """
 
     names: tuple[Hashable, ...]
@@ -71,6 +82,16 @@ class ClassStatistics:
         ------
         InvalidInputError
             If classes or dimensions differ.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from screlax.geometry import class_statistics
+        >>> rows, labels = np.random.default_rng(0).standard_normal((20, 3)), np.arange(20) % 2
+        >>> first = class_statistics(rows[:8], labels[:8])
+        >>> merged = first.merge(class_statistics(rows[8:], labels[8:]))
+        >>> np.allclose(merged.means, class_statistics(rows, labels).means)
+        True
         """
         if self.names != other.names or self.means.shape != other.means.shape:
             raise InvalidInputError(
@@ -126,6 +147,15 @@ def class_statistics(
     ------
     InvalidInputError
         If an entry is not finite, or a class number none of the classes; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from screlax.geometry import class_statistics
+    >>> rows = np.array([[1.0, 0.0], [3.0, 0.0], [0.0, 2.0]])
+    >>> found = class_statistics(rows, ["cat", "cat", "dog"])
+    >>> found.names, found.means.tolist()
+    (('cat', 'dog'), [[2.0, 0.0], [0.0, 2.0]])
     """
     names, numbers = _classes(labels, classes, len(embeddings))
     features = embeddings.shape[1]

@@ -88,6 +88,14 @@ class GeometryTracker:
         ------
         InvalidInputError
             If the batch does not fit, or a label is none of the classes; nothing is added then.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> tracker = screlax.GeometryTracker(classes=["cat", "dog"])
+        >>> tracker.update([[1.0, 0.0], [0.9, 0.1], [-1.0, 0.0]], ["cat", "cat", "dog"])
+        >>> tracker.statistics.counts
+        array([2, 1])
         """
         rows = as_embeddings(embeddings)
         numbers = self._numbers(as_labels(labels, len(rows)))
@@ -104,6 +112,16 @@ class GeometryTracker:
         ------
         InvalidInputError
             If the epoch has no batch.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> solution = screlax.solve_relaxation({"cat": 2, "dog": 2}, screlax.Sphere(1.0))
+        >>> tracker = screlax.GeometryTracker(solution=solution)
+        >>> tracker.update([[1.0, 0.0], [-1.0, 0.0]], ["cat", "dog"])
+        >>> row = tracker.end_epoch(learning_rate=0.1)
+        >>> row["learning_rate"], round(row["gram_distance"], 6), tracker.statistics
+        (0.1, 0.0, None)
         """
         statistics = self._statistics
         if statistics is None:
@@ -121,11 +139,33 @@ class GeometryTracker:
         return row
 
     def to_csv(self, path: str | Path) -> Path:
-        """Write the history as CSV, atomically."""
+        """Write the history as CSV, atomically.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> tracker = screlax.GeometryTracker(classes=["cat", "dog"])
+        >>> for epoch in range(2):
+        ...     tracker.update([[1.0, 0.0], [-1.0, 0.0]], ["cat", "dog"])
+        ...     row = tracker.end_epoch()
+        >>> tracker.to_csv("history.csv").read_text().count("epoch")
+        1
+        """
         return write_bytes(csv_bytes(columns_of(self.history)), path)
 
     def to_json(self, path: str | Path) -> Path:
-        """Write the history as a JSON list, atomically; NaN becomes null."""
+        """Write the history as a JSON list, atomically; NaN becomes null.
+
+        Examples
+        --------
+        >>> import json
+        >>> import screlax
+        >>> tracker = screlax.GeometryTracker(classes=["cat", "dog"])
+        >>> tracker.update([[1.0, 0.0], [-1.0, 0.0]], ["cat", "dog"])
+        >>> row = tracker.end_epoch(loss=0.5)
+        >>> json.loads(tracker.to_json("history.json").read_text())[0]["loss"]
+        0.5
+        """
         return write_bytes(f"{json_text(self.history)}\n".encode(), path)
 
     @staticmethod

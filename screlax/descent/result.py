@@ -35,8 +35,8 @@ class NonconvexResult:
     values : ndarray, shape (starts,)
         Objective of every run, summed over anchors.
     gaps, relative_gaps : ndarray, shape (starts,)
-        Certified gap of every run, value − lower, and the same relatively as
-        `screlax.certificate.relative_gap` defines it.
+        Certified gap of every run, value − lower, and the same by value and spread of the
+        objective, gap/(|value| + value − infimum).
     all_embeddings : ndarray, shape (starts, p, dim)
         The embeddings of every run.
     histories : tuple of ndarray, each of shape (iterations + 1, 3)
@@ -50,6 +50,16 @@ class NonconvexResult:
         Why every run stopped; no other attribute depends on it.
     order : ndarray of int, shape (starts,)
         Number of the start behind every run: `values[0]` is start `order[0]`.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> problem = screlax.UFM([50, 20, 5], screlax.Sphere(1.0), 0.5)
+    >>> result = screlax.solve_nonconvex(problem, dim=4, starts=3)
+    >>> result.embeddings.shape, result.values.shape, bool(result.gap >= 0)
+    ((3, 4), (3,), True)
+    >>> result.histories[0].shape[1]  # iteration, value, gradient norm
+    3
     """
 
     problem: UFM

@@ -66,6 +66,17 @@ class SecondOrder:
         may be the best there is in this dimension, and the gap says how far it is from more.
     gap, relative_gap : float
         Certified gap, value − lower, and the same by value and spread of the objective.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import screlax
+    >>> problem = screlax.UFM([50, 20, 5], screlax.Ridge(0.1))
+    >>> found = screlax.check_second_order(problem, np.zeros((3, 2)))
+    >>> abs(found.smallest_eigenvalue - (0.1 - problem.zero_threshold())) < 1e-9  # λ − λ_max
+    True
+    >>> found.direction.shape  # a step that goes down
+    (3, 2)
     """
 
     gradient_norm: float
@@ -111,7 +122,8 @@ def check_second_order(
 
     Examples
     --------
-    >>> import numpy as np, screlax
+    >>> import numpy as np
+    >>> import screlax
     >>> problem = screlax.UFM([50, 20, 5], screlax.Ridge(0.1))
     >>> screlax.check_second_order(problem, np.zeros((3, 2))).classification
     'strict saddle'

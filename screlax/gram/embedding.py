@@ -34,6 +34,17 @@ class Embeddings:
     value_lost : float or None
         By how much the objective rises because `dim` is below the rank; 0.0 without truncation,
         None where no objective was given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import screlax
+    >>> solution = screlax.solve_relaxation([50, 20, 5], screlax.Sphere(1.0))
+    >>> found = solution.embeddings()
+    >>> found.rank, found.vectors.shape, found.value_lost
+    (2, (3, 2), 0.0)
+    >>> np.allclose(np.asarray(found) @ np.asarray(found).T, solution.class_gram)
+    True
     """
 
     vectors: Matrix
@@ -82,6 +93,15 @@ def recover_embeddings(
         semidefinite one.
     ProblemTooLargeError
         If the embeddings do not fit in memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import screlax
+    >>> gram = np.array([[1.0, -0.5, -0.5], [-0.5, 1.0, -0.5], [-0.5, -0.5, 1.0]])
+    >>> vectors = screlax.recover_embeddings(gram, dim=4).vectors
+    >>> vectors.shape, np.allclose(vectors @ vectors.T, gram)
+    ((3, 4), True)
     """
     dim = None if dim is None else whole_number(dim, "dim")
     tolerance = finite_number(tolerance, "tolerance", 0)

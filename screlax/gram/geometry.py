@@ -33,6 +33,17 @@ def gram_distance(first: ArrayLike, second: ArrayLike) -> float:
     ------
     InvalidInputError
         If the shapes differ, or one of them is zero or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from screlax.geometry import gram_distance
+    >>> rows = np.array([[1.0, 0.0], [-0.5, 0.8], [-0.5, -0.8]])
+    >>> turned = 3 * rows @ np.array([[0.6, -0.8], [0.8, 0.6]])
+    >>> gram_distance(rows @ rows.T, turned @ turned.T) < 1e-12
+    True
+    >>> round(gram_distance(np.diag([1.0, 0.0]), np.diag([0.0, 1.0])), 6)
+    1.414214
     """
     a, b = real_array(first, "first").astype(float), real_array(second, "second").astype(float)
     if a.shape != b.shape or a.ndim != 2:
@@ -91,6 +102,14 @@ def cosines_of(
         ‖h_i‖, by default of a Gram matrix: the roots of its diagonal.
     others : ndarray, shape (q,), optional
         ‖h_j‖, by default the same.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from screlax.geometry import cosines_of
+    >>> cosines_of(np.array([[4.0, -1.0], [-1.0, 1.0]]))
+    array([[ 1. , -0.5],
+           [-0.5,  1. ]])
     """
     if norms is None:
         norms = np.sqrt(np.diagonal(products))

@@ -40,6 +40,15 @@ def as_embeddings(source: Any) -> NDArray[Any]:
         If they are masked, complex, not numbers, empty, or not of rank 2.
     FileFormatError
         If a file does not hold them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from screlax.geometry import as_embeddings
+    >>> np.savez("run.npz", features=np.ones((5, 3), dtype=np.float32), epoch=7)
+    >>> rows = as_embeddings("run.npz")
+    >>> rows.shape, rows.dtype
+    ((5, 3), dtype('float32'))
     """
     if isinstance(source, str | os.PathLike):
         name = f"embeddings of {source}"

@@ -69,6 +69,14 @@ def read_counts(path: str | os.PathLike[str]) -> NDArray[np.int64]:
     FileFormatError
         If the file cannot be read as this, or a count is not a positive whole number. Thousands
         separators are refused, a dot before exactly three digits among them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import screlax
+    >>> np.savetxt("counts.csv", [["cat", 50], ["dog", 5]], fmt="%s", delimiter=",")
+    >>> screlax.read_counts("counts.csv")
+    array([50,  5])
     """
     return read_labelled_counts(path)[1]
 

@@ -60,6 +60,14 @@ def read_labels(path: str | os.PathLike[str]) -> list[int] | list[str]:
     -----
     HeaderWarning
         If the first line occurs only once, other lines more often, so that it may be a header.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import screlax
+    >>> np.savetxt("labels.csv", ["label", "cat", "dog", "cat"], fmt="%s")
+    >>> screlax.read_labels("labels.csv")
+    ['cat', 'dog', 'cat']
     """
     labels = _labels_in(path)
     return labels if isinstance(labels, list) else labels.tolist()
@@ -79,6 +87,14 @@ def as_labels(source: Any, count: int) -> NDArray[Any]:
     ------
     InvalidInputError
         If there is another number of them, or one is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from screlax.geometry import as_labels
+    >>> np.savetxt("labels.csv", [3, 1, 3], fmt="%d")
+    >>> as_labels("labels.csv", 3)
+    array([3, 1, 3])
     """
     from_file = isinstance(source, str | os.PathLike)
     labels = label_array(_labels_in(source) if from_file else source)

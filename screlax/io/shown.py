@@ -3,6 +3,7 @@ r"""Text from outside (class labels, names of files and runs) where it is shown:
 Everywhere it is one line without control characters (`one_line`). HTML, Markdown and spreadsheets
 need more, below; charts of matplotlib have `plots.labels`, of plotly `plain` in the page's script.
 
+>>> from screlax.io.shown import one_line, spreadsheet_cell
 >>> one_line("a\x1b[31mb")
 'a\\x1b[31mb'
 >>> spreadsheet_cell("=1+2"), spreadsheet_cell("-0.5")

@@ -29,6 +29,16 @@ class Landscape:
         The certified optimum over all dimensions; its `lower` is what gaps are measured from.
     points : tuple of LandscapePoint
         By dimension, then by number of the start.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> problem = screlax.UFM([6, 4, 2], screlax.Sphere(1.0))
+    >>> landscape = screlax.survey_landscape(problem, dims=[3, 2], starts=2)
+    >>> landscape.dims, len(landscape.points)
+    ((2, 3), 4)
+    >>> all(point.value >= landscape.solution.lower for point in landscape.points)
+    True
     """
 
     problem: UFM
@@ -43,7 +53,16 @@ class Landscape:
         return tuple(sorted({point.dim for point in self.points}))
 
     def at(self, dim: int) -> tuple[LandscapePoint, ...]:
-        """Return the points of one dimension, in order of their starts."""
+        """Return the points of one dimension, in order of their starts.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> problem = screlax.UFM([6, 4, 2], screlax.Sphere(1.0))
+        >>> landscape = screlax.survey_landscape(problem, dims=[2, 3], starts=2)
+        >>> [(point.dim, point.start) for point in landscape.at(3)]
+        [(3, 0), (3, 1)]
+        """
         return tuple(point for point in self.points if point.dim == dim)
 
     def table(self, reached: float = 1e-8) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
@@ -67,6 +86,14 @@ class Landscape:
             - procrustes_distance: greatest ‖H/‖H‖ − H'R/‖H'‖‖_F of two of them, R the best
               orthogonal matrix
             - global, strict_saddle, spurious, not_stationary: how many were classified so
+
+        Examples
+        --------
+        >>> import screlax
+        >>> problem = screlax.UFM([6, 6, 6], screlax.Ridge(0.1))
+        >>> table = screlax.survey_landscape(problem, dims=[2, 3], starts=2).table()
+        >>> table["dim"], table["reached"], table["global"]
+        (array([2, 3]), array([1., 1.]), array([2, 2]))
         """
         return landscape_table(self.points, reached)
 

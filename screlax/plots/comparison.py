@@ -71,6 +71,16 @@ def plot_comparison(
         If a matrix is not a finite k×k one with a nonnegative diagonal, or an option is wrong.
     MissingExtraError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax import plots
+    >>> solution = screlax.solve_relaxation([50, 20, 5], screlax.Sphere(1.0))
+    >>> trained = solution.class_gram + 0.1  # class means of a network, say
+    >>> figure = plots.plot_comparison(trained, solution.class_gram, [50, 20, 5])
+    >>> [axes.get_title() for axes in figure.axes[:2]]
+    ['embeddings', 'certified optimum']
     """
     check_kind(kind)
     checked, labels = ClassSizes.with_labels(class_sizes, class_labels)

@@ -59,6 +59,17 @@ def plot_convergence(
         If a run is not an array of numbers of such a shape, or there is none.
     MissingExtraError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax import plots
+    >>> problem = screlax.UFM([50, 20, 5], screlax.Sphere(1.0), 0.5)
+    >>> result = screlax.solve_nonconvex(problem, dim=4, starts=2)
+    >>> runs = dict(zip(["best", "worst"], result.histories))
+    >>> axes = plots.plot_convergence(runs, lower=result.lower / problem.anchors)
+    >>> axes.get_ylabel()
+    'relative gap to the lower bound'
     """
     tables = [(name, *_table(name, run)) for name, run in _named_runs(histories)]
     for name, bound in (("lower", lower), ("tol", tol)):

@@ -57,6 +57,14 @@ def plot_embedding(
         If `dim` is neither 2 nor 3, or not that of `ax`.
     MissingExtraError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax import plots
+    >>> solution = screlax.solve_relaxation([500, 50, 50, 5], screlax.Sphere(1.0))
+    >>> plots.plot_embedding(solution, dim=3).name
+    '3d'
     """
     if dim is None:
         dim = 3 if is_spatial(ax) else 2

@@ -52,6 +52,17 @@ def plot_norms(solution: Solution, ax: Axes | None = None, *, label: str | None 
         If `ax` is no flat Axes.
     MissingExtraError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax import plots
+    >>> weak = screlax.solve_relaxation([500, 50, 5], screlax.Ridge(0.01))
+    >>> strong = screlax.solve_relaxation([500, 50, 5], screlax.Ridge(0.1))
+    >>> axes = plots.plot_norms(weak, label="λ = 0.01")
+    >>> axes = plots.plot_norms(strong, axes, label="λ = 0.1")
+    >>> [line.get_label() for line in axes.lines]
+    ['λ = 0.01', 'λ = 0.1']
     """
     ax = axes_or_new(ax)
     orbits = select_orbits(solution.problem.class_sizes, MOST_SIZES)
@@ -92,6 +103,15 @@ def plot_angles(
         If a reference is none of these, or `ax` is no flat Axes.
     MissingExtraError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax import plots
+    >>> solution = screlax.solve_relaxation([500, 50, 50, 5], screlax.Sphere(1.0))
+    >>> axes = plots.plot_angles(solution, references=["largest", "nearest"])
+    >>> [line.get_label() for line in axes.lines]
+    ['with the largest class (500)', 'with the nearest class', 'balanced: −1/(k−1)']
     """
     ax = axes_or_new(ax)
     if isinstance(references, str | int | np.integer):

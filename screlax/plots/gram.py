@@ -67,6 +67,15 @@ def plot_gram(
         If `kind`, `max_classes` or `ax` is not what it should be.
     MissingExtraError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax import plots
+    >>> solution = screlax.solve_relaxation([500, 50, 50, 5], screlax.Ridge(0.01))
+    >>> axes = plots.plot_gram(solution, kind="inner products")
+    >>> axes.images[0].get_array().shape
+    (4, 4)
     """
     check_kind(kind)
     ax = axes_or_new(ax)

@@ -60,6 +60,16 @@ def plot_landscape(
         If there are no rows, or one lacks a key or has something else than a number in it.
     MissingExtraError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax import plots
+    >>> problem = screlax.UFM([6, 4, 2], screlax.Sphere(1.0))
+    >>> landscape = screlax.survey_landscape(problem, dims=[1, 2, 3], starts=3)
+    >>> axes = plots.plot_landscape(landscape)
+    >>> axes.get_xlabel()
+    'embedding dimension d'
     """
     if isinstance(landscape, Landscape):
         rank = landscape.solution.rank if rank is None else rank

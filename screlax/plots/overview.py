@@ -36,6 +36,14 @@ def plot_solution(
     ------
     MissingExtraError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax import plots
+    >>> solution = screlax.solve_relaxation([500, 50, 5], screlax.Sphere(1.0), temperature=0.5)
+    >>> figure = plots.plot_solution(solution)
+    >>> figure.savefig("solution.png")
     """
     figure = figure_or_new(figure, 13.0, 7.6)
     grid = figure.add_gridspec(2, 1, height_ratios=(1.05, 1.0))

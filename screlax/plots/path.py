@@ -55,6 +55,16 @@ def plot_path(
         If there are no solutions, or they are no path, or there is no such quantity.
     MissingExtraError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax import plots
+    >>> problem = screlax.UFM([50, 20, 5], screlax.Ridge(0.1))
+    >>> path = screlax.regularization_path(problem, points=10)
+    >>> axes = plots.plot_path(path, quantity="norms")
+    >>> axes.get_xlabel(), axes.get_xscale()
+    ('ridge λ', 'log')
     """
     if quantity not in QUANTITIES:
         raise InvalidInputError(
@@ -84,6 +94,16 @@ def plot_path_overview(
     Returns
     -------
     Figure or SubFigure
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax import plots
+    >>> problem = screlax.UFM([50, 20, 5], screlax.Ridge(0.1))
+    >>> path = screlax.regularization_path(problem, points=10)
+    >>> figure = plots.plot_path_overview(path)
+    >>> len(figure.axes)
+    4
     """
     path_parameter(solutions)
     figure = figure_or_new(figure, 9.5, 6.5)

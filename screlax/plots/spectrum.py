@@ -48,6 +48,15 @@ def plot_spectrum(solution: Solution, ax: Axes | None = None) -> Axes:
         If `ax` is no flat Axes.
     MissingExtraError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax import plots
+    >>> solution = screlax.solve_relaxation([500, 50, 50, 5], screlax.Sphere(1.0))
+    >>> axes = plots.plot_spectrum(solution)
+    >>> axes.lines[0].get_label()
+    'rank 3 of 4 (1 zero)'
     """
     ax = axes_or_new(ax)
     orbits = solution.problem.class_sizes.orbits

@@ -40,6 +40,15 @@ class ClassSizes:
         How many classes have that size (κ_g).
     orbit_of_class : ndarray of int64, shape (k,), or None
         Orbit of every class; None when built from pairs, where classes are counted orbit by orbit.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> sizes = screlax.ClassSizes.from_counts([20, 5, 5, 1])
+    >>> sizes.distinct, sizes.multiplicities
+    (array([20,  5,  1]), array([1, 2, 1]))
+    >>> sizes.classes, sizes.samples, sizes.anchors, list(sizes)
+    (4, 31, 30, [20, 5, 5, 1])
     """
 
     distinct: NDArray[np.int64]
@@ -83,7 +92,8 @@ class ClassSizes:
         Examples
         --------
         >>> from collections import Counter
-        >>> list(ClassSizes.from_counts(Counter("mississippi")))  # i, m, p, s
+        >>> import screlax
+        >>> list(screlax.ClassSizes.from_counts(Counter("mississippi")))  # i, m, p, s
         [4, 1, 2, 4]
         """
         return cls.with_labels(counts)[0]
@@ -113,6 +123,13 @@ class ClassSizes:
         ------
         InvalidInputError
             As `from_counts`; if labels do not fit, or two are the same.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> sizes, labels = screlax.ClassSizes.with_labels({"dog": 5, "cat": 50})
+        >>> list(sizes), labels
+        ([50, 5], ('cat', 'dog'))
         """
         if isinstance(counts, ClassSizes):
             labels = None if class_labels is None else name_classes(class_labels, counts.classes)
@@ -149,6 +166,13 @@ class ClassSizes:
         InvalidInputError
             If the lengths differ, any entry is not a positive whole number, or there are more than
             `MAX_SAMPLES` samples.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> sizes = screlax.ClassSizes.from_pairs([1000, 10], [2, 10**6])
+        >>> sizes.orbits, sizes.classes
+        (2, 1000002)
         """
         _in_step(sizes, multiplicities)
         size_array, counts = (

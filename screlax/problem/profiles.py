@@ -40,6 +40,12 @@ def balanced(classes: int, size: int) -> NDArray[np.int64]:
     ------
     InvalidInputError
         If an argument is not a whole number in its range.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> screlax.balanced(4, 50)
+    array([50, 50, 50, 50])
     """
     k = _class_number(classes)
     return _read_only(np.full(k, _size(size, "size"), dtype=np.int64))
@@ -74,6 +80,12 @@ def step(
     ------
     InvalidInputError
         If an argument is not a number in its range.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> screlax.step(5, 100, 10, minority_fraction=0.4)
+    array([100, 100, 100,  10,  10])
     """
     k, top, factor = _class_number(classes), _size(largest, "largest"), _imbalance(imbalance)
     fraction = positive_number(minority_fraction, "minority_fraction", ", such as 0.5")
@@ -112,6 +124,12 @@ def exponential(classes: int, largest: int, imbalance: float) -> NDArray[np.int6
     ------
     InvalidInputError
         If an argument is not a number in its range.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> screlax.exponential(5, 100, 10)
+    array([100,  56,  31,  17,  10])
     """
     k, top, factor = _class_number(classes), _size(largest, "largest"), _imbalance(imbalance)
     return _round_down(top * (1 / factor) ** (np.arange(k) / (k - 1)))
@@ -150,6 +168,12 @@ def pareto(classes: int, largest: int, imbalance: float, power: float = 6) -> ND
     ------
     InvalidInputError
         If an argument is not a number in its range.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> screlax.pareto(5, 100, 10)
+    array([100,  58,  35,  21,  10])
     """
     k, top, factor = _class_number(classes), _size(largest, "largest"), _imbalance(imbalance)
     shape = positive_number(power, "power", ", such as 6, the power of ImageNet-LT")
@@ -205,7 +229,7 @@ def profile(name: str, imbalance: float | None = None) -> NDArray[np.int64]:
     >>> import screlax
     >>> screlax.profile("cifar10-lt:100")
     array([5000, 2997, 1796, 1077,  645,  387,  232,  139,   83,   50])
-    >>> screlax.profile("imagenet-lt").sum()
+    >>> int(screlax.profile("imagenet-lt").sum())
     115846
     """
     family, numbers = _parse_name(name)

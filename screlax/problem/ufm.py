@@ -52,6 +52,15 @@ class UFM:
     ------
     InvalidInputError
         If the counts, the control or the temperature do not make a problem.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> problem = screlax.UFM({"cat": 50, "dog": 5, "axolotl": 1}, screlax.Ridge(0.1), 0.5)
+    >>> problem.class_labels, problem.samples, problem.anchors
+    (('axolotl', 'cat', 'dog'), 56, 55)
+    >>> problem == screlax.UFM([1, 50, 5], screlax.Ridge(0.1), 0.5)
+    True
     """
 
     class_sizes: ClassSizes
@@ -103,6 +112,13 @@ class UFM:
         InvalidInputError
             If there are no labels, they are not one-dimensional, or one is missing (None, NaN, NaT,
             NA, masked); the message says where.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> problem = screlax.UFM.from_labels(["dog", "cat", "dog", "dog"], screlax.Sphere(1.0))
+        >>> problem.class_labels, list(problem.class_sizes)
+        (('cat', 'dog'), [1, 3])
         """
         class_labels, counts = count_labels(labels)
         return cls(counts, control, temperature, class_labels, loss=loss)
@@ -117,7 +133,15 @@ class UFM:
         *,
         loss: Loss | str | None = None,
     ) -> UFM:
-        """Build from (size, multiplicity) pairs; see `ClassSizes.from_pairs`."""
+        """Build from (size, multiplicity) pairs; see `ClassSizes.from_pairs`.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> problem = screlax.UFM.from_pairs([1000, 10], [2, 10**6], screlax.Sphere(1.0))
+        >>> problem.classes, problem.samples
+        (1000002, 10002000)
+        """
         return cls(ClassSizes.from_pairs(sizes, multiplicities), control, temperature, loss=loss)
 
     @property
@@ -158,6 +182,13 @@ class UFM:
         ------
         InvalidInputError
             If a label belongs to no class of this problem.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> problem = screlax.UFM({"cat": 50, "dog": 5}, screlax.Sphere(1.0))
+        >>> problem.class_index(["dog", "cat", "dog"])
+        array([1, 0, 1])
         """
         return ClassNumbers(self.class_labels, self.classes)(labels)
 
@@ -167,6 +198,13 @@ class UFM:
         λ_max = 2n/((n−1)τ) with at least two classes of two or more samples, whatever the
         imbalance; with one such class and κ singletons (κ + √(κn))/((n−1)τ). Both are the λ at
         which the dual slack at G = 0, where every softmax row is uniform, becomes singular.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> problem = screlax.UFM([6, 3, 2], screlax.Ridge(0.1), temperature=0.5)
+        >>> round(problem.zero_threshold(), 6)  # 2n/((n−1)τ) = 22/5
+        4.4
         """
         n, singletons = self.samples, self.class_sizes.singletons
         scale = (n - 1) * self.temperature
@@ -175,7 +213,14 @@ class UFM:
         return (singletons + math.sqrt(singletons * n)) / scale
 
     def is_zero_optimal(self) -> bool:
-        """Whether G = 0 is the optimum: ridge at or above `zero_threshold`."""
+        """Whether G = 0 is the optimum: ridge at or above `zero_threshold`.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> [screlax.UFM([6, 3, 2], screlax.Ridge(s), 0.5).is_zero_optimal() for s in (4.3, 4.5)]
+        [False, True]
+        """
         return self.control.is_penalty and self.control.parameter >= self.zero_threshold()
 
 

@@ -62,6 +62,15 @@ class Certificate:
         counting the zeros that lifting from a smaller level adds.
     slack_min_eigenvalue : float
         Smallest eigenvalue of N^{-1/2} S N^{-1/2}, the dual slack per sample, before repair.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> certificate = screlax.solve_relaxation([50, 20, 5], screlax.Ridge(0.1)).certificate
+    >>> bool(certificate.infimum <= certificate.lower <= certificate.upper)
+    True
+    >>> certificate.proves(1e-9)
+    True
     """
 
     level: str

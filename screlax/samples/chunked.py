@@ -93,6 +93,19 @@ def supcon_loss_chunked(
     ------
     InvalidInputError
         If any input does not fit, or dask is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import screlax
+    >>> rng = np.random.default_rng(0)
+    >>> for part in range(2):
+    ...     np.save(f"embeddings{part}.npy", rng.standard_normal((6, 4)))
+    >>> files, labels = ["embeddings0.npy", "embeddings1.npy"], [0, 1, 2] * 4
+    >>> loss = screlax.supcon_loss_chunked(files, labels, temperature=0.5)
+    >>> whole = np.concatenate([np.load(file) for file in files])
+    >>> bool(np.isclose(loss, screlax.supcon_loss(whole, labels, temperature=0.5)))
+    True
     """
     options = check_options(
         temperature=temperature,

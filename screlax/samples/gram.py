@@ -53,9 +53,9 @@ def gram_loss(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from screlax.loss import gram_loss
-    >>> round(gram_loss([[1.0, -1.0], [-1.0, 1.0]], class_sizes=[2, 2], temperature=1.0), 6)
+    >>> import screlax
+    >>> gram = [[1.0, -1.0], [-1.0, 1.0]]
+    >>> round(screlax.gram_loss(gram, class_sizes=[2, 2], temperature=1.0), 6)
     0.239545
     """
     check_choice(reduction, "reduction", ("mean", "sum"))

@@ -49,7 +49,8 @@ def supcon_loss(
     anchor and has loss zero; it still is a negative of the others. No n×n array is formed.
 
     In double precision ℓ_i is right to some rounding units of the largest |⟨h_i, h_l⟩|/τ, also
-    where it is near zero, as that of an anchor with one positive can be (`samples/near_zero.py`).
+    where it is near zero, as that of an anchor with one positive can be: see
+    `screlax.samples.near_zero`.
 
     Parameters
     ----------
@@ -100,9 +101,9 @@ def supcon_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> from screlax.loss import supcon_loss
+    >>> import screlax
     >>> embeddings = np.array([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]])
-    >>> round(supcon_loss(embeddings, [0, 0, 1, 1], temperature=1.0), 6)
+    >>> round(screlax.supcon_loss(embeddings, [0, 0, 1, 1], temperature=1.0), 6)
     0.239545
     """
     options = check_options(
@@ -166,8 +167,8 @@ def supcon_loss_and_grad(
     Examples
     --------
     >>> import numpy as np
-    >>> from screlax.loss import supcon_loss_and_grad
-    >>> loss, gradient = supcon_loss_and_grad(np.eye(4), [0, 0, 1, 1], temperature=1.0)
+    >>> import screlax
+    >>> loss, gradient = screlax.supcon_loss_and_grad(np.eye(4), [0, 0, 1, 1], temperature=1.0)
     >>> round(loss, 6)
     1.098612
     >>> gradient.shape

@@ -103,7 +103,7 @@ class Solution:
 
     @property
     def relative_gap(self) -> float:
-        """The gap by value and spread of the objective; see `screlax.certificate.relative_gap`."""
+        """The gap by value and spread of the objective, gap/(|upper| + upper − infimum)."""
         return self.certificate.relative_gap
 
     @property

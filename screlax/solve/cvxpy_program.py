@@ -24,6 +24,16 @@ class CvxpyProgram:
     gram : cvxpy.Variable, shape (m, m)
         Inner products in the units of G = HᵀH; at level "orbits" its diagonal is that of two
         different classes of a size.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> program = screlax.cvxpy_program(screlax.UFM([20, 5, 5], screlax.Sphere(1.0)))
+    >>> value = program.problem.solve(solver="CLARABEL")
+    >>> program.gram.value.shape
+    (3, 3)
+    >>> bool(abs(program.certify().upper - value) < 1e-4)
+    True
     """
 
     def __init__(self, ufm: UFM, level: str) -> None:
@@ -43,6 +53,14 @@ class CvxpyProgram:
         ------
         InvalidInputError
             If no solver has left numbers in the variables.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> program = screlax.cvxpy_program(screlax.UFM([20, 5, 5], screlax.Ridge(0.1)))
+        >>> value = program.problem.solve(solver="CLARABEL")
+        >>> program.certify().proves(1e-6)
+        True
         """
         gram, dual = self._model.found(), self._model.dual()
         if gram is None:
@@ -78,11 +96,13 @@ def cvxpy_program(problem: UFM, level: str = "classes") -> CvxpyProgram:
 
     Examples
     --------
-    >>> import cvxpy, screlax
+    >>> import cvxpy
+    >>> import screlax
     >>> program = screlax.cvxpy_program(screlax.UFM([20, 5, 5], screlax.Sphere(1.0)))
     >>> same_angle = [program.gram[0, 1] >= -0.3]
     >>> changed = cvxpy.Problem(program.problem.objective, program.problem.constraints + same_angle)
-    >>> changed.solve(solver="CLARABEL") > program.problem.solve(solver="CLARABEL")
+    >>> dearer = changed.solve(solver="CLARABEL") > program.problem.solve(solver="CLARABEL")
+    >>> bool(dearer)
     True
     >>> program.certify().proves(1e-6)
     True

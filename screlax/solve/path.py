@@ -69,6 +69,16 @@ def regularization_path(
     ------
     InvalidInputError
         If both kinds of path are given, or a value is not positive and finite.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> problem = screlax.UFM([50, 20, 5], screlax.Ridge(0.1))
+    >>> path = screlax.regularization_path(problem, points=10)
+    >>> {str(solution.status) for solution in path}
+    {'optimal'}
+    >>> path[0].rank, path[-1].rank  # from λ_max, where the optimum is zero
+    (0, 2)
     """
     check_limits("native", tol, None)
     problems = _problems(problem, strengths, temperatures, points)
@@ -90,6 +100,15 @@ def path_table(solutions: Sequence[Solution]) -> dict[str, Vector]:
         parameter, temperature, value, mean_value, trace (tr G), gap, relative_gap, rounding (the
         part of the gap that stands for rounding errors), and the norms of the classes of the
         largest and of the smallest size.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> problem = screlax.UFM([50, 20, 5], screlax.Sphere(1.0))
+    >>> path = screlax.regularization_path(problem, [0.5, 1.0, 2.0])
+    >>> table = screlax.path_table(path)
+    >>> table["parameter"], table["trace"].round(6)  # n ρ
+    (array([0.5, 1. , 2. ]), array([ 37.5,  75. , 150. ]))
     """
     mass = [
         s.problem.class_sizes.distinct * s.problem.class_sizes.multiplicities for s in solutions

@@ -1,6 +1,6 @@
 """How a solution moves with its parameters: the implicit function theorem on the slack vector.
 
-At a root X = (log v, β) of the slack-vector equations R(X, θ) = 0 (`native/slack_vector.py`),
+At a root X = (log v, β) of the equations R(X, θ) = 0 of `screlax.equations.slack_vector`,
 
     dX/dθ = −(∂R/∂X)^{-1} ∂R/∂θ,
 

@@ -56,6 +56,15 @@ class SweepPoint:
     ------
     InvalidInputError
         If a field is not what it must be, or the profile does not exist.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> point = screlax.SweepPoint("cifar10-lt", screlax.Sphere(1.0), imbalance=10, seed=0)
+    >>> len(point.class_sizes()), point.problem().classes
+    (10, 10)
+    >>> screlax.SweepPoint("mine", screlax.Ridge(0.1), counts=(50, 20, 5)).class_sizes()
+    array([50, 20,  5])
     """
 
     profile: str

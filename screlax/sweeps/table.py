@@ -66,6 +66,15 @@ class SweepTable(dict[str, list[Any]]):
     ----------
     rows : tuple of dict
         One dict per point, in the order of the points; `len(table.rows)` is their number.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> table = screlax.sweep(screlax.grid({"mine": [50, 20, 5]}, ridge=[0.1, 0.01]))
+    >>> table["parameter"], table["status"]
+    ([0.1, 0.01], ['optimal', 'optimal'])
+    >>> table.counts, table.all_optimal, table.rows[0]["classes"]
+    ({'optimal': 2}, True, 3)
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
@@ -92,11 +101,27 @@ class SweepTable(dict[str, list[Any]]):
         return all(row["status"] == "optimal" for row in self.rows)
 
     def to_dict(self, *, timings: bool = True) -> dict[str, list[Any]]:
-        """Return the columns, without those that differ from run to run if so wanted."""
+        """Return the columns, without those that differ from run to run if so wanted.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> table = screlax.sweep(screlax.grid({"mine": [50, 20, 5]}, ridge=[0.1, 0.01]))
+        >>> "seconds" in table.to_dict(), "seconds" in table.to_dict(timings=False)
+        (True, False)
+        """
         return {name: self[name] for name in COLUMNS if timings or name not in TIMINGS}
 
     def values_equal(self, other: SweepTable) -> bool:
-        """Whether both tables are the same bit for bit, timings left out; NaN equals NaN."""
+        """Whether both tables are the same bit for bit, timings left out; NaN equals NaN.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> points = screlax.grid({"mine": [50, 20, 5]}, ridge=[0.1, 0.01])
+        >>> screlax.sweep(points).values_equal(screlax.sweep(points))
+        True
+        """
         if len(self.rows) != len(other.rows):
             return False
         names = [name for name in COLUMNS if name not in TIMINGS]
@@ -115,6 +140,13 @@ class SweepTable(dict[str, list[Any]]):
         ------
         InvalidInputError
             If the suffix is another, the folder cannot be written to, or pyarrow is missing.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> table = screlax.sweep(screlax.grid({"mine": [50, 20, 5]}, ridge=[0.1, 0.01]))
+        >>> table.write("sweep.csv").read_text().splitlines()[0].split(",")[:3]
+        ['profile', 'imbalance', 'seed']
         """
         return write_table(self.to_dict(timings=timings), path, COLUMNS)
 

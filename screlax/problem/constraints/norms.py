@@ -36,6 +36,14 @@ class Ridge(Control):
     strength : float
         λ > 0, on the scale of the *summed* loss over anchors. Weight decay that is added to a
         per-anchor mean loss corresponds to λ = (number of anchors) × (that coefficient).
+
+    Examples
+    --------
+    >>> import screlax
+    >>> decay = 0.001  # added to a mean over the 75 samples
+    >>> problem = screlax.UFM([50, 20, 5], screlax.Ridge(75 * decay))
+    >>> print(screlax.solve_relaxation(problem).status)
+    optimal
     """
 
     name: ClassVar[str] = "ridge"
@@ -80,6 +88,13 @@ class Ball(Control):
     ----------
     radius_squared : float
         ρ > 0.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> solution = screlax.solve_relaxation([50, 20, 5], screlax.Ball(2.0))
+    >>> bool(solution.class_gram.diagonal().max() <= 2.0 + 1e-12)
+    True
     """
 
     name: ClassVar[str] = "ball"
@@ -118,6 +133,13 @@ class Sphere(Control):
     ----------
     radius_squared : float
         ρ > 0.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> solution = screlax.solve_relaxation([50, 20, 5], screlax.Sphere(1.0))
+    >>> solution.class_gram.diagonal().round(12)
+    array([1., 1., 1.])
     """
 
     name: ClassVar[str] = "sphere"
@@ -156,6 +178,15 @@ class Budget(Control):
     ----------
     mean_squared_norm : float
         ρ > 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import screlax
+    >>> solution = screlax.solve_relaxation([50, 20, 5], screlax.Budget(1.0))
+    >>> norms = solution.class_gram.diagonal()  # squared; their mean over samples is bounded
+    >>> round(float(np.average(norms, weights=[50, 20, 5])), 6), bool(norms[2] > norms[0])
+    (1.0, True)
     """
 
     name: ClassVar[str] = "budget"
