@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import linalg
 
 from ..errors import InvalidInputError
-from ..gram.curve import AnyGram, SlackVectorGram
+from ..gram.curve import AnyGram
 from ..gram.embedding import Embeddings, recover_embeddings
 from ..gram.levels import CellGram, Level, Matrix, check_level, classes_to_orbits, lift_from_orbits
 from ..optional import require_level_memory, require_memory
@@ -25,8 +25,7 @@ from ..proof.prove import prove_gram
 from ..solve.sensitivity import Sensitivity, require_slack_vector, sensitivity_of
 from ..status import Status
 from .determinacy import value_determines_geometry
-
-_DENSE_SPECTRUM = 1000
+from .spectrum import class_spectrum, has_known_rank
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +55,25 @@ class Solution:
         Wall time by phase: model, solve, certify, total.
     solver_message : str
         The solver's own status, for the record; no attribute here depends on it.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> problem = screlax.UFM({"cat": 50, "dog": 20, "fox": 5}, screlax.Ridge(0.1))
+    >>> solution = screlax.solve_relaxation(problem)
+    >>> print(solution.status)
+    optimal
+    >>> bool(solution.lower <= solution.value), solution.class_gram.shape, solution.rank
+    (True, (3, 3), 2)
+    >>> solution.sample_gram(["fox", "cat", "cat"]).shape, solution.embeddings(4).vectors.shape
+    ((3, 3), (3, 4))
+    >>> solution.prototypes(16, normalize=True, dtype="float32").shape
+    (3, 16)
+    >>> solution.sensitivity().value_by_parameter > 0  # a larger λ costs
+    True
+    >>> loaded = screlax.Solution.load(solution.save("optimum.npz"))
+    >>> loaded.recheck(level="samples").proves(1e-9)
+    True
     """
 
     problem: UFM
@@ -150,7 +168,7 @@ class Solution:
     @property
     def eigenvalues(self) -> np.ndarray:
         """Distinct-by-block eigenvalues of the class Gram matrix, shape (k,), largest first."""
-        values, copies = self._spectrum()
+        values, copies = class_spectrum(self.orbit_gram, self.problem.class_sizes.multiplicities)
         return np.sort(np.repeat(values, copies))[::-1]
 
     @property
@@ -159,9 +177,9 @@ class Solution:
 
         Beyond a thousand distinct sizes k − 1: the kernel is spanned by the slack vector.
         """
-        if self._has_known_rank:
+        if self.certificate.proves(self.tol) and has_known_rank(self.orbit_gram):
             return self.problem.classes - 1
-        values, copies = self._spectrum()
+        values, copies = class_spectrum(self.orbit_gram, self.problem.class_sizes.multiplicities)
         return int(copies[values > self.rank_tolerance * max(values.max(), 0.0)].sum())
 
     @property
@@ -173,26 +191,6 @@ class Solution:
         """
         gap = self.relative_gap
         return math.sqrt(max(gap, np.finfo(float).eps)) if math.isfinite(gap) else 1
-
-    @property
-    def _has_known_rank(self) -> bool:
-        """Whether the structure of the certificate gives the rank, and saves a long computation."""
-        gram = self.orbit_gram
-        return (
-            isinstance(gram, SlackVectorGram)
-            and self.problem.class_sizes.orbits > _DENSE_SPECTRUM
-            and self.certificate.proves(self.tol)
-            and bool(gram.own.max() > 0)
-        )
-
-    def _spectrum(self) -> tuple[np.ndarray, np.ndarray]:
-        """Eigenvalues of the class Gram matrix with multiplicities, from the m×m blocks."""
-        copies = self.problem.class_sizes.multiplicities
-        root = np.sqrt(copies.astype(float))
-        spread = np.where(copies > 1, self.orbit_gram.spread, 0.0)
-        shared = root[:, None] * self.orbit_gram.pair * root + np.diag(spread)
-        values = np.concatenate([linalg.eigvalsh(shared), spread])
-        return values, np.concatenate([np.ones_like(copies), copies - 1])
 
     def embeddings(self, dim: int | None = None, *, truncate: bool = False) -> Embeddings:
         """Return one optimal embedding per class, rows in class order, shape (k, dim).
