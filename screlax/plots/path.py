@@ -95,6 +95,13 @@ def plot_path_overview(
     -------
     Figure or SubFigure
 
+    Raises
+    ------
+    InvalidInputError
+        If there are no solutions, or they are no path.
+    MissingExtraError
+        If matplotlib is not installed.
+
     Examples
     --------
     >>> import screlax

@@ -43,7 +43,7 @@ class UFM:
     temperature : float, default 1.0
         τ > 0.
     loss : Loss or str, default SupCon()
-        The loss, or its text ``name:option=value,…``; `screlax.losses` has them.
+        The loss, or its text ``name:option=value,…``; `screlax.problem.losses` has them.
     class_labels : sequence of hashable, optional
         The label that each class stands for, in class order; `from_labels` fills it in. NumPy
         scalars become Python objects. With a mapping or Series this is the order of the classes.

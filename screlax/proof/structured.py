@@ -1,6 +1,7 @@
 """Certificates of slack-vector solutions in time linear in the number of class sizes.
 
-No eigenvalue is computed. Given any v > 0 and β, with g = log(v √Z / s) as in `slack_vector.py`:
+No eigenvalue is computed. With any v > 0 and β, and g = log(v √Z / s), equation (E1) and the
+kernel as in `screlax.equations.slack_vector`:
 
 *Dual.* Take p_gh from the formula and p_own = 1 − Σ p_gh. Then S = v vᵀ + diag(s r) exactly, with
 r the residual of (E1) per sample, so that the smallest eigenvalue of N^{-1/2} S N^{-1/2} is at
@@ -9,7 +10,7 @@ on a ball or sphere the multipliers ν = v² + s(1 − p_own) > 0 make S = v v�
 
 *Primal.* Keep the formula off the diagonal and make G v = 0 hold exactly: ridge and budget by the
 choice of own, ball and sphere (where own = ρ) by moving the centres g, a diagonal plus rank-one
-linear system. By the conditional positive definiteness of the kernel (`slack_vector.py`) G is then
+linear system. By the conditional positive definiteness of the kernel G is then
 positive semidefinite if the spreads own − 2g are nonnegative.
 
 *Gap.* The softmax rows of that G are proportional to the p_gh off the diagonal, so that the

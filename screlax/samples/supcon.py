@@ -164,6 +164,11 @@ def supcon_loss_and_grad(
         *sum* of the losses where several are returned: items of a batch are independent, so each
         gets the gradient of its own loss.
 
+    Raises
+    ------
+    InvalidInputError
+        If any input does not fit, `out` among them; the message names it.
+
     Examples
     --------
     >>> import numpy as np

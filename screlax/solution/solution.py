@@ -167,7 +167,7 @@ class Solution:
 
     @property
     def eigenvalues(self) -> np.ndarray:
-        """Distinct-by-block eigenvalues of the class Gram matrix, shape (k,), largest first."""
+        """Eigenvalues of the class Gram matrix, shape (k,), largest first."""
         values, copies = class_spectrum(self.orbit_gram, self.problem.class_sizes.multiplicities)
         return np.sort(np.repeat(values, copies))[::-1]
 

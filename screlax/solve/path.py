@@ -94,6 +94,11 @@ def regularization_path(
 def path_table(solutions: Sequence[Solution]) -> dict[str, Vector]:
     """Return a path as columns of equal length, ready for a plot or a CSV file.
 
+    Parameters
+    ----------
+    solutions : sequence of Solution
+        From `regularization_path`; a point is a row.
+
     Returns
     -------
     dict of str to ndarray

@@ -50,8 +50,8 @@ class SweepTable(dict[str, list[Any]]):
     """A sweep as columns of equal length: a dict, so that `pandas.DataFrame(table)` takes it.
 
     Columns are profile, imbalance, seed, classes, samples, loss, control, parameter (λ or ρ),
-    temperature; status ("optimal", "inaccurate", "failed"); value (summed over anchors), lower,
-    upper, gap, relative_gap, rounding (the part of the gap that stands for rounding errors); rank;
+    temperature, dim; status ("optimal", "inaccurate", "failed"); value (summed over anchors),
+    lower, upper, gap, relative_gap, rounding (the part of the gap for rounding errors); rank;
     the norms of a class of the largest and of the smallest size; the cosines between the two
     largest classes, the largest and the smallest, and the two smallest; solver; error; seconds.
     Entries are text, whole or real numbers; None where there is nothing to say.
