@@ -15,7 +15,7 @@ import matplotlib
 import numpy as np
 
 import screlax
-from screlax.gram.levels import CellGram, Level
+from screlax.gram.cells import CellGram, Level
 from screlax.plots import plot_landscape
 from screlax.problem.program import build_relaxation
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .analysis.embedding import Embeddings as Embeddings
+    from .analysis.embedding import recover_embeddings as recover_embeddings
     from .comparison.compare import compare as compare
     from .comparison.fit import ControlFit as ControlFit
     from .comparison.fit import fit_control as fit_control
@@ -23,10 +25,7 @@ if TYPE_CHECKING:
     from .errors import HeaderWarning as HeaderWarning
     from .errors import InaccurateWarning as InaccurateWarning
     from .errors import ScrelaxError as ScrelaxError
-    from .gram.embedding import Embeddings as Embeddings
-    from .gram.embedding import recover_embeddings as recover_embeddings
-    from .io.counts import read_counts as read_counts
-    from .io.labels import read_labels as read_labels
+    from .errors import Status as Status
     from .landscape.result import Landscape as Landscape
     from .landscape.survey import survey_landscape as survey_landscape
     from .problem.class_sizes import ClassSizes as ClassSizes
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from .problem.constraints.norms import Budget as Budget
     from .problem.constraints.norms import Ridge as Ridge
     from .problem.constraints.norms import Sphere as Sphere
+    from .problem.count_files import read_counts as read_counts
+    from .problem.label_files import read_labels as read_labels
     from .problem.profiles import balanced as balanced
     from .problem.profiles import exponential as exponential
     from .problem.profiles import pareto as pareto
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from .solve.path import path_table as path_table
     from .solve.path import regularization_path as regularization_path
     from .solve.solve import solve_relaxation as solve_relaxation
-    from .status import Status as Status
     from .sweeps.grid import grid as grid
     from .sweeps.point import SweepPoint as SweepPoint
     from .sweeps.run import sweep as sweep
@@ -71,10 +71,10 @@ _HOME = {
     "InaccurateWarning": "errors",
     "ScrelaxError": "errors",
     "GeometryTracker": "comparison.tracker",
-    "Embeddings": "gram.embedding",
-    "recover_embeddings": "gram.embedding",
-    "read_counts": "io.counts",
-    "read_labels": "io.labels",
+    "Embeddings": "analysis.embedding",
+    "recover_embeddings": "analysis.embedding",
+    "read_counts": "problem.count_files",
+    "read_labels": "problem.label_files",
     "Landscape": "landscape.result",
     "survey_landscape": "landscape.survey",
     "ClassSizes": "problem.class_sizes",
@@ -99,7 +99,7 @@ _HOME = {
     "path_table": "solve.path",
     "regularization_path": "solve.path",
     "solve_relaxation": "solve.solve",
-    "Status": "status",
+    "Status": "errors",
     "SweepPoint": "sweeps.point",
     "SweepTable": "sweeps.table",
     "grid": "sweeps.grid",

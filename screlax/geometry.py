@@ -6,7 +6,7 @@ from .comparison.statistics import ClassStatistics, class_statistics
 from .comparison.tracker import GeometryTracker
 from .gram.geometry import cosines_of, gram_distance
 from .io.arrays import as_embeddings
-from .io.labels import as_labels
+from .problem.label_files import as_labels
 
 __all__ = [
     "ClassStatistics",

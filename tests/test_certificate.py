@@ -21,7 +21,8 @@ from problems import (
 )
 
 from screlax import UFM, Ball, Certificate, InaccurateWarning, Ridge, Sphere, solve_relaxation
-from screlax.gram.levels import CellGram, Level, lift_from_orbits, quotient_to_orbits
+from screlax.gram.cells import CellGram, Level
+from screlax.problem.levels import lift_from_orbits, quotient_to_orbits
 from screlax.problem.program import Relaxation, RowWeights, build_relaxation
 from screlax.proof.certificate import Proof, certify, dual_bound, relative_entropy
 from screlax.proof.dual import DualPoint

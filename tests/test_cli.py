@@ -20,8 +20,8 @@ from screlax.cli.progress import progress
 from screlax.cli.table import geometry_record
 from screlax.errors import SolverFailedError
 from screlax.gram.curve import SlackVectorGram
-from screlax.gram.orbit_geometry import orbit_geometry
 from screlax.io.tables import json_text
+from screlax.solution.orbit_geometry import orbit_geometry
 
 LONG_TAILED = CASE["long-tailed/ridge"]
 RIDGE = ("--ridge", "0.3", "--temperature", "0.7")

@@ -10,7 +10,7 @@ from problems import CASE, Case, assert_optimal, class_objective, every_case
 
 from screlax import UFM, Ball, Budget, Ridge, Sphere, solve_relaxation
 from screlax.errors import InvalidInputError
-from screlax.gram.levels import Level
+from screlax.gram.cells import Level
 
 BALANCED = [case for case in CASE.values() if case.name.startswith("balanced")]
 SHAPES = [(2, 3), (2, 50), (3, 3), (7, 3), (10, 5), (100, 20)]

@@ -22,7 +22,7 @@ from screlax.errors import (
     SolverFailedError,
     SolverUnavailableError,
 )
-from screlax.gram.levels import Level
+from screlax.gram.cells import Level
 from screlax.problem.program import build_relaxation
 from screlax.proof.prove import prove_gram
 from screlax.solve.base import SolverOptions

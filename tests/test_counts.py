@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from real_counts import CLASS_COUNTS, needs_real_counts
 
 from screlax.errors import FileFormatError
-from screlax.io.counts import read_counts, read_labelled_counts, read_pairs
-from screlax.io.labels import read_labels
+from screlax.problem.count_files import read_counts, read_labelled_counts, read_pairs
+from screlax.problem.label_files import read_labels
 
 READERS = [read_counts, read_labels]
 

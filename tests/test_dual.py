@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from problems import CASES, Case
 
 from screlax import Ridge
-from screlax.gram.levels import Level
+from screlax.gram.cells import Level
 from screlax.problem.program import Relaxation, RowWeights, build_relaxation
 from screlax.proof.blocks import slack_blocks
 from screlax.proof.certificate import dual_bound

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from problems import Case, assert_optimal, cases_of, class_objective, every_case
 
 from screlax import UFM, Ball, Budget, InaccurateWarning, Ridge, Sphere, solve_relaxation
-from screlax.gram.levels import CellGram, Level, classes_to_orbits, lift_from_orbits
+from screlax.gram.cells import CellGram, Level
+from screlax.problem.levels import classes_to_orbits, lift_from_orbits
 from screlax.problem.program import build_relaxation
 from screlax.proof.certificate import certify
 from screlax.solve.factored import CellObjective, factored_start, solve_factored

@@ -18,7 +18,7 @@ from screlax import (
     solve_relaxation,
 )
 from screlax.geometry import gram_distance as gram_distance_of
-from screlax.gram.levels import Level
+from screlax.gram.cells import Level
 from screlax.proof.prove import prove_gram
 
 SEVERAL = [3174, 2418, 69, 1849, 2]

@@ -12,8 +12,8 @@ import pytest
 from screlax import HeaderWarning
 from screlax.cli import main
 from screlax.errors import FileFormatError
-from screlax.io.counts import read_counts, read_labelled_counts, read_pairs
-from screlax.io.labels import read_labels
+from screlax.problem.count_files import read_counts, read_labelled_counts, read_pairs
+from screlax.problem.label_files import read_labels
 from screlax.sweeps.config import read_sweep
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "inputs"
@@ -267,7 +267,7 @@ def test_json_larger_than_memory_is_not_read(write, monkeypatch):
 
 _READ = """
 import resource, sys
-from screlax.io.counts import read_counts
+from screlax.problem.count_files import read_counts
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 counts = read_counts(sys.argv[1])
 print(len(counts), counts.sum(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

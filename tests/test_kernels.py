@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screlax.equations.kernels import EXACT, Interpolation, Kernels, node_count, weighted
+from screlax.gram.kernels import EXACT, Interpolation, Kernels, node_count, weighted
 
 seeds = st.integers(0, 2**32 - 1)
 

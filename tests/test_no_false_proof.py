@@ -7,7 +7,7 @@ import pytest
 
 from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, solve_relaxation
 from screlax.errors import FileFormatError
-from screlax.gram.levels import CellGram, Level
+from screlax.gram.cells import CellGram, Level
 from screlax.problem.program import build_relaxation
 from screlax.proof.certificate import certify, format_gap
 from screlax.proof.dual import DualPoint

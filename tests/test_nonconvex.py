@@ -24,7 +24,7 @@ from screlax.descent.bound import gaps_to
 from screlax.descent.sample_objective import SampleObjective
 from screlax.descent.setup import objective_at
 from screlax.errors import InvalidInputError
-from screlax.gram.levels import Level
+from screlax.gram.cells import Level
 from screlax.solve.lifted import Lifted
 
 CONTROLS = {"ridge": Ridge(0.4), "ball": Ball(1.3), "sphere": Sphere(2.0), "budget": Budget(0.9)}

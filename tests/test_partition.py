@@ -12,11 +12,9 @@ from problems import CASES, random_feasible_gram
 
 from screlax import UFM, ClassSizes, Ridge
 from screlax.errors import InvalidInputError
-from screlax.gram.levels import (
-    CellGram,
-    Level,
-    Partition,
-    check_level,
+from screlax.gram.cells import CellGram, Level, check_level
+from screlax.gram.partition import Partition
+from screlax.problem.levels import (
     classes_to_orbits,
     lift_from_orbits,
     quotient_to_orbits,

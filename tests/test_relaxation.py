@@ -24,7 +24,8 @@ from problems import (
 
 from screlax import UFM, Ball, Budget, Ridge, Sphere, solve_relaxation
 from screlax.errors import ProblemTooLargeError
-from screlax.gram.levels import CellGram, Level, lift_from_orbits, quotient_to_orbits
+from screlax.gram.cells import CellGram, Level
+from screlax.problem.levels import lift_from_orbits, quotient_to_orbits
 from screlax.problem.program import Relaxation, build_relaxation, level_size
 
 seeds = st.integers(0, 2**32 - 1)

@@ -12,14 +12,16 @@ from problems import Case, assert_optimal, cases_of, class_objective, every_case
 
 from screlax import UFM, Ball, Budget, ClassSizes, Ridge, Sphere, solve_relaxation
 from screlax.equations.singletons import SingletonEquations
-from screlax.gram.levels import Level, classes_to_orbits
+from screlax.equations.slack_vector import equations_for
+from screlax.gram.cells import Level
 from screlax.problem.constraints.norms import CONTROLS as CONTROL_TYPES
+from screlax.problem.levels import classes_to_orbits
 from screlax.problem.program import build_relaxation
 from screlax.proof.certificate import certify
 from screlax.proof.structured import prove
 from screlax.solve.singletons.candidates import singleton_candidates
 from screlax.solve.singletons.newton import singleton_roots, start_beside, start_near
-from screlax.solve.slack_vector.solver import equations_for, solve_slack_vector
+from screlax.solve.slack_vector.solver import solve_slack_vector
 
 SIZES = (12, 7, 7, 4, 2, 2, 2, 1, 1, 1)
 ANCHORED = 4  # distinct sizes of at least two samples

@@ -13,12 +13,13 @@ from problems import Case, assert_optimal, class_objective, optimality
 
 from screlax import UFM, Ball, Budget, ClassSizes, Ridge, Sphere
 from screlax.equations.linear import StructuredJacobian
-from screlax.equations.slack_vector import SlackVectorEquations, State
+from screlax.equations.slack_vector import SlackVectorEquations, State, equations_for
+from screlax.gram.cells import CellGram
 from screlax.gram.curve import SlackVectorGram
-from screlax.gram.levels import CellGram, classes_to_orbits
 from screlax.problem.constraints.norms import Control
+from screlax.problem.levels import classes_to_orbits
 from screlax.solve.slack_vector.newton import initial_state, newton
-from screlax.solve.slack_vector.solver import equations_for, solve_slack_vector
+from screlax.solve.slack_vector.solver import solve_slack_vector
 
 seeds = st.integers(0, 2**32 - 1)
 FEW = (9, 5, 5, 4, 2, 2, 2)

@@ -18,7 +18,7 @@ from screlax import (
     solve_relaxation,
 )
 from screlax.errors import EmbeddingDimensionError, InvalidInputError, ProblemTooLargeError
-from screlax.gram.levels import CellGram, Level
+from screlax.gram.cells import CellGram, Level
 
 SOME = cases_of("step", "singletons", "unsorted")
 _SOLVED: dict[str, Solution] = {}

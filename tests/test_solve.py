@@ -23,7 +23,7 @@ from screlax import (
     solve_relaxation,
 )
 from screlax.errors import InvalidInputError, SolverFailedError
-from screlax.gram.levels import CellGram
+from screlax.gram.cells import CellGram
 from screlax.solve.registry import BackendResult, available_solvers
 
 PROBLEM = UFM([9, 7, 4], Ridge(0.1), 0.5)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screlax import UFM, ClassSizes, Ridge
-from screlax.gram.levels import CellGram, Level, classes_to_orbits, lift_from_orbits
+from screlax.gram.cells import CellGram, Level
+from screlax.problem.levels import classes_to_orbits, lift_from_orbits
 from screlax.problem.program import build_relaxation
 from screlax.proof.blocks import gram_blocks, gram_from_blocks, slack_blocks, slack_product
 

@@ -19,8 +19,8 @@ from problems import CASE, cases_of, every_case
 
 from screlax import UFM, Budget, ClassSizes, Ridge, Solution, Sphere, solve_relaxation
 from screlax.errors import FileFormatError, InvalidInputError
+from screlax.gram.cells import CellGram, Level
 from screlax.gram.curve import SlackVectorGram
-from screlax.gram.levels import CellGram, Level
 from screlax.io.atomic import atomic_file
 from screlax.problem.program import build_relaxation
 from screlax.proof.certificate import certify

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from screlax import UFM, InaccurateWarning, solve_relaxation
-from screlax.gram.levels import CellGram, Level, lift_from_orbits
+from screlax.gram.cells import CellGram, Level
+from screlax.problem.levels import lift_from_orbits
 from screlax.problem.program import Relaxation, RowWeights, build_relaxation
 from screlax.proof.certificate import certify
 from screlax.proof.dual import DualPoint

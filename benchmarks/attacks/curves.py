@@ -8,8 +8,8 @@ import warnings
 import numpy as np
 
 from screlax import UFM, InaccurateWarning, solve_relaxation
+from screlax.gram.cells import Level
 from screlax.gram.curve import SlackVectorGram
-from screlax.gram.levels import Level
 from screlax.proof.prove import prove_gram
 
 from .problems import describe, random_problems

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 
 from screlax import Certificate, InaccurateWarning, Solution, Status, solve_relaxation
-from screlax.gram.levels import CellGram, Level
+from screlax.gram.cells import CellGram, Level
 
 from .problems import PROFILES, describe, random_problems
 from .program import Program

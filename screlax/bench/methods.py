@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gram.levels import Level, Matrix
+from ..gram.cells import Level
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.solve import solve_relaxation
+from ..types import Matrix
 
 Gram = Solution | NDArray[np.float64]
 """A `Solution`, or a class-level Gram matrix of shape (k, k)."""

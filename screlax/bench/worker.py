@@ -14,7 +14,7 @@ import warnings
 from dataclasses import asdict, replace
 
 from ..errors import InaccurateWarning, ScrelaxError
-from ..gram.levels import CellGram, Level
+from ..gram.cells import CellGram, Level
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.prove import prove_gram

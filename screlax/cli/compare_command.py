@@ -8,9 +8,9 @@ from typing import Any
 
 from ..comparison import Comparison, compare
 from ..comparison.compare import LOSSES, SCALES
+from ..errors import Status
 from ..io.tables import json_text
 from ..solution.solution import Solution
-from ..status import Status
 from .embedding_options import add_embedding_options
 from .picture import add_picture_option, refuse_picture, write_picture
 from .progress import progress

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..errors import InvalidInputError
 from ..io.arrays import as_embeddings
-from ..io.labels import as_labels
 from ..io.tables import json_text
+from ..problem.label_files import as_labels
 from ..samples import supcon_loss
 from .embedding_options import add_embedding_options
 from .progress import progress

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInputError
-from ..gram.levels import Vector
 from ..io.tables import json_text, rows_of, text_lines, write_table
 from ..plots import plot_path_overview
 from ..solve.path import path_table, regularization_path
+from ..types import Vector
 from .output import refuse_unwritable, say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of

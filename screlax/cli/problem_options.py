@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from ..errors import InvalidInputError
-from ..io.counts import read_labelled_counts, read_pairs
-from ..io.labels import read_labels
 from ..problem.constraints.norms import CONTROLS, Control
+from ..problem.count_files import read_labelled_counts, read_pairs
+from ..problem.label_files import read_labels
 from ..problem.losses.base import LOSSES, check_loss
 from ..problem.profiles import profile
 from ..problem.ufm import UFM

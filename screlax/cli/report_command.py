@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..comparison import compare
-from ..errors import InvalidInputError
+from ..errors import InvalidInputError, Status
 from ..io.shown import one_line
 from ..report import write_report
 from ..solution.solution import Solution
-from ..status import Status
 from .embedding_options import add_embedding_options
 from .output import refuse_unwritable
 from .progress import progress

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..analysis.embedding import Embeddings
 from ..errors import InaccurateWarning, InvalidInputError
-from ..gram.embedding import Embeddings
 from ..io.atomic import atomic_file
 from ..io.shown import one_line
 from ..io.tables import json_text

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gram.levels import Vector
-from ..gram.orbit_geometry import orbit_geometry
 from ..io.shown import shortened
 from ..io.tables import text_lines
 from ..problem.class_sizes import ClassSizes
 from ..proof.certificate import Certificate
+from ..solution.orbit_geometry import orbit_geometry
 from ..solution.solution import Solution
+from ..types import Vector
 
 SMALL = 20
 """Up to this many classes every class has its row; beyond, rows are quantiles of class size."""

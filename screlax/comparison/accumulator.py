@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..gram.levels import Matrix, Vector
 from ..io.arrays import refuse_nonfinite
 from ..optional import require_memory
+from ..types import Matrix, Vector
 
 
 class Accumulator:

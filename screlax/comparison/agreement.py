@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from ..gram.levels import Matrix, Vector
-from ..io.blocks import blocks, share, working_type
+from ..samples.blocks import blocks, share, working_type
+from ..types import Matrix, Vector
 from .statistics import ClassStatistics
 
 _SCORES = 1 << 20

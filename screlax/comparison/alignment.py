@@ -8,7 +8,7 @@ import numpy as np
 from scipy import linalg
 
 from ..gram.geometry import angles_between
-from ..gram.levels import Matrix, Vector
+from ..types import Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,12 +11,12 @@ from scipy import linalg
 from ..checks import check_choice
 from ..errors import InvalidInputError
 from ..gram.geometry import cosines_of, gram_distance
-from ..gram.levels import Matrix, Vector
 from ..io.arrays import as_embeddings
-from ..io.labels import as_labels
 from ..optional import require_memory
+from ..problem.label_files import as_labels
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
+from ..types import Matrix, Vector
 from .agreement import nearest_mean_agreement
 from .alignment import Alignment, align
 from .loss_gap import loss_gap

@@ -14,17 +14,17 @@ from scipy import linalg, optimize
 from ..checks import check_choice, whole_number
 from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
-from ..gram.levels import Matrix, Vector
 from ..io.arrays import as_embeddings
-from ..io.labels import as_labels
 from ..optional import require_memory
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import CONTROLS, check_temperature
+from ..problem.label_files import as_labels
 from ..problem.labels import count_labels
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.path import regularization_path
 from ..solve.solve import solve_relaxation
+from ..types import Matrix, Vector
 from .compare import SCALES, class_numbers, require_usable
 from .statistics import class_statistics
 

@@ -9,13 +9,13 @@ import numpy as np
 from scipy import special
 
 from ..errors import InvalidInputError, SolverFailedError
-from ..gram.levels import Matrix
-from ..io.blocks import normalized
 from ..optional import require_memory
 from ..problem.constraints.norms import Budget, Ridge, Sphere
 from ..problem.ufm import UFM
+from ..samples.blocks import normalized
 from ..samples.heights import heights_of_samples
 from ..solution.solution import Solution
+from ..types import Matrix
 from .statistics import ClassStatistics
 
 _ROUNDING = 64 * np.finfo(float).eps

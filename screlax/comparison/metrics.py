@@ -8,7 +8,7 @@ import numpy as np
 from scipy import linalg
 
 from ..gram.geometry import cosines_of, gram_distance
-from ..gram.levels import Matrix
+from ..types import Matrix
 from .statistics import ClassStatistics
 
 

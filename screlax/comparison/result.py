@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..gram.levels import Matrix, Vector
 from ..io.shown import json_label, shortened
 from ..io.tables import finite, text_lines
+from ..types import Matrix, Vector
 from .loss_gap import LossGap
 from .metrics import CollapseMetrics
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
-from ..gram.levels import Matrix, Vector
-from ..io.blocks import blocks, share
 from ..problem.labels import label_array
+from ..samples.blocks import blocks, share
 from ..samples.labels import encode
+from ..types import Matrix, Vector
 from .accumulator import Accumulator
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
 from ..io.arrays import as_embeddings
-from ..io.labels import as_labels
 from ..io.tables import columns_of, csv_bytes, json_text, write_bytes
+from ..problem.label_files import as_labels
 from ..problem.labels import ClassNumbers, label_array
 from ..solution.solution import Solution
 from .metrics import collapse_metrics

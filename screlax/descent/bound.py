@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import InvalidInputError, SolverFailedError
-from ..gram.levels import CellGram, Level, Matrix, samples_to_classes
+from ..gram.cells import CellGram, Level
+from ..problem.levels import samples_to_classes
 from ..problem.ufm import UFM
 from ..proof.certificate import relative_gap
 from ..proof.prove import prove_gram
 from ..solve.lifted import Lifted
 from ..solve.solve import silent_solution
+from ..types import Matrix
 from .setup import objective_at, scale_of_rows
 from .validate import check_within
 

@@ -7,9 +7,9 @@ import math
 import numpy as np
 from scipy import optimize
 
-from ..gram.levels import Matrix
 from ..solve.lifted import Lifted, LiftedPoint
 from ..solve.trust_region import minimize
+from ..types import Matrix
 from .recorder import FLAT, Recorder
 
 _POLISH_BELOW = 1e-6

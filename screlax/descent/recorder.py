@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..gram.levels import Matrix
+from ..types import Matrix
 
 Callback = Callable[[int, int, float, float], bool | None]
 """(start, iteration, value, gradient norm); a true answer stops that start."""

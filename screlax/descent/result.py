@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gram.levels import Matrix, Vector
+from ..errors import Status
 from ..problem.ufm import UFM
-from ..status import Status
+from ..types import Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)

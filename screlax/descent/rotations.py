@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg
 
-from ..gram.levels import Matrix
+from ..types import Matrix
 
 _RANK = 1e-7
 """Singular values up to this share of the largest count as zero."""

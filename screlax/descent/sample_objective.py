@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..gram.levels import Matrix, Vector, samples_to_classes
+from ..problem.levels import samples_to_classes
 from ..problem.ufm import UFM
 from ..samples import supcon_loss_and_grad
+from ..types import Matrix, Vector
 
 _BLOCK_NUMBERS = 50_000
 """Entries of a block of rows of an n×n matrix: few enough to stay in a processor's cache."""

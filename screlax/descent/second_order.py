@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..checks import finite_number
-from ..gram.levels import Matrix
 from ..problem.program import level_size
 from ..problem.ufm import UFM
 from ..solve.lifted import Lifted, LiftedPoint
+from ..types import Matrix
 from .bound import best_bound, gaps_to, relaxation_bound
 from .methods import relative_gradient
 from .rotations import Rotations

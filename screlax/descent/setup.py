@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..gram.levels import Level, Matrix
+from ..gram.cells import Level
 from ..problem.program import build_relaxation
 from ..problem.ufm import UFM
 from ..solve.factored import CellObjective
 from ..solve.lifted import FactoredObjective, Lifted
+from ..types import Matrix
 from .sample_objective import SampleObjective
 
 

@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..checks import finite_number, positive_number, whole_number
 from ..errors import InvalidInputError
-from ..gram.levels import Matrix
 from ..optional import require_memory
 from ..problem.program import level_size
 from ..problem.ufm import UFM
 from ..solve.lifted import Lifted
+from ..types import Matrix
 from .bound import best_bound, gaps_to, relaxation_bound
 from .methods import descend_gradient, descend_lbfgs, descend_newton
 from .recorder import Callback, Recorder

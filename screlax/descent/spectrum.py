@@ -11,7 +11,7 @@ from scipy import linalg
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from ..errors import SolverFailedError
-from ..gram.levels import Matrix
+from ..types import Matrix
 
 _DENSE = 300
 """Up to this many unknowns the Hessian is formed."""

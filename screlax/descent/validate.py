@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InvalidInputError
-from ..gram.levels import Level, Matrix
+from ..gram.cells import Level
 from ..io.arrays import real_array
 from ..problem.constraints.norms import Control
 from ..problem.ufm import UFM
+from ..types import Matrix
 
 FEASIBLE = 1e-6
 """Relative excess of a squared norm up to which embeddings count as within the control."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .kernels import Array
+from ..gram.kernels import Array
 
 
 @dataclass(frozen=True, eq=False)

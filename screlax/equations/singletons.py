@@ -29,10 +29,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..gram.levels import CellGram, Matrix, Vector
+from ..gram.cells import CellGram
+from ..gram.kernels import log_cosh_half
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Budget, Control, Ridge
-from .kernels import log_cosh_half
+from ..types import Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)

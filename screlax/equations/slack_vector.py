@@ -33,9 +33,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..problem.class_sizes import loss_floor
+from ..gram.kernels import EXACT, Array, Interpolation, Kernels, weighted
+from ..problem.class_sizes import ClassSizes, loss_floor
 from ..problem.constraints.norms import Control
-from .kernels import EXACT, Array, Interpolation, Kernels, weighted
 from .linear import StructuredJacobian
 
 _JACOBIAN_ACCURACY = 1e-6
@@ -294,3 +294,23 @@ class SlackVectorEquations:
         """Return the derivatives of own by (log v, β), shape (B, 2, m)."""
         _, _, _, by_slack, by_normalizer = self._row_terms(state, moments)
         return np.stack([by_slack, by_normalizer], axis=1)
+
+
+def equations_for(
+    sizes: ClassSizes, control: Control, parameters: Array | None = None
+) -> SlackVectorEquations:
+    """Return the equations of a problem without singletons, at unit temperature.
+
+    Parameters
+    ----------
+    sizes : ClassSizes
+    control : Control
+        At unit temperature.
+    parameters : ndarray, shape (B,), optional
+        A batch of parameters of the control, by default its own.
+    """
+    if parameters is None:
+        parameters = np.array([control.parameter])
+    return SlackVectorEquations(
+        sizes.distinct.astype(float), sizes.multiplicities.astype(float), control, parameters
+    )

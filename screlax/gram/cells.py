@@ -1,11 +1,24 @@
-"""Cells: groups of interchangeable points, on which matrices and losses are written down."""
+"""Cells: groups of interchangeable points, and the Gram matrices that are written down on them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
-from ..types import Vector
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InvalidInputError
+from ..types import Matrix, Vector
+
+
+class Level(StrEnum):
+    """The level at which the relaxation is posed; all three have the same optimal value."""
+
+    SAMPLES = "samples"
+    CLASSES = "classes"
+    ORBITS = "orbits"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,3 +49,55 @@ class Cells:
     def samples(self) -> float:
         """Number of samples n."""
         return float(self.mass.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class CellGram:
+    """A Gram matrix that is invariant under exchanging points of the same cell.
+
+    Attributes
+    ----------
+    own : ndarray, shape (m,)
+        a_g, the squared norm of each point of cell g.
+    pair : ndarray, shape (m, m), symmetric
+        Inner product of two *different* points, of cells g and h. On the diagonal, of two different
+        points of the same cell (b_g); in a cell with a single point it equals `own`.
+    """
+
+    own: Vector
+    pair: Matrix
+
+    @property
+    def spread(self) -> Vector:
+        """δ_g = a_g − b_g, half the squared distance of two different points of a cell."""
+        return self.own - np.diagonal(self.pair)
+
+    def scaled(self, factor: float) -> CellGram:
+        """Return the Gram matrix multiplied by a number."""
+        return CellGram(self.own * factor, self.pair * factor)
+
+    def rows(self, cells: NDArray[np.int64]) -> Matrix:
+        """Return rows of `pair`, shape (len(cells), m)."""
+        return self.pair[cells]
+
+    def is_finite(self) -> bool:
+        """Whether every entry is a number."""
+        return bool(np.isfinite(self.own).all() and np.isfinite(self.pair).all())
+
+    def dense(self) -> CellGram:
+        """Return itself: the form every other kind of Gram matrix can be brought to."""
+        return self
+
+    @classmethod
+    def from_matrix(cls, matrix: Matrix) -> CellGram:
+        """Wrap an ordinary Gram matrix, every point a cell of its own."""
+        return cls(np.diagonal(matrix).copy(), matrix)
+
+
+def check_level(level: str) -> Level:
+    """Return the `Level` of that name, or raise an `InvalidInputError` that lists them."""
+    try:
+        return Level(level)
+    except ValueError:
+        names = ", ".join(known.value for known in Level)
+        raise InvalidInputError(f"level must be auto, {names}; got {level!r}") from None

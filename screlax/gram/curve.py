@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..equations.kernels import log_cosh_half
 from ..optional import require_memory
-from .levels import CellGram, Matrix, Vector
+from ..types import Matrix, Vector
+from .cells import CellGram
+from .kernels import log_cosh_half
 
 
 @dataclass(frozen=True, eq=False)

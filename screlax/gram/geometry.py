@@ -12,7 +12,7 @@ from scipy import linalg
 
 from ..errors import InvalidInputError
 from ..io.arrays import real_array
-from .levels import Matrix, Vector
+from ..types import Matrix, Vector
 
 Stack = NDArray[np.float64]
 """Embeddings of shape (s, p, d)."""

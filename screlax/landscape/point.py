@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..descent import check_second_order, solve_nonconvex
-from ..gram.levels import Matrix
 from ..problem.ufm import UFM
+from ..types import Matrix
 
 _TOLERANCE = 1e-15
 """Gap at which a descent stops. A gap of ε determines a Gram matrix only to about √ε, so that the

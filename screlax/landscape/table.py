@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..gram.geometry import embedding_distance, procrustes_distance
-from ..gram.levels import Matrix
+from ..types import Matrix
 from .point import CLASSIFICATIONS, LandscapePoint
 
 

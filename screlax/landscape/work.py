@@ -10,7 +10,7 @@ from ..descent.bound import certified
 from ..descent.second_order import GLOBAL_GAP
 from ..descent.validate import check_matrix
 from ..errors import SolverFailedError
-from ..gram.levels import Level
+from ..gram.cells import Level
 from ..problem.losses.supcon import SupCon
 from ..problem.program import level_size
 from ..problem.ufm import UFM

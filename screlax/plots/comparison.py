@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..checks import whole_number
 from ..errors import InvalidInputError
 from ..gram.geometry import cosines_of
-from ..gram.levels import Matrix, Vector
 from ..io.arrays import real_array
 from ..problem.class_sizes import ClassSizes
+from ..types import Matrix, Vector
 from .canvas import figure_or_new, keep_flat_curves_flat, scale_sizes
 from .gram import check_kind, colour_bar, colour_limit, draw_heat_map
 from .selection import NAMED, Selection, shown_label

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..checks import finite_number
 from ..errors import InvalidInputError
-from ..gram.levels import Vector
+from ..types import Vector
 from .canvas import axes_or_new, draw_gaps, spans_decades
 from .labels import draw_literally, legend_label
 from .style import GUIDE, curve

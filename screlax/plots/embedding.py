@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..analysis.embedding import Embeddings, recover_embeddings
 from ..errors import InvalidInputError
-from ..gram.embedding import Embeddings, recover_embeddings
-from ..gram.levels import Matrix, Vector
 from ..solution.solution import Solution
+from ..types import Matrix, Vector
 from .canvas import axes_or_new, is_spatial, one_two_five, short_count, spans_decades
 from .labels import draw_literally, drawable
 from .selection import Selection, select_classes, selected_gram

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
 from ..gram.geometry import cosines_of
-from ..gram.levels import Vector
 from ..solution.solution import Solution
+from ..types import Vector
 from .canvas import axes_or_new, keep_flat_curves_flat, say, scale_sizes, short_count
 from .selection import select_orbits
 from .style import CURVE_OF, GUIDE, curve

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
 from ..gram.geometry import cosines_of
-from ..gram.levels import Matrix
 from ..io.shown import width_of
 from ..solution.solution import Solution
+from ..types import Matrix
 from .canvas import axes_or_new, short_count
 from .labels import draw_literally, drawable
 from .selection import NAMED, Selection, select_classes, selected_gram

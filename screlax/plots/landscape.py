@@ -9,8 +9,8 @@ import numpy as np
 
 from ..checks import real_number
 from ..errors import InvalidInputError
-from ..gram.levels import Vector
 from ..landscape import Landscape
+from ..types import Vector
 from .canvas import axes_or_new, draw_gaps, number_whole, spans_decades
 from .style import ENDS, GUIDE, OKABE_ITO
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InvalidInputError
-from ..gram.levels import Vector
 from ..solution.solution import Solution
+from ..types import Vector
 from .canvas import (
     axes_or_new,
     draw_gaps,

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from ..checks import whole_number
 from ..gram.curve import AnyGram
-from ..gram.levels import Matrix
 from ..io.shown import one_line, shortened
 from ..problem.class_sizes import ClassSizes
 from ..problem.ufm import UFM
+from ..types import Matrix
 from .canvas import short_count
 
 NAMED = 20

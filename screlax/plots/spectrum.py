@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ProblemTooLargeError
-from ..gram.levels import Vector
 from ..solution.solution import Solution
+from ..types import Vector
 from .canvas import axes_or_new, number_whole, spans_decades
 from .style import GUIDE, OKABE_ITO
 

@@ -2,7 +2,7 @@
 
     minimise   loss(X) + Σ_g penalty_g own_g   over X = G/τ ⪰ 0 within the control
 
-One description serves all three levels (`screlax.gram.levels`). Positive semidefiniteness of the
+One description serves all three levels (`screlax.problem.levels`). Positive semidefiniteness of the
 points' Gram matrix splits into that of the m×m matrix √(κ_g κ_h) pair_gh + diag(δ), and δ ≥ 0 where
 a cell has several points.
 """
@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..gram.cells import Cells
-from ..gram.levels import CellGram, Level
+from ..gram.cells import CellGram, Cells, Level
 from ..optional import require_level_memory
 from ..types import Vector
 from .constraints.base import Control

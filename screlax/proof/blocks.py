@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from ..gram.levels import CellGram, Matrix, Vector
+from ..gram.cells import CellGram
 from ..problem.program import Relaxation
+from ..types import Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,10 +25,11 @@ from typing import Any
 
 import numpy as np
 
+from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram
-from ..gram.levels import CellGram, Level, Matrix, Vector
 from ..problem.constraints.norms import Ball, Budget, Sphere
 from ..problem.program import Relaxation, RowWeights
+from ..types import Matrix, Vector
 from .blocks import slack_product
 from .dual import DualPoint
 from .repair import dual_candidates, repair_dual, repair_primal

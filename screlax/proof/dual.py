@@ -10,17 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..gram.levels import (
-    CellGram,
-    Level,
-    Matrix,
-    Vector,
-    classes_to_orbits,
-    lift_from_orbits,
-    samples_to_classes,
-)
+from ..gram.cells import CellGram, Level
+from ..problem.levels import classes_to_orbits, lift_from_orbits, samples_to_classes
 from ..problem.program import Relaxation, RowWeights, build_relaxation
 from ..problem.ufm import UFM
+from ..types import Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)

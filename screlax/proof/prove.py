@@ -6,11 +6,12 @@ import dataclasses
 import math
 from collections.abc import Iterable
 
+from ..equations.slack_vector import equations_for
+from ..gram.cells import Level
 from ..gram.curve import AnyGram, SlackVectorGram
-from ..gram.levels import Level, lift_from_orbits
+from ..problem.levels import lift_from_orbits
 from ..problem.program import build_relaxation
 from ..problem.ufm import UFM
-from ..solve.slack_vector.solver import equations_for
 from .certificate import Proof, certify
 from .dual import DualPoint
 from .structured import prove, state_of_gram

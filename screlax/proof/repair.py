@@ -17,7 +17,7 @@ import numpy as np
 from scipy import linalg
 
 from ..errors import InvalidInputError
-from ..gram.levels import CellGram
+from ..gram.cells import CellGram
 from ..problem.constraints.norms import Ball, Budget, Ridge, Sphere
 from ..problem.program import Relaxation, RowWeights
 from ..types import Matrix, Vector

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from ..gram.levels import CellGram
+from ..gram.cells import CellGram
 from ..problem.program import Relaxation, RowWeights
 from ..types import Matrix, Vector
 

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..equations.kernels import Array
 from ..equations.slack_vector import Moments, SlackVectorEquations, State
 from ..gram.curve import SlackVectorGram
+from ..gram.kernels import Array
 from .certificate import Certificate, relative_entropy
 from .rounding import UNIT
 from .structured_rounding import SMALL, SUM, divergence_error, outside_sizes, own_errors

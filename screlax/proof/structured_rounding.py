@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..equations.kernels import Array
 from ..equations.slack_vector import Moments, SlackVectorEquations, State
+from ..gram.kernels import Array
 from .rounding import UNIT
 
 SUM = 8 * UNIT

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from ..comparison import Comparison
 from ..errors import InvalidInputError
 from ..gram.geometry import cosines_of
-from ..gram.orbit_geometry import orbit_geometry
 from ..io.shown import one_line
 from ..plots import style
 from ..plots.gram import colour_limit, shown_matrix, without_itself
 from ..plots.selection import class_names, select_classes, select_orbits
 from ..plots.spectrum import kept_eigenvalues
 from ..problem.ufm import UFM
+from ..solution.orbit_geometry import orbit_geometry
 from ..solution.solution import Solution
 from ..solve.path import regularization_path
 

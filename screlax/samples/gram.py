@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..checks import check_choice
 from ..errors import InvalidInputError
-from ..gram.levels import CellGram, Level
+from ..gram.cells import CellGram, Level
 from ..io.arrays import real_array
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Sphere, check_temperature

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from ..checks import real_number
 from ..errors import FileFormatError
+from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
-from ..gram.levels import CellGram, Level, Matrix, Vector
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import control_named
 from ..problem.losses.base import check_loss
@@ -32,6 +32,7 @@ from ..problem.program import RowWeights
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint
+from ..types import Matrix, Vector
 from .solution import Solution
 from .verify import verified
 

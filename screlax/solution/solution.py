@@ -12,18 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import linalg
 
-from ..errors import InvalidInputError
+from ..analysis.embedding import Embeddings, recover_embeddings
+from ..analysis.sensitivity import Sensitivity, require_slack_vector, sensitivity_of
+from ..errors import InvalidInputError, Status
+from ..gram.cells import CellGram, Level, check_level
 from ..gram.curve import AnyGram
-from ..gram.embedding import Embeddings, recover_embeddings
-from ..gram.levels import CellGram, Level, Matrix, check_level, classes_to_orbits, lift_from_orbits
 from ..optional import require_level_memory, require_memory
+from ..problem.levels import classes_to_orbits, lift_from_orbits
 from ..problem.program import build_relaxation, level_size
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint, dual_from_orbits
 from ..proof.prove import prove_gram
-from ..solve.sensitivity import Sensitivity, require_slack_vector, sensitivity_of
-from ..status import Status
+from ..types import Matrix
 from .determinacy import value_determines_geometry
 from .spectrum import class_spectrum, has_known_rank
 
@@ -311,7 +312,7 @@ class Solution:
         """Return how value, norms and Gram matrix move with λ or ρ, τ and the class sizes.
 
         By the implicit function theorem on the slack-vector equations; see
-        `screlax.solve.sensitivity.Sensitivity`.
+        `screlax.analysis.sensitivity.Sensitivity`.
 
         Raises
         ------

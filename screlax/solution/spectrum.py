@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from ..gram.curve import AnyGram, SlackVectorGram
-from ..gram.levels import Vector
+from ..types import Vector
 
 _DENSE_SPECTRUM = 1000
 

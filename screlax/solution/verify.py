@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
-from ..gram.levels import CellGram, Level
 from ..problem.program import Relaxation, build_relaxation
 from ..problem.ufm import UFM
 from ..proof.blocks import scaled_blocks

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..errors import InvalidInputError
+from ..gram.cells import Level
 from ..gram.curve import AnyGram
-from ..gram.levels import Level
 from ..problem.ufm import UFM
 from ..proof.dual import DualPoint
 

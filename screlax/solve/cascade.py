@@ -11,9 +11,11 @@ import time
 
 import numpy as np
 
+from ..equations.slack_vector import equations_for
+from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
-from ..gram.levels import CellGram, Level, lift_from_orbits
 from ..optional import require_memory
+from ..problem.levels import lift_from_orbits
 from ..problem.program import Relaxation, build_relaxation
 from ..problem.ufm import UFM
 from ..proof.certificate import certify
@@ -21,7 +23,7 @@ from ..proof.structured import prove
 from .base import BackendResult, SolverOptions, reject_options
 from .factored import solve_factored
 from .singletons.candidates import singleton_candidates
-from .slack_vector.solver import equations_for, solve_slack_vector
+from .slack_vector.solver import solve_slack_vector
 
 _MAX_COLLAPSED_ORBITS = 2000
 

@@ -19,8 +19,9 @@ import math
 
 import numpy as np
 
+from ..gram.cells import CellGram, Level
 from ..gram.curve import SlackVectorGram
-from ..gram.levels import CellGram, Level, lift_from_orbits
+from ..problem.levels import lift_from_orbits
 from ..problem.ufm import UFM
 from .base import BackendResult, SolverOptions, reject_options
 

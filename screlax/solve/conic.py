@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ..errors import InvalidInputError, SolverFailedError
-from ..gram.levels import Level
+from ..gram.cells import Level
 from ..optional import require_memory
 from ..problem.program import build_relaxation, level_size
 from ..problem.ufm import UFM

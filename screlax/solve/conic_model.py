@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ..gram.levels import CellGram
+from ..gram.cells import CellGram
 from ..problem.program import Relaxation
 from ..proof.dual import DualPoint
 from ..types import Vector

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InvalidInputError
-from ..gram.levels import check_level
+from ..gram.cells import check_level
 from ..problem.program import build_relaxation
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from ..gram.levels import CellGram
+from ..gram.cells import CellGram
 from ..problem.program import Relaxation, RowWeights
 from ..proof.blocks import gram_blocks
 from ..types import Matrix

@@ -15,17 +15,17 @@ from numpy.polynomial.chebyshev import chebfit, chebval
 from numpy.typing import ArrayLike
 
 from ..checks import MOST_TASKS, whole_number
-from ..equations.kernels import Array
-from ..equations.slack_vector import SlackVectorEquations, State
+from ..equations.slack_vector import SlackVectorEquations, State, equations_for
 from ..errors import InvalidInputError
-from ..gram.levels import Level, Vector
+from ..gram.cells import Level
+from ..gram.kernels import Array
 from ..io.arrays import real_array
 from ..problem.ufm import UFM
 from ..proof.structured import StructuredProof, prove
 from ..solution.solution import Solution
+from ..types import Vector
 from .registry import SlackVectorBackend
 from .slack_vector.newton import initial_state, newton
-from .slack_vector.solver import equations_for
 from .solve import check_limits, solve_relaxation
 
 _REFINEMENTS = (2, 3, 4, 5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import InvalidInputError
-from ..gram.levels import Level
+from ..gram.cells import Level
 from ..problem.ufm import UFM
 from .base import Backend, BackendResult, SolverOptions
 from .cascade import BurerMonteiroBackend, NativeBackend, SlackVectorBackend

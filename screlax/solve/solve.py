@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike
 
 from ..checks import positive_number
 from ..errors import InaccurateWarning, InvalidInputError, SolverFailedError
+from ..gram.cells import CellGram, Level, check_level
 from ..gram.curve import AnyGram
-from ..gram.levels import CellGram, Level, check_level, quotient_to_orbits
 from ..optional import require_level_memory
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Control
+from ..problem.levels import quotient_to_orbits
 from ..problem.program import build_relaxation, level_size
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..gram.levels import Matrix
+from ..types import Matrix
 
 
 class TrustRegionProblem(Protocol):

@@ -21,9 +21,9 @@ import numpy as np
 
 from ..checks import MOST_TASKS, whole_number
 from ..errors import FileFormatError, InvalidInputError
-from ..io.counts import read_counts
 from ..io.files import existing_file, text_of
 from ..problem.constraints.norms import CONTROLS
+from ..problem.count_files import read_counts
 from .grid import grid
 from .point import SweepPoint
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..descent import solve_nonconvex
-from ..gram.levels import Vector
 from ..solution.solution import Solution
 from ..solve.solve import solve_relaxation
+from ..types import Vector
 from .point import SweepPoint
 
 Result = dict[str, Any]

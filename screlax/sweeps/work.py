@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import Status
 from ..problem.losses.supcon import SupCon
-from ..status import Status
 from ..tasks.work import Work
 from .evaluate import FAILED, Result, evaluate, failure
 from .point import SweepPoint, hashed

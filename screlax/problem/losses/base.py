@@ -14,8 +14,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from ...errors import InvalidInputError
 from ...extensions import load_installed
-from ...gram.cells import Cells
-from ...gram.levels import CellGram, Level
+from ...gram.cells import CellGram, Cells, Level
 from ..class_sizes import ClassSizes
 
 

@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...gram.cells import Cells
-from ...gram.levels import CellGram
+from ...gram.cells import CellGram, Cells
 from ...types import Matrix, Vector
 from .conic_rows import ConicRows
 

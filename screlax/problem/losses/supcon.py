@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...gram.levels import Level, cells_at, samples_to_classes
+from ...gram.cells import Level
 from ..class_sizes import ClassSizes, loss_floor
+from ..levels import cells_at, samples_to_classes
 from .base import Loss, register_loss
 from .row_softmax import RowSoftmax, RowWeights
 

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...equations.singletons import SingletonEquations
+from ...equations.slack_vector import equations_for
+from ...gram.cells import CellGram
 from ...gram.curve import SlackVectorGram
-from ...gram.levels import CellGram
 from ...problem.class_sizes import ClassSizes
 from ...problem.constraints.norms import Control
 from ...problem.program import Relaxation
 from ...proof.structured import prove
 from ..factored import solve_factored
-from ..slack_vector.solver import equations_for, solve_slack_vector
+from ..slack_vector.solver import solve_slack_vector
 from .continuation import continued
 from .newton import Root, one_anchored_class, singleton_roots, start_beside, start_near
 

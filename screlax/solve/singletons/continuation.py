@@ -15,11 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ...equations.singletons import SingletonEquations
-from ...gram.levels import Vector
 from ...problem.class_sizes import ClassSizes
 from ...problem.constraints.norms import Control, Ridge
 from ...problem.program import Relaxation
 from ...proof.certificate import certify
+from ...types import Vector
 from .newton import Root, newton_root
 
 _EASY = (8.0, 3.0, 1.0)

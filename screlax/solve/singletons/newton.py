@@ -10,10 +10,11 @@ import numpy as np
 from scipy import optimize, special
 
 from ...equations.singletons import SingletonEquations
+from ...gram.cells import CellGram
 from ...gram.curve import SlackVectorGram
-from ...gram.levels import CellGram, Vector
 from ...problem.program import Relaxation
 from ...proof.repair import row_products
+from ...types import Vector
 from ..slack_vector.newton import MAX_MOVE
 
 MAX_STEPS = 40

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...equations.kernels import Array
 from ...equations.slack_vector import SlackVectorEquations, State
+from ...gram.kernels import Array
 
 MAX_MOVE = 2.0
 MAX_STEPS = 25

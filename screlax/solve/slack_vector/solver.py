@@ -8,35 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...equations.kernels import Array
 from ...equations.slack_vector import SlackVectorEquations, State
-from ...problem.class_sizes import ClassSizes
-from ...problem.constraints.norms import Control, Ridge
+from ...gram.kernels import Array
+from ...problem.constraints.norms import Ridge
 from .newton import NewtonResult, alike_state, initial_state, newton
 
 _MAX_CONTINUATION_STEPS = 60
 _MAX_CLOSING = 20
 _FIRST_STRIDE = 2.0
-
-
-def equations_for(
-    sizes: ClassSizes, control: Control, parameters: Array | None = None
-) -> SlackVectorEquations:
-    """Return the equations of a problem without singletons, at unit temperature.
-
-    Parameters
-    ----------
-    sizes : ClassSizes
-    control : Control
-        At unit temperature.
-    parameters : ndarray, shape (B,), optional
-        A batch of parameters of the control, by default its own.
-    """
-    if parameters is None:
-        parameters = np.array([control.parameter])
-    return SlackVectorEquations(
-        sizes.distinct.astype(float), sizes.multiplicities.astype(float), control, parameters
-    )
 
 
 def solve_slack_vector(equations: SlackVectorEquations) -> NewtonResult:

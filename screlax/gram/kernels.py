@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..gram.levels import Vector
+from ..types import Vector
 
 Array = Vector  # any number of axes
 

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..equations.kernels import Array
-from ..equations.slack_vector import Moments, SlackVectorEquations, State
+from ..equations.slack_vector import Moments, SlackVectorEquations, State, equations_for
 from ..errors import InvalidInputError, ProblemTooLargeError
 from ..gram.curve import SlackVectorGram
-from ..gram.levels import Matrix, Vector
+from ..gram.kernels import Array
 from ..problem.constraints.norms import Budget, Ridge
 from ..problem.ufm import UFM
 from ..proof.structured import state_of_gram
-from .slack_vector.solver import equations_for
+from ..types import Matrix, Vector
 
 _MAX_ORBITS = 3000
 

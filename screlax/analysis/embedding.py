@@ -14,7 +14,7 @@ from ..checks import finite_number, whole_number
 from ..errors import EmbeddingDimensionError, InvalidInputError
 from ..io.arrays import real_array
 from ..optional import require_memory
-from .levels import Matrix, Vector
+from ..types import Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)

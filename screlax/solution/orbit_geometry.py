@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..gram.curve import AnyGram
+from ..gram.geometry import cosines_of
 from ..problem.ufm import UFM
-from .curve import AnyGram
-from .geometry import cosines_of
-from .levels import Vector
+from ..types import Vector
 
 
 def orbit_geometry(

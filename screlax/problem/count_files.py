@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from ..containers import shown
 from ..errors import FileFormatError
-from ..problem.class_sizes import MAX_SIZE
-from .files import (
+from ..io.files import (
     SEPARATORS,
     JsonObject,
     Row,
@@ -28,7 +27,8 @@ from .files import (
     separators_of,
     widths_of,
 )
-from .labels import LABEL_HEADERS, MISSING, typed_labels
+from ..problem.class_sizes import MAX_SIZE
+from ..problem.label_files import LABEL_HEADERS, MISSING, typed_labels
 
 SIZE_HEADERS = frozenset(
     {"size", "sizes", "samples", "class_size", "class_sizes", "num_samples", "n_samples"}

@@ -15,8 +15,16 @@ from numpy.typing import NDArray
 
 from ..containers import shown
 from ..errors import FileFormatError, HeaderWarning, InvalidInputError
+from ..io.files import (
+    SEPARATORS,
+    JsonObject,
+    array_of,
+    existing_file,
+    json_of,
+    rows_of,
+    separators_of,
+)
 from ..problem.labels import label_array
-from .files import SEPARATORS, JsonObject, array_of, existing_file, json_of, rows_of, separators_of
 
 LABEL_HEADERS = frozenset({"label", "labels", "class", "classes", "target", "targets", "y"})
 """First lines taken for a header by `read_labels`, whatever their case."""

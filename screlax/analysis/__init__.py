@@ -1,0 +1,1 @@
+"""What a solution says beyond its Gram matrix: embeddings, sensitivity."""
