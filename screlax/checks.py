@@ -71,7 +71,7 @@ def whole_number(value: object, what: str, least: int = 1, most: int | None = No
     # comparing first keeps NaN and infinity out of int()
     within = least <= number <= (sys.float_info.max if most is None else most)
     if not within or number != int(number):
-        bounds = f"of at least {least}" if most is None else f"from {least} to {most:.0e}"
+        bounds = f"of at least {least}" if most is None else f"from {least:,} to {most:,}"
         raise InvalidInputError(f"{what} must be a whole number {bounds}, got {shown(value)}")
     return int(number)
 

@@ -47,7 +47,7 @@ def test_temperatures_replace_the_temperature(capsys):
         (["--ridge", "1", "--values", "1,x"], "separated by commas"),
         (["--ridge", "1", "--values", "1,-2"], "positive and finite"),
         (["--ridge", "1", "--values", "1", "--temperatures", "1"], "not both"),
-        (["--ridge", "1", "--points", "1"], "at least 2"),
+        (["--ridge", "1", "--points", "1"], "from 2 to"),
         (["--ridge", "1", "--out", "table.txt"], "must end in .csv"),
         ([], "choose exactly one control"),
     ],

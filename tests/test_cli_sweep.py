@@ -111,7 +111,7 @@ def test_ranges_lists_files_and_several_grids(tmp_path):
         ('profiles = "cifar10-lt"\nsphere = true', "sphere must be a number"),
         ('profiles = "cifar10-lt"\nsphere = { start = 1 }', "a range is"),
         ('profiles = "cifar10-lt"\nsphere = { start = 0, stop = 1, points = 3 }', "positive"),
-        ('profiles = "cifar10-lt"\nsphere = { start = 1, stop = 2, points = 1 }', "at least 2"),
+        ('profiles = "cifar10-lt"\nsphere = { start = 1, stop = 2, points = 1 }', "from 2 to"),
         (
             'profiles = "cifar10-lt"\nsphere = { start = 1, stop = 2, points = 3, scale = "x" }',
             "linear",

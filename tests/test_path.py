@@ -316,7 +316,7 @@ def test_no_values(bad):
 
 @pytest.mark.parametrize("points", [1, 0, -5])
 def test_too_few_points(points):
-    with pytest.raises(InvalidInputError, match=f"at least 2, got {points}"):
+    with pytest.raises(InvalidInputError, match=f"from 2 to 1,000,000, got {points}"):
         regularization_path(UFM(SIZES, Ridge(1.0)), points=points)
 
 
