@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import Case, assert_optimal, class_objective
 
-import screlax.solution.solution
+import screlax.solution.spectrum
 from screlax import (
     UFM,
     Ball,
@@ -288,9 +288,9 @@ def test_rank_of_a_hundred_thousand_classes(hundred_thousand):
 
 
 def test_the_spectrum_of_ten_thousand_classes_has_that_rank(monkeypatch):
-    monkeypatch.setattr(screlax.solution.solution, "_DENSE_SPECTRUM", 5000)
+    monkeypatch.setattr(screlax.solution.spectrum, "_DENSE_SPECTRUM", 5000)
     solution = solve(UFM(zipf(10_000), Ridge(0.01), 0.5))
-    assert solution.problem.class_sizes.orbits < screlax.solution.solution._DENSE_SPECTRUM
+    assert solution.problem.class_sizes.orbits < screlax.solution.spectrum._DENSE_SPECTRUM
     assert solution.rank == 9_999
 
 
