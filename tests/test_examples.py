@@ -6,7 +6,10 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import pydoc
+import re
 from itertools import chain
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +78,18 @@ def test_every_method_is_called_in_an_example_of_its_own_or_of_its_class(name):
         if not any(f".{key}(" in line for line in _lines(getattr(of_class, key)) + _lines(of_class))
     ]
     assert not missing
+
+
+def test_modules_and_files_that_texts_name_are_there():
+    package = Path(screlax.__file__).parent
+    texts = [*package.rglob("*.py"), package.parent / "README.md"]
+    texts += package.parent.glob("benchmarks/*.md")
+    named = [
+        (text.parent, name)
+        for text in texts
+        for name in re.findall(r"`([\w./]+)`", text.read_text(encoding="utf-8"))
+    ]
+    modules = {name for _, name in named if name.startswith("screlax.")}
+    assert [name for name in modules if pydoc.locate(name) is None] == []
+    files = {(room, name) for room, name in named if name.endswith(".py")}
+    assert [name for room, name in files if not (room / name).is_file()] == []
