@@ -1,4 +1,4 @@
-"""Every example in a docstring runs by itself, and every public name has one."""
+"""Every example in a docstring runs by itself, every public name has one, and texts name what is."""
 
 from __future__ import annotations
 
@@ -81,9 +81,8 @@ def test_every_method_is_called_in_an_example_of_its_own_or_of_its_class(name):
 
 
 def test_modules_and_files_that_texts_name_are_there():
-    package = Path(screlax.__file__).parent
-    texts = [*package.rglob("*.py"), package.parent / "README.md"]
-    texts += package.parent.glob("benchmarks/*.md")
+    root = Path(__file__).parent.parent
+    texts = [*root.glob("screlax/**/*.py"), *root.glob("*.md"), *root.glob("benchmarks/*.md")]
     named = [
         (text.parent, name)
         for text in texts
