@@ -11,7 +11,6 @@ import importlib
 import sys
 from collections.abc import Iterable
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 from .errors import InvalidInputError
@@ -23,6 +22,8 @@ GROUP = "screlax.extensions"
 @cache
 def load_installed() -> tuple[str, ...]:
     """Import the modules that installed packages declare, once; return their names."""
+    from importlib import metadata  # takes longer than all the rest of --help
+
     found = metadata.entry_points(group=GROUP)
     for entry in found:
         entry.load()

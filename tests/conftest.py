@@ -16,4 +16,4 @@ settings.load_profile("suite")
 @pytest.fixture(autouse=True)
 def no_sign_of_life(monkeypatch):
     """Keep progress lines out of standard error, however slow the machine is."""
-    monkeypatch.setattr("screlax.cli.progress._FIRST_SIGN", 3600.0)
+    monkeypatch.setattr("screlax.tasks.progress._FIRST_SIGN", 3600.0)

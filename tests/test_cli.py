@@ -16,12 +16,12 @@ from problems import CASE
 
 from screlax import UFM, Ridge, Solution, Sphere, __version__, solve_relaxation
 from screlax.cli import main
-from screlax.cli.progress import progress
 from screlax.cli.table import geometry_record
 from screlax.errors import SolverFailedError
 from screlax.gram.curve import SlackVectorGram
 from screlax.io.tables import json_text
 from screlax.solution.orbit_geometry import orbit_geometry
+from screlax.tasks.progress import progress
 
 LONG_TAILED = CASE["long-tailed/ridge"]
 RIDGE = ("--ridge", "0.3", "--temperature", "0.7")
@@ -536,7 +536,7 @@ def test_module_can_be_run():
 
 
 def test_progress_shows_a_sign_of_life(capsys, monkeypatch):
-    monkeypatch.setattr("screlax.cli.progress._FIRST_SIGN", 0.02)
+    monkeypatch.setattr("screlax.tasks.progress._FIRST_SIGN", 0.02)
     with progress("counting sheep"):
         time.sleep(0.12)
     captured = capsys.readouterr()
@@ -545,7 +545,7 @@ def test_progress_shows_a_sign_of_life(capsys, monkeypatch):
 
 
 def test_progress_is_live_on_a_terminal(capsys, monkeypatch):
-    monkeypatch.setattr("screlax.cli.progress._FIRST_SIGN", 0.02)
+    monkeypatch.setattr("screlax.tasks.progress._FIRST_SIGN", 0.02)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with progress("counting sheep"):
         time.sleep(0.12)
@@ -559,15 +559,16 @@ def test_progress_keeps_quiet_about_short_work(capsys):
 
 
 def test_progress_ends_with_an_error(capsys, monkeypatch):
-    monkeypatch.setattr("screlax.cli.progress._FIRST_SIGN", 0.02)
+    monkeypatch.setattr("screlax.tasks.progress._FIRST_SIGN", 0.02)
     with pytest.raises(RuntimeError, match="boom"), progress("working"):
         raise RuntimeError("boom")
+    capsys.readouterr()  # a sign or two, where the machine is slow
     time.sleep(0.1)
     assert capsys.readouterr().err == ""
 
 
 def test_slow_solve_reports_on_standard_error(capsys, monkeypatch):
-    monkeypatch.setattr("screlax.cli.progress._FIRST_SIGN", 0.001)
+    monkeypatch.setattr("screlax.tasks.progress._FIRST_SIGN", 0.001)
     code, out, err = run(capsys, "solve", *GOOD, *CLARABEL, "--level", "samples", "--json")
     assert code == 0
     assert "solving 4 classes (Clarabel) … 0 s" in err

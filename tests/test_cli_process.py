@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import json
 import os
@@ -30,6 +31,36 @@ def start(*arguments: str, **options) -> subprocess.Popen:
         env=environment,
         **{"stdout": subprocess.PIPE, **options},
     )
+
+
+# ----------------------------------------------------------------- what is loaded
+
+
+LOADED = """
+import contextlib, sys
+from screlax.cli import main
+
+with contextlib.suppress(SystemExit):
+    main({arguments!r})
+print(sorted(sys.modules), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["nonsense"]], ids=str)
+def test_what_names_no_command_loads_no_library(arguments):
+    script = LOADED.format(arguments=arguments)
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    loaded = ast.literal_eval(found.stderr.splitlines()[-1])
+    assert not {"numpy", "scipy", "cvxpy", "matplotlib"} & set(loaded)
+    assert not [name for name in loaded if name.endswith("_command")]
+
+
+def test_a_command_loads_no_other():
+    script = LOADED.format(arguments=["profiles"])
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    loaded = ast.literal_eval(found.stderr.splitlines()[-1])
+    commands = [name for name in loaded if name.endswith("_command")]
+    assert commands == ["screlax.cli.profiles_command"]
 
 
 # ----------------------------------------------------------------- encodings

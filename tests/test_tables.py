@@ -224,7 +224,7 @@ def test_file_names_and_messages_are_one_line(tmp_path, capsys, monkeypatch):
 
 
 def test_progress_shows_no_escape_sequence(capsys, monkeypatch):
-    from screlax.cli import progress as module
+    from screlax.tasks import progress as module
 
     monkeypatch.setattr(module, "_FIRST_SIGN", 0.0)
     with module.progress("comparing \x1b[31m.npy"):

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with ending_at_once():
             prepare_streams()
-            from .commands import run_command  # loads NumPy and SciPy, which takes a second
+            from .commands import run_command
 
         try:
             return run_command(arguments)

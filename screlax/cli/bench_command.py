@@ -6,7 +6,6 @@ import argparse
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from ..bench import BenchSettings, Row, run_suite
 from ..bench.page import markdown, write_page
@@ -15,30 +14,26 @@ from ..io.shown import one_line
 from ..io.tables import json_text
 from ..plots.canvas import require_matplotlib
 
-_EXAMPLES = """examples:
+DESCRIPTION = (
+    "Run all methods on all problems, each case in a process of its own, and write one page of "
+    "results. Run again after an interruption: what is done is not done again."
+)
+
+EXAMPLES = """examples:
   screlax bench --quick
   screlax bench --out results --time-limit 120
   screlax bench --method native --method SCS --set long-tailed
 """
 
 
-def add_parser(commands: Any) -> None:
-    """Register the command."""
-    parser = commands.add_parser(
-        "bench",
-        help="run the benchmark suite",
-        description="Run all methods on all problems, each case in a process of its own, and write "
-        "one page of results. Run again after an interruption: what is done is not done again.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Register the options."""
     parser.add_argument("--quick", action="store_true", help="two minutes: small problems")
     parser.add_argument("--out", type=Path, default=Path("screlax-bench"), metavar="FOLDER")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="per case (5 or 60)")
     parser.add_argument("--method", action="append", default=[], metavar="NAME")
     parser.add_argument("--set", action="append", default=[], metavar="NAME", dest="sets")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> bool:

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from ..checks import positive_number
 from ..errors import ScrelaxError, SolverFailedError
 from ..io.tables import json_text
 from ..proof.certificate import Certificate
 from ..solution.solution import Solution
-from .progress import progress
+from ..tasks.progress import progress
 from .table import certificate_lines, problem_line
 
 LARGEST_TOL = 1e-6
 """Tolerance that a file cannot exceed by itself: one that is enough for anything proves nothing."""
 
 
-def add_parser(commands: Any) -> None:
-    """Register the command."""
-    parser = commands.add_parser(
-        "certify",
-        help="re-prove a saved solution",
-        description="Recompute the certificate of a saved solution; what the file says of itself "
-        "does not count.",
-    )
+DESCRIPTION = (
+    "Recompute the certificate of a saved solution; what the file says of itself does not count."
+)
+
+EXAMPLES = ""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Register the options."""
     parser.add_argument("file", type=Path, metavar="FILE.npz")
     parser.add_argument("--level", default="orbits", help="samples, classes or orbits (default)")
     parser.add_argument(
@@ -35,7 +35,6 @@ def add_parser(commands: Any) -> None:
         help=f"relative gap that counts as optimal (that of the file, but at most {LARGEST_TOL:g})",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> bool:

@@ -1,37 +1,45 @@
-"""All commands: parse, run one, say what went wrong."""
+"""All commands: parse, run one, say what went wrong.
+
+The command COMMAND is the module COMMAND_command, loaded only when it is named: its DESCRIPTION and
+EXAMPLES, `add_options` and `run`. Help on all of them loads none, and so no NumPy.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ..errors import InvalidInputError, ScrelaxError
 from ..extensions import load_installed, load_modules
 from ..io.shown import one_line
 from ..version import __version__
-from . import (
-    bench_command,
-    certify_command,
-    compare_command,
-    completion_command,
-    landscape_command,
-    loss_command,
-    path_command,
-    profiles_command,
-    report_command,
-    solve_command,
-    sweep_command,
-)
 from .arguments import Parser, expanded, without_modules
 from .exit_codes import BAD_INPUT, CERTIFIED, INTERRUPTED, NOT_CERTIFIED
+from .interruption import ending_at_once
 from .output import WrittenFiles
 
+COMMANDS = {
+    "solve": "solve a problem and prove the solution optimal",
+    "path": "solve and certify along a path of λ, ρ or τ",
+    "sweep": "solve and certify a grid of problems",
+    "landscape": "descend from many starts in several dimensions, with proved gaps",
+    "certify": "re-prove a saved solution",
+    "compare": "measure embeddings against a saved optimum",
+    "report": "write an interactive page about a saved optimum",
+    "loss": "evaluate the loss of embeddings",
+    "bench": "run the benchmark suite",
+    "profiles": "list the named class-size profiles",
+    "completion": "print a completion script for a shell",
+}
+"""Every command, and what it does in one line."""
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
+
+def build_parser(loaded: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with the options of those that are to be loaded."""
     parser = Parser(
         prog="screlax",
         description="Certified optimal geometry of supervised contrastive learning.",
@@ -46,31 +54,41 @@ def build_parser() -> argparse.ArgumentParser:
         help="import a module that registers losses, constraints or methods; with any command",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    solve_command.add_parser(commands)
-    path_command.add_parser(commands)
-    sweep_command.add_parser(commands)
-    landscape_command.add_parser(commands)
-    certify_command.add_parser(commands)
-    compare_command.add_parser(commands)
-    report_command.add_parser(commands)
-    loss_command.add_parser(commands)
-    bench_command.add_parser(commands)
-    profiles_command.add_parser(commands)
-    completion_command.add_parser(commands)
+    for name, meaning in COMMANDS.items():
+        command = commands.add_parser(name, help=meaning)
+        if name in loaded:
+            module = importlib.import_module(f".{name}_command", __package__)
+            command.description, command.epilog = module.DESCRIPTION, module.EXAMPLES
+            if module.EXAMPLES:
+                command.formatter_class = argparse.RawDescriptionHelpFormatter
+            module.add_options(command)
+            command.set_defaults(run=module.run)
     return parser
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options of the command that the arguments name, which is loaded for them.
+
+    Raises
+    ------
+    InvalidInputError
+        If a file of arguments cannot be read, or a module of ``--with`` not be imported.
+    """
+    wanted, modules = without_modules(expanded(arguments))
+    named = [argument for argument in wanted if argument in COMMANDS][:1]
+    if named:
+        load_installed()
+    load_modules(modules)
+    return build_parser(named).parse_args(wanted)
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name and return the exit code."""
     try:
-        wanted, modules = without_modules(
-            expanded(sys.argv[1:] if arguments is None else arguments)
-        )
-        load_installed()
-        load_modules(modules)
+        with ending_at_once():  # NumPy and SciPy are loaded, which takes a second
+            options = parsed(sys.argv[1:] if arguments is None else arguments)
     except InvalidInputError as error:
         return _fail(f"error: {error}", BAD_INPUT)
-    options = build_parser().parse_args(wanted)
     written = WrittenFiles(options)
     try:
         with _warnings_in_one_line():

@@ -11,30 +11,26 @@ from ..comparison.compare import LOSSES, SCALES
 from ..errors import Status
 from ..io.tables import json_text
 from ..solution.solution import Solution
+from ..tasks.progress import progress
 from .embedding_options import add_embedding_options
 from .picture import add_picture_option, refuse_picture, write_picture
-from .progress import progress
 from .table import problem_line
 
-_EXAMPLES = """examples:
+DESCRIPTION = (
+    "Measure embeddings, one row per sample, against the certified optimum for their classes: "
+    "proved loss gap, Gram distance, alignment, norms and angles, neural collapse. The exit "
+    "code is 0 where the saved optimum is certified, however far from it the embeddings are."
+)
+
+EXAMPLES = """examples:
   screlax solve --labels labels.npy --sphere 1 --temperature 0.1 --out solution.npz
   screlax compare solution.npz embeddings.npy --labels labels.npy
   screlax compare solution.npz embeddings.npy --labels labels.npy --json
 """
 
 
-def add_parser(commands: Any) -> None:
-    """Register the command."""
-    parser = commands.add_parser(
-        "compare",
-        help="measure embeddings against a saved optimum",
-        description="Measure embeddings, one row per sample, against the certified optimum for "
-        "their classes: proved loss gap, Gram distance, alignment, norms and angles, neural "
-        "collapse. The exit code is 0 where the saved optimum is certified, however far from it "
-        "the embeddings are.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Register the options."""
     parser.add_argument("solution", type=Path, metavar="SOLUTION.npz")
     parser.add_argument("embeddings", type=Path, metavar="EMBEDDINGS.npy", help=".npy or .npz")
     add_embedding_options(parser)
@@ -49,7 +45,6 @@ def add_parser(commands: Any) -> None:
     )
     add_picture_option(parser, "the embeddings next to the optimum")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> bool:

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from ..errors import MissingExtraError
 
 SHELLS = ("bash", "zsh", "tcsh")
 
-_EXAMPLES = """examples:
+DESCRIPTION = (
+    "Print a script that completes screlax in a shell (by the package shtab, extra 'completion')."
+)
+
+EXAMPLES = """examples:
   screlax completion bash > ~/.local/share/bash-completion/completions/screlax
   screlax completion zsh > ~/.zfunc/_screlax
 """
 
 
-def add_parser(commands: Any) -> None:
-    """Register the command."""
-    parser = commands.add_parser(
-        "completion",
-        help="print a completion script for a shell",
-        description="Print a script that completes screlax in a shell (by the package shtab, extra "
-        "'completion').",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Register the options."""
     parser.add_argument("shell", choices=SHELLS)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> bool:

@@ -14,15 +14,24 @@ from ..io.tables import json_text, rows_of, text_lines
 from ..landscape import Landscape, survey_landscape
 from ..plots import plot_landscape
 from ..proof.certificate import format_gap
+from ..tasks.progress import progress
 from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of
-from .progress import progress
 
 _ROUNDING = 5e-16
 """Relative error of a value as descent computes it."""
 
-_EXAMPLES = """examples:
+DESCRIPTION = (
+    "Minimise the nonconvex objective over embeddings from random starts in several dimensions, "
+    "and prove how far each end is from the optimum over all dimensions. Columns: fraction that "
+    "reached the optimum (gap at most 1e-8), certified gaps, number of different values, "
+    "greatest distance of Gram matrices and of aligned embeddings among those that reached it, "
+    "and how many ends are global, a strict saddle, spurious (a local minimum above the optimum "
+    "over all dimensions) or still moving (not stationary)."
+)
+
+EXAMPLES = """examples:
   screlax landscape --profile step:6,100,10 --sphere 1 --temperature 0.5
   screlax landscape --counts counts.csv --ridge 0.1 --dims 1-12 --starts 50 --jobs -1 --store runs
   screlax landscape --profile exponential:8,100,10 --budget 2 --plot gaps.png --json
@@ -46,20 +55,8 @@ _HEADINGS = {
 """Heading and number format of every column of `Landscape.table`."""
 
 
-def add_parser(commands: Any) -> None:
-    """Register the command."""
-    parser = commands.add_parser(
-        "landscape",
-        help="descend from many starts in several dimensions, with proved gaps",
-        description="Minimise the nonconvex objective over embeddings from random starts in "
-        "several dimensions, and prove how far each end is from the optimum over all dimensions. "
-        "Columns: fraction that reached the optimum (gap at most 1e-8), certified gaps, number of "
-        "different values, greatest distance of Gram matrices and of aligned embeddings among "
-        "those that reached it, and how many ends are global, a strict saddle, spurious (a local "
-        "minimum above the optimum over all dimensions) or still moving (not stationary).",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Register the options."""
     add_problem_options(parser)
     parser.add_argument("--dims", metavar="A,B-C,…", help="dimensions (around the rank, k, k+1)")
     parser.add_argument("--starts", type=int, default=20, metavar="N", help="per dimension (20)")
@@ -69,7 +66,6 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--store", type=Path, metavar="FOLDER", help="keep runs; resume from them")
     add_picture_option(parser, "gaps by dimension")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> bool:

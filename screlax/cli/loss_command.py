@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from ..errors import InvalidInputError
 from ..io.arrays import as_embeddings
 from ..io.tables import json_text
 from ..problem.label_files import as_labels
 from ..samples import supcon_loss
+from ..tasks.progress import progress
 from .embedding_options import add_embedding_options
-from .progress import progress
 
-_EXAMPLES = """examples:
+DESCRIPTION = (
+    "Evaluate the supervised contrastive loss (Khosla et al. 2020, equation 2) of embeddings, "
+    "one row per sample; the file is read in blocks."
+)
+
+EXAMPLES = """examples:
   screlax loss embeddings.npy --labels labels.npy --temperature 0.1 --normalize
   screlax loss embeddings.npy --labels labels.npy --reduction sum --jobs 4 --json
 """
 
 
-def add_parser(commands: Any) -> None:
-    """Register the command."""
-    parser = commands.add_parser(
-        "loss",
-        help="evaluate the loss of embeddings",
-        description="Evaluate the supervised contrastive loss (Khosla et al. 2020, equation 2) of "
-        "embeddings, one row per sample; the file is read in blocks.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Register the options."""
     parser.add_argument("embeddings", type=Path, metavar="EMBEDDINGS.npy", help=".npy or .npz")
     add_embedding_options(parser)
     parser.add_argument("--temperature", type=float, default=0.1, metavar="T", help="(0.1)")
@@ -42,7 +38,6 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="threads (as the size justifies)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,29 +11,26 @@ from ..errors import InvalidInputError
 from ..io.tables import json_text, rows_of, text_lines, write_table
 from ..plots import plot_path_overview
 from ..solve.path import path_table, regularization_path
+from ..tasks.progress import progress
 from ..types import Vector
 from .output import refuse_unwritable, say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of
-from .progress import progress
 
-_EXAMPLES = """examples:
+DESCRIPTION = (
+    "Solve a problem at many values of its control's parameter (whose own value is then only a "
+    "placeholder) or of the temperature, and certify each."
+)
+
+EXAMPLES = """examples:
   screlax path --profile cifar100-lt:100 --ridge 1 --points 50 --plot path.png
   screlax path --counts counts.csv --sphere 1 --temperatures 0.05,0.1,0.2,0.5 --out path.csv
   screlax path --profile cifar10-lt --ridge 1 --values 1,0.1,0.01 --json
 """
 
 
-def add_parser(commands: Any) -> None:
-    """Register the command."""
-    parser = commands.add_parser(
-        "path",
-        help="solve and certify along a path of λ, ρ or τ",
-        description="Solve a problem at many values of its control's parameter (whose own value "
-        "is then only a placeholder) or of the temperature, and certify each.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Register the options."""
     add_problem_options(parser)
     parser.add_argument("--points", type=int, default=100, help="points of the default path (100)")
     parser.add_argument("--values", metavar="A,B,…", help="values of λ or ρ instead")
@@ -43,7 +39,6 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE.csv", help="write the table as CSV")
     add_picture_option(parser, "value, norms, rank and gap along the path")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> bool:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from ..io.tables import json_text
 from ..problem.profiles import profile, profile_names
 
+DESCRIPTION = (
+    "List the profiles that --profile takes, with their source; or print the class sizes of "
+    "one, a count on each line."
+)
 
-def add_parser(commands: Any) -> None:
-    """Register the command."""
-    parser = commands.add_parser(
-        "profiles",
-        help="list the named class-size profiles",
-        description="List the profiles that --profile takes, with their source; or print the "
-        "class sizes of one, a count on each line.",
-    )
+EXAMPLES = ""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Register the options."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="print the class sizes of this one")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> bool:

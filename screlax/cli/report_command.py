@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from ..comparison import compare
 from ..errors import InvalidInputError, Status
 from ..io.shown import one_line
 from ..report import write_report
 from ..solution.solution import Solution
+from ..tasks.progress import progress
 from .embedding_options import add_embedding_options
 from .output import refuse_unwritable
-from .progress import progress
 
-_EXAMPLES = """examples:
+DESCRIPTION = (
+    "Write one self-contained HTML page, readable offline: geometry, certificate, path, classes "
+    "to search and sort, and embeddings next to the optimum."
+)
+
+EXAMPLES = """examples:
   screlax solve --counts counts.csv --sphere 1 --temperature 0.1 --out solution.npz
   screlax report solution.npz -o report.html
   screlax report solution.npz epoch10.npy epoch90.npy --labels labels.npy -o report.html
 """
 
 
-def add_parser(commands: Any) -> None:
-    """Register the command."""
-    parser = commands.add_parser(
-        "report",
-        help="write an interactive page about a saved optimum",
-        description="Write one self-contained HTML page, readable offline: geometry, certificate, "
-        "path, classes to search and sort, and embeddings next to the optimum.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Register the options."""
     parser.add_argument("solution", type=Path, metavar="SOLUTION.npz")
     parser.add_argument(
         "inputs", type=Path, nargs="*", metavar="EMBEDDINGS.npy", help="to show next to it"
@@ -39,7 +35,6 @@ def add_parser(commands: Any) -> None:
     add_embedding_options(parser, required=False)
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.html")
     parser.add_argument("--title", default="screlax report", metavar="TEXT")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> bool:

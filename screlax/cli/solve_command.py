@@ -21,13 +21,15 @@ from ..plots import plot_solution
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.solve import solve_relaxation
+from ..tasks.progress import progress
 from .output import check_outputs, say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .problem_options import add_problem_options, problem_of
-from .progress import progress
 from .table import solution_record, solution_table
 
-_EXAMPLES = """examples:
+DESCRIPTION = "Solve the convex relaxation for given class counts and certify the result."
+
+EXAMPLES = """examples:
   screlax solve --profile cifar100-lt:100 --ridge 0.01
   screlax solve --counts counts.csv --sphere 1 --temperature 0.1 --out solution.npz
   screlax solve --counts counts.csv --sphere 1 --temperature 0.1 --plot geometry.png
@@ -44,15 +46,8 @@ _FLAGS = {
 """The flag for each argument of `solve_relaxation`, none of which is an option of a solver."""
 
 
-def add_parser(commands: Any) -> None:
-    """Register the command."""
-    parser = commands.add_parser(
-        "solve",
-        help="solve a problem and prove the solution optimal",
-        description="Solve the convex relaxation for given class counts and certify the result.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Register the options."""
     add_problem_options(parser)
     parser.add_argument("--solver", default="auto", metavar="S", help="auto, SCS, Clarabel, …")
     parser.add_argument("--level", default="auto", help="auto, samples, classes or orbits")
@@ -86,7 +81,6 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="let the solver print (with --json on standard error)",
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> bool:

@@ -16,7 +16,12 @@ from .output import refuse_unwritable, say_written
 _SHOWN = ("profile", "imbalance", "seed", "control", "parameter", "temperature", "status", "value")
 _SHOWN_ROWS = 20
 
-_EXAMPLES = """examples:
+DESCRIPTION = (
+    "Solve every combination of the values in a TOML file, certify each, and write one table. A "
+    "point that fails is a row with its error."
+)
+
+EXAMPLES = """examples:
   screlax sweep sweep.toml --jobs 2 --cache points --out sweep.csv
   screlax sweep sweep.toml --jobs -1 --out sweep.parquet
   screlax sweep sweep.toml --json
@@ -33,16 +38,8 @@ run the same command again.
 """
 
 
-def add_parser(commands: Any) -> None:
-    """Register the command."""
-    parser = commands.add_parser(
-        "sweep",
-        help="solve and certify a grid of problems",
-        description="Solve every combination of the values in a TOML file, certify each, and "
-        "write one table. A point that fails is a row with its error.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Register the options."""
     parser.add_argument("config", type=Path, metavar="CONFIG.toml", help="the grid, see below")
     parser.add_argument("--jobs", type=int, metavar="N", help="worker processes, -1 for all cores")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for finished points")
@@ -50,7 +47,6 @@ def add_parser(commands: Any) -> None:
         "--out", type=Path, metavar="FILE", help="write the table as .csv or .parquet"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> bool:
