@@ -5,8 +5,6 @@ form of the optimality conditions (mathematics, sections 5.1 and 10). `violation
 class program's own conditions, which know nothing of that form: S ⪰ 0, G ⪰ 0, S G = 0.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import mpmath as mp

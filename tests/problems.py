@@ -4,8 +4,6 @@ Everything here is written from the formulas of the mathematics (sections 1, 2 a
 class program, in plain numpy and on the caller's own units, temperature included.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

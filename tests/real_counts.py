@@ -1,7 +1,5 @@
 """Where the published class-count vectors lie, which are not part of the package."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

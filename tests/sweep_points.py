@@ -1,7 +1,5 @@
 """Points that misbehave, importable by worker processes."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import signal

@@ -1,7 +1,5 @@
 """Arrays of embeddings are read alike wherever they enter."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from fractions import Fraction
 

@@ -1,7 +1,5 @@
 """The attacks of `benchmarks/attack.py`, a few of each kind, and the truth that they stand on."""
 
-from __future__ import annotations
-
 import dataclasses
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The benchmark suite: scores, certificates, time-outs, crashes, and going on where it stopped."""
 
-from __future__ import annotations
-
 import json
 import math
 import subprocess

@@ -1,7 +1,5 @@
 """Bounds that hold for every input: weak duality, honest verdicts, accurate sums."""
 
-from __future__ import annotations
-
 from decimal import Decimal, localcontext
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Checks of single numbers: what counts as one, and that nothing is rounded on the way."""
 
-from __future__ import annotations
-
 import math
 from decimal import Decimal
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Class sizes: what is accepted, what is refused with a reason, and how they are stored."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The command line, in process: every command and option, exit codes, files, messages."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

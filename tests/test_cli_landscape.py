@@ -1,7 +1,5 @@
 """`screlax landscape`."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`screlax loss`, completion scripts, and arguments from a file."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

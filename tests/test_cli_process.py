@@ -1,7 +1,5 @@
 """The command line as a process: encodings, pipes, interruptions, files of arguments."""
 
-from __future__ import annotations
-
 import ast
 import itertools
 import json

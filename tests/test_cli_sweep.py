@@ -1,7 +1,5 @@
 """`screlax sweep`."""
 
-from __future__ import annotations
-
 import csv
 import json
 

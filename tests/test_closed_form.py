@@ -1,7 +1,5 @@
 """Formulas of section 3 against a solver, the optimality conditions, and each other."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Embeddings against the certified optimum, by independent dense formulas and invariances."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The objective at embeddings against the optimum: near zero, far above it, and in between."""
 
-from __future__ import annotations
-
 import json
 
 import mpmath

@@ -1,7 +1,5 @@
 """Conic solvers against the table of optima and the optimality conditions, at every level."""
 
-from __future__ import annotations
-
 import os
 import sys
 import warnings

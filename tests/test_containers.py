@@ -1,7 +1,5 @@
 """Labels, counts and weights in the containers people have: what each means, or why not."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Reading class counts and labels: every accepted format, and every way a file can be wrong."""
 
-from __future__ import annotations
-
 import io
 import json
 import pickle

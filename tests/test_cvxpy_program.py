@@ -1,7 +1,5 @@
 """The relaxation as a cvxpy problem: the same optimum at every level, in the units of G."""
 
-from __future__ import annotations
-
 import cvxpy
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """The reference of the public names is one command, and builds without a warning."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """Dual points between levels: there and back is the identity, and the bound stays."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,7 +1,5 @@
 """Factoring Gram matrices: rank, conventions, truncation, and what is refused."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,6 +1,4 @@
-"""Every example in a docstring runs by itself, every public name has one, and texts name what is."""
-
-from __future__ import annotations
+"""Examples in docstrings run by themselves, every public name has one, and texts name what is."""
 
 import doctest
 import importlib

@@ -1,7 +1,5 @@
 """The factored problem: derivatives and manifolds on every level, and runs that end too early."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

@@ -1,7 +1,5 @@
 """Class statistics and collapse metrics against independent dense formulas."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import asdict
 

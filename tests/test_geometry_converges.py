@@ -1,7 +1,5 @@
 """Right values are not enough: the Gram matrix equals that of a 60-digit solution as well."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from kkt_reference import gram_error

@@ -1,7 +1,5 @@
 """Small files of the kinds people have: read as what they are, or refused with what is wrong."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Sums over classes through Chebyshev nodes, and the kernels themselves, by direct formulas."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Landscape survey: its table, its independence of processes, and what survives a kill."""
 
-from __future__ import annotations
-
 import builtins
 import itertools
 import json

@@ -1,7 +1,5 @@
 """The parts of `benchmarks/trained_network.py`; most need torch, some scikit-learn."""
 
-from __future__ import annotations
-
 import io
 import json
 import sys

@@ -1,7 +1,5 @@
 """Descent on the embeddings: derivatives, controls, certified gaps, and bad input."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

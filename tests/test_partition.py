@@ -1,7 +1,5 @@
 """Going down averages, going up repeats; the first undoes the second."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

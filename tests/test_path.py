@@ -1,7 +1,5 @@
 """Regularisation paths: every point certified, and equal to a solution of its own."""
 
-from __future__ import annotations
-
 import warnings
 
 import numpy as np

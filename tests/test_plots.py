@@ -1,7 +1,5 @@
 """Pictures: what is drawn equals the solution's numbers, at every size; nothing leaks."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """Problems: controls, temperature, labels, and the ridge at which the optimum vanishes."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 

@@ -1,7 +1,5 @@
 """Profiles against the published vectors, their formulas, and every wrong argument."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 

@@ -1,7 +1,5 @@
 """Optimal class means as an array for training."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The public names: all there, each in one place, and none loaded before it is asked for."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import subprocess

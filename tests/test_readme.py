@@ -1,7 +1,5 @@
 """Every Python block of the READMEs runs, commands and links exist, the first one is short."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

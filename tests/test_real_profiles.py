@@ -1,7 +1,5 @@
 """Counted data sets: the published numbers, refused when damaged, listed with their sources."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 

@@ -1,7 +1,5 @@
 """The convex program against the definition of the loss, and its derivatives."""
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import replace
 

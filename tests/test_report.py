@@ -1,7 +1,5 @@
 """The interactive page: its numbers, its safety, and its behaviour in a real browser."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The second-order check: eigenvalues by independent means, classes, and escape steps."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

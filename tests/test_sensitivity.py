@@ -1,7 +1,5 @@
 """Derivatives by the implicit function theorem against central differences."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

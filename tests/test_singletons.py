@@ -1,7 +1,5 @@
 """Singleton classes: the equations class by class, their Jacobian, and roots that prove optimal."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

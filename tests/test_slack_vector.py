@@ -1,7 +1,5 @@
 """The slack-vector equations against the class program, class by class, and Newton on them."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """What a solution says of itself, against numpy on the class Gram matrix."""
 
-from __future__ import annotations
-
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np

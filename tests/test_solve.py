@@ -1,7 +1,5 @@
 """The entry point: arguments, warnings, levels, and what importing costs."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import warnings

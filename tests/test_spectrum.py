@@ -1,7 +1,5 @@
 """Blocks of invariant matrices against the full n×n matrices they stand for."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,7 +1,5 @@
 """Solutions on disk: the same bits back, all or nothing, and no file trusted."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import io

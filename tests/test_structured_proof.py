@@ -1,7 +1,5 @@
 """The linear-time certificate of slack-vector states: equal to the dense one, never too good."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Sweeps: grids, rows, failures, parallel runs, progress, interruption."""
 
-from __future__ import annotations
-
 import csv
 import math
 

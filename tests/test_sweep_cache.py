@@ -1,7 +1,5 @@
 """Finished points on disk: found again, never believed when damaged, never lost to a kill."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -1,7 +1,5 @@
 """The same sweep on a real Dask scheduler with worker processes on this machine."""
 
-from __future__ import annotations
-
 import os
 import signal
 

@@ -1,7 +1,5 @@
 """Text from outside where it is shown, and the tables it is shown in."""
 
-from __future__ import annotations
-
 import copy
 import csv
 import io

@@ -1,7 +1,5 @@
 """Tasks: what is on disk is what was computed or nothing, and workers end with their parent."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

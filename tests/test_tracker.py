@@ -1,7 +1,5 @@
 """Geometry over batches and epochs."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math

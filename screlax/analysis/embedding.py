@@ -1,7 +1,5 @@
 """From a Gram matrix to embeddings: H with HHᵀ = G, by symmetric eigendecomposition."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -8,8 +8,6 @@ and the Gram matrix is an explicit function of X. The value moves by the envelop
 through what θ does at a fixed Gram matrix, multipliers included.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

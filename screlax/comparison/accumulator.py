@@ -1,7 +1,5 @@
 """Class statistics gathered block by block, in place."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

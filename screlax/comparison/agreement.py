@@ -1,7 +1,5 @@
 """Nearest-class-mean agreement, a second pass over the embeddings."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The rotation, and if wanted the scale, that brings class means closest to optimal embeddings."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

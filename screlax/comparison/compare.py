@@ -1,7 +1,5 @@
 """`compare`: how close embeddings, of a network or of any other origin, are to the optimum."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The objective of the relaxation at given embeddings, against its certified lower bound."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Neural-collapse metrics of embeddings alone, from their class statistics."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Geometry over batches and epochs of a training run."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How far embeddings provably are from the global optimum, in every dimension."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..errors import InvalidInputError, SolverFailedError

@@ -1,7 +1,5 @@
 """The descent methods: L-BFGS, gradient descent, and truncated Newton."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The history of a run, and when it has gone far enough."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

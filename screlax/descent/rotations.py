@@ -1,7 +1,5 @@
 """The directions along which rotations of the embedding space move a point: {XΩ, Ω skew}."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import linalg
 

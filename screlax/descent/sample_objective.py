@@ -1,7 +1,5 @@
 """The objective of one embedding per sample, with exact Hessian products, in blocks of rows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """From a problem to the objective of its embeddings, and between H and X = (N/τ)^{1/2} H."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..gram.cells import Level

@@ -1,7 +1,5 @@
 """The smallest eigenvalue of a Hessian that is known by its products only."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

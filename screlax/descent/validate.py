@@ -1,7 +1,5 @@
 """Checking what the nonconvex functions are given, before any work starts."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

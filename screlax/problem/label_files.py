@@ -1,7 +1,5 @@
 """Files of labels, one per sample, and what labels written as text are."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import re

@@ -4,8 +4,6 @@ The only reader of label containers. A label is any hashable object; None, NaN, 
 entries are missing, and refused.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections import Counter
 from collections.abc import Hashable, Sequence

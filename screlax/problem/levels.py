@@ -13,8 +13,6 @@ for each pair of cells between different points (`pair`):
 programs), `Partition.lift` repeats; lift followed by quotient is the identity.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..gram.cells import CellGram, Cells, Level

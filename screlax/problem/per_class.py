@@ -4,8 +4,6 @@ A mapping and a pandas Series say which class a number belongs to, by key and by
 else is in the order of the classes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

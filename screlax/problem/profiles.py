@@ -1,7 +1,5 @@
 """Class-size profiles of the long-tailed recognition literature, in closed form."""
 
-from __future__ import annotations
-
 import difflib
 import math
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Class sizes of public data sets, counted; each file with its source and checksum."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from importlib import resources
