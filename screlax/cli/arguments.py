@@ -26,17 +26,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def expanded(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with every @FILE replaced by the lines of that file.
-
-    Raises
-    ------
-    InvalidInputError
-        If a file cannot be read, includes itself or holds what is no text, or an option is given
-        the value '--', which argparse (before Python 3.13) takes for no value at all.
-    """
+    """Return the arguments with every @FILE replaced by the lines of that file."""
     found: list[str] = []
     for argument in _expand(arguments, ()):
-        if re.fullmatch(r"-[^=]*=--|-\w--", argument):
+        if re.fullmatch(r"-[^=]*=--|-\w--", argument):  # no value at all before Python 3.13
             raise InvalidInputError(f"{argument}: '--' is not a value of an option")
         found.append(argument)
         if len(found) > _MOST_ARGUMENTS:
@@ -45,13 +38,7 @@ def expanded(arguments: Sequence[str]) -> list[str]:
 
 
 def without_modules(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Split off every ``--with MODULE``: what they register belongs to all commands' options.
-
-    Raises
-    ------
-    InvalidInputError
-        If a module is not named.
-    """
+    """Split off every ``--with MODULE``: what they register belongs to all commands' options."""
     rest, modules = [], []
     pending = iter(arguments)
     for argument in pending:

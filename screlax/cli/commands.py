@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 
-from ..errors import InvalidInputError, ScrelaxError
+from ..errors import InaccurateWarning, InvalidInputError, ScrelaxError
 from ..extensions import load_installed, load_modules
 from ..io.shown import one_line
 from ..version import __version__
@@ -67,13 +67,7 @@ def build_parser(loaded: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the options of the command that the arguments name, which is loaded for them.
-
-    Raises
-    ------
-    InvalidInputError
-        If a file of arguments cannot be read, or a module of ``--with`` not be imported.
-    """
+    """Return the options of the command that the arguments name, which is loaded for them."""
     wanted, modules = without_modules(expanded(arguments))
     named = [argument for argument in wanted if argument in COMMANDS][:1]
     if named:
@@ -101,9 +95,9 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     except (ScrelaxError, OSError) as error:
         return _fail(f"failed: {error}", NOT_CERTIFIED, written)
     except KeyboardInterrupt as error:
-        said = str(error)  # of a command that knows what it leaves behind
-        reason = said or ("interrupted" if written else "interrupted; nothing was written")
-        return _fail(reason, INTERRUPTED, written)
+        # some commands know themselves what they leave behind
+        nothing = "interrupted" if str(written) else "interrupted; nothing was written"
+        return _fail(str(error) or nothing, INTERRUPTED, written)
     return CERTIFIED if certified else NOT_CERTIFIED
 
 
@@ -111,15 +105,18 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
 def _warnings_in_one_line() -> Iterator[None]:
     """Show warnings as errors are shown, without a line of our source."""
     with warnings.catch_warnings():
+        warnings.simplefilter("always", InaccurateWarning)
         warnings.showwarning = _warn
         yield
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    print(f"screlax: warning: {one_line(message)}", file=sys.stderr)
+    start = "\r\033[K" if sys.stderr.isatty() else ""  # a sign of life may be on the line
+    print(f"{start}screlax: warning: {one_line(message)}", file=sys.stderr)
 
 
-def _fail(reason: str, code: int, written: WrittenFiles | None = None) -> int:
+def _fail(reason: str, code: int, written: WrittenFiles | str = "") -> int:
     """Say in one line what went wrong and which files there are nevertheless."""
-    print(f"screlax: {one_line(reason)}" + (f"; {written}" if written else ""), file=sys.stderr)
+    there = str(written)
+    print(f"screlax: {one_line(reason)}" + (f"; {there}" if there else ""), file=sys.stderr)
     return code

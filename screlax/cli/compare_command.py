@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from ..comparison import Comparison, compare
@@ -12,8 +11,8 @@ from ..errors import Status
 from ..io.tables import json_text
 from ..solution.solution import Solution
 from ..tasks.progress import progress
-from .embedding_options import add_embedding_options
 from .picture import add_picture_option, refuse_picture, write_picture
+from .shared_options import add_embeddings, add_solution
 from .table import problem_line
 
 DESCRIPTION = (
@@ -31,9 +30,8 @@ EXAMPLES = """examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
-    parser.add_argument("solution", type=Path, metavar="SOLUTION.npz")
-    parser.add_argument("embeddings", type=Path, metavar="EMBEDDINGS.npy", help=".npy or .npz")
-    add_embedding_options(parser)
+    add_solution(parser)
+    add_embeddings(parser)
     parser.add_argument(
         "--loss",
         default="auto",

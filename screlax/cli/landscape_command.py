@@ -17,7 +17,7 @@ from ..proof.certificate import format_gap
 from ..tasks.progress import progress
 from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
-from .problem_options import add_problem_options, problem_of
+from .shared_options import add_problem_options, problem_of
 
 _ROUNDING = 5e-16
 """Relative error of a value as descent computes it."""
@@ -123,12 +123,12 @@ def _draw(landscape: Landscape) -> Any:
 
 def _record(landscape: Landscape) -> dict[str, Any]:
     """Return the survey as JSON-ready data, the embeddings left out."""
-    solution = landscape.solution
+    problem, solution = landscape.problem, landscape.solution
     return {
-        "classes": landscape.problem.classes,
-        "samples": landscape.problem.samples,
-        "control": [landscape.problem.control.name, landscape.problem.control.parameter],
-        "temperature": landscape.problem.temperature,
+        "classes": problem.classes,
+        "samples": problem.samples,
+        "control": [problem.control.name, problem.control.parameter],
+        "temperature": problem.temperature,
         "level": landscape.level,
         "seed": landscape.seed,
         "status": solution.status.value,
@@ -137,17 +137,7 @@ def _record(landscape: Landscape) -> dict[str, Any]:
         "rank": solution.rank,
         "table": landscape.table(),
         "points": [
-            {
-                "dim": point.dim,
-                "start": point.start,
-                "value": point.value,
-                "gap": point.gap,
-                "relative_gap": point.relative_gap,
-                "iterations": point.iterations,
-                "classification": point.classification,
-                "gradient_norm": point.gradient_norm,
-                "smallest_eigenvalue": point.smallest_eigenvalue,
-            }
+            {name: value for name, value in vars(point).items() if name != "embeddings"}
             for point in landscape.points
         ],
     }

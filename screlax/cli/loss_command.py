@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from ..errors import InvalidInputError
 from ..io.arrays import as_embeddings
@@ -11,7 +10,7 @@ from ..io.tables import json_text
 from ..problem.label_files import as_labels
 from ..samples import supcon_loss
 from ..tasks.progress import progress
-from .embedding_options import add_embedding_options
+from .shared_options import add_embeddings
 
 DESCRIPTION = (
     "Evaluate the supervised contrastive loss (Khosla et al. 2020, equation 2) of embeddings, "
@@ -26,8 +25,7 @@ EXAMPLES = """examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
-    parser.add_argument("embeddings", type=Path, metavar="EMBEDDINGS.npy", help=".npy or .npz")
-    add_embedding_options(parser)
+    add_embeddings(parser)
     parser.add_argument("--temperature", type=float, default=0.1, metavar="T", help="(0.1)")
     parser.add_argument("--reduction", default="mean", choices=("mean", "sum"))
     parser.add_argument(
@@ -57,9 +55,6 @@ def run(options: argparse.Namespace) -> bool:
         )
     if not isinstance(loss, float):
         raise InvalidInputError(f"one loss was expected, got {loss!r}")
-    if options.json:
-        rows, features = embeddings.shape
-        print(json_text({"loss": loss, "samples": rows, "dim": features}))
-    else:
-        print(f"{loss:.12g}")
+    record = {"loss": loss, "samples": len(embeddings), "dim": embeddings.shape[1]}
+    print(json_text(record) if options.json else f"{loss:.12g}")
     return True

@@ -15,12 +15,6 @@ _OUTPUTS = ("out", "embeddings", "plot", "store")
 """Options that name a file or a folder to write."""
 
 
-def check_outputs(options: argparse.Namespace) -> None:
-    """Refuse what could not be written, before any work."""
-    refuse_unwritable(options.out, ".npz")
-    refuse_unwritable(options.embeddings, ".npy")
-
-
 def refuse_unwritable(path: Path | None, *suffixes: str) -> None:
     """Raise an `InvalidInputError` unless a file of that name and a suffix could be written."""
     if path is None:
@@ -45,11 +39,6 @@ class WrittenFiles:
     """Tells which of the files a command was asked for have appeared or changed since.
 
     It looks at the files themselves, so that an interruption at any moment is reported as it is.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        Options of any command.
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
@@ -57,11 +46,10 @@ class WrittenFiles:
         self._before: dict[Path, _Mark] = {path: _mark(path) for path in names if path is not None}
 
     def __str__(self) -> str:
+        """Say it in words; empty where there are none."""
         written = [one_line(path) for path, mark in self._before.items() if _mark(path) != mark]
-        return f"{' and '.join(written)} {'was' if len(written) == 1 else 'were'} written"
-
-    def __bool__(self) -> bool:
-        return any(_mark(path) != mark for path, mark in self._before.items())
+        verb = " was written" if len(written) == 1 else " were written"
+        return " and ".join(written) + verb if written else ""
 
 
 def _mark(path: Path) -> _Mark:

@@ -15,7 +15,7 @@ from ..tasks.progress import progress
 from ..types import Vector
 from .output import refuse_unwritable, say_written
 from .picture import add_picture_option, refuse_picture, write_picture
-from .problem_options import add_problem_options, problem_of
+from .shared_options import add_problem_options, problem_of
 
 DESCRIPTION = (
     "Solve a problem at many values of its control's parameter (whose own value is then only a "

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> bool:
     names = profile_names()
     if options.json:
         print(json_text([{"name": name, "source": source} for name, source in names]))
-        return True
-    width = max(len(name) for name, _ in names)
-    print("\n".join(f"{name:{width}}  {source}" for name, source in names))
+    else:
+        width = max(len(name) for name, _ in names)
+        print("\n".join(f"{name:{width}}  {source}" for name, source in names))
     return True

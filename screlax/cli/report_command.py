@@ -11,8 +11,8 @@ from ..io.shown import one_line
 from ..report import write_report
 from ..solution.solution import Solution
 from ..tasks.progress import progress
-from .embedding_options import add_embedding_options
 from .output import refuse_unwritable
+from .shared_options import add_embeddings, add_solution
 
 DESCRIPTION = (
     "Write one self-contained HTML page, readable offline: geometry, certificate, path, classes "
@@ -28,11 +28,8 @@ EXAMPLES = """examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
-    parser.add_argument("solution", type=Path, metavar="SOLUTION.npz")
-    parser.add_argument(
-        "inputs", type=Path, nargs="*", metavar="EMBEDDINGS.npy", help="to show next to it"
-    )
-    add_embedding_options(parser, required=False)
+    add_solution(parser)
+    add_embeddings(parser, several=True)
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.html")
     parser.add_argument("--title", default="screlax report", metavar="TEXT")
 

@@ -6,25 +6,23 @@ import argparse
 import ast
 import contextlib
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..analysis.embedding import Embeddings
-from ..errors import InaccurateWarning, InvalidInputError
+from ..errors import InvalidInputError
 from ..io.atomic import atomic_file
-from ..io.shown import one_line
 from ..io.tables import json_text
 from ..plots import plot_solution
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.solve import solve_relaxation
 from ..tasks.progress import progress
-from .output import check_outputs, say_written
+from .output import refuse_unwritable, say_written
 from .picture import add_picture_option, refuse_picture, write_picture
-from .problem_options import add_problem_options, problem_of
+from .shared_options import add_problem_options, problem_of
 from .table import solution_record, solution_table
 
 DESCRIPTION = "Solve the convex relaxation for given class counts and certify the result."
@@ -88,7 +86,8 @@ def run(options: argparse.Namespace) -> bool:
     problem = problem_of(options)
     if options.dim is not None and options.dim < 1:
         raise InvalidInputError(f"--dim must be at least 1, got {options.dim}")
-    check_outputs(options)
+    refuse_unwritable(options.out, ".npz")
+    refuse_unwritable(options.embeddings, ".npy")
     refuse_picture(options.plot)
     solution = _solve(problem, options)
     if options.out:
@@ -105,25 +104,20 @@ def run(options: argparse.Namespace) -> bool:
 
 
 def _solve(problem: UFM, options: argparse.Namespace) -> Solution:
-    """Run the solver with progress on standard error; warnings go there as single lines."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", InaccurateWarning)
-        with (
-            contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout),
-            progress(f"solving {problem.classes:,} classes ({options.solver})"),
-        ):
-            solution = solve_relaxation(
-                problem,
-                solver=options.solver,
-                level=options.level,
-                tol=options.tol,
-                time_limit=options.time_limit,
-                verbose=options.verbose,
-                **_solver_options(options.option),
-            )
-    for warning in caught:
-        print(f"screlax: warning: {one_line(warning.message)}", file=sys.stderr)
-    return solution
+    """Run the solver with progress on standard error."""
+    with (
+        contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout),
+        progress(f"solving {problem.classes:,} classes ({options.solver})"),
+    ):
+        return solve_relaxation(
+            problem,
+            solver=options.solver,
+            level=options.level,
+            tol=options.tol,
+            time_limit=options.time_limit,
+            verbose=options.verbose,
+            **_solver_options(options.option),
+        )
 
 
 def _solver_options(pairs: list[str]) -> dict[str, Any]:

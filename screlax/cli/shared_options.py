@@ -1,8 +1,9 @@
-"""The options that say which problem: class sizes, control, temperature; shared by all commands."""
+"""The options that several commands share: which problem, which solution, which embeddings."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from ..errors import InvalidInputError
 from ..problem.constraints.norms import CONTROLS, Control
@@ -72,3 +73,28 @@ def _exactly_one(options: argparse.Namespace, names: tuple[str, ...], what: str)
         problem = f"{found} were given" if given else f"no {what} was given"
         raise InvalidInputError(f"{problem}; choose exactly one {what}: {choices}")
     return given[0]
+
+
+def add_solution(parser: argparse.ArgumentParser) -> None:
+    """Register the file of a saved optimum."""
+    parser.add_argument("solution", type=Path, metavar="SOLUTION.npz")
+
+
+def add_embeddings(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Register the file of embeddings and what is said of its rows; or any number of files."""
+    if several:
+        parser.add_argument(
+            "inputs", type=Path, nargs="*", metavar="EMBEDDINGS.npy", help="to show next to it"
+        )
+    else:
+        parser.add_argument("embeddings", type=Path, metavar="EMBEDDINGS.npy", help=".npy or .npz")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        required=not several,
+        metavar="LABELS",
+        help="label of each row: .npy, .json, or text with one a line",
+    )
+    parser.add_argument(
+        "--normalize", action="store_true", help="divide each embedding by its norm first"
+    )
