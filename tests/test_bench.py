@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import screlax
-from screlax.bench import BenchSettings, Row, problem_sets, run_suite, work
+from screlax.bench import BenchSettings, Row, methods, problem_sets, run_suite, work
 from screlax.bench.methods import Method, all_methods
 from screlax.bench.page import markdown, write_page
 from screlax.bench.table import scores, shifted_geometric_mean, suboptimality
@@ -114,11 +114,25 @@ def test_every_method_comes_near_the_optimum(name):
     assert found.seconds > 0
 
 
+def test_why_a_method_cannot_take_a_problem_is_said():
+    named = {method.name: method for method in all_methods()}
+    many = screlax.UFM([5] * 301, screlax.Ball(1.0))
+    alone = screlax.UFM([5, 1], screlax.Ball(1.0))
+    assert named["descent gradient"].why_not(many) == "not tried beyond 300 classes"
+    assert named["slack-vector"].why_not(alone) == "classes of one sample"
+    assert all(method.tolerances for method in named.values())
+    assert not named["native"].why_not(many)
+    sizes = screlax.UFM(range(1, 62), screlax.Ball(1.0))
+    assert named["SCS"].why_not(sizes) == ""
+    wide = screlax.UFM(range(1, 102), screlax.Ball(1.0))
+    assert named["SCS"].why_not(wide) == "not tried beyond 100 distinct sizes"
+
+
 @pytest.mark.parametrize(
     "gram", [np.full((10, 10), np.nan), -np.eye(10), 1e300 * np.eye(10), np.zeros((10, 10))]
 )
 def test_garbage_is_never_good(gram):
-    method = Method("garbage", lambda *_: gram, lambda _: "", (1e-6,))
+    method = Method("garbage", lambda *_: gram, (1e-6,))
     found = run_case(CASE, method, 1e-6, 1.0)
     assert found.outcome == "failed" or found.relative_gap > 1e-3
 
@@ -127,16 +141,20 @@ def test_an_error_is_a_row():
     def fail(*_):
         raise screlax.ScrelaxError("no luck")
 
-    found = run_case(CASE, Method("fails", fail, lambda _: "", (1e-6,)), 1e-6, 1.0)
+    found = run_case(CASE, Method("fails", fail, (1e-6,)), 1e-6, 1.0)
     assert found.outcome == "failed"
     assert "no luck" in found.reason
 
 
-def settings_in(folder, **changes):
-    return BenchSettings(folder, True, 5.0, ("native", "collocation"), ("balanced",), **changes)
+@pytest.fixture
+def settings_in(monkeypatch):
+    """Settings of a small run in which one of two methods is skipped for want of its package."""
+    monkeypatch.setattr(methods, "find_spec", lambda name: None)
+    names = ("native", "pymanopt trust regions")
+    return lambda folder: BenchSettings(folder, True, 5.0, names, ("balanced",))
 
 
-def test_nothing_is_done_twice(tmp_path, monkeypatch):
+def test_nothing_is_done_twice(tmp_path, monkeypatch, settings_in):
     rows = run_suite(settings_in(tmp_path))
     assert [r.outcome for r in rows] == ["ran", "skipped"] * 2
     assert all(r.relative_gap < 1e-9 for r in rows[::2])
@@ -181,7 +199,7 @@ def test_an_edited_row_is_not_believed(tmp_path, forged, plain):
         assert store.find_all([case]) == {}
 
 
-def test_what_failed_is_tried_again(tmp_path, monkeypatch):
+def test_what_failed_is_tried_again(tmp_path, monkeypatch, settings_in):
     killed = SimpleNamespace(returncode=-9, stderr="", stdout="")
     with monkeypatch.context() as patch:
         patch.setattr(work.subprocess, "run", lambda *_, **__: killed)
@@ -189,7 +207,7 @@ def test_what_failed_is_tried_again(tmp_path, monkeypatch):
     assert run_suite(settings_in(tmp_path))[0].outcome == "ran"
 
 
-def test_time_outs_and_crashes_stay_in_the_table(tmp_path, monkeypatch):
+def test_time_outs_and_crashes_stay_in_the_table(tmp_path, monkeypatch, settings_in):
     def stopped(command, **options):
         raise subprocess.TimeoutExpired(command, options["timeout"])
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from ..types import Matrix
 Gram = Solution | NDArray[np.float64]
 """A `Solution`, or a class-level Gram matrix of shape (k, k)."""
 
+_LADDER = (1e-2, 1e-4, 1e-6, 1e-8)
+
 
 @dataclass(frozen=True)
 class Method:
@@ -30,32 +33,53 @@ class Method:
     run : callable
         run(problem, tolerance, time limit in seconds) returns a `Solution`, whose certificate is
         ours, or a k×k Gram matrix to be certified.
-    why_not : callable
-        why_not(problem) returns the reason why it cannot take a problem, or an empty string.
     tolerances : tuple of float
         Relative accuracies to ask for, one run each: the time-against-accuracy curve.
+    most_sizes, most_classes : float
+        Distinct class sizes, and classes, beyond which it is not tried.
+    package : str
+        What must be installed besides screlax.
+    refusal : callable
+        refusal(problem) returns another reason why it cannot take a problem, or an empty string.
     """
 
     name: str
     run: Callable[[UFM, float, float], Gram]
-    why_not: Callable[[UFM], str]
-    tolerances: tuple[float, ...]
+    tolerances: tuple[float, ...] = _LADDER
+    most_sizes: float = math.inf
+    most_classes: float = math.inf
+    package: str = ""
+    refusal: Callable[[UFM], str] = lambda problem: ""
+
+    def why_not(self, problem: UFM) -> str:
+        """Return the reason why it cannot take a problem, or an empty string."""
+        if self.package and find_spec(self.package) is None:
+            return f"{self.package} is not installed: pip install 'screlax[bench]'"
+        if problem.class_sizes.orbits > self.most_sizes:
+            return f"not tried beyond {self.most_sizes:g} distinct sizes"
+        if problem.classes > self.most_classes:
+            return f"not tried beyond {self.most_classes:g} classes"
+        return self.refusal(problem)
 
 
 def all_methods() -> list[Method]:
     """Return every method of the suite, whether or not what it needs is installed."""
-    ladder = (1e-2, 1e-4, 1e-6, 1e-8)
     return [
-        Method("native", _relaxation("native"), _always, (1e-9,)),
-        Method("slack-vector", _relaxation("slack-vector"), _without_singletons, (1e-9,)),
-        Method("burer-monteiro", _relaxation("burer-monteiro"), _few_sizes(400), (1e-9,)),
-        Method("SCS", _relaxation("SCS"), _few_sizes(100), ladder),
-        Method("Clarabel", _relaxation("CLARABEL"), _clarabel, ladder),
-        Method("descent L-BFGS", _descent("lbfgs"), _few_classes(300), ladder),
-        Method("descent Newton-CG", _descent("newton-cg"), _few_classes(300), ladder),
-        Method("descent gradient", _descent("gd"), _few_classes(300), ladder),
-        Method("pymanopt trust regions", _pymanopt, _why_not_pymanopt, ladder),
-        Method("collocation", _never_run, _no_collocation, ()),
+        Method("native", _relaxation("native"), (1e-9,)),
+        Method("slack-vector", _relaxation("slack-vector"), (1e-9,), refusal=_singletons),
+        Method("burer-monteiro", _relaxation("burer-monteiro"), (1e-9,), most_sizes=400),
+        Method("SCS", _relaxation("SCS"), most_sizes=100),
+        Method("Clarabel", _relaxation("CLARABEL"), most_sizes=60, package="clarabel"),
+        Method("descent L-BFGS", _descent("lbfgs"), most_classes=300),
+        Method("descent Newton-CG", _descent("newton-cg"), most_classes=300),
+        Method("descent gradient", _descent("gd"), most_classes=300),
+        Method(
+            "pymanopt trust regions",
+            _pymanopt,
+            most_classes=300,
+            package="pymanopt",
+            refusal=_no_manifold,
+        ),
     ]
 
 
@@ -129,46 +153,11 @@ def _pymanopt(problem: UFM, tolerance: float, limit: float) -> Matrix:
     return np.asarray(rows @ rows.T)
 
 
-def _always(problem: UFM) -> str:
-    return ""
-
-
-def _never_run(problem: UFM, tolerance: float, limit: float) -> Gram:
-    raise NotImplementedError  # why_not always has a reason
-
-
-def _no_collocation(problem: UFM) -> str:
-    return "not built: the exact slack-vector equations already take O(m) a step"
-
-
-def _without_singletons(problem: UFM) -> str:
+def _singletons(problem: UFM) -> str:
     return "classes of one sample" if problem.class_sizes.singletons else ""
 
 
-def _few_sizes(most: int) -> Callable[[UFM], str]:
-    def why_not(problem: UFM) -> str:
-        many = problem.class_sizes.orbits > most
-        return f"not tried beyond {most} distinct sizes" if many else ""
-
-    return why_not
-
-
-def _few_classes(most: int) -> Callable[[UFM], str]:
-    def why_not(problem: UFM) -> str:
-        return f"not tried beyond {most} classes" if problem.classes > most else ""
-
-    return why_not
-
-
-def _clarabel(problem: UFM) -> str:
-    if importlib.util.find_spec("clarabel") is None:
-        return "clarabel is not installed: pip install 'screlax[bench]'"
-    return _few_sizes(60)(problem)
-
-
-def _why_not_pymanopt(problem: UFM) -> str:
-    if importlib.util.find_spec("pymanopt") is None:
-        return "pymanopt is not installed: pip install 'screlax[bench]'"
+def _no_manifold(problem: UFM) -> str:
     if problem.control.manifold(np.ones(1)).has_slack:
         return f"pymanopt has no manifold for {problem.control.name}"
-    return _few_classes(300)(problem)
+    return ""

@@ -10,65 +10,74 @@ from pathlib import Path
 from ..io.shown import html_text, markdown_text
 from ..io.tables import html_table, markdown_lines, write_bytes
 from .picture import draw
-from .table import Row, Score, scores, suboptimality
+from .table import Row, scores, suboptimality
 
 ACCURACIES = (1e-4, 1e-6, 1e-9)
+
+_TITLE = "Benchmark of the relaxation"
+_EXCEPTIONS = "Not run or without an answer:"
+
+
+Cells = tuple[list[str], list[list[str]]]
+"""Header and rows of a table."""
 
 
 def write_page(rows: Sequence[Row], folder: Path, limit: float, provenance: str) -> list[Path]:
     """Write results.md, results.png and results.html, and return their paths."""
-    paths = [folder / f"results.{suffix}" for suffix in ("md", "png", "html")]
-    text = markdown(rows, limit, provenance)
     picture = draw(rows)
-    page = _html(rows, limit, provenance, picture)
-    for path, content in zip(paths, (text.encode(), picture, page.encode()), strict=True):
-        write_bytes(content, path)
-    return paths
+    written = {
+        "md": markdown(rows, limit, provenance).encode(),
+        "png": picture,
+        "html": _html(rows, limit, provenance, picture).encode(),
+    }
+    return [write_bytes(data, folder / f"results.{suffix}") for suffix, data in written.items()]
 
 
 def markdown(rows: Sequence[Row], limit: float, provenance: str) -> str:
     """Return the scores, then every problem, as Markdown tables."""
-    parts = [
-        "# Benchmark of the relaxation",
-        markdown_text(provenance),
+    parts = [f"# {_TITLE}", markdown_text(provenance), _said(limit)]
+    for caption, table in _tables(rows, limit).items():
+        parts += [caption, "\n".join(markdown_lines(*table))]
+    exceptions = "\n".join(f"- {markdown_text(line)}" for line in _exceptions(rows))
+    return "\n\n".join([*parts, _EXCEPTIONS, exceptions or "none"]) + "\n"
+
+
+def _said(limit: float) -> str:
+    return (
         f"Everything is certified by screlax, whatever the method says. Time limit {limit:g} s. "
         "Means are shifted geometric means of the time to the accuracy, with the limit where it "
-        "was not reached; skipped problems do not count.",
-        "By value: how far above the best certified lower bound of any method.",
-        "\n".join(markdown_lines(*_score_table(rows, limit, suboptimality(rows)))),
-        "By the gap that the method's own points certify, a proof without help:",
-        "\n".join(markdown_lines(*_score_table(rows, limit, _gaps(rows)))),
-        "Best certified gap of each method's own points, and the time of that run:",
-        "\n".join(markdown_lines(*_problem_table(rows))),
-        "Not run or without an answer:",
-        "\n".join(f"- {markdown_text(line)}" for line in _exceptions(rows)) or "none",
-    ]
-    return "\n\n".join(parts) + "\n"
+        "was not reached; skipped problems do not count."
+    )
 
 
-def _gaps(rows: Sequence[Row]) -> dict[Row, float]:
-    return {row: row.relative_gap for row in rows}
+def _tables(rows: Sequence[Row], limit: float) -> dict[str, Cells]:
+    """Return every table of the page under what is said of it."""
+    return {
+        "By value: how far above the best certified lower bound of any method.": _score_table(
+            rows, limit, suboptimality(rows)
+        ),
+        "By the gap that the method's own points certify, a proof without help:": _score_table(
+            rows, limit, {row: row.relative_gap for row in rows}
+        ),
+        "Best certified gap of each method's own points, and the time of that run:": _problem_table(
+            rows
+        ),
+    }
 
 
-def _score_table(
-    rows: Sequence[Row], limit: float, excess: Mapping[Row, float]
-) -> tuple[list[str], list[list[str]]]:
+def _score_table(rows: Sequence[Row], limit: float, excess: Mapping[Row, float]) -> Cells:
     header = ["method", "problems"]
     header += [f"solved to {a:g} (mean time)" for a in ACCURACIES]
     by_accuracy = [scores(rows, accuracy, limit, excess) for accuracy in ACCURACIES]
     body = []
     for entries in zip(*by_accuracy, strict=True):
         if entries[0].problems:
-            cells = [_score(entry) for entry in entries]
+            cells = [f"{entry.solved} ({_seconds(entry.mean_seconds)})" for entry in entries]
             body.append([entries[0].method, str(entries[0].problems), *cells])
     return header, body
 
 
-def _score(score: Score) -> str:
-    return f"{score.solved} ({_seconds(score.mean_seconds)})"
-
-
-def _problem_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+def _problem_table(rows: Sequence[Row]) -> Cells:
     """Return for each problem and method the best certified gap and the time it took."""
     methods = list(dict.fromkeys(row.method for row in rows if row.outcome != "skipped"))
     body = []
@@ -104,23 +113,24 @@ def _exceptions(rows: Sequence[Row]) -> list[str]:
 
 def _html(rows: Sequence[Row], limit: float, provenance: str, picture: bytes) -> str:
     image = base64.b64encode(picture).decode()
+    tables = _tables(rows, limit).items()
+    sections = "\n".join(
+        f"<p>{html_text(said)}</p>\n{html_table(*cells)}" for said, cells in tables
+    )
     exceptions = "".join(f"<li>{html_text(line)}</li>" for line in _exceptions(rows))
     return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>Benchmark of the relaxation</title>
+<html lang="en"><head><meta charset="utf-8"><title>{_TITLE}</title>
 <style>body {{ font: 15px/1.4 system-ui, sans-serif; margin: 24px; }}
 table {{ border-collapse: collapse; margin: 16px 0; }}
 td, th {{ border-bottom: 1px solid #ccc; padding: 3px 9px; text-align: left; }}
 img {{ max-width: 100%; }}</style></head><body>
-<h1>Benchmark of the relaxation</h1>
+<h1>{_TITLE}</h1>
 <p>{html_text(provenance)}</p>
-<p>Gaps are certified by screlax, whatever the method says. Time limit {limit:g} s.</p>
+<p>{_said(limit)}</p>
 <img alt="Certified gap against time" src="data:image/png;base64,{image}">
-<h2>By value, against the best certified bound</h2>
-{html_table(*_score_table(rows, limit, suboptimality(rows)))}
-<h2>By the gap that the method's own points certify</h2>
-{html_table(*_score_table(rows, limit, _gaps(rows)))}
-{html_table(*_problem_table(rows))}
-<ul>{exceptions}</ul>
+{sections}
+<p>{_EXCEPTIONS}</p>
+<ul>{exceptions or "<li>none</li>"}</ul>
 </body></html>
 """
 

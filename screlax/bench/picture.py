@@ -6,51 +6,30 @@ import io
 import math
 from collections.abc import Sequence
 
-from ..plots.canvas import require_matplotlib
+from ..plots.canvas import new_figure
+from ..plots.style import OKABE_ITO
 from .table import Row, suboptimality
 
-_COLOURS = (
-    "#000000",
-    "#0072b2",
-    "#56b4e9",
-    "#d55e00",
-    "#e69f00",
-    "#009e73",
-    "#cc79a7",
-    "#7f7f7f",
-    "#882255",
-)
 _MARKS = "osD^vP*Xh"
 _SMALLEST = 1e-17
 """Smaller ones are drawn there: rounding has no size."""
 
 
 def draw(rows: Sequence[Row]) -> bytes:
-    """Return a PNG: every run is a point, runs of one method on one problem are joined.
-
-    Raises
-    ------
-    MissingExtraError
-        If matplotlib is not installed.
-    """
-    require_matplotlib()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+    """Return a PNG: every run is a point, runs of one method on one problem are joined."""
     excess = suboptimality(rows)
     ran = [row for row in rows if math.isfinite(excess[row])]
     groups = list(dict.fromkeys(row.group for row in ran)) or [""]
     methods = list(dict.fromkeys(row.method for row in ran))
-    figure = Figure(figsize=(4.2 * len(groups), 4.4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(4.2 * len(groups), 4.4)
     panels = figure.subplots(1, len(groups), squeeze=False, sharey=True)[0]
     for axes, group in zip(panels, groups, strict=True):
         for number, method in enumerate(methods):
             style = {
-                "color": _COLOURS[number % len(_COLOURS)],
+                "color": OKABE_ITO[number % len(OKABE_ITO)],
                 "marker": _MARKS[number % len(_MARKS)],
             }
-            mine = [row for row in ran if row.group == group and row.method == method]
+            mine = [row for row in ran if (row.group, row.method) == (group, method)]
             for problem in dict.fromkeys(row.problem for row in mine):
                 points = sorted(
                     (row.seconds, max(excess[row], _SMALLEST))

@@ -30,9 +30,6 @@ class BenchProblem:
     problem: UFM
 
 
-QUICK_SETS = ("balanced", "step", "long-tailed", "many classes", "extreme temperature")
-
-
 def problem_sets(*, quick: bool) -> list[BenchProblem]:
     """Return the suite, or the part of it that a two-minute run takes.
 

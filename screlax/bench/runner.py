@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,13 +99,12 @@ def _cases(settings: BenchSettings) -> Iterator[Case]:
         for method in methods:
             if settings.methods and method.name not in settings.methods:
                 continue
-            tolerances = method.tolerances or (math.nan,)
+            tolerances = method.tolerances
             if settings.quick:
                 tolerances = tolerances[-2:-1] or tolerances
             if method.why_not(case.problem):
                 tolerances = tolerances[:1]
-            for tolerance in tolerances:
-                yield Case(case, method, tolerance)
+            yield from (Case(case, method, tolerance) for tolerance in tolerances)
 
 
 def _check_names(what: str, wanted: Sequence[str], known: Sequence[str]) -> None:

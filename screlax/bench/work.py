@@ -47,12 +47,14 @@ class BenchWork(Work[Case, Row]):
         row, reason = blank_row(*task), task.method.why_not(task.problem.problem)
         if reason:
             return replace(row, outcome="skipped", reason=reason)
-        command = [sys.executable, "-m", "screlax.bench.worker"]
-        wanted = json.dumps({**self.identity(task), "parent": os.getpid()})
-        seconds = self.limit + _GRACE
         try:
             done = subprocess.run(
-                command, input=wanted, capture_output=True, text=True, timeout=seconds, check=False
+                [sys.executable, "-m", "screlax.bench.worker"],
+                input=json.dumps({**self.identity(task), "parent": os.getpid()}),
+                capture_output=True,
+                text=True,
+                timeout=self.limit + _GRACE,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             reason = f"stopped at {self.limit:g} s"
