@@ -17,7 +17,7 @@ import numpy as np
 import screlax
 from screlax.gram.cells import CellGram, Level
 from screlax.plots import plot_landscape
-from screlax.problem.program import build_relaxation
+from screlax.problem.program import build_program
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
@@ -42,7 +42,7 @@ def truncated_gaps(landscape: screlax.Landscape) -> np.ndarray | None:
     solution, problem = landscape.solution, landscape.problem
     if not isinstance(problem.control, screlax.Ridge):
         return None
-    relaxation = build_relaxation(problem, Level.CLASSES)
+    relaxation = build_program(problem, Level.CLASSES)
     vectors = [solution.embeddings(dim, truncate=True).vectors for dim in landscape.dims]
     grams = [CellGram.from_matrix(each @ each.T / problem.temperature) for each in vectors]
     return 1 - solution.lower / np.array([relaxation.value(gram) for gram in grams])

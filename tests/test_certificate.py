@@ -21,10 +21,12 @@ from problems import (
 from screlax import UFM, Ball, Certificate, InaccurateWarning, Ridge, Sphere, solve_relaxation
 from screlax.gram.cells import CellGram, Level
 from screlax.problem.levels import lift_from_orbits, quotient_to_orbits
-from screlax.problem.program import Relaxation, RowWeights, build_relaxation
-from screlax.proof.certificate import Proof, certify, dual_bound, relative_entropy
+from screlax.problem.losses.row_softmax import RowWeights
+from screlax.problem.losses.rows_minorant import relative_entropy
+from screlax.problem.program import Program, build_program
+from screlax.proof.dense import Proof, certify, dual_bound
 from screlax.proof.dual import DualPoint
-from screlax.proof.repair import dual_candidates, repair_dual, repair_primal
+from screlax.proof.repair import repair_dual, repair_primal
 
 ROUNDING = 1e-10
 TOL = 1e-6
@@ -37,7 +39,7 @@ def class_cells(case: Case, gram: np.ndarray) -> CellGram:
 
 
 def certify_classes(case: Case, gram: np.ndarray, duals: tuple[DualPoint, ...] = ()) -> Proof:
-    return certify(build_relaxation(case.problem, Level.CLASSES), class_cells(case, gram), duals)
+    return certify(build_program(case.problem, Level.CLASSES), class_cells(case, gram), duals)
 
 
 def assert_honest(certificate: Certificate, optimum: float, tol: float = TOL) -> None:
@@ -119,18 +121,20 @@ def test_the_repaired_point_is_feasible(case):
 # ----------------------------------------------------------------- the gap and its parts
 
 
-def repaired_dual_bound(relaxation: Relaxation, proof: Proof) -> float:
+def repaired_dual_bound(relaxation: Program, proof: Proof) -> float:
     """Compute the bound behind a proof by the direct formula."""
-    dual = proof.dual or DualPoint(relaxation.softmax(proof.gram))
-    feasible = repair_dual(relaxation, dual, proof.gram)
-    return dual_bound(relaxation, feasible.rows, feasible.multipliers)
+    dual, at = proof.dual or DualPoint(None), relaxation.loss.expand(proof.gram)
+    minorant = relaxation.loss.minorant(proof.gram, at, dual.rows)
+    return dual_bound(relaxation, repair_dual(relaxation, minorant, proof.gram, dual.multipliers))[
+        0
+    ]
 
 
 @pytest.mark.parametrize("level", list(Level))
 @every_case()
 def test_gap_is_upper_less_the_dual_bound(case, level):
     rng = np.random.default_rng(3)
-    relaxation = build_relaxation(case.problem, level)
+    relaxation = build_program(case.problem, level)
     gram = lifted(case, random_orbit_gram(case, rng), level)
     proof = certify(relaxation, gram)
     certificate = proof.certificate
@@ -158,7 +162,7 @@ def lifted(case: Case, orbit_gram: CellGram, level: Level) -> CellGram:
 def test_one_gram_has_the_same_certificate_at_every_level(case, seed):
     orbit_gram = random_orbit_gram(case, np.random.default_rng(seed))
     orbits, classes, samples = (
-        certify(build_relaxation(case.problem, level), lifted(case, orbit_gram, level)).certificate
+        certify(build_program(case.problem, level), lifted(case, orbit_gram, level)).certificate
         for level in (Level.ORBITS, Level.CLASSES, Level.SAMPLES)
     )
     for other in (classes, samples):
@@ -257,7 +261,7 @@ def test_lower_bound_survives_an_enormous_gap(size):
     case = CASE["two/weak-ridge"]
     gram = size * np.eye(2) if size > 1e14 else size * np.array([[1.0, 0.3], [0.3, 1.0]])
     certificate = certify_classes(case, gram).certificate
-    relaxation = build_relaxation(case.problem, Level.CLASSES)
+    relaxation = build_program(case.problem, Level.CLASSES)
     exact = repaired_dual_bound(relaxation, certify(relaxation, class_cells(case, gram)))
     assert certificate.lower == pytest.approx(exact, rel=1e-6)
     assert certificate.lower <= case.optimum
@@ -283,7 +287,7 @@ def test_rows_of_rounding_size_do_not_break_the_upper_bound():
 def test_value_of_pairs_of_samples_keeps_its_digits(norm):
     """Two classes of two samples on opposite points: 4 log(1 + 2 exp(−2ρ/τ)), here tiny."""
     gram = norm * np.array([[1.0, -1.0], [-1.0, 1.0]])
-    relaxation = build_relaxation(UFM([2, 2], Sphere(norm)), Level.CLASSES)
+    relaxation = build_program(UFM([2, 2], Sphere(norm)), Level.CLASSES)
     certificate = certify(relaxation, CellGram.from_matrix(gram)).certificate
     exact = 4 * np.log1p(2 * np.exp(-2 * norm))
     assert certificate.upper == pytest.approx(exact, rel=1e-9, abs=0)
@@ -295,8 +299,8 @@ def test_value_of_pairs_of_samples_keeps_its_digits(norm):
 
 def garbage_duals(case: Case) -> dict[str, DualPoint]:
     """Return dual candidates that must not count, or must be repaired before they do."""
-    relaxation = build_relaxation(case.problem, Level.CLASSES)
-    softmax = relaxation.softmax(class_cells(case, some_optimum(case)))
+    relaxation = build_program(case.problem, Level.CLASSES)
+    softmax = relaxation.loss.expand(class_cells(case, some_optimum(case)))
     k = len(case.sizes)
     nan, inf = np.full((k, k), np.nan), np.full((k, k), np.inf)
     return {
@@ -317,16 +321,19 @@ def garbage_duals(case: Case) -> dict[str, DualPoint]:
 
 @every_case(cases_of("long-tailed", "singletons"))
 def test_candidates_are_stochastic_on_the_entries_of_the_loss(case):
-    relaxation = build_relaxation(case.problem, Level.CLASSES)
-    softmax = relaxation.softmax(class_cells(case, np.eye(len(case.sizes))))
-    candidates = list(dual_candidates(relaxation, softmax, garbage_duals(case).values()))
-    assert len(candidates) > 5
+    relaxation = build_program(case.problem, Level.CLASSES)
+    gram = class_cells(case, np.eye(len(case.sizes)))
+    softmax = relaxation.loss.expand(gram)
+    duals = garbage_duals(case).values()
+    minorants = [relaxation.loss.minorant(gram, softmax, dual.rows) for dual in duals]
+    candidates = [minorant for minorant in minorants if minorant is not None]
+    assert len(candidates) >= 3
     for candidate in candidates:
         own, pair = candidate.rows.own, candidate.rows.pair
         assert min(own.min(), pair.min()) >= 0
-        assert not own[relaxation.weight.own == 0].any()
-        assert not pair[relaxation.weight.pair == 0].any()
-        assert own + pair.sum(axis=1) == pytest.approx((relaxation.anchors > 0).astype(float))
+        assert not own[relaxation.loss.weight.own == 0].any()
+        assert not pair[relaxation.loss.weight.pair == 0].any()
+        assert own + pair.sum(axis=1) == pytest.approx((relaxation.loss.anchors > 0).astype(float))
 
 
 @every_case(cases_of("long-tailed", "singletons"))
@@ -344,10 +351,10 @@ def test_garbage_duals_do_not_change_the_verdict(case):
 
 @every_case(cases_of("step"))
 def test_a_better_dual_candidate_is_used_and_reported(case):
-    relaxation = build_relaxation(case.problem, Level.CLASSES)
+    relaxation = build_program(case.problem, Level.CLASSES)
     optimum = some_optimum(case)
     multipliers = dual_slack(case, optimum)[1] * case.temperature
-    best = DualPoint(relaxation.softmax(class_cells(case, optimum)), multipliers)
+    best = DualPoint(relaxation.loss.expand(class_cells(case, optimum)), multipliers)
     poor = np.eye(len(case.sizes)) * case.control.parameter
     alone, helped = certify_classes(case, poor), certify_classes(case, poor, (best,))
     assert alone.dual is None
@@ -379,7 +386,7 @@ def test_truncated_runs_are_inaccurate_but_bracket_the_optimum(case, solver, opt
 @given(table, seeds)
 def test_repair_changes_nothing_that_is_feasible(case, seed):
     gram = random_feasible_gram(case, np.random.default_rng(seed))
-    relaxation = build_relaxation(case.problem, Level.CLASSES)
+    relaxation = build_program(case.problem, Level.CLASSES)
     primal = repair_primal(relaxation, class_cells(case, gram))
     assert primal.smallest >= -1e-12 * sum(case.sizes) * np.abs(gram).max() / case.temperature
     repaired = primal.gram.pair * case.temperature

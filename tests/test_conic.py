@@ -21,7 +21,7 @@ from screlax.errors import (
     SolverUnavailableError,
 )
 from screlax.gram.cells import Level
-from screlax.problem.program import build_relaxation
+from screlax.problem.program import build_program
 from screlax.proof.prove import prove_gram
 from screlax.solve.base import SolverOptions
 from screlax.solve.conic_model import ConicModel
@@ -81,16 +81,18 @@ def test_the_solvers_dual_closes_the_gap(case):
 @every_case(cases_of("long-tailed", "singletons"))
 def test_the_model_is_the_relaxation(case):
     """Value and multipliers of the cvxpy problem are those of the relaxation it poses."""
-    relaxation = build_relaxation(case.problem, Level.CLASSES)
+    relaxation = build_program(case.problem, Level.CLASSES)
     model = ConicModel(relaxation)
     model.problem.solve(solver="CLARABEL")
-    assert model.problem.value * relaxation.anchors.sum() == pytest.approx(case.optimum, rel=1e-5)
+    assert model.problem.value * relaxation.loss.anchors.sum() == pytest.approx(
+        case.optimum, rel=1e-5
+    )
     gram, dual = model.found(), model.dual()
     assert relaxation.value(gram) == pytest.approx(case.optimum, rel=1e-5)
-    softmax = relaxation.softmax(gram)
+    softmax = relaxation.loss.expand(gram)
     total = dual.rows.own + dual.rows.pair.sum(axis=1)
-    anchored = relaxation.anchors > 0
-    share = relaxation.anchors / relaxation.anchors.sum()
+    anchored = relaxation.loss.anchors > 0
+    share = relaxation.loss.anchors / relaxation.loss.anchors.sum()
     assert total[anchored] == pytest.approx(share[anchored], rel=1e-4)
     assert not total[~anchored].any()
     if isinstance(case.control, Ridge):

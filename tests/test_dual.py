@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from problems import CASES, Case
 
 from screlax import Ridge
-from screlax.gram.cells import Level
-from screlax.problem.program import Relaxation, RowWeights, build_relaxation
+from screlax.gram.cells import CellGram, Level
+from screlax.problem.losses.row_softmax import RowWeights
+from screlax.problem.program import Program, build_program
 from screlax.proof.blocks import slack_blocks
-from screlax.proof.certificate import dual_bound
 from screlax.proof.dual import DualPoint, dual_from_orbits, dual_to_orbits
 
 every_level = pytest.mark.parametrize("level", list(Level))
@@ -18,22 +18,26 @@ table = st.sampled_from(CASES)
 seeds = st.integers(0, 2**32 - 1)
 
 
-def random_dual(relaxation: Relaxation, rng: np.random.Generator) -> DualPoint:
+def random_dual(relaxation: Program, rng: np.random.Generator) -> DualPoint:
     """Return stochastic rows on the entries the loss has, and multipliers."""
-    own = rng.exponential(size=relaxation.size) * (relaxation.weight.own > 0)
-    pair = rng.exponential(size=(relaxation.size, relaxation.size)) * (relaxation.weight.pair > 0)
+    own = rng.exponential(size=relaxation.size) * (relaxation.loss.weight.own > 0)
+    pair = rng.exponential(size=(relaxation.size, relaxation.size)) * (
+        relaxation.loss.weight.pair > 0
+    )
     total = own + pair.sum(axis=1)
-    share = np.where(relaxation.anchors > 0, 1 / total, 0.0)
-    multipliers = rng.exponential(size=relaxation.size) * relaxation.mass
+    share = np.where(relaxation.loss.anchors > 0, 1 / total, 0.0)
+    multipliers = rng.exponential(size=relaxation.size) * relaxation.cells.mass
     return DualPoint(RowWeights(own * share, pair * share[:, None]), multipliers)
 
 
-def bound(relaxation: Relaxation, dual: DualPoint) -> float:
-    return dual_bound(relaxation, dual.rows, dual.multipliers)
+def bound(relaxation: Program, dual: DualPoint) -> float:
+    gram = CellGram(np.ones(relaxation.size), np.eye(relaxation.size))
+    minorant = relaxation.loss.minorant(gram, relaxation.loss.expand(gram), dual.rows)
+    return minorant.constant()[0] - relaxation.control.price(dual.multipliers, relaxation.cells)
 
 
-def relaxations(case: Case, level: Level) -> tuple[Relaxation, Relaxation]:
-    return build_relaxation(case.problem, Level.ORBITS), build_relaxation(case.problem, level)
+def relaxations(case: Case, level: Level) -> tuple[Program, Program]:
+    return build_program(case.problem, Level.ORBITS), build_program(case.problem, level)
 
 
 @every_level
@@ -55,7 +59,7 @@ def test_going_up_keeps_bound_and_stochastic_rows(level, case, seed):
     lifted = dual_from_orbits(case.problem, target, dual)
     assert bound(target, lifted) == pytest.approx(bound(orbits, dual), rel=1e-11, abs=1e-11)
     total = lifted.rows.own + lifted.rows.pair.sum(axis=1)
-    assert total == pytest.approx((target.anchors > 0).astype(float))
+    assert total == pytest.approx((target.loss.anchors > 0).astype(float))
 
 
 @pytest.mark.parametrize("level", [Level.CLASSES, Level.SAMPLES])

@@ -12,8 +12,8 @@ from problems import Case, assert_optimal, cases_of, class_objective, every_case
 from screlax import UFM, Ball, Budget, InaccurateWarning, Ridge, Sphere, solve_relaxation
 from screlax.gram.cells import CellGram, Level
 from screlax.problem.levels import classes_to_orbits, lift_from_orbits
-from screlax.problem.program import build_relaxation
-from screlax.proof.certificate import certify
+from screlax.problem.program import build_program
+from screlax.proof.dense import certify
 from screlax.solve.factored import CellObjective, factored_start, solve_factored
 from screlax.solve.lifted import Lifted
 from screlax.solve.trust_region import minimize
@@ -26,7 +26,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def factored(control, level: Level, width: int = 6) -> Lifted:
-    objective = CellObjective(build_relaxation(UFM(SIZES, control), level), width)
+    objective = CellObjective(build_program(UFM(SIZES, control), level), width)
     return Lifted(objective, objective.columns)
 
 
@@ -198,7 +198,7 @@ def test_descents_from_an_uninformed_start_reach_a_gap_of_1e_10(case):
 @every_level
 @every_control
 def test_the_seed_does_not_matter(control, level):
-    relaxation = build_relaxation(UFM(SIZES, control), level)
+    relaxation = build_program(UFM(SIZES, control), level)
     start = separate(relaxation.size)
     grams = [solve_factored(relaxation, start, seed=seed)[0] for seed in (1, 2)]
     assert np.abs(grams[0].pair - grams[1].pair).max() <= 1e-6
@@ -212,7 +212,7 @@ def test_the_seed_does_not_matter(control, level):
 def test_a_start_at_the_optimum_stays_there(control, level):
     problem = UFM(SIZES, control)
     best = solve_relaxation(problem)
-    relaxation = build_relaxation(problem, level)
+    relaxation = build_program(problem, level)
     start = lift_from_orbits(problem.class_sizes, level, best.orbit_gram)
     gram, _ = solve_factored(relaxation, start)
     assert relaxation.value(gram) == pytest.approx(best.value, rel=1e-11)

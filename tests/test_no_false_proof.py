@@ -8,10 +8,11 @@ import pytest
 from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, solve_relaxation
 from screlax.errors import FileFormatError
 from screlax.gram.cells import CellGram, Level
-from screlax.problem.program import build_relaxation
-from screlax.proof.certificate import certify, format_gap
+from screlax.problem.program import build_program
+from screlax.proof.certificate import format_gap
+from screlax.proof.dense import certify
 from screlax.proof.dual import DualPoint
-from screlax.proof.repair import repair_primal, row_products
+from screlax.proof.repair import products_by_cell, repair_primal
 
 FRAME = UFM([50, 20, 5], Sphere(1.0), 0.5)
 
@@ -19,10 +20,13 @@ FRAME = UFM([50, 20, 5], Sphere(1.0), 0.5)
 @pytest.mark.parametrize("level", [Level.CLASSES, Level.ORBITS])
 @pytest.mark.parametrize("size", [1e3, 1e9, 3162277660168379.5, 1e18, 1e300])
 def test_multipliers_that_repair_cannot_mend_prove_nothing_false(level, size):
-    relaxation = build_relaxation(FRAME, level)
+    relaxation = build_program(FRAME, level)
     frame = CellGram.from_matrix(2 * np.eye(3))
-    softmax = relaxation.softmax(frame)
-    forged = -row_products(relaxation, softmax, frame) / frame.own - size * relaxation.mass
+    softmax = relaxation.loss.expand(frame)
+    forged = (
+        -products_by_cell(relaxation.loss.gradient(softmax), frame) / frame.own
+        - size * relaxation.cells.mass
+    )
     certificate = certify(relaxation, frame, [DualPoint(softmax, forged)]).certificate
     assert certificate.lower <= 266.8942971701
     assert certificate.upper >= 276.43
@@ -30,9 +34,9 @@ def test_multipliers_that_repair_cannot_mend_prove_nothing_false(level, size):
 
 @pytest.mark.parametrize("size", [1e12, 1e300])
 def test_rows_and_multipliers_near_overflow_are_no_points(size):
-    relaxation = build_relaxation(UFM([5, 2, 1, 1], Budget(252.66)), Level.ORBITS)
+    relaxation = build_program(UFM([5, 2, 1, 1], Budget(252.66)), Level.ORBITS)
     gram = CellGram(np.ones(3), np.eye(3))
-    softmax = relaxation.softmax(gram)
+    softmax = relaxation.loss.expand(gram)
     huge = DualPoint(softmax, np.full(3, size))
     certificate = certify(relaxation, gram, [huge]).certificate
     assert certificate.infimum <= certificate.lower <= certificate.upper
@@ -45,7 +49,7 @@ def test_weak_ridges_claim_no_more_than_the_closed_form(level, sizes, strength):
     problem = UFM(sizes, Ridge(strength))
     optimum = solve_relaxation(problem)  # the closed form
     rng = np.random.default_rng(7)
-    relaxation = build_relaxation(problem, level)
+    relaxation = build_program(problem, level)
     for scale in (0.0, 1e-3, 1.0, 1e3):
         factor = scale * rng.standard_normal((relaxation.size, 2))
         gram = CellGram.from_matrix(factor @ factor.T)
@@ -61,7 +65,7 @@ def test_garbage_at_level_samples_does_not_prove_more_than_a_tiny_loss():
     problem = UFM([2, 1], Ball(29.3))
     optimum = solve_relaxation(problem)
     assert optimum.status == "optimal"
-    relaxation, rng = build_relaxation(problem, Level.SAMPLES), np.random.default_rng(0)
+    relaxation, rng = build_program(problem, Level.SAMPLES), np.random.default_rng(0)
     for _ in range(20):
         factor = rng.standard_normal((3, 3))
         certificate = certify(relaxation, CellGram.from_matrix(29.3 * factor @ factor.T))
@@ -74,7 +78,7 @@ def test_a_single_point_has_one_squared_norm(level, factor):
     problem = UFM([15, 4, 1], Ridge(0.11))
     optimum = solve_relaxation(problem)
     gram = optimum.orbit_gram.dense()
-    relaxation = build_relaxation(problem, level)
+    relaxation = build_program(problem, level)
     proof = certify(relaxation, CellGram(factor * gram.own, gram.pair))
     assert np.array_equal(np.diagonal(proof.gram.pair), proof.gram.own)
     assert proof.certificate.upper >= optimum.lower
@@ -85,7 +89,7 @@ def test_a_single_point_has_one_squared_norm(level, factor):
 @pytest.mark.parametrize("level", list(Level))
 def test_repaired_matrices_stay_as_they_are(control, level):
     problem = UFM([9, 6, 6, 2, 1], control, 0.7)
-    relaxation, rng = build_relaxation(problem, level), np.random.default_rng(5)
+    relaxation, rng = build_program(problem, level), np.random.default_rng(5)
     for _ in range(10):
         noise = rng.standard_normal((relaxation.size, relaxation.size))
         once = repair_primal(relaxation, CellGram.from_matrix(noise + noise.T)).gram
@@ -97,7 +101,7 @@ def test_repaired_matrices_stay_as_they_are(control, level):
 def test_recheck_proves_the_matrix_that_is_returned():
     for control in (Ridge(0.1), Ball(2.0), Sphere(2.0), Budget(1.0)):
         solution = solve_relaxation([9, 6, 6, 2, 1], control=control, temperature=0.7)
-        relaxation = build_relaxation(solution.problem, Level.CLASSES)
+        relaxation = build_program(solution.problem, Level.CLASSES)
         gram = CellGram.from_matrix(solution.class_gram).scaled(1 / 0.7)
         assert np.array_equal(repair_primal(relaxation, gram).gram.pair, gram.pair)
 
@@ -107,7 +111,7 @@ def test_recheck_proves_the_matrix_that_is_returned():
 @pytest.mark.parametrize("control", [Ridge(0.1), Sphere(0.3), Budget(0.2)])
 def test_entries_at_the_ends_of_the_range_are_judged_without_warnings(level, size, control):
     problem = UFM([3, 2, 1, 1], control)
-    relaxation, rng = build_relaxation(problem, level), np.random.default_rng(2)
+    relaxation, rng = build_program(problem, level), np.random.default_rng(2)
     noise = rng.standard_normal((relaxation.size, relaxation.size))
     certificate = certify(relaxation, CellGram.from_matrix(size * (noise + noise.T))).certificate
     assert certificate.infimum <= certificate.lower <= certificate.upper

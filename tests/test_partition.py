@@ -18,7 +18,7 @@ from screlax.problem.levels import (
     quotient_to_orbits,
     samples_to_classes,
 )
-from screlax.problem.program import build_relaxation
+from screlax.problem.program import build_program
 
 seeds = st.integers(0, 2**32 - 1)
 sizes_lists = st.lists(st.integers(1, 6), min_size=2, max_size=7).filter(lambda x: max(x) > 1)
@@ -138,8 +138,8 @@ def test_going_down_from_samples_does_not_raise_the_objective(case, seed):
     matrix = random_gram(sum(case.sizes), np.random.default_rng(seed))
     problem = case.problem
     orbits = quotient_to_orbits(problem.class_sizes, Level.SAMPLES, CellGram.from_matrix(matrix))
-    before = build_relaxation(problem, Level.SAMPLES).value(CellGram.from_matrix(matrix))
-    after = build_relaxation(problem, Level.ORBITS).value(orbits)
+    before = build_program(problem, Level.SAMPLES).value(CellGram.from_matrix(matrix))
+    after = build_program(problem, Level.ORBITS).value(orbits)
     assert after <= before * (1 + 1e-12)
 
 
@@ -148,8 +148,8 @@ def test_going_down_from_classes_does_not_raise_the_objective(case, seed):
     matrix = random_feasible_gram(case, np.random.default_rng(seed))
     problem, gram = case.problem, CellGram.from_matrix(matrix)
     orbits = quotient_to_orbits(problem.class_sizes, Level.CLASSES, gram)
-    before = build_relaxation(problem, Level.CLASSES).value(gram)
-    assert build_relaxation(problem, Level.ORBITS).value(orbits) <= before * (1 + 1e-12)
+    before = build_program(problem, Level.CLASSES).value(gram)
+    assert build_program(problem, Level.ORBITS).value(orbits) <= before * (1 + 1e-12)
 
 
 @given(st.sampled_from(CASES), seeds)
@@ -168,7 +168,7 @@ def test_relabelling_the_classes_changes_nothing(case, seed):
     )
     assert close(first, second)
     values = [
-        build_relaxation(problem, Level.ORBITS).value(first)
+        build_program(problem, Level.ORBITS).value(first)
         for problem in (case.problem, relabelled.problem)
     ]
     assert values[0] == values[1]

@@ -14,8 +14,8 @@ from screlax.equations.slack_vector import equations_for
 from screlax.gram.cells import Level
 from screlax.problem.constraints.norms import CONTROLS as CONTROL_TYPES
 from screlax.problem.levels import classes_to_orbits
-from screlax.problem.program import build_relaxation
-from screlax.proof.certificate import certify
+from screlax.problem.program import build_program
+from screlax.proof.dense import certify
 from screlax.proof.structured import prove
 from screlax.solve.singletons.candidates import singleton_candidates
 from screlax.solve.singletons.newton import singleton_roots, start_beside, start_near
@@ -157,7 +157,7 @@ def near_start(control):
 @every_control
 def test_a_root_from_beside_the_solution_without_singletons_proves_optimal(control):
     equations, gram, strength = near_start(control)
-    relaxation = build_relaxation(UFM(SIZES, control), Level.ORBITS)
+    relaxation = build_program(UFM(SIZES, control), Level.ORBITS)
     roots = list(singleton_roots(equations, start_beside(equations, gram, strength)))
     gaps = [abs(certify(relaxation, root).certificate.relative_gap) for root, _, _ in roots]
     assert min(gaps) <= 1e-11
@@ -167,7 +167,7 @@ def test_a_root_from_beside_the_solution_without_singletons_proves_optimal(contr
 @every_control
 def test_a_root_from_near_the_solution_proves_optimal(control):
     problem = UFM(SIZES, control)
-    relaxation = build_relaxation(problem, Level.ORBITS)
+    relaxation = build_program(problem, Level.ORBITS)
     conic = solve_relaxation(problem, solver="Clarabel", tol=1e-3).orbit_gram
     equations = equations_of(control)
     roots = singleton_roots(equations, start_near(equations, relaxation, conic))
@@ -178,7 +178,7 @@ def test_a_root_from_near_the_solution_proves_optimal(control):
 @every_control
 def test_every_candidate_is_judged_and_the_last_one_is_a_descent(control):
     problem = UFM(SIZES, control)
-    relaxation = build_relaxation(problem, Level.ORBITS)
+    relaxation = build_program(problem, Level.ORBITS)
     candidates = list(singleton_candidates(problem.class_sizes, relaxation, deadline=math.inf))
     assert candidates[-1][2].startswith("Burer–Monteiro: ")
     certificate = certify(relaxation, candidates[-1][0]).certificate

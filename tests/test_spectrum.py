@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from screlax import UFM, ClassSizes, Ridge
 from screlax.gram.cells import CellGram, Level
 from screlax.problem.levels import classes_to_orbits, lift_from_orbits
-from screlax.problem.program import build_relaxation
+from screlax.problem.program import build_program
 from screlax.proof.blocks import gram_blocks, gram_from_blocks, slack_blocks, slack_product
 
 sizes_lists = st.lists(st.integers(1, 5), min_size=2, max_size=6).filter(lambda x: max(x) > 1)
@@ -29,9 +29,9 @@ def invariant(sizes: list[int], seed: int) -> CellGram:
 def test_gram_blocks_have_the_eigenvalues_of_all_samples(sizes, seed):
     problem, gram = UFM(sizes, Ridge(0.1)), invariant(sizes, seed)
     samples = lift_from_orbits(problem.class_sizes, Level.SAMPLES, gram).pair
-    relaxation = build_relaxation(problem, Level.ORBITS)
+    relaxation = build_program(problem, Level.ORBITS)
     blocks = gram_blocks(relaxation, gram)
-    copies = (relaxation.points - 1).astype(int)
+    copies = (relaxation.cells.points - 1).astype(int)
     split = np.repeat(np.where(copies > 0, blocks.split, 0.0), copies)
     found = np.concatenate([np.linalg.eigvalsh(blocks.shared), split])
     found = np.sort(np.concatenate([found, np.zeros(sum(sizes) - len(found))]))
@@ -43,7 +43,7 @@ def test_gram_blocks_have_the_eigenvalues_of_all_samples(sizes, seed):
 
 @given(sizes_lists, seeds)
 def test_blocks_and_back_is_the_identity(sizes, seed):
-    relaxation = build_relaxation(UFM(sizes, Ridge(0.1)), Level.ORBITS)
+    relaxation = build_program(UFM(sizes, Ridge(0.1)), Level.ORBITS)
     gram = invariant(sizes, seed)
     back = gram_from_blocks(relaxation, gram_blocks(relaxation, gram))
     assert back.own == pytest.approx(gram.own, abs=1e-12)
@@ -55,9 +55,9 @@ def test_slack_of_orbits_has_the_smallest_eigenvalue_of_that_of_classes(sizes, s
     problem, gram = UFM(sizes, Ridge(0.1)), invariant(sizes, seed)
     smallest = []
     for level in (Level.ORBITS, Level.CLASSES):
-        relaxation = build_relaxation(problem, level)
+        relaxation = build_program(problem, level)
         cells = lift_from_orbits(problem.class_sizes, level, gram)
-        slack = relaxation.slack(relaxation.softmax(cells), relaxation.ridge_multipliers())
+        slack = relaxation.slack(relaxation.loss.expand(cells), relaxation.penalty)
         smallest.append(slack_blocks(relaxation, slack).smallest_eigenvalue())
     assert smallest[0] == pytest.approx(smallest[1], abs=1e-11)
 
@@ -67,8 +67,8 @@ def test_slack_product_is_the_same_at_every_level(sizes, seed):
     problem, gram = UFM(sizes, Ridge(0.1)), invariant(sizes, seed)
     products = []
     for level in Level:
-        relaxation = build_relaxation(problem, level)
+        relaxation = build_program(problem, level)
         cells = lift_from_orbits(problem.class_sizes, level, gram)
-        slack = relaxation.slack(relaxation.softmax(cells), relaxation.ridge_multipliers())
+        slack = relaxation.slack(relaxation.loss.expand(cells), relaxation.penalty)
         products.append(slack_product(slack, cells))
     assert products == pytest.approx([products[0]] * 3, abs=1e-10)

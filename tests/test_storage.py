@@ -20,8 +20,8 @@ from screlax.errors import FileFormatError, InvalidInputError
 from screlax.gram.cells import CellGram, Level
 from screlax.gram.curve import SlackVectorGram
 from screlax.io.atomic import atomic_file
-from screlax.problem.program import build_relaxation
-from screlax.proof.certificate import certify
+from screlax.problem.program import build_program
+from screlax.proof.dense import certify
 from screlax.solution.storage import load_solution, save_solution
 
 
@@ -146,7 +146,7 @@ def test_ten_thousand_classes_take_less_than_four_megabytes(tmp_path):
     vectors = rng.standard_normal((300, 300))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     pair = vectors @ vectors.T
-    relaxation = build_relaxation(problem, Level.ORBITS)
+    relaxation = build_program(problem, Level.ORBITS)
     proof = certify(relaxation, CellGram(np.ones(300), pair).scaled(10.0))
     solution = by_hand(problem, proof.gram.scaled(0.1), proof.certificate)
     path = solution.save(tmp_path / "large.npz")
@@ -161,7 +161,7 @@ def test_round_trip_of_a_repaired_gram_is_bit_for_bit(tmp_path):
     rng = np.random.default_rng(0)
     problem = UFM(np.arange(2, 52), Ridge(0.1))
     noise = rng.standard_normal((50, 50))
-    proof = certify(build_relaxation(problem, Level.ORBITS), CellGram.from_matrix(noise + noise.T))
+    proof = certify(build_program(problem, Level.ORBITS), CellGram.from_matrix(noise + noise.T))
     solution = by_hand(problem, proof.gram, proof.certificate)
     loaded = Solution.load(solution.save(tmp_path / "x.npz"))
     assert np.array_equal(loaded.orbit_gram.pair, solution.orbit_gram.pair)

@@ -13,8 +13,8 @@ from screlax.equations.slack_vector import SlackVectorEquations, State, equation
 from screlax.gram.cells import CellGram, Level
 from screlax.problem.constraints.norms import CONTROLS
 from screlax.problem.levels import classes_to_orbits
-from screlax.problem.program import build_relaxation
-from screlax.proof.certificate import certify
+from screlax.problem.program import build_program
+from screlax.proof.dense import certify
 from screlax.proof.prove import prove_gram
 from screlax.proof.structured import StructuredProof, prove, state_of_gram
 from screlax.solve.slack_vector.newton import initial_state
@@ -158,7 +158,7 @@ def test_gap_is_upper_less_the_bound_of_the_dual_point(name, seed, exponent):
 
 
 def dense_certificate(problem: UFM, equations: SlackVectorEquations, proof: StructuredProof):
-    relaxation = build_relaxation(problem, Level.ORBITS)
+    relaxation = build_program(problem, Level.ORBITS)
     return certify(relaxation, proof.gram(equations.copies).dense()).certificate
 
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from screlax import UFM, InaccurateWarning, solve_relaxation
 from screlax.gram.cells import CellGram, Level
+from screlax.problem import program
 from screlax.problem.levels import lift_from_orbits
-from screlax.problem.program import Relaxation, RowWeights, build_relaxation
-from screlax.proof.certificate import certify
+from screlax.problem.losses.row_softmax import RowWeights
+from screlax.proof.dense import certify
 from screlax.proof.dual import DualPoint
-from screlax.proof.repair import row_products
+from screlax.proof.repair import products_by_cell
 
 from .problems import describe, random_problems
 from .program import Program
@@ -32,7 +33,7 @@ class Target:
     """One problem at one level, its solution, and the truth about it."""
 
     what: str
-    relaxation: Relaxation
+    relaxation: program.Program
     optimum: CellGram
     truth: Truth
 
@@ -83,12 +84,12 @@ def _levels(problem: UFM) -> Iterator[Target]:
         solution = solve_relaxation(problem)
     orbit = solution.orbit_gram.dense().scaled(1 / problem.temperature)
     # the truth about the relaxation itself, whose parameter at temperature one is rounded
-    relaxation = build_relaxation(problem, Level.ORBITS)
+    relaxation = program.build_program(problem, Level.ORBITS)
     at_one = UFM(problem.class_sizes, relaxation.control)
     truth = enclose(Program.of(at_one), orbit.own, orbit.pair)
     for level in Level:
         optimum = lift_from_orbits(problem.class_sizes, level, orbit)
-        yield Target(describe(at_one), build_relaxation(problem, level), optimum, truth)
+        yield Target(describe(at_one), program.build_program(problem, level), optimum, truth)
 
 
 def _some_gram(rng: np.random.Generator, optimum: CellGram) -> tuple[str, CellGram]:
@@ -108,7 +109,7 @@ def _some_gram(rng: np.random.Generator, optimum: CellGram) -> tuple[str, CellGr
 
 
 def forged_dual(
-    rng: np.random.Generator, relaxation: Relaxation, gram: CellGram
+    rng: np.random.Generator, relaxation: program.Program, gram: CellGram
 ) -> tuple[str, DualPoint]:
     """Return a dual point that is wrong in some way, and what it is."""
     row_kind, rows = _forged_rows(rng, relaxation, gram)
@@ -116,11 +117,11 @@ def forged_dual(
         ["none", "shifted", "shifted", "huge", "random", "nan", "flipped", "one huge"]
     )
     mass, size = (
-        relaxation.mass,
+        relaxation.cells.mass,
         float(10.0 ** rng.choice([rng.uniform(-3, 18), rng.uniform(14, 17)])),
     )
     with np.errstate(all="ignore"):
-        along = row_products(relaxation, rows, gram)
+        along = products_by_cell(relaxation.loss.gradient(rows), gram)
         stationary = np.where(gram.own > 0, -along / np.where(gram.own > 0, gram.own, 1.0), 0.0)
     weights = {
         "none": None,
@@ -137,10 +138,10 @@ def forged_dual(
 
 
 def _forged_rows(
-    rng: np.random.Generator, relaxation: Relaxation, gram: CellGram
+    rng: np.random.Generator, relaxation: program.Program, gram: CellGram
 ) -> tuple[str, RowWeights]:
     with np.errstate(all="ignore"):
-        softmax = relaxation.softmax(gram)
+        softmax = relaxation.loss.expand(gram)
     kind = rng.choice(
         ["softmax", "random", "not stochastic", "negative", "nan", "huge", "zero", "one entry"]
     )
@@ -165,7 +166,7 @@ def _forged_rows(
 
 
 def garbage_gram(
-    rng: np.random.Generator, relaxation: Relaxation, optimum: CellGram
+    rng: np.random.Generator, relaxation: program.Program, optimum: CellGram
 ) -> tuple[str, CellGram]:
     """Return a Gram matrix that is none, or one with an own that is not the diagonal of pair."""
     m = relaxation.size

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gram.cells import Level
+from ..gram.cells import Cells, Level
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.solve import solve_relaxation
@@ -158,6 +158,6 @@ def _singletons(problem: UFM) -> str:
 
 
 def _no_manifold(problem: UFM) -> str:
-    if problem.control.manifold(np.ones(1)).has_slack:
+    if problem.control.manifold(Cells.of_samples(np.ones(1))).has_slack:
         return f"pymanopt has no manifold for {problem.control.name}"
     return ""

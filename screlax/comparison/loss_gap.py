@@ -7,8 +7,9 @@ import numpy as np
 from scipy import special
 
 from ..errors import InvalidInputError, SolverFailedError
+from ..gram.cells import Cells, Level
 from ..optional import require_memory
-from ..problem.constraints.norms import Budget, Ridge, Sphere
+from ..problem.levels import cells_at
 from ..problem.ufm import UFM
 from ..samples.blocks import normalized
 from ..samples.heights import heights_of_samples
@@ -128,7 +129,9 @@ def loss_gap(
 
 def _of_samples(rows: Matrix, number: np.ndarray, solution: Solution) -> LossGap:
     problem = solution.problem
-    feasible, violation = make_feasible(rows, problem)
+    size = np.asarray(problem.class_sizes, dtype=float)[number]
+    ones = np.ones(len(rows))
+    feasible, violation = make_feasible(rows, problem, Cells(ones, ones, size))
     heights, spread = heights_of_samples(feasible, number, problem.temperature)
     squares = np.einsum("ij,ij->i", feasible, feasible)
     height = float(heights.sum()) + _penalty(problem, float(squares.sum()))
@@ -138,8 +141,8 @@ def _of_samples(rows: Matrix, number: np.ndarray, solution: Solution) -> LossGap
 
 def _of_means(statistics: ClassStatistics, solution: Solution, reason: str) -> LossGap:
     problem = solution.problem
-    weights = np.asarray(problem.class_sizes, dtype=float)
-    feasible, violation = make_feasible(np.array(statistics.means), problem, weights)
+    cells = cells_at(problem.class_sizes, Level.CLASSES)
+    feasible, violation = make_feasible(np.array(statistics.means), problem, cells)
     gram = feasible @ feasible.T
     return _gap("class means", _height(problem, gram), solution, violation, reason)
 
@@ -183,8 +186,7 @@ def _height(problem: UFM, gram: Matrix) -> _Height:
 
 def _penalty(problem: UFM, trace: float) -> float:
     """Return (λ/2) tr G for ridge, else zero."""
-    control = problem.control
-    return control.strength / 2 * trace if isinstance(control, Ridge) else 0.0
+    return problem.control.parameter / 2 * trace if problem.control.is_penalty else 0.0
 
 
 def _gap(level: str, found: _Height, solution: Solution, violation: float, reason: str) -> LossGap:
@@ -228,17 +230,15 @@ def _ratio(gap: float, of: float) -> float:
     return gap / of if of > 0 else math.inf
 
 
-def make_feasible(
-    rows: Matrix, problem: UFM, weights: np.ndarray | None = None
-) -> tuple[Matrix, float]:
+def make_feasible(rows: Matrix, problem: UFM, cells: Cells) -> tuple[Matrix, float]:
     """Scale embeddings, in place, to the nearest ones in their direction that the control allows.
 
     Parameters
     ----------
     rows : ndarray, shape (n, d)
     problem : UFM
-    weights : ndarray, shape (n,), optional
-        How many samples each row stands for; matters for `Budget` only.
+    cells : Cells
+        What each row stands for.
 
     Returns
     -------
@@ -246,17 +246,12 @@ def make_feasible(
     violation : float
         Largest change of a squared norm (for `Budget` of their mean) relative to ρ.
     """
-    control = problem.control
-    if isinstance(control, Ridge):
-        return rows, 0.0
-    given = np.einsum("ij,ij->i", rows, rows)
-    if isinstance(control, Sphere) and not given.all():
-        rows[given == 0, 0] = 1.0  # a zero embedding has no direction: any is feasible
     squares = np.einsum("ij,ij->i", rows, rows)
-    scale = control.scale(squares, np.ones_like(squares) if weights is None else weights)
+    violation = max(problem.control.violation(squares, cells), 0.0)
+    scale = problem.control.scale(squares, cells)
+    lost = np.isinf(scale)
+    if lost.any():
+        rows[lost, 0] = 1.0  # a zero embedding has no direction: any is feasible
+        scale = problem.control.scale(np.einsum("ij,ij->i", rows, rows), cells)
     rows *= scale[:, None]
-    if isinstance(control, Budget):
-        mean = float(np.average(squares, weights=weights))
-        return rows, max(mean / control.parameter - 1.0, 0.0)
-    change = np.abs(squares * scale**2 - given) / control.parameter
-    return rows, float(change.max())
+    return rows, violation

@@ -61,7 +61,7 @@ def certified(
     """
     dim = embeddings.shape[1]
     lifted = Lifted(objective_at(problem, level, dim), dim)
-    check_within(problem, embeddings, lifted.mass, _ROUNDING)
+    check_within(problem, embeddings, lifted.objective.cells, _ROUNDING)
     value = lifted.objective.value(embeddings * scale_of_rows(lifted, problem))
     bound = best_bound(problem, level, embeddings, lower)
     return value, *gaps_to(problem, value, bound, embeddings)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..problem.levels import samples_to_classes
+from ..gram.cells import Level
+from ..problem.levels import cells_at, samples_to_classes
 from ..problem.ufm import UFM
 from ..samples import supcon_loss_and_grad
 from ..types import Matrix, Vector
@@ -56,13 +57,14 @@ class SampleObjective:
     ) -> None:
         sizes = np.asarray(problem.class_sizes)
         self.labels = samples_to_classes(problem.class_sizes).cell_of_point
-        self.mass = np.ones(problem.samples)
+        self.cells = cells_at(problem.class_sizes, Level.SAMPLES)
+        self.mass = self.cells.mass
         self.control = problem.control_at_unit_temperature
         self.anchors = float(problem.anchors)
         self._first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
         self._positives = (sizes[self.labels] - 1).astype(float)
         self._anchored = self._positives > 0
-        self._strength = 2 * float(self.control.penalty(np.ones(1))[0])
+        self._strength = 2 * float(self.control.penalty(self.cells)[0])
         self._rows = max(1, block_numbers // problem.samples)
         self._keeps = problem.samples**2 <= kept_numbers
 

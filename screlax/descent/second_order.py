@@ -133,7 +133,7 @@ def check_second_order(
     dim = given.shape[1]
     lifted = Lifted(objective_at(problem, checked_level, dim), dim)
     check_nonzero_rows("embeddings", given, problem.control)
-    check_within(problem, given, lifted.mass)
+    check_within(problem, given, lifted.objective.cells)
     scale = scale_of_rows(lifted, problem)
     point = lifted.lift(given * scale)
     feasible = lifted.rows(point) / scale

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..gram.cells import Level
-from ..problem.program import build_relaxation
+from ..problem.program import build_program
 from ..problem.ufm import UFM
 from ..solve.factored import CellObjective
 from ..solve.lifted import FactoredObjective, Lifted
@@ -14,7 +14,7 @@ from .sample_objective import SampleObjective
 def objective_at(problem: UFM, level: Level, dim: int) -> FactoredObjective:
     """Return the objective of one embedding of that dimension per class or per sample."""
     if level is Level.CLASSES:
-        return CellObjective(build_relaxation(problem, level), dim)
+        return CellObjective(build_program(problem, level), dim)
     return SampleObjective(problem)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InvalidInputError
-from ..gram.cells import Level
+from ..gram.cells import Cells, Level
 from ..io.arrays import real_array
 from ..problem.constraints.norms import Control
 from ..problem.ufm import UFM
@@ -66,7 +66,7 @@ def check_size(name: str, embeddings: Matrix) -> None:
 def check_nonzero_rows(name: str, embeddings: Matrix, control: Control) -> None:
     """Refuse zero rows where no scale of them satisfies the control: they have no direction."""
     squares = np.einsum("...j,...j->...", embeddings, embeddings).ravel()
-    if not np.isfinite(control.scale(squares, np.ones_like(squares))).all():
+    if not np.isfinite(control.scale(squares, Cells.of_samples(np.ones_like(squares)))).all():
         raise InvalidInputError(
             f"{name} has rows that are zero, which cannot be rescaled to the {control.name} of "
             f"{control.rule}"
@@ -74,11 +74,11 @@ def check_nonzero_rows(name: str, embeddings: Matrix, control: Control) -> None:
 
 
 def check_within(
-    problem: UFM, embeddings: Matrix, mass: Matrix, tolerance: float = FEASIBLE
+    problem: UFM, embeddings: Matrix, cells: Cells, tolerance: float = FEASIBLE
 ) -> None:
     """Raise an `InvalidInputError` unless embeddings satisfy the control, up to rounding."""
     control = problem.control
-    worst = control.violation(np.einsum("ij,ij->i", embeddings, embeddings), mass)
+    worst = control.violation(np.einsum("ij,ij->i", embeddings, embeddings), cells)
     if worst > tolerance:
         raise InvalidInputError(
             f"the embeddings are outside the control, which asks for {control.rule}: off by a "

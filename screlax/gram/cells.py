@@ -31,10 +31,18 @@ class Cells:
         κ_g, how many points (samples, or class means) cell g has.
     samples_each : ndarray, shape (m,)
         How many samples each of its points stands for.
+    class_size : ndarray, shape (m,)
+        How many samples the class has that each of its points belongs to.
     """
 
     points: Vector
     samples_each: Vector
+    class_size: Vector
+
+    @classmethod
+    def of_samples(cls, samples: Vector) -> Cells:
+        """Return cells of one point each that stand for so many samples, each a class."""
+        return cls(np.ones_like(samples), samples, samples)
 
     def __len__(self) -> int:
         """Return the number of cells m."""

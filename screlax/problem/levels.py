@@ -21,11 +21,15 @@ from .class_sizes import ClassSizes
 
 
 def cells_at(sizes: ClassSizes, level: Level) -> Cells:
-    """Return the cells of a level: points each has, and samples."""
+    """Return the cells of a level: points, samples each stands for, and the size of its class."""
     if level is Level.ORBITS:
-        return Cells(sizes.multiplicities.astype(float), sizes.distinct.astype(float))
-    each = np.ones(sizes.samples) if level is Level.SAMPLES else np.asarray(sizes, dtype=float)
-    return Cells(np.ones_like(each), each)
+        size = sizes.distinct.astype(float)
+        return Cells(sizes.multiplicities.astype(float), size, size)
+    size = np.asarray(sizes, dtype=float)
+    if level is Level.CLASSES:
+        return Cells(np.ones_like(size), size, size)
+    ones = np.ones(sizes.samples)
+    return Cells(ones, ones, size[samples_to_classes(sizes).cell_of_point])
 
 
 def classes_to_orbits(sizes: ClassSizes) -> Partition:

@@ -1,4 +1,4 @@
-"""The convex relaxation at a level: a loss plus a control, over positive semidefinite matrices.
+"""The convex program at a level: a loss plus a control, over positive semidefinite matrices.
 
     minimise   loss(X) + Σ_g penalty_g own_g   over X = G/τ ⪰ 0 within the control
 
@@ -10,115 +10,70 @@ a cell has several points.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from ..gram.cells import CellGram, Cells, Level
 from ..optional import require_level_memory
 from ..types import Vector
 from .constraints.base import Control
-from .losses.row_softmax import RowSoftmax, RowWeights
+from .losses.base import GramLoss
 from .ufm import UFM
-
-__all__ = ["Relaxation", "RowWeights", "build_relaxation", "level_size"]
 
 
 @dataclass(frozen=True, eq=False)
-class Relaxation:
-    """The semidefinite relaxation of a `UFM` at one level, in units where the temperature is one.
+class Program:
+    """The semidefinite program of a `UFM` at one level, in units where the temperature is one.
 
     Attributes
     ----------
     level : Level
         What a cell is.
+    loss : GramLoss
+        The loss at this level.
     control : Control
         Ridge(λτ), Ball(ρ/τ), Sphere(ρ/τ) or Budget(ρ/τ): the control on G/τ.
-    row_loss : GramLoss
-        The loss at this level.
     """
 
     level: Level
+    loss: GramLoss
     control: Control
-    row_loss: RowSoftmax
 
     @property
     def cells(self) -> Cells:
         """The cells of the level."""
-        return self.row_loss.cells
-
-    @property
-    def anchors(self) -> Vector:
-        """ω_g."""
-        return self.row_loss.anchors
-
-    @property
-    def weight(self) -> RowWeights:
-        """U and V."""
-        return self.row_loss.weight
-
-    @property
-    def target(self) -> RowWeights:
-        """T and T."""
-        return self.row_loss.target
-
-    @property
-    def points(self) -> Vector:
-        """κ_g, how many points cell g has."""
-        return self.cells.points
-
-    @property
-    def mass(self) -> Vector:
-        """How many samples cell g has; tr G = Σ_g mass_g own_g."""
-        return self.cells.mass
+        return self.loss.cells
 
     @property
     def size(self) -> int:
         """Number of cells m."""
         return len(self.cells)
 
-    @property
-    def samples(self) -> float:
-        """Number of samples n."""
-        return self.cells.samples
+    @cached_property
+    def penalty(self) -> Vector:
+        """The weight of own_g in the objective itself: (λ/2) mass_g for ridge, else zero."""
+        return self.control.penalty(self.cells)
 
     @property
     def infimum(self) -> float:
         """A number that the objective is never below."""
-        return self.row_loss.infimum
-
-    def loss(self, gram: CellGram) -> float:
-        """Return the loss, summed over anchors, at a Gram matrix G/τ."""
-        return self.row_loss.value(gram)
-
-    def trace(self, gram: CellGram) -> float:
-        """Return the trace of the n×n Gram matrix."""
-        return float(self.mass @ gram.own)
+        return self.loss.infimum
 
     def value(self, gram: CellGram) -> float:
-        """Return the objective: the loss plus the penalty."""
-        return self.loss(gram) + float(self.ridge_multipliers() @ gram.own)
-
-    def softmax(self, gram: CellGram) -> RowWeights:
-        """Return the softmax rows of the loss at a Gram matrix G/τ."""
-        return self.row_loss.expand(gram)
+        """Return the objective at a Gram matrix G/τ: the loss plus the penalty."""
+        return self.loss.value(gram) + float(self.penalty @ gram.own)
 
     def gradient(self, gram: CellGram) -> CellGram:
-        """Return the gradient of the objective, in the form of `GramLoss.gradient`."""
-        return self.slack(self.softmax(gram), self.ridge_multipliers())
+        """Return the gradient of the objective at a Gram matrix, as `GramLoss.gradient` does."""
+        return self.slack(self.loss.expand(gram), self.penalty)
 
-    def curvature(self, softmax: RowWeights, direction: CellGram) -> CellGram:
-        """Return the Hessian of the loss applied to a direction; see `GramLoss.curvature`."""
-        return self.row_loss.curvature(softmax, direction)
-
-    def change(self, softmax: RowWeights, step: CellGram) -> float:
+    def change(self, at: Any, step: CellGram) -> float:
         """Return how much the objective changes along a small step; see `GramLoss.change`."""
-        return self.row_loss.change(softmax, step) + float(self.ridge_multipliers() @ step.own)
+        return self.loss.change(at, step) + float(self.penalty @ step.own)
 
-    def ridge_multipliers(self) -> Vector:
-        """Return the weight of own_g in the objective itself: (λ/2) mass_g for ridge, else zero."""
-        return self.control.penalty(self.mass)
-
-    def slack(self, rows: RowWeights, multipliers: Vector) -> CellGram:
+    def slack(self, at: Any, multipliers: Vector) -> CellGram:
         """Return the coefficients of (own, pair) in the Lagrangian: the dual slack S in cells."""
-        gradient = self.row_loss.gradient(rows)
+        gradient = self.loss.gradient(at)
         return CellGram(gradient.own + multipliers, gradient.pair)
 
 
@@ -132,8 +87,8 @@ def level_size(problem: UFM, level: Level) -> int:
     }[level]
 
 
-def build_relaxation(problem: UFM, level: Level) -> Relaxation:
-    """Pose the relaxation of a problem at a level.
+def build_program(problem: UFM, level: Level) -> Program:
+    """Pose the program of a problem at a level.
 
     Raises
     ------
@@ -143,5 +98,4 @@ def build_relaxation(problem: UFM, level: Level) -> Relaxation:
     sizes = problem.class_sizes
     require_level_memory(level, level_size(problem, level), sizes.orbits)
     loss = problem.loss.at_level(sizes, level)
-    assert isinstance(loss, RowSoftmax)
-    return Relaxation(level, problem.control_at_unit_temperature, loss)
+    return Program(level, loss, problem.control_at_unit_temperature)

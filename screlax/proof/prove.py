@@ -10,9 +10,9 @@ from ..equations.slack_vector import equations_for
 from ..gram.cells import Level
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..problem.levels import lift_from_orbits
-from ..problem.program import build_relaxation
+from ..problem.program import build_program
 from ..problem.ufm import UFM
-from .certificate import Proof, certify
+from .dense import Proof, certify
 from .dual import DualPoint
 from .structured import prove, state_of_gram
 
@@ -39,7 +39,7 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
             if proof is not None:
                 return proof
         gram = lift_from_orbits(problem.class_sizes, level, gram.dense())
-    return certify(build_relaxation(problem, level), gram, duals)
+    return certify(build_program(problem, level), gram, duals)
 
 
 def _structured(problem: UFM, gram: SlackVectorGram) -> Proof | None:

@@ -1,16 +1,16 @@
 """Making approximate primal and dual points exactly feasible.
 
 Primal: negative eigenvalues of the n×n Gram matrix are set to zero, then rows are rescaled to the
-norm bound. Dual: softmax rows give S(P, y); where its smallest eigenvalue per sample is −ε, ridge
-mixes P with the targets by θ = ε/(ε + λ/2), because S(targets) = (λ/2)N, and the bounded controls
-add ε to every multiplier. S is then computed again from what came out, and has to be positive
-semidefinite by more than rounding; a point that loses its digits on the way proves nothing.
+control's bound. Dual: a minorant of the loss and multipliers give S; where its smallest eigenvalue
+per sample is −ε, bounded controls add ε to every multiplier, and for a penalty the minorant is
+mixed with the loss's infimum by θ = ε/(ε + λ/2), where S is (λ/2)N. S is then computed again from
+what came out, and has to be positive semidefinite by more than rounding; a point that loses its
+digits on the way proves nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,9 @@ from scipy import linalg
 
 from ..errors import InvalidInputError
 from ..gram.cells import CellGram
-from ..problem.constraints.norms import Ball, Budget, Ridge, Sphere
-from ..problem.program import Relaxation, RowWeights
+from ..gram.rounding import UNIT
+from ..problem.losses.minorant import Minorant
+from ..problem.program import Program
 from ..types import Matrix, Vector
 from .blocks import (
     Blocks,
@@ -30,8 +31,6 @@ from .blocks import (
     scaled_blocks,
     slack_blocks,
 )
-from .dual import DualPoint
-from .rounding import UNIT, slack_sizes, summation
 
 _NOTHING = 1e-280
 """Squared norms below this share of the largest are zero: quotients by them would overflow."""
@@ -57,12 +56,12 @@ class FeasibleGram:
     shift: float
 
 
-def repair_primal(relaxation: Relaxation, gram: CellGram) -> FeasibleGram:
+def repair_primal(relaxation: Program, gram: CellGram) -> FeasibleGram:
     """Make a Gram matrix feasible; what comes back stays as it is when repaired again.
 
     Parameters
     ----------
-    relaxation : Relaxation
+    relaxation : Program
     gram : CellGram
         A finite approximate solution G/τ. Where a cell has one point, `own` is its squared norm,
         whatever the diagonal of `pair` says.
@@ -83,16 +82,16 @@ def repair_primal(relaxation: Relaxation, gram: CellGram) -> FeasibleGram:
     return FeasibleGram(gram, smallest, 2 * _tolerance(scaled_blocks(relaxation, gram).shared))
 
 
-def _with_one_diagonal(relaxation: Relaxation, own: Vector, pair: Matrix) -> CellGram:
+def _with_one_diagonal(relaxation: Program, own: Vector, pair: Matrix) -> CellGram:
     """Give cells with one point one number on the diagonal, and zero vectors zero products."""
     empty = own <= _NOTHING * max(float(own.max()), 1e-10)
     own = np.where(empty, 0.0, own)
     pair = np.where(empty[:, None] | empty[None, :], 0.0, pair)
-    np.fill_diagonal(pair, np.where(relaxation.points == 1, own, np.diagonal(pair)))
+    np.fill_diagonal(pair, np.where(relaxation.cells.points == 1, own, np.diagonal(pair)))
     return CellGram(own, pair)
 
 
-def _semidefinite(relaxation: Relaxation, gram: CellGram) -> CellGram:
+def _semidefinite(relaxation: Program, gram: CellGram) -> CellGram:
     """Set negative eigenvalues to zero, and make up for what rounding of large classes leaves."""
     blocks = gram_blocks(relaxation, gram)
     values, vectors = linalg.eigh(blocks.shared)
@@ -103,13 +102,13 @@ def _semidefinite(relaxation: Relaxation, gram: CellGram) -> CellGram:
     if missing == 0:
         return clipped
     added = missing * diagonal_sizes(relaxation, clipped)
-    several = relaxation.points > 1
-    pair = clipped.pair + np.diag(added / relaxation.points)
-    own = np.where(several, clipped.own + 2 * added / relaxation.points, clipped.own + added)
+    several = relaxation.cells.points > 1
+    pair = clipped.pair + np.diag(added / relaxation.cells.points)
+    own = np.where(several, clipped.own + 2 * added / relaxation.cells.points, clipped.own + added)
     return _with_one_diagonal(relaxation, own, pair)
 
 
-def _lacks(relaxation: Relaxation, gram: CellGram) -> float:
+def _lacks(relaxation: Program, gram: CellGram) -> float:
     """Return −(smallest eigenvalue) of the matrix with unit diagonal where beyond rounding."""
     blocks = scaled_blocks(relaxation, gram)
     tolerance = _tolerance(blocks.shared)
@@ -125,57 +124,13 @@ def _tolerance(matrix: Matrix) -> float:
     return (8 + len(matrix) / 4) * UNIT * norm
 
 
-def _within_bound(relaxation: Relaxation, gram: CellGram) -> CellGram:
-    """Rescale rows and columns to the norm bound, which keeps semidefiniteness.
-
-    On a sphere, rows far inside it are lengthened by a direction of their own instead: scaling
-    them up would scale up their rounding.
-    """
-    control = relaxation.control
-    if isinstance(control, Ridge):
+def _within_bound(relaxation: Program, gram: CellGram) -> CellGram:
+    """Rescale rows and columns to what the control allows, which keeps semidefiniteness."""
+    found = relaxation.control.brought_within(gram.own, relaxation.cells)
+    if found is None:
         return gram
-    if isinstance(control, Budget):
-        limit = relaxation.samples * control.mean_squared_norm
-        trace = relaxation.trace(gram)
-        within = trace <= limit * (1 + summation(relaxation.size))
-        return gram if within else gram.scaled(limit / trace)
-    limit = control.parameter
-    over = gram.own - limit if isinstance(control, Ball) else np.abs(gram.own - limit)
-    if (over <= 4 * UNIT * limit).all():
-        return gram
-    norm_ratio = np.sqrt(limit / np.where(gram.own > limit / 4, gram.own, limit))
-    if isinstance(control, Ball):
-        norm_ratio = np.minimum(norm_ratio, 1.0)
-    pair = gram.pair * np.outer(norm_ratio, norm_ratio)
-    own = gram.own * norm_ratio**2
-    if isinstance(control, Sphere):
-        own = np.full_like(own, limit)
-    return _with_one_diagonal(relaxation, own, pair)
-
-
-def dual_candidates(
-    relaxation: Relaxation, softmax: RowWeights, duals: Iterable[DualPoint]
-) -> Iterator[DualPoint]:
-    """Yield row-stochastic candidates: the primal's own softmax, then every usable other one."""
-    yield DualPoint(softmax)
-    for dual in duals:
-        rows = _stochastic(relaxation, dual.rows)
-        if rows is not None:
-            yield DualPoint(rows)
-            if dual.multipliers is not None and np.isfinite(dual.multipliers).all():
-                yield DualPoint(rows, dual.multipliers)
-
-
-def _stochastic(relaxation: Relaxation, rows: RowWeights) -> RowWeights | None:
-    """Normalise rows to sum to one, or return None where they make no rows (wrong sign, NaN)."""
-    anchored = relaxation.anchors > 0
-    own = np.where(relaxation.weight.own > 0, np.maximum(rows.own, 0.0), 0.0)
-    pair = np.where(relaxation.weight.pair > 0, np.maximum(rows.pair, 0.0), 0.0)
-    total = own + pair.sum(axis=1)
-    if not (np.isfinite(total).all() and (total[anchored] > 0).all()):
-        return None
-    share = np.where(anchored, 1.0 / np.where(anchored, total, 1.0), 0.0)
-    return RowWeights(own * share, pair * share[:, None])
+    scale, own = found
+    return _with_one_diagonal(relaxation, own, gram.pair * np.outer(scale, scale))
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,98 +139,103 @@ class FeasibleDual:
 
     Attributes
     ----------
-    rows, multipliers
-        The point.
+    minorant : Minorant
+        An affine lower bound on the loss.
+    multipliers : ndarray, shape (m,)
+        Of the control.
+    slack : CellGram
+        S, the sum of the minorant's coefficients and the multipliers.
+    sizes : CellGram
+        Entry by entry, the sum of the sizes of what S sums.
     smallest : float
         Smallest slack eigenvalue per sample before repair.
     is_proved : bool
-        Whether the slack of these very numbers is positive semidefinite beyond rounding.
+        Whether S, of these very numbers, is positive semidefinite beyond rounding.
     """
 
-    rows: RowWeights
+    minorant: Minorant
     multipliers: Vector
+    slack: CellGram
+    sizes: CellGram
     smallest: float
     is_proved: bool
 
 
-def repair_dual(relaxation: Relaxation, dual: DualPoint, gram: CellGram) -> FeasibleDual:
-    """Make a dual candidate feasible, and check the slack again of what came out.
+def repair_dual(
+    relaxation: Program, minorant: Minorant, gram: CellGram, given: Vector | None = None
+) -> FeasibleDual:
+    """Make a dual point of a minorant, and check the slack again of what came out.
 
     Parameters
     ----------
-    relaxation : Relaxation
-    dual : DualPoint
-        Stochastic rows; where multipliers are missing they come from stationarity of the
-        Lagrangian along each row of `gram` (along the whole of it for `Budget`).
+    relaxation : Program
+    minorant : Minorant
     gram : CellGram
         A feasible Gram matrix G/τ.
+    given : ndarray, shape (m,), optional
+        Multipliers; by default those that make the Lagrangian stationary along `gram`.
     """
-    rows, multipliers = dual.rows, _admissible_multipliers(relaxation, dual, gram)
-    blocks, margin = _slack_and_margin(relaxation, rows, multipliers)
+    control, cells = relaxation.control, relaxation.cells
+    along = products_by_cell(minorant.coefficients, gram)
+    multipliers = control.multipliers(along, gram.own, cells, given)
+    blocks, margin = _slack_and_margin(relaxation, minorant, multipliers)
     if not (math.isfinite(margin) and np.isfinite(blocks.shared).all()):
-        return FeasibleDual(rows, multipliers, -math.inf, False)
+        return _dual(relaxation, minorant, multipliers, -math.inf, False)
     smallest = blocks.smallest_eigenvalue()
     missing = max(0.0, 3 * margin - smallest)
-    found = _with_more(relaxation, rows, multipliers, missing)
-    if relaxation.control.is_penalty and not _is_semidefinite(relaxation, *found):
+    found = _with_more(relaxation, minorant, multipliers, missing)
+    if control.is_penalty and not _is_semidefinite(relaxation, *found):
         # mixing shrinks what is added as well
-        missing *= 1 + 3 * margin / relaxation.control.parameter * 2
-        found = _with_more(relaxation, rows, multipliers, missing + 3 * margin)
-    return FeasibleDual(*found, smallest, _is_semidefinite(relaxation, *found))
+        missing *= 1 + 3 * margin / control.parameter * 2
+        found = _with_more(relaxation, minorant, multipliers, missing + 3 * margin)
+    return _dual(relaxation, *found, smallest, _is_semidefinite(relaxation, *found))
+
+
+def _dual(
+    relaxation: Program,
+    minorant: Minorant,
+    multipliers: Vector,
+    smallest: float,
+    is_proved: bool,
+) -> FeasibleDual:
+    slack, sizes = _slack(minorant, multipliers), minorant.sizes
+    sizes = CellGram(sizes.own + np.abs(multipliers), sizes.pair)
+    return FeasibleDual(minorant, multipliers, slack, sizes, smallest, is_proved)
+
+
+def _slack(minorant: Minorant, multipliers: Vector) -> CellGram:
+    coefficients = minorant.coefficients
+    return CellGram(coefficients.own + multipliers, coefficients.pair)
 
 
 def _with_more(
-    relaxation: Relaxation, rows: RowWeights, multipliers: Vector, missing: float
-) -> tuple[RowWeights, Vector]:
-    """Raise the eigenvalues of the slack per sample by `missing`, for ridge before mixing."""
-    if not relaxation.control.is_penalty:
-        return rows, multipliers + missing * relaxation.mass
-    half = relaxation.control.parameter / 2
-    return rows.mixed(relaxation.target, half / (missing + half)), multipliers
+    relaxation: Program, minorant: Minorant, multipliers: Vector, missing: float
+) -> tuple[Minorant, Vector]:
+    """Raise the eigenvalues of the slack per sample by `missing`, before mixing if by mixing."""
+    raised = relaxation.control.raised(multipliers, missing, relaxation.cells)
+    if raised is not None:
+        return minorant, raised
+    least = float((multipliers / relaxation.cells.mass).min())
+    return minorant.mixed(least / (missing + least)), multipliers
 
 
-def _is_semidefinite(relaxation: Relaxation, rows: RowWeights, multipliers: Vector) -> bool:
+def _is_semidefinite(relaxation: Program, minorant: Minorant, multipliers: Vector) -> bool:
     """Whether the slack of these very numbers is positive semidefinite beyond rounding."""
-    blocks, margin = _slack_and_margin(relaxation, rows, multipliers)
+    blocks, margin = _slack_and_margin(relaxation, minorant, multipliers)
     definite = is_positive_definite(blocks.shared, -margin)
     return bool(definite and (blocks.split >= margin).all())
 
 
 def _slack_and_margin(
-    relaxation: Relaxation, rows: RowWeights, multipliers: Vector
+    relaxation: Program, minorant: Minorant, multipliers: Vector
 ) -> tuple[Blocks, float]:
     """Return the slack per sample, and how far rounding can have moved its eigenvalues."""
-    blocks = slack_blocks(relaxation, relaxation.slack(rows, multipliers))
-    sizes = slack_sizes(relaxation, rows, multipliers)
-    largest = slack_blocks(relaxation, CellGram(sizes.own, sizes.pair)).shared
-    return blocks, _tolerance(largest)
+    blocks = slack_blocks(relaxation, _slack(minorant, multipliers))
+    sizes = minorant.sizes
+    largest = CellGram(sizes.own + np.abs(multipliers), sizes.pair)
+    return blocks, _tolerance(slack_blocks(relaxation, largest).shared)
 
 
-def _admissible_multipliers(relaxation: Relaxation, dual: DualPoint, gram: CellGram) -> Vector:
-    """Return multipliers of the right shape and sign for the control."""
-    control = relaxation.control
-    if isinstance(control, Ridge):
-        return relaxation.ridge_multipliers()
-    if isinstance(control, Budget):
-        return _stationary_rate(relaxation, dual, gram) * relaxation.mass
-    multipliers = dual.multipliers
-    if multipliers is None:
-        along = row_products(relaxation, dual.rows, gram)
-        away = gram.own > 0
-        multipliers = np.where(away, -along / np.where(away, gram.own, 1.0), 0.0)
-    return np.maximum(multipliers, 0.0) if isinstance(control, Ball) else multipliers
-
-
-def _stationary_rate(relaxation: Relaxation, dual: DualPoint, gram: CellGram) -> float:
-    """Return the budget's multiplier per sample, from the dual point or from stationarity."""
-    if dual.multipliers is not None:
-        return max(0.0, float(dual.multipliers.sum()) / relaxation.samples)
-    trace = relaxation.trace(gram)
-    along = float(row_products(relaxation, dual.rows, gram).sum())
-    return max(0.0, -along / trace) if trace > 0 else 0.0
-
-
-def row_products(relaxation: Relaxation, rows: RowWeights, gram: CellGram) -> Vector:
-    """Return ⟨S, G⟩ cell by cell, S the dual slack without multipliers, shape (m,)."""
-    slack = relaxation.slack(rows, np.zeros(relaxation.size))
+def products_by_cell(slack: CellGram, gram: CellGram) -> Vector:
+    """Return ⟨S, G⟩ cell by cell, shape (m,)."""
     return np.asarray(slack.own * gram.own + (slack.pair * gram.pair).sum(axis=1))

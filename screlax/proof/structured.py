@@ -26,8 +26,9 @@ import numpy as np
 from ..equations.slack_vector import Moments, SlackVectorEquations, State
 from ..gram.curve import SlackVectorGram
 from ..gram.kernels import Array
-from .certificate import Certificate, relative_entropy
-from .rounding import UNIT
+from ..gram.rounding import UNIT
+from ..problem.losses.rows_minorant import relative_entropy
+from .certificate import Certificate
 from .structured_rounding import SMALL, SUM, divergence_error, outside_sizes, own_errors
 
 

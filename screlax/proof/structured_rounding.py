@@ -6,7 +6,7 @@ import numpy as np
 
 from ..equations.slack_vector import Moments, SlackVectorEquations, State
 from ..gram.kernels import Array
-from .rounding import UNIT
+from ..gram.rounding import UNIT
 
 SUM = 8 * UNIT
 """Largest error of a sum over the class sizes, relative to the sum of their sizes.

@@ -11,7 +11,7 @@ from ..gram.cells import CellGram, Level
 from ..io.arrays import real_array
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Sphere, check_temperature
-from ..problem.program import build_relaxation
+from ..problem.program import build_program
 from ..problem.ufm import UFM
 
 
@@ -25,7 +25,7 @@ def gram_loss(
 ) -> float:
     """Return the supervised contrastive loss of a Gram matrix of samples or of class means.
 
-    The definition is that of the convex relaxation (`screlax.problem.program.Relaxation.loss`), so
+    The definition is that of the convex relaxation (`screlax.problem.program.Program.loss`), so
     that with G_ij = ⟨h_i, h_j⟩ the value is that of `supcon_loss`, and at a class-level Gram matrix
     M it is that of embeddings without variability within classes, G_ij = M_{y_i y_j}:
 
@@ -73,7 +73,7 @@ def gram_loss(
         order = np.argsort(problem.class_index(labels), kind="stable")
         matrix = matrix[np.ix_(order, order)]
     cells = CellGram.from_matrix(matrix / check_temperature(temperature))
-    value = build_relaxation(problem, level).loss(cells)
+    value = build_program(problem, level).loss.value(cells)
     return value / problem.anchors if reduction == "mean" else value
 
 

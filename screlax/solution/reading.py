@@ -28,7 +28,7 @@ from ..gram.curve import AnyGram, SlackVectorGram
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import control_named
 from ..problem.losses.base import check_loss
-from ..problem.program import RowWeights
+from ..problem.losses.row_softmax import RowWeights
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint

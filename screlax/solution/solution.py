@@ -19,7 +19,7 @@ from ..gram.cells import CellGram, Level, check_level
 from ..gram.curve import AnyGram
 from ..optional import require_level_memory, require_memory
 from ..problem.levels import classes_to_orbits, lift_from_orbits
-from ..problem.program import build_relaxation, level_size
+from ..problem.program import build_program, level_size
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint, dual_from_orbits
@@ -279,9 +279,9 @@ class Solution:
 
         Infinite where an embedding is zero and should be on a sphere.
         """
-        relaxation = build_relaxation(self.problem, Level.CLASSES)
+        relaxation = build_program(self.problem, Level.CLASSES)
         squares = np.diag(matrix)
-        scale = self.problem.control.scale(squares, relaxation.mass)
+        scale = self.problem.control.scale(squares, relaxation.cells)
         if not np.isfinite(scale).all():
             return math.inf
         scaled = scale[:, None] * matrix * scale
@@ -304,7 +304,7 @@ class Solution:
             gram = lift_from_orbits(self.problem.class_sizes, target, gram)
         duals = []
         if self.orbit_dual is not None:
-            relaxation = build_relaxation(self.problem, target)
+            relaxation = build_program(self.problem, target)
             duals.append(dual_from_orbits(self.problem, relaxation, self.orbit_dual))
         return prove_gram(self.problem, target, gram, duals).certificate
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
-from ..problem.program import Relaxation, build_relaxation
+from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..proof.blocks import scaled_blocks
 from ..proof.certificate import Certificate
@@ -28,7 +28,7 @@ def verified(
     unit = gram.scaled(1 / problem.temperature)
     proof = prove_gram(problem, Level.ORBITS, unit, () if dual is None else (dual,))
     if not (isinstance(proof.gram, SlackVectorGram) and np.isfinite(proof.certificate.upper)):
-        _require_feasible(build_relaxation(problem, Level.ORBITS), unit.dense())
+        _require_feasible(build_program(problem, Level.ORBITS), unit.dense())
     found = proof.certificate
     if claimed is None:
         return found
@@ -60,7 +60,7 @@ def _require_same(what: str, claimed: float, found: float, allowed: float) -> No
         raise ValueError(f"it claims that the {what} is {claimed!r}, and its numbers say {found!r}")
 
 
-def _require_feasible(relaxation: Relaxation, gram: CellGram) -> None:
+def _require_feasible(relaxation: Program, gram: CellGram) -> None:
     """Refuse a matrix that repair would change, and say by how much it is not feasible."""
     with np.errstate(all="ignore"):
         primal = repair_primal(relaxation, gram)
@@ -69,7 +69,7 @@ def _require_feasible(relaxation: Relaxation, gram: CellGram) -> None:
         return
     known = np.isfinite(blocks.shared).all()
     smallest = blocks.smallest_eigenvalue() if known else -np.inf
-    beyond = relaxation.control.violation(gram.own, relaxation.mass)
+    beyond = relaxation.control.violation(gram.own, relaxation.cells)
     raise ValueError(
         "its Gram matrix is not feasible: smallest eigenvalue "
         f"{smallest:.2g} (of the matrix with unit diagonal), norm bound exceeded by {beyond:.2g} "

@@ -16,9 +16,9 @@ from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..optional import require_memory
 from ..problem.levels import lift_from_orbits
-from ..problem.program import Relaxation, build_relaxation
+from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
-from ..proof.certificate import certify
+from ..proof.dense import certify
 from ..proof.structured import prove
 from .base import BackendResult, SolverOptions, reject_options
 from .factored import solve_factored
@@ -119,7 +119,7 @@ def _descend(
     if near is not None and near.is_finite():
         guess = near.dense()
     gram, run = solve_factored(
-        build_relaxation(problem, Level.ORBITS), guess, deadline=_deadline(options, start)
+        build_program(problem, Level.ORBITS), guess, deadline=_deadline(options, start)
     )
     return _result(problem, level, gram, run.iterations, f"{DESCENT}{run.reason}", start)
 
@@ -130,7 +130,7 @@ def _with_singletons(
     """Return the first candidate that proves optimal, or the last there is."""
     cells = problem.class_sizes.orbits
     require_memory(8 * 40 * cells**2, f"singletons beside {cells:,} distinct class sizes")
-    relaxation = build_relaxation(problem, Level.ORBITS)
+    relaxation = build_program(problem, Level.ORBITS)
     deadline = _deadline(options, start)
     candidates = singleton_candidates(problem.class_sizes, relaxation, deadline)
     for candidate in candidates:  # each is computed only when the one before does not prove
@@ -157,7 +157,7 @@ def _collapsed(problem: UFM) -> CellGram | None:
         return None
     own = np.full(sizes.orbits, control.parameter)
     gram = CellGram(own, control.parameter * np.outer(side, side))
-    return gram if _proves(build_relaxation(problem, Level.ORBITS), gram) else None
+    return gram if _proves(build_program(problem, Level.ORBITS), gram) else None
 
 
 def _singletons_are_opposite(problem: UFM, radius: float) -> bool:
@@ -189,12 +189,14 @@ def _minorities_collapse(problem: UFM, radius: float) -> bool:
     return multiplier >= 0 and 4 * multiplier * (spare / others + share) >= alone * share**2
 
 
-def _proves(relaxation: Relaxation, gram: CellGram) -> bool:
+def _proves(relaxation: Program, gram: CellGram) -> bool:
     """Whether a Gram matrix is optimal as it is: a repair may hide that it is a wrong root."""
     if not gram.is_finite():
         return False
     certificate = certify(relaxation, gram).certificate
-    indefinite = certificate.primal_min_eigenvalue < -PROVED * relaxation.trace(gram)
+    indefinite = certificate.primal_min_eigenvalue < -PROVED * float(
+        relaxation.cells.mass @ gram.own
+    )
     return certificate.proves(PROVED) and not indefinite
 
 

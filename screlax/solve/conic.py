@@ -7,7 +7,7 @@ import time
 from ..errors import InvalidInputError, SolverFailedError
 from ..gram.cells import Level
 from ..optional import require_memory
-from ..problem.program import build_relaxation, level_size
+from ..problem.program import build_program, level_size
 from ..problem.ufm import UFM
 from .base import BackendResult, SolverOptions
 from .conic_model import ConicModel
@@ -51,7 +51,7 @@ class ConicBackend:
         """
         start = time.perf_counter()
         self._require_memory(problem, level)
-        model = ConicModel(build_relaxation(problem, level))
+        model = ConicModel(build_program(problem, level))
         modelled = time.perf_counter()
         status, iterations = self._run(model, options)
         seconds = {"model": modelled - start, "solve": time.perf_counter() - modelled}

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from ..gram.cells import CellGram
-from ..problem.program import Relaxation
+from ..problem.program import Program
 from ..proof.dual import DualPoint
 from ..types import Vector
 
@@ -18,7 +18,7 @@ class ConicModel:
 
     Parameters
     ----------
-    relaxation : Relaxation
+    relaxation : Program
         The program to pose.
     temperature : float, default 1.0
         τ: the variable is G, the relaxation speaks of G/τ.
@@ -33,14 +33,14 @@ class ConicModel:
     """
 
     def __init__(
-        self, relaxation: Relaxation, temperature: float = 1.0, *, summed: bool = False
+        self, relaxation: Program, temperature: float = 1.0, *, summed: bool = False
     ) -> None:
         import cvxpy
 
         self.relaxation, self._temperature = relaxation, temperature
-        anchors = relaxation.row_loss.anchor_count
+        anchors = relaxation.loss.anchor_count
         self._anchors = 1.0 if summed else anchors
-        self._several = np.flatnonzero(relaxation.points > 1)
+        self._several = np.flatnonzero(relaxation.cells.points > 1)
         self.gram = cvxpy.Variable((relaxation.size, relaxation.size), symmetric=True, name="gram")
         self._spread: Any = None
         if self._several.size:
@@ -48,10 +48,10 @@ class ConicModel:
         flat = cvxpy.vec(self.gram, order="C")  # cvxpy.diag takes a 1×1 matrix for a vector
         diagonal = flat[np.arange(relaxation.size) * (relaxation.size + 1)]
         own = (diagonal + self._spread_per_cell(self._spread)) / temperature
-        self._norm_bounds = relaxation.control.conic(own, relaxation.mass)
-        self._loss = relaxation.row_loss.conic(own, self.gram / temperature)
+        self._norm_bounds = relaxation.control.conic(own, relaxation.cells)
+        self._loss = relaxation.loss.conic(own, self.gram / temperature)
         objective = self._loss.objective
-        penalty = relaxation.ridge_multipliers() / anchors
+        penalty = relaxation.penalty / anchors
         if penalty.any():
             objective = objective + penalty @ own
         self.problem = cvxpy.Problem(
@@ -98,7 +98,7 @@ class ConicModel:
     def _multipliers(self) -> Vector | None:
         """Return the weight of each own_g in the solver's Lagrangian, on the scale of the sum."""
         values = [constraint.dual_value for constraint in self._norm_bounds]
-        multipliers = self.relaxation.control.conic_multipliers(values, self.relaxation.mass)
+        multipliers = self.relaxation.control.conic_multipliers(values, self.relaxation.cells)
         return None if multipliers is None else multipliers * self._anchors
 
     def _spread_per_cell(self, spread: Any) -> Any:
@@ -112,6 +112,6 @@ class ConicModel:
     def _semidefinite(self, cvxpy: Any) -> Any:
         if not self._several.size:
             return self.gram >> 0
-        root = np.sqrt(self.relaxation.points)
+        root = np.sqrt(self.relaxation.cells.points)
         blocks = cvxpy.multiply(np.outer(root, root), self.gram)
         return blocks + cvxpy.diag(self._spread_per_cell(self._spread)) >> 0

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import InvalidInputError
 from ..gram.cells import check_level
-from ..problem.program import build_relaxation
+from ..problem.program import build_program
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.prove import prove_gram
@@ -38,7 +38,7 @@ class CvxpyProgram:
 
     def __init__(self, ufm: UFM, level: str) -> None:
         self._ufm, self._level = ufm, check_level(level)
-        relaxation = build_relaxation(ufm, self._level)
+        relaxation = build_program(ufm, self._level)
         self._model = ConicModel(relaxation, ufm.temperature, summed=True)
         self.problem: Any = self._model.problem
         self.gram: Any = self._model.gram

@@ -24,7 +24,8 @@ import numpy as np
 from scipy import linalg
 
 from ..gram.cells import CellGram
-from ..problem.program import Relaxation, RowWeights
+from ..problem.losses.row_softmax import RowWeights
+from ..problem.program import Program
 from ..proof.blocks import gram_blocks
 from ..types import Matrix
 from .lifted import Lifted
@@ -48,7 +49,7 @@ class CellObjective:
 
     Parameters
     ----------
-    relaxation : Relaxation
+    relaxation : Program
         At any level.
     width : int
         Columns of y: at level "classes" the embedding dimension.
@@ -59,15 +60,16 @@ class CellObjective:
         Columns of X: those of y, and one for u where a cell has several points.
     """
 
-    def __init__(self, relaxation: Relaxation, width: int) -> None:
+    def __init__(self, relaxation: Program, width: int) -> None:
         self.relaxation, self.width = relaxation, width
-        self.mass, self.control = relaxation.mass, relaxation.control
-        self.anchors = float(relaxation.anchors.sum())
-        self._several = relaxation.points > 1
+        self.cells, self.control = relaxation.cells, relaxation.control
+        self.mass = self.cells.mass
+        self.anchors = relaxation.loss.anchor_count
+        self._several = relaxation.cells.points > 1
         self.columns = width + bool(self._several.any())
         self._root = np.sqrt(self.mass)[:, None]
-        self._others = np.maximum(relaxation.points - 1, 1)
-        self._penalty = relaxation.ridge_multipliers()
+        self._others = np.maximum(relaxation.cells.points - 1, 1)
+        self._penalty = relaxation.penalty
 
     def point_of(self, gram: CellGram) -> Matrix:
         """Return X of a Gram matrix, negative eigenvalues and columns beyond `width` dropped."""
@@ -78,7 +80,7 @@ class CellObjective:
         point[:, :kept] = factor[:, :kept]
         if self.columns > self.width:
             spread = np.where(self._several, np.maximum(gram.spread, 0.0), 0.0)
-            points = self.relaxation.points
+            points = self.relaxation.cells.points
             point[:, self.width] = self._root[:, 0] * np.sqrt(spread * (points - 1) / points)
         return point
 
@@ -99,12 +101,12 @@ class CellObjective:
     def value_and_gradient(self, point: Matrix) -> tuple[float, Matrix]:
         """See `FactoredObjective`."""
         gram = self.gram(point)
-        slack = self.relaxation.slack(self.relaxation.softmax(gram), self._penalty)
+        slack = self.relaxation.slack(self.relaxation.loss.expand(gram), self._penalty)
         return self.relaxation.value(gram), self._pull_back(slack, point)
 
     def expand(self, point: Matrix) -> CellPoint:
         """See `FactoredObjective`."""
-        softmax = self.relaxation.softmax(self.gram(point))
+        softmax = self.relaxation.loss.expand(self.gram(point))
         return CellPoint(point, softmax, self.relaxation.slack(softmax, self._penalty))
 
     def gradient(self, at: CellPoint) -> Matrix:
@@ -113,7 +115,7 @@ class CellObjective:
 
     def hessian(self, at: CellPoint, direction: Matrix) -> Matrix:
         """See `FactoredObjective`."""
-        curved = self.relaxation.curvature(at.softmax, self._bilinear(at.point, direction))
+        curved = self.relaxation.loss.curvature(at.softmax, self._bilinear(at.point, direction))
         return self._pull_back(curved, at.point) + self._pull_back(at.slack, direction)
 
     def change(self, at: CellPoint, step: Matrix) -> float:
@@ -159,7 +161,7 @@ def factored_start(problem: Lifted, gram: CellGram, seed: int = 0) -> Matrix:
 
 
 def solve_factored(
-    relaxation: Relaxation,
+    relaxation: Program,
     start: CellGram,
     *,
     accuracy: float = 1e-13,
@@ -170,7 +172,7 @@ def solve_factored(
 
     Parameters
     ----------
-    relaxation : Relaxation
+    relaxation : Program
         At any level.
     start : CellGram
         Where to begin; negative eigenvalues are dropped and a little noise is added.

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..gram.cells import Cells
 from ..problem.constraints.base import Control
 from ..types import Matrix, Vector
 
@@ -18,6 +19,8 @@ from ..types import Matrix, Vector
 class FactoredObjective(Protocol):
     """Sum of the loss over anchors plus the penalty, as a function of X, shape (p, columns)."""
 
+    cells: Cells
+    """What each row stands for."""
     mass: Vector
     """How many samples each row stands for, shape (p,)."""
     control: Control
@@ -79,7 +82,7 @@ class Lifted:
     def __init__(self, objective: FactoredObjective, columns: int) -> None:
         self.objective, self.columns = objective, columns
         self.control, self.mass = objective.control, objective.mass
-        self.manifold = self.control.manifold(self.mass)
+        self.manifold = self.control.manifold(objective.cells)
         self.shape = (len(self.mass), columns + self.manifold.has_slack)
 
     def lift(self, rows: Matrix, inside: float = 0.0) -> Matrix:

@@ -16,7 +16,7 @@ from ..optional import require_level_memory
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Control
 from ..problem.levels import quotient_to_orbits
-from ..problem.program import build_relaxation, level_size
+from ..problem.program import build_program, level_size
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint, dual_to_orbits
@@ -193,7 +193,7 @@ def _certify(
     if isinstance(feasible, CellGram):
         feasible = quotient_to_orbits(problem.class_sizes, level, feasible)
     if dual is not None:
-        dual = dual_to_orbits(problem, build_relaxation(problem, level), dual)
+        dual = dual_to_orbits(problem, build_program(problem, level), dual)
     return proof.certificate, feasible.scaled(problem.temperature), dual
 
 

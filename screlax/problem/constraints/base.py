@@ -19,6 +19,7 @@ import numpy as np
 from ...checks import positive_number
 from ...errors import InvalidInputError
 from ...extensions import load_installed
+from ...gram.cells import Cells
 from ...gram.manifold import Manifold
 from ...types import Vector
 
@@ -73,12 +74,16 @@ class Control(ABC):
             return self.with_parameter(self.parameter * temperature)
         return self.with_parameter(self.parameter / temperature)
 
-    def penalty(self, mass: Vector) -> Vector:
+    def penalty(self, cells: Cells) -> Vector:
         """Return the weight of own_g in the objective itself, shape (m,); zero for bounds."""
-        return np.zeros_like(mass)
+        return np.zeros(len(cells))
 
     @abstractmethod
-    def violation(self, squares: Vector, mass: Vector) -> float:
+    def limits(self, cells: Cells) -> Vector:
+        """Return what multipliers are paid for, shape (m,): price = Σ_g y_g limits_g."""
+
+    @abstractmethod
+    def violation(self, squares: Vector, cells: Cells) -> float:
         """Return by how much squared norms exceed the bound, relative to it; ≤ 0 within."""
 
     @property
@@ -87,28 +92,71 @@ class Control(ABC):
         """What embeddings have to satisfy, for error messages."""
 
     @abstractmethod
-    def scale(self, squares: Vector, mass: Vector) -> Vector:
-        """Return what to multiply each embedding by so that the control holds, shape (p,).
+    def scale(self, squares: Vector, cells: Cells) -> Vector:
+        """Return what to multiply each embedding by so that the control holds, shape (m,).
 
         Directions and dimension are kept; +inf where an embedding is zero and no scale helps.
 
         Parameters
         ----------
-        squares : ndarray, shape (p,)
-            ‖h_i‖².
-        mass : ndarray, shape (p,)
-            How many samples each embedding stands for.
+        squares : ndarray, shape (m,)
+            ‖h_g‖² of the points of every cell.
+        cells : Cells
         """
 
     @abstractmethod
-    def manifold(self, mass: Vector) -> Manifold:
-        """Return where X = (N/τ)^{1/2} H lies at unit temperature, mass the samples of each row."""
+    def brought_within(self, own: Vector, cells: Cells) -> tuple[Vector, Vector] | None:
+        """Return row scales and the squared norms after, or None where the bound holds.
+
+        Up to rounding; on a sphere, rows far inside keep their scale: the difference is made up by
+        a direction of their own, since scaling them up would scale up their rounding.
+        """
 
     @abstractmethod
-    def conic(self, own: Any, mass: Vector) -> list[Any]:
+    def multipliers(
+        self, along: Vector, own: Vector, cells: Cells, given: Vector | None = None
+    ) -> Vector:
+        """Return dual multipliers of the right shape and sign, shape (m,).
+
+        Parameters
+        ----------
+        along : ndarray, shape (m,)
+            ⟨S, G⟩ cell by cell, S the slack without multipliers: those that make the Lagrangian
+            stationary along each row of G cancel it.
+        own : ndarray, shape (m,)
+            Squared norms.
+        cells : Cells
+        given : ndarray, shape (m,), optional
+            A solver's own, to be used instead where they can be.
+        """
+
+    def raised(self, multipliers: Vector, missing: float, cells: Cells) -> Vector | None:
+        """Return multipliers that lift the slack's eigenvalues per sample by `missing`.
+
+        None where they cannot be raised, as those of a penalty: then the loss's minorant is mixed
+        with its infimum instead, which scales its share of the slack down.
+        """
+        return multipliers + missing * cells.mass
+
+    def price(self, multipliers: Vector, cells: Cells) -> float:
+        """Return what the multipliers cost in the lower bound."""
+        return float(multipliers @ self.limits(cells))
+
+    def slackness(self, multipliers: Vector, own: Vector, cells: Cells) -> tuple[float, float]:
+        """Return Σ_g y_g (limits_g − own_g), ≥ 0, and the sum of the sizes of its terms."""
+        limits = self.limits(cells)
+        sizes = np.abs(multipliers) @ (np.abs(limits) + np.abs(own))
+        return float(multipliers @ (limits - own)), float(sizes)
+
+    @abstractmethod
+    def manifold(self, cells: Cells) -> Manifold:
+        """Return where X = (N/τ)^{1/2} H lies at unit temperature, N the mass of each row."""
+
+    @abstractmethod
+    def conic(self, own: Any, cells: Cells) -> list[Any]:
         """Return the bounds as cvxpy constraints on the squared norms, at unit temperature."""
 
-    def conic_multipliers(self, values: list[Any], mass: Vector) -> Vector | None:
+    def conic_multipliers(self, values: list[Any], cells: Cells) -> Vector | None:
         """Return multipliers per cell from those of the constraints of `conic`, None if unknown."""
         if not values or values[0] is None:
             return None

@@ -9,7 +9,9 @@ import numpy as np
 
 from ...checks import positive_number
 from ...errors import InvalidInputError
+from ...gram.cells import Cells
 from ...gram.manifold import Manifold
+from ...gram.rounding import UNIT, summation
 from ...types import Vector
 from .base import CONTROLS, Control, control_named, register_constraint
 
@@ -53,11 +55,15 @@ class Ridge(Control):
     temperature_power: ClassVar[int] = 1
     strength: float
 
-    def penalty(self, mass: Vector) -> Vector:
+    def penalty(self, cells: Cells) -> Vector:
         """Return (λ/2) mass."""
-        return np.asarray(self.strength / 2 * mass)
+        return np.asarray(self.strength / 2 * cells.mass)
 
-    def violation(self, squares: Vector, mass: Vector) -> float:
+    def limits(self, cells: Cells) -> Vector:
+        """Return zeros: nothing is paid for a penalty."""
+        return np.zeros(len(cells))
+
+    def violation(self, squares: Vector, cells: Cells) -> float:
         """Return zero: a penalty excludes nothing."""
         return 0.0
 
@@ -66,22 +72,97 @@ class Ridge(Control):
         """What embeddings have to satisfy."""
         return "nothing"
 
-    def scale(self, squares: Vector, mass: Vector) -> Vector:
+    def scale(self, squares: Vector, cells: Cells) -> Vector:
         """Return ones."""
         return np.ones_like(squares)
 
-    def manifold(self, mass: Vector) -> Manifold:
+    def brought_within(self, own: Vector, cells: Cells) -> None:
+        """Return None: there is no bound."""
+
+    def multipliers(
+        self, along: Vector, own: Vector, cells: Cells, given: Vector | None = None
+    ) -> Vector:
+        """Return the penalty, which is no variable."""
+        return self.penalty(cells)
+
+    def raised(self, multipliers: Vector, missing: float, cells: Cells) -> None:
+        """Return None: the penalty is given."""
+
+    def slackness(self, multipliers: Vector, own: Vector, cells: Cells) -> tuple[float, float]:
+        """Return zero: the penalty is part of the objective."""
+        return 0.0, 0.0
+
+    def manifold(self, cells: Cells) -> Manifold:
         """Return the whole space."""
         return Manifold()
 
-    def conic(self, own: Any, mass: Vector) -> list[Any]:
+    def conic(self, own: Any, cells: Cells) -> list[Any]:
         """Return no constraint; the objective has the penalty."""
         return []
 
 
+@dataclass(frozen=True)
+class RowNorms(Control):
+    """A bound or an equation for every squared norm, `limits` by cell; what ball and sphere share.
+
+    Attributes
+    ----------
+    is_equation : bool
+        Whether norms are fixed rather than bounded.
+    """
+
+    is_equation: ClassVar[bool] = False
+
+    def limits(self, cells: Cells) -> Vector:
+        """Return ρ for every cell."""
+        return np.full(len(cells), self.parameter)
+
+    def violation(self, squares: Vector, cells: Cells) -> float:
+        """Return the largest ‖h‖²/ρ − 1; on a sphere in size."""
+        excess = squares / self.limits(cells) - 1
+        return float((np.abs(excess) if self.is_equation else excess).max())
+
+    def scale(self, squares: Vector, cells: Cells) -> Vector:
+        """Return √(ρ/‖h‖²); at most one where it is a bound."""
+        with np.errstate(divide="ignore"):
+            ratio: Vector = np.sqrt(self.limits(cells) / squares)
+        return ratio if self.is_equation else np.minimum(ratio, 1.0)
+
+    def brought_within(self, own: Vector, cells: Cells) -> tuple[Vector, Vector] | None:
+        """See `Control.brought_within`."""
+        limits = self.limits(cells)
+        over = np.abs(own - limits) if self.is_equation else own - limits
+        if (over <= 4 * UNIT * limits).all():
+            return None
+        ratio = np.sqrt(limits / np.where(own > limits / 4, own, limits))
+        if self.is_equation:
+            return ratio, limits
+        ratio = np.minimum(ratio, 1.0)
+        return ratio, own * ratio**2
+
+    def multipliers(
+        self, along: Vector, own: Vector, cells: Cells, given: Vector | None = None
+    ) -> Vector:
+        """Return those given, or −⟨S, G⟩_g/own_g; at least zero where it is a bound."""
+        if given is None:
+            away = own > 0
+            given = np.where(away, -along / np.where(away, own, 1.0), 0.0)
+        return given if self.is_equation else np.maximum(given, 0.0)
+
+    def manifold(self, cells: Cells) -> Manifold:
+        """Return the product of spheres, of one more dimension where it is a bound."""
+        bound = (cells.mass * self.limits(cells))[:, None]
+        return Manifold(bound, has_slack=not self.is_equation)
+
+    def conic(self, own: Any, cells: Cells) -> list[Any]:
+        """Return own ≤ ρ, or own = ρ."""
+        limits = self.limits(cells)
+        return [own == limits] if self.is_equation else [own <= limits]
+
+
 @register_constraint
 @dataclass(frozen=True)
-class Ball(Control):
+class Ball(RowNorms):
     """Every embedding satisfies ‖h_i‖² ≤ ρ, that is G_ii ≤ ρ.
 
     Parameters
@@ -102,31 +183,15 @@ class Ball(Control):
     fixes_norms: ClassVar[bool] = True
     radius_squared: float
 
-    def violation(self, squares: Vector, mass: Vector) -> float:
-        """Return max ‖h‖²/ρ − 1."""
-        return float((squares / self.radius_squared - 1).max())
-
     @property
     def rule(self) -> str:
         """What embeddings have to satisfy."""
         return f"squared norm of at most {self.radius_squared:g} for every row"
 
-    def scale(self, squares: Vector, mass: Vector) -> Vector:
-        """Return √(ρ/‖h‖²), at most one."""
-        return np.minimum(_onto_sphere(self.radius_squared, squares), 1.0)
-
-    def manifold(self, mass: Vector) -> Manifold:
-        """Return the product of spheres of one more dimension."""
-        return Manifold(mass[:, None] * self.radius_squared, has_slack=True)
-
-    def conic(self, own: Any, mass: Vector) -> list[Any]:
-        """Return own ≤ ρ."""
-        return [own <= self.radius_squared]
-
 
 @register_constraint
 @dataclass(frozen=True)
-class Sphere(Control):
+class Sphere(RowNorms):
     """Every embedding satisfies ‖h_i‖² = ρ; ρ = 1 is the usual normalised SupCon setting.
 
     Parameters
@@ -145,28 +210,13 @@ class Sphere(Control):
     name: ClassVar[str] = "sphere"
     meaning: ClassVar[str] = "every ‖h‖² = ρ"
     fixes_norms: ClassVar[bool] = True
+    is_equation: ClassVar[bool] = True
     radius_squared: float
-
-    def violation(self, squares: Vector, mass: Vector) -> float:
-        """Return max |‖h‖²/ρ − 1|."""
-        return float(np.abs(squares / self.radius_squared - 1).max())
 
     @property
     def rule(self) -> str:
         """What embeddings have to satisfy."""
         return f"squared norm {self.radius_squared:g} for every row"
-
-    def scale(self, squares: Vector, mass: Vector) -> Vector:
-        """Return √(ρ/‖h‖²), +inf where h is zero."""
-        return _onto_sphere(self.radius_squared, squares)
-
-    def manifold(self, mass: Vector) -> Manifold:
-        """Return the product of spheres."""
-        return Manifold(mass[:, None] * self.radius_squared)
-
-    def conic(self, own: Any, mass: Vector) -> list[Any]:
-        """Return own = ρ."""
-        return [own == self.radius_squared]
 
 
 @register_constraint
@@ -193,42 +243,54 @@ class Budget(Control):
     meaning: ClassVar[str] = "mean ‖h‖² ≤ ρ"
     mean_squared_norm: float
 
-    def violation(self, squares: Vector, mass: Vector) -> float:
+    def limits(self, cells: Cells) -> Vector:
+        """Return ρ for every cell: multipliers are in proportion to its mass."""
+        return np.full(len(cells), self.mean_squared_norm)
+
+    def violation(self, squares: Vector, cells: Cells) -> float:
         """Return mean ‖h‖²/ρ − 1."""
-        return self._mean(squares, mass) / self.mean_squared_norm - 1
+        return float(np.average(squares, weights=cells.mass)) / self.mean_squared_norm - 1
 
     @property
     def rule(self) -> str:
         """What embeddings have to satisfy."""
         return f"mean squared norm of at most {self.mean_squared_norm:g}"
 
-    def scale(self, squares: Vector, mass: Vector) -> Vector:
+    def scale(self, squares: Vector, cells: Cells) -> Vector:
         """Return one number for all: √(ρ/mean ‖h‖²), at most one."""
-        mean = self._mean(squares, mass)
-        factor = np.sqrt(self.mean_squared_norm / mean) if mean > self.mean_squared_norm else 1.0
-        return np.full_like(squares, factor)
+        excess = self.violation(squares, cells)
+        return np.full_like(squares, 1 / np.sqrt(1 + excess) if excess > 0 else 1.0)
 
-    def manifold(self, mass: Vector) -> Manifold:
+    def brought_within(self, own: Vector, cells: Cells) -> tuple[Vector, Vector] | None:
+        """See `Control.brought_within`."""
+        limit, trace = cells.samples * self.mean_squared_norm, float(cells.mass @ own)
+        if trace <= limit * (1 + summation(len(cells))):
+            return None
+        return np.full_like(own, np.sqrt(limit / trace)), own * (limit / trace)
+
+    def multipliers(
+        self, along: Vector, own: Vector, cells: Cells, given: Vector | None = None
+    ) -> Vector:
+        """Return one rate per sample times mass, at least zero: given, or −⟨S, G⟩/tr G."""
+        if given is not None:
+            rate = float(given.sum()) / cells.samples
+        else:
+            trace = float(cells.mass @ own)
+            rate = -float(along.sum()) / trace if trace > 0 else 0.0
+        return max(0.0, rate) * cells.mass
+
+    def manifold(self, cells: Cells) -> Manifold:
         """Return the sphere of one more dimension."""
-        return Manifold(np.array([[mass.sum() * self.mean_squared_norm]]), has_slack=True)
+        return Manifold(np.array([[cells.samples * self.mean_squared_norm]]), has_slack=True)
 
-    def conic(self, own: Any, mass: Vector) -> list[Any]:
+    def conic(self, own: Any, cells: Cells) -> list[Any]:
         """Return mean own ≤ ρ."""
-        return [(mass / mass.sum()) @ own <= self.mean_squared_norm]
+        return [(cells.mass / cells.samples) @ own <= self.mean_squared_norm]
 
-    def conic_multipliers(self, values: list[Any], mass: Vector) -> Vector | None:
+    def conic_multipliers(self, values: list[Any], cells: Cells) -> Vector | None:
         """Return the multiplier of the mean, shared out by mass."""
-        rate = super().conic_multipliers(values, mass)
-        return None if rate is None else np.asarray(rate * mass / mass.sum())
-
-    @staticmethod
-    def _mean(squares: Vector, mass: Vector) -> float:
-        return float(np.average(squares, weights=mass))
-
-
-def _onto_sphere(limit: float, squares: Vector) -> Vector:
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.sqrt(limit / squares))
+        rate = super().conic_multipliers(values, cells)
+        return None if rate is None else np.asarray(rate * cells.mass / cells.samples)
 
 
 def check_control(control: object) -> Control:

@@ -12,10 +12,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from ...errors import InvalidInputError
+import numpy as np
+
+from ...errors import InvalidInputError, SolverCapabilityError
 from ...extensions import load_installed
 from ...gram.cells import CellGram, Cells, Level
+from ...gram.rounding import entry_sizes, summation
 from ..class_sizes import ClassSizes
+from .minorant import Minorant, Tangent
 
 
 class ConicLoss(Protocol):
@@ -33,41 +37,102 @@ class ConicLoss(Protocol):
         """Return the solver's dual variables of the loss, None where there are none."""
 
 
-class GramLoss(Protocol):
-    """A convex function of a cell Gram matrix, summed over anchors."""
+class GramLoss(ABC):
+    """A convex function of a cell Gram matrix, summed over anchors.
+
+    What is abstract is all that a new loss has to say; the rest has a general way that works for
+    any convex function, and better ones for those that know more of themselves.
+    """
+
+    cells: Cells
+    """What rows and columns stand for."""
 
     @property
-    def cells(self) -> Cells:
-        """What rows and columns stand for."""
-
-    @property
+    @abstractmethod
     def anchor_count(self) -> float:
         """Number of terms of the sum: the loss divided by it is the per-anchor mean."""
 
     @property
+    @abstractmethod
     def infimum(self) -> float:
         """A number that the loss is never below, for any Gram matrix; −inf if none is known."""
 
+    @abstractmethod
     def value(self, gram: CellGram) -> float:
         """Return the loss, with its digits also where it is near its infimum."""
 
+    @abstractmethod
     def expand(self, gram: CellGram) -> Any:
         """Everything that `gradient`, `curvature` and `change` share at a Gram matrix."""
 
+    @abstractmethod
     def gradient(self, at: Any) -> CellGram:
         """Return (∂own, ∂pair), ∂pair symmetric.
 
         The derivative along a symmetric direction D is ∂own·D.own + Σ_gh ∂pair_gh D.pair_gh.
         """
 
+    @abstractmethod
     def curvature(self, at: Any, direction: CellGram) -> CellGram:
         """Return the Hessian applied to a direction, in the form of `gradient`."""
 
+    @abstractmethod
     def change(self, at: Any, step: CellGram) -> float:
         """Return how much the loss changes along a step of entries up to about one, accurately."""
 
     def conic(self, own: Any, pair: Any) -> ConicLoss:
-        """Return the loss of cvxpy expressions for own (m,) and pair (m, m)."""
+        """Return the loss of cvxpy expressions for own (m,) and pair (m, m).
+
+        Raises
+        ------
+        SolverCapabilityError
+            If the loss has no conic form.
+        """
+        raise SolverCapabilityError(
+            f"{type(self).__name__} has no conic form; use solver='burer-monteiro'"
+        )
+
+    def minorant(self, gram: CellGram, at: Any, rows: Any = None) -> Minorant | None:
+        """Return an affine lower bound on the loss, made for a Gram matrix.
+
+        Parameters
+        ----------
+        gram : CellGram
+        at : Any
+            Its expansion.
+        rows : Any, optional
+            Dual variables of the loss, from a solver or a file; by default those at `gram`. None is
+            returned where they are of no use.
+        """
+        if rows is not None:
+            return None
+        return Tangent(self, gram, self.gradient(at), self.value(gram))
+
+    def rows_to_gram(self, rows: Any) -> CellGram:
+        """Return dual variables as a matrix that goes up and down the levels like a Gram matrix."""
+        raise InvalidInputError(f"{type(self).__name__} has no dual variables of its own")
+
+    def rows_from_gram(self, matrix: CellGram) -> Any:
+        """Return the dual variables that `rows_to_gram` turned into a matrix."""
+        raise InvalidInputError(f"{type(self).__name__} has no dual variables of its own")
+
+    def rounding(self, gram: CellGram, at: Any, value: float, shift: float) -> float:
+        """Return how far a value is at most from the loss at a feasible matrix, exactly.
+
+        Parameters
+        ----------
+        gram : CellGram
+        at : Any
+            Its expansion.
+        value : float
+            The loss as computed.
+        shift : float
+            By how much entries of `gram`, relative to the largest in their rows, are at most off
+            from a feasible matrix.
+        """
+        unit, slope, size = summation(len(self.cells)), self.gradient(at), entry_sizes(gram)
+        moved = (np.abs(slope.own) + np.abs(slope.pair).sum(axis=1)) @ size
+        return float(unit * abs(value) + (4 * unit + shift) * moved)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,11 @@ from typing import Any
 import numpy as np
 
 from ...gram.cells import CellGram, Cells
+from ...gram.rounding import TINY, entry_sizes, summation
 from ...types import Matrix, Vector
+from .base import GramLoss
 from .conic_rows import ConicRows
+from .rows_minorant import RowsMinorant
 
 _LARGE = 30.0
 """Entries this far above a row's mean positive make its loss large; then a shift is needed."""
@@ -43,7 +46,7 @@ class RowWeights:
 
 
 @dataclass(frozen=True, eq=False)
-class RowSoftmax:
+class RowSoftmax(GramLoss):
     """The loss above at one level; see `GramLoss`.
 
     Attributes
@@ -143,6 +146,41 @@ class RowSoftmax:
         """Return the loss of cvxpy expressions for the entries; see `ConicLoss`."""
         return ConicRows(self, own, pair)
 
+    def minorant(self, gram: CellGram, at: RowWeights, rows: Any = None) -> RowsMinorant | None:
+        """See `GramLoss.minorant`; rows are normalised, and refused where they make none."""
+        usable = at if rows is None else self._stochastic(rows)
+        return None if usable is None else RowsMinorant(self, usable, gram, at)
+
+    def rows_to_gram(self, rows: RowWeights) -> CellGram:
+        """See `GramLoss`: a row divided by its weights is one number for each pair of cells."""
+        return CellGram(_ratio(rows.own, self.weight.own), _ratio(rows.pair, self.weight.pair))
+
+    def rows_from_gram(self, matrix: CellGram) -> RowWeights:
+        """See `GramLoss`."""
+        return RowWeights(self.weight.own * matrix.own, self.weight.pair * matrix.pair)
+
+    def rounding(self, gram: CellGram, at: RowWeights, value: float, shift: float) -> float:
+        """See `GramLoss.rounding`; small with the loss itself, by Σ |p − t|."""
+        unit, size = summation(len(self.anchors)), entry_sizes(gram)
+        spread = 2 * np.abs(at.pair - self.target.pair).sum(axis=1)
+        rows = spread * (unit * (1 + size) + shift * size)
+        averaged = (self.target.pair > 0).sum(axis=1) > 1
+        if averaged.any():  # positives that differ: they are measured from a rounded mean
+            rows = rows + np.where(averaged, unit * size + (shift * size) ** 2, 0.0)
+        small = TINY * self.cells.samples * len(self.anchors)
+        return float(self.anchors @ rows) + unit * abs(value) + small
+
+    def _stochastic(self, rows: RowWeights) -> RowWeights | None:
+        """Normalise rows to sum to one, or return None where they make none (wrong sign, NaN)."""
+        anchored = self.anchors > 0
+        own = np.where(self.weight.own > 0, np.maximum(rows.own, 0.0), 0.0)
+        pair = np.where(self.weight.pair > 0, np.maximum(rows.pair, 0.0), 0.0)
+        total = own + pair.sum(axis=1)
+        if not (np.isfinite(total).all() and (total[anchored] > 0).all()):
+            return None
+        share = np.where(anchored, 1.0 / np.where(anchored, total, 1.0), 0.0)
+        return RowWeights(own * share, pair * share[:, None])
+
     def _log_normalizer(self, gram: CellGram) -> Vector:
         """Return log Σ weight·exp(entry) for every row, shifted so that it cannot overflow."""
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -157,6 +195,10 @@ def _excess(weight: Vector | Matrix, target: Vector | Matrix, entry: Vector | Ma
     """Return (weight − target) e^entry + target (e^entry − 1), zero where there is no weight."""
     value = (weight - target) * np.exp(entry) + target * np.expm1(entry)
     return np.where(weight > 0, value, 0.0)
+
+
+def _ratio(mass: Vector | Matrix, weight: Vector | Matrix) -> Vector | Matrix:
+    return np.divide(mass, weight, out=np.zeros_like(mass), where=weight > 0)
 
 
 def _cross_entropy(target: Vector | Matrix, weight: Vector | Matrix) -> Matrix:

@@ -45,15 +45,14 @@ class SupCon(Loss):
 
 def _sample_rows(sizes: ClassSizes) -> RowSoftmax:
     """Rows of the n×n program: weights one off the diagonal, targets the mean of the positives."""
-    label = samples_to_classes(sizes).cell_of_point
-    size = np.asarray(sizes, dtype=float)[label]
-    n = len(label)
+    label, cells = samples_to_classes(sizes).cell_of_point, cells_at(sizes, Level.SAMPLES)
+    size, n = cells.class_size, len(label)
     others = 1.0 - np.eye(n)
     positives = (label[:, None] == label[None, :]) * others
     target = positives / np.maximum(size - 1, 1)[:, None]
     zeros = np.zeros(n)
     return RowSoftmax(
-        cells_at(sizes, Level.SAMPLES),
+        cells,
         (size > 1).astype(float),
         RowWeights(zeros, others),
         RowWeights(zeros, target),
@@ -63,7 +62,7 @@ def _sample_rows(sizes: ClassSizes) -> RowSoftmax:
 def _class_rows(sizes: ClassSizes, level: Level) -> RowSoftmax:
     """Rows of the k×k or the m×m program; a class is an orbit with one class."""
     cells = cells_at(sizes, level)
-    size = cells.samples_each
+    size = cells.class_size
     pair = np.tile(cells.mass, (len(cells), 1))
     np.fill_diagonal(pair, cells.mass - size)
     target = RowWeights((size > 1).astype(float), np.zeros_like(pair))

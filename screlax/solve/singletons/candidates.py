@@ -13,7 +13,7 @@ from ...gram.cells import CellGram
 from ...gram.curve import SlackVectorGram
 from ...problem.class_sizes import ClassSizes
 from ...problem.constraints.norms import Control
-from ...problem.program import Relaxation
+from ...problem.program import Program
 from ...proof.structured import prove
 from ..factored import solve_factored
 from ..slack_vector.solver import solve_slack_vector
@@ -25,7 +25,7 @@ _ROUGH = 1e-7
 
 
 def singleton_candidates(
-    sizes: ClassSizes, relaxation: Relaxation, deadline: float
+    sizes: ClassSizes, relaxation: Program, deadline: float
 ) -> Iterator[tuple[CellGram, int, str]]:
     """Yield Gram matrices that may be optimal, cheapest first: matrix, iterations, method.
 
@@ -33,7 +33,7 @@ def singleton_candidates(
     ----------
     sizes : ClassSizes
         With singletons.
-    relaxation : Relaxation
+    relaxation : Program
         The problem at orbit level.
     deadline : float
         Value of `time.perf_counter()` after which to stop descending.
@@ -74,7 +74,7 @@ def _beside(equations: SingletonEquations, near: _Near | None) -> Iterator[Root]
 
 
 def _descended(
-    equations: SingletonEquations, relaxation: Relaxation, near: _Near | None, deadline: float
+    equations: SingletonEquations, relaxation: Program, near: _Near | None, deadline: float
 ) -> tuple[CellGram, int]:
     """Return a rough solution by Burer–Monteiro, and its iterations."""
     guess = CellGram(np.ones(relaxation.size), np.eye(relaxation.size))
@@ -84,13 +84,13 @@ def _descended(
     return rough, run.iterations
 
 
-def _near(equations: SingletonEquations, relaxation: Relaxation, gram: CellGram) -> Iterator[Root]:
+def _near(equations: SingletonEquations, relaxation: Program, gram: CellGram) -> Iterator[Root]:
     with np.errstate(all="ignore"):
         start = start_near(equations, relaxation, gram)
     yield from singleton_roots(equations, start)
 
 
-def _roots(sizes: ClassSizes, relaxation: Relaxation, deadline: float) -> Iterator[Root]:
+def _roots(sizes: ClassSizes, relaxation: Program, deadline: float) -> Iterator[Root]:
     """Yield the roots found directly, without continuation."""
     equations = SingletonEquations(sizes, relaxation.control)
     near = _without_singletons(sizes, relaxation.control)

@@ -17,8 +17,8 @@ import numpy as np
 from ...equations.singletons import SingletonEquations
 from ...problem.class_sizes import ClassSizes
 from ...problem.constraints.norms import Control, Ridge
-from ...problem.program import Relaxation
-from ...proof.certificate import certify
+from ...problem.program import Program
+from ...proof.dense import certify
 from ...types import Vector
 from .newton import Root, newton_root
 
@@ -36,7 +36,7 @@ class _Point(NamedTuple):
 
 
 def continued(
-    sizes: ClassSizes, relaxation: Relaxation, roots: Callable[[Relaxation], Iterator[Root]]
+    sizes: ClassSizes, relaxation: Program, roots: Callable[[Program], Iterator[Root]]
 ) -> Root | None:
     """Return a root reached from a problem with smaller norms, or None.
 
@@ -44,7 +44,7 @@ def continued(
     ----------
     sizes : ClassSizes
         With singletons.
-    relaxation : Relaxation
+    relaxation : Program
         The problem at orbit level.
     roots : callable
         Roots of an easier problem, found directly.
@@ -67,7 +67,7 @@ def continued(
     return None
 
 
-def _proves(relaxation: Relaxation, root: Root) -> bool:
+def _proves(relaxation: Program, root: Root) -> bool:
     return root.gram.is_finite() and certify(relaxation, root.gram).certificate.proves(_PROVED)
 
 

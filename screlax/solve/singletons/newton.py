@@ -12,8 +12,8 @@ from scipy import optimize, special
 from ...equations.singletons import SingletonEquations
 from ...gram.cells import CellGram
 from ...gram.curve import SlackVectorGram
-from ...problem.program import Relaxation
-from ...proof.repair import row_products
+from ...problem.program import Program
+from ...proof.repair import products_by_cell
 from ...types import Vector
 from ..slack_vector.newton import MAX_MOVE
 
@@ -96,9 +96,9 @@ def one_anchored_class(equations: SingletonEquations) -> Vector:
     return unknown(float(optimize.brentq(excess, high - step, high, xtol=1e-14, rtol=1e-14)))
 
 
-def start_near(equations: SingletonEquations, relaxation: Relaxation, gram: CellGram) -> Vector:
+def start_near(equations: SingletonEquations, relaxation: Program, gram: CellGram) -> Vector:
     """Return the unknowns that a nearly optimal Gram matrix suggests, NaN if there are none."""
-    softmax = relaxation.softmax(gram)
+    softmax = relaxation.loss.expand(gram)
     on_itself, product = softmax.own[:-1], gram.pair[:-1, -1]
     beta = np.log(equations.sizes - 1) + gram.own[:-1] - np.log(on_itself)
     pull = equations.sizes * np.exp(product - beta) / 2
@@ -109,7 +109,7 @@ def start_near(equations: SingletonEquations, relaxation: Relaxation, gram: Cell
     outside = (softmax.pair.sum(axis=1))[:-1]
     diagonal = -equations.sizes * outside
     if equations.bounded:
-        along = row_products(relaxation, softmax, gram)[:-1]
+        along = products_by_cell(relaxation.loss.gradient(softmax), gram)[:-1]
         diagonal = diagonal - along / gram.own[:-1] / equations.copies
     else:
         diagonal = diagonal + strength * equations.sizes

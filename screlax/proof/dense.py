@@ -1,0 +1,146 @@
+"""The certificate of any Gram matrix, by dense matrices.
+
+Both points are *made* feasible here (`repair`), whatever they were made from, and the gap is summed
+from its three nonnegative parts
+
+    upper − lower = (loss − minorant)(G) + ⟨S, G⟩ + Σ_g y_g (limit_g − own_g)
+
+instead of subtracting two nearly equal numbers; for a row softmax the first is the Kullback–Leibler
+divergence Σ_g ω_g KL(p_g ‖ softmax_g).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..gram.cells import CellGram, Level
+from ..gram.curve import AnyGram
+from ..gram.rounding import product, product_sizes, summation
+from ..problem.losses.minorant import Minorant
+from ..problem.program import Program
+from ..types import Vector
+from .certificate import Certificate
+from .dual import DualPoint
+from .repair import FeasibleDual, repair_dual, repair_primal
+
+
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """A certificate together with the two points it stands on.
+
+    Attributes
+    ----------
+    certificate : Certificate
+    gram : CellGram or SlackVectorGram
+        The feasible Gram matrix G/τ whose objective is `certificate.upper`.
+    dual : DualPoint or None
+        The dual candidate behind `certificate.lower`; None for the softmax rows of `gram`.
+    """
+
+    certificate: Certificate
+    gram: AnyGram
+    dual: DualPoint | None
+
+
+def certify(relaxation: Program, gram: CellGram, duals: Iterable[DualPoint] = ()) -> Proof:
+    """Repair an approximate Gram matrix and prove how far from optimal it is.
+
+    Parameters
+    ----------
+    relaxation : Program
+        The problem at the level of `gram`.
+    gram : CellGram
+        Any approximate solution G/τ; need not be feasible, but must be finite.
+    duals : iterable of DualPoint, optional
+        Further dual candidates, for example a solver's own; each is checked and repaired like the
+        minorant of the loss at `gram`, and the best bound counts.
+    """
+    loss = relaxation.loss
+    with np.errstate(all="ignore"):
+        primal = repair_primal(relaxation, gram)
+        feasible, at = primal.gram, loss.expand(primal.gram)
+        value, penalty = loss.value(feasible), relaxation.penalty @ feasible.own
+        error = loss.rounding(feasible, at, value, primal.shift)
+        error += (summation(relaxation.size) + primal.shift) * abs(float(penalty))
+        value += float(penalty)
+        bounds = [
+            _bound(relaxation, repair_dual(relaxation, minorant, feasible, given), feasible, origin)
+            for minorant, given, origin in _candidates(relaxation, feasible, at, duals)
+        ]
+    best = max(bounds, key=lambda bound: max(bound.direct, value - bound.gap - bound.rounding))
+    certificate = Certificate.around(
+        Level(relaxation.level).value,
+        value,
+        best.gap,
+        relaxation.infimum,
+        (error, best.rounding),
+        (primal.smallest, best.slack_min),
+        best.direct,
+    )
+    return Proof(certificate, feasible, best.origin)
+
+
+_Candidate = tuple[Minorant, Vector | None, DualPoint | None]
+
+
+def _candidates(
+    relaxation: Program, gram: CellGram, at: object, duals: Iterable[DualPoint]
+) -> Iterator[_Candidate]:
+    """Yield minorants with multipliers: that of the Gram matrix, then every usable other one."""
+    loss = relaxation.loss
+    own = loss.minorant(gram, at)
+    assert own is not None
+    yield own, None, None
+    for dual in duals:
+        minorant = loss.minorant(gram, at, dual.rows)
+        if minorant is not None:
+            yield minorant, None, DualPoint(dual.rows)
+            if dual.multipliers is not None and np.isfinite(dual.multipliers).all():
+                yield minorant, dual.multipliers, dual
+
+
+@dataclass(frozen=True, eq=False)
+class _Bound:
+    """A dual candidate's gap and its rounding, the same bound computed directly, and its origin."""
+
+    gap: float
+    rounding: float
+    direct: float
+    slack_min: float
+    origin: DualPoint | None
+
+
+def _bound(
+    relaxation: Program, dual: FeasibleDual, gram: CellGram, origin: DualPoint | None
+) -> _Bound:
+    """Return what a dual point proves; nothing where it could not be repaired beyond rounding."""
+    if not dual.is_proved:
+        return _Bound(math.inf, math.inf, -math.inf, dual.smallest, origin)
+    gap, rounding = duality_gap(relaxation, dual, gram)
+    bound, error = dual_bound(relaxation, dual)
+    direct = bound - error
+    if math.isnan(gap + rounding):
+        gap = rounding = math.inf
+    return _Bound(gap, rounding, -math.inf if math.isnan(direct) else direct, dual.smallest, origin)
+
+
+def dual_bound(relaxation: Program, dual: FeasibleDual) -> tuple[float, float]:
+    """Return the lower bound term by term, for checking `lower`, and its largest error."""
+    control, cells = relaxation.control, relaxation.cells
+    constant, error = dual.minorant.constant()
+    price = control.price(dual.multipliers, cells)
+    sizes = control.price(np.abs(dual.multipliers), cells)
+    return constant - price, error + 2 * summation(len(cells)) * sizes
+
+
+def duality_gap(relaxation: Program, dual: FeasibleDual, gram: CellGram) -> tuple[float, float]:
+    """Return upper − lower of a feasible pair from its three nonnegative parts, and its error."""
+    excess, error = dual.minorant.excess()
+    slackness, sizes = relaxation.control.slackness(dual.multipliers, gram.own, relaxation.cells)
+    gap = excess + product(dual.slack, gram) + slackness
+    sizes += product_sizes(dual.sizes, gram)
+    return gap, error + summation(relaxation.size) * sizes
