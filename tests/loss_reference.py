@@ -1,7 +1,8 @@
-"""The loss and its gradient as the formulas say, dense and in double precision."""
+"""The loss as the formulas say: dense, with its gradient, and by loops in any precision."""
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 from scipy.special import logsumexp
 
@@ -40,21 +41,22 @@ def mean_loss(losses, labels):
     return losses[anchors].mean() if anchors.any() else 0.0
 
 
-def loop_loss(embeddings, labels, temperature):
-    """The mean over anchors, by two loops over Python numbers."""
-    H = np.asarray(embeddings, dtype=np.float64)
-    total, anchors = 0.0, 0
-    for i in range(len(H)):
-        positives = [j for j in range(len(H)) if j != i and labels[j] == labels[i]]
-        if not positives:
-            continue
-        anchors += 1
-        terms = [float(H[i] @ H[m]) / temperature for m in range(len(H)) if m != i]
-        top = max(terms)
-        denominator = top + np.log(sum(np.exp(term - top) for term in terms))
-        mean = sum(float(H[i] @ H[j]) / temperature for j in positives) / len(positives)
-        total += denominator - mean
-    return total / anchors if anchors else 0.0
+def exact_losses(embeddings, positives, temperature):
+    """log Σ_{l≠i} e^{s_il} less the mean of the positives, and that less log of their number.
+
+    By loops over numbers of as many digits as mpmath is set to.
+    """
+    rows = [[mpmath.mpf(float(x)) for x in row] for row in embeddings]
+    n, tau = len(rows), mpmath.mpf(float(temperature))
+    losses, heights = [mpmath.mpf(0)] * n, [mpmath.mpf(0)] * n
+    for i in range(n):
+        s = [mpmath.fdot(rows[i], rows[j]) / tau for j in range(n)]
+        mine = [j for j in range(n) if positives[i][j] and j != i]
+        if mine:
+            mean = mpmath.fsum(s[j] for j in mine) / len(mine)
+            total = mpmath.fsum(mpmath.exp(s[j] - mean) for j in range(n) if j != i)
+            losses[i], heights[i] = mpmath.log(total), mpmath.log(total / len(mine))
+    return losses, heights
 
 
 def unit(rng, *shape, dtype=np.float64):

@@ -112,21 +112,6 @@ def cases_of(*profiles: str) -> list[Case]:
 # ----------------------------------------------------------------- section 1: samples
 
 
-def sc_loss(embeddings: np.ndarray, labels: list[int], temperature: float) -> float:
-    """Return the supervised contrastive loss from its definition, term by term."""
-    total, n = 0.0, len(labels)
-    for i in range(n):
-        positives = [j for j in range(n) if j != i and labels[j] == labels[i]]
-        if not positives:
-            continue
-        similarity = [float(embeddings[i] @ embeddings[j]) / temperature for j in range(n)]
-        negatives_too = [similarity[j] for j in range(n) if j != i]
-        top = max(negatives_too)
-        total += top + math.log(sum(math.exp(value - top) for value in negatives_too))
-        total -= sum(similarity[j] for j in positives) / len(positives)
-    return total
-
-
 def labels_of(sizes: tuple[int, ...]) -> list[int]:
     """Return one label per sample, in class order."""
     return [c for c, size in enumerate(sizes) for _ in range(size)]

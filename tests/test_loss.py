@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
-from loss_reference import dense_loss, loop_loss, mean_loss, relative, unit
+from loss_reference import dense_loss, exact_losses, mean_loss, relative, unit
 
 from screlax.samples import supcon_loss, supcon_loss_and_grad
 
@@ -22,9 +23,13 @@ def unbalanced(rng, n, classes):
 def test_matches_two_loops(n, temperature):
     rng = np.random.default_rng(n)
     H, y = unit(rng, n, 3), rng.integers(0, 3, n)
+    with mpmath.workdps(50):
+        losses, _ = exact_losses(H, y[:, None] == y, temperature)
+    exact = np.array(losses, dtype=float)
     assert supcon_loss(H, y, temperature=temperature) == pytest.approx(
-        loop_loss(H, y, temperature), rel=1e-13, abs=1e-13
+        mean_loss(exact, y), rel=1e-13, abs=1e-13
     )
+    np.testing.assert_allclose(dense_loss(H, y, temperature)[0], exact, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("temperature", [0.005, 0.02, 0.1, 1.0, 10.0])
@@ -78,11 +83,12 @@ def test_gradient_by_taylor_slope(options, n):
     assert order == pytest.approx(2.0, abs=0.05)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_jobs", [2, 3, -1])
-@pytest.mark.parametrize("n", [64, 900])
-def test_the_number_of_threads_changes_nothing(n_jobs, n):
+@pytest.mark.parametrize("n", [64, 900, 1100])
+def test_the_number_of_threads_changes_nothing(n_jobs, n, dtype):
     rng = np.random.default_rng(8)
-    H, y = unit(rng, n, 12, dtype=np.float32), rng.integers(0, 9, n)
+    H, y = unit(rng, n, 12, dtype=dtype), rng.integers(0, 9, n)
     loss, gradient = supcon_loss_and_grad(H, y, n_jobs=1)
     other_loss, other_gradient = supcon_loss_and_grad(H, y, n_jobs=n_jobs)
     assert loss == other_loss
@@ -90,10 +96,10 @@ def test_the_number_of_threads_changes_nothing(n_jobs, n):
 
 
 @pytest.mark.parametrize("temperature", [0.1, 1e-4])
-def test_recomputing_changes_nothing(temperature):
-    """Of the tiled kernel; where strips fit, the budget decides between the two kernels."""
+@pytest.mark.parametrize("n", [700, 2500])
+def test_recomputing_changes_nothing(temperature, n):
     rng = np.random.default_rng(9)
-    H, y = unit(rng, 2500, 12, dtype=np.float32), rng.integers(0, 9, 2500)
+    H, y = unit(rng, n, 12, dtype=np.float32), rng.integers(0, 9, n)
     kept = supcon_loss_and_grad(H, y, temperature=temperature)
     recomputed = supcon_loss_and_grad(H, y, temperature=temperature, memory_budget=0)
     assert kept[0] == recomputed[0]

@@ -5,31 +5,13 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+from loss_reference import exact_losses
 
 import screlax
 from screlax import supcon_loss, supcon_loss_and_grad
 from screlax.samples.heights import exponential_remainder, heights_of_samples
 
 EPSILON = np.finfo(float).eps
-
-
-def exact_losses(embeddings, positives, temperature):
-    """Return log Σ_{l≠i} e^{s_il} less the mean of the positives, and log of their number."""
-    rows = [[mpmath.mpf(float(x)) for x in row] for row in embeddings]
-    n, tau = len(rows), mpmath.mpf(float(temperature))
-    losses, heights = [], []
-    for i in range(n):
-        s = [mpmath.fdot(rows[i], rows[j]) / tau for j in range(n)]
-        mine = [j for j in range(n) if positives[i][j] and j != i]
-        if not mine:
-            losses.append(mpmath.mpf(0))
-            heights.append(mpmath.mpf(0))
-            continue
-        mean = mpmath.fsum(s[j] for j in mine) / len(mine)
-        total = mpmath.fsum(mpmath.exp(s[j] - mean) for j in range(n) if j != i)
-        losses.append(mpmath.log(total))
-        heights.append(mpmath.log(total / len(mine)))
-    return losses, heights
 
 
 def relative_errors(found, exact):

@@ -1,13 +1,49 @@
-"""The order of the tiles: everything once, and never two tiles of a round on the same rows."""
+"""Tiles: everything once, never two of a round on the same rows, and what whole items give."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from loss_reference import unit
 
-from screlax.samples.exponent import fastest_exponential, needs_shift
-from screlax.samples.tiling import Panel, rounds
+from screlax.samples import kernels, supcon_loss, supcon_loss_and_grad
+from screlax.samples.kernels.contrast import fastest_exponential, needs_shift
+from screlax.samples.kernels.tiling import Panel, rounds
 from screlax.samples.workers import Workers, thread_count
+
+CASES = {
+    "plain": ((700, 12), {}),
+    "not a multiple of the block": ((1025, 5), {}),
+    "more features than rows": ((330, 900), {}),
+    "batch": ((3, 400, 8), {}),
+    "views": ((250, 2, 8), {"contrast_mode": "all"}),
+    "one view, anchors end within a block": ((300, 3, 8), {"contrast_mode": "one"}),
+    "one view, anchors end with a block": ((256, 2, 8), {"contrast_mode": "one"}),
+    "negatives only": ((700, 12), {"negatives_only": True}),
+    "negatives only, one view": ((300, 2, 8), {"negatives_only": True, "contrast_mode": "one"}),
+    "weighted anchors": ((500, 6), {"class_weights": np.linspace(0.5, 2, 9)}),
+    "mask": ((400, 6), {}),
+}
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("case", CASES)
+def test_tiles_agree_with_whole_items(case, n_jobs, monkeypatch):
+    shape, options = CASES[case]
+    rng = np.random.default_rng(3)
+    H = unit(rng, *shape)
+    samples = shape[1] if len(shape) == 3 and "contrast_mode" not in options else shape[0]
+    y = rng.permutation(np.arange(samples) % 9)
+    if case == "mask":
+        options = {"mask": rng.uniform(size=(samples, samples)) * (y[:, None] == y)}
+        y = None
+    loss, gradient = supcon_loss_and_grad(H, y, n_jobs=n_jobs, **options)
+    np.testing.assert_allclose(supcon_loss(H, y, n_jobs=n_jobs, **options), loss, rtol=1e-15)
+    monkeypatch.setattr(kernels, "contrast_tiled", None)  # to be sure which one is used
+    monkeypatch.setattr(kernels, "LARGEST_SMALL", 1100)
+    expected_loss, expected = supcon_loss_and_grad(H, y, **options)
+    np.testing.assert_allclose(loss, expected_loss, rtol=1e-14)
+    np.testing.assert_allclose(gradient, expected, atol=1e-14 * np.abs(expected).max())
 
 
 def panel(start, count):

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from problems import CASES, PROFILES, class_objective, every_case, labels_of, sc_loss
+from loss_reference import dense_loss
+from problems import CASES, PROFILES, class_objective, every_case, labels_of
 
 import screlax
 from screlax import (
@@ -58,7 +59,9 @@ def test_values_are_those_of_the_definition(control):
         (SampleObjective(problem, block_numbers=20), samples, samples),
     ):
         point = embeddings * np.sqrt(objective.mass / 0.7)[:, None]
-        expected = sc_loss(all_rows, labels_of(SIZES), 0.7) + penalty * (all_rows**2).sum()
+        expected = (
+            dense_loss(all_rows, labels_of(SIZES), 0.7)[0].sum() + penalty * (all_rows**2).sum()
+        )
         assert objective.value(point) == pytest.approx(expected, rel=1e-12)
         assert objective.value_and_gradient(point)[0] == pytest.approx(expected, rel=1e-12)
         gradient = objective.gradient(objective.expand(point))

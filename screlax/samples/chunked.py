@@ -12,7 +12,7 @@ What has one number for each row (labels, weights, log Z) is held by the caller.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,24 +21,22 @@ from numpy.typing import NDArray
 
 from ..checks import whole_number
 from ..errors import InvalidInputError
+from ..io.arrays import as_floats
+from ..types import Vector
 from .chunk_tasks import (
-    Counts,
+    Block,
     PairKernel,
     add_class_sums,
     merge_shares,
     similarities,
     survey_block,
 )
-from .evaluate import precision
+from .kernels.contrast import precision
+from .kernels.near_zero import NEAR
+from .kernels.tiling import tournament
 from .labels import Codes, encode
-from .layout import Layout
-from .near_zero import NEAR
-from .options import Options, check_options
-from .positives import Vector
-from .row_blocks import Source, open_source
-from .tiling import tournament
-from .validate import check_embeddings
-from .variants import class_weight_of_samples, row_weights
+from .options import Options, row_weights, weights_of_classes
+from .sources import Source, open_source
 from .workers import Workers
 
 _BLOCK_BYTES = 16_000_000
@@ -107,7 +105,7 @@ def supcon_loss_chunked(
     >>> bool(np.isclose(loss, screlax.supcon_loss(whole, labels, temperature=0.5)))
     True
     """
-    options = check_options(
+    options = Options(
         temperature=temperature,
         base_temperature=base_temperature,
         reduction=reduction,
@@ -115,8 +113,6 @@ def supcon_loss_chunked(
         normalize=normalize,
         negatives_only=negatives_only,
         class_weights=class_weights,
-        n_jobs=1,
-        memory_budget=0,
     )
     dask = _dask()
     source = open_source(embeddings)
@@ -125,11 +121,11 @@ def supcon_loss_chunked(
     weights = problem.weights()
     # local schedulers share this process's BLAS, workers of a cluster limit their own
     with Workers[int](1):
-        similarities, largest = problem.similarities()
-        kernel = problem.kernel(largest / options.temperature)
-        losses = problem.log_normalizers(kernel) - similarities / options.temperature
+        means, largest = problem.similarities()
+        kernel = problem.kernel(largest)
+        losses = problem.log_normalizers(kernel) - means / options.temperature
         losses[weights == 0] = 0.0
-        problem.correct_near_zero(losses, weights, similarities, kernel)
+        problem.correct_near_zero(losses, weights, means, kernel)
     losses *= weights
     return losses if reduction == "none" else float(losses.sum())
 
@@ -144,70 +140,40 @@ class _Problem:
     parts: list[slice]
     dask: Any
 
+    @property
+    def counts(self) -> Vector:
+        """Number of positives of each row."""
+        codes = self.codes.codes
+        return np.asarray(np.bincount(codes, minlength=self.codes.classes)[codes] - 1.0)
+
     def weights(self) -> Vector:
         """Return w_i, so that the reduced loss is Σ_i w_i ℓ_i."""
-        rows = self.source.shape[0]
-        layout = Layout(np.empty((rows, 0)), (rows, 0), 1, rows, rows)
-        same = np.bincount(self.codes.codes, minlength=self.codes.classes)[self.codes.codes]
-        given = self.options.class_weights
-        return self.options.factor * row_weights(
-            layout,
-            Counts(same - 1.0, rows - same.astype(float)),  # type: ignore[arg-type]
-            None if given is None else class_weight_of_samples(self.codes, given),
-            reduction=self.options.reduction,
-            mean_over=self.options.mean_over,
-            negatives_only=self.options.negatives_only,
-        )
+        class_weight, given = None, self.options.class_weights
+        if given is not None:
+            class_weight = weights_of_classes(self.codes, given)[self.codes.codes]
+        negatives = self.source.shape[0] - 1.0 - self.counts
+        return row_weights(self.options, self.counts, negatives, class_weight)
 
     def similarities(self) -> tuple[Vector, float]:
         """Return ⟨h_i, m_i⟩ of every row, m_i the mean of its positives, and the largest ‖h_i‖²."""
-        survey = self.dask.delayed(survey_block, pure=False, nout=2)
-        measure = self.dask.delayed(similarities, pure=False)
-        normalize, codes = self.options.normalize, self.codes.codes
-        blocks = [self.source.block(part) for part in self.parts]
-        surveys = [
-            survey(block, codes[part], part.start, normalize)
-            for block, part in zip(blocks, self.parts, strict=True)
-        ]
+        survey, measure = self._task(survey_block, 2), self._task(similarities)
+        normalize, counts = self.options.normalize, self.counts
+        blocks = [self._block(part) for part in self.parts]
+        surveys = [survey(block, normalize) for block in blocks]
         sums = self._tree([found for _, found in surveys])
-        counts = np.bincount(codes, minlength=self.codes.classes)
         measured = [
-            measure(block, codes[part], sums, counts[codes[part]], part.start, normalize)
+            measure(block, sums, counts[part], normalize)
             for block, part in zip(blocks, self.parts, strict=True)
         ]
         tops, values = self.dask.compute([top for top, _ in surveys], measured)
         return np.concatenate(values), float(max(tops))
 
-    def _tree(self, sums: list[Any]) -> Any:
-        add = self.dask.delayed(add_class_sums, pure=False)
-        while len(sums) > 1:
-            sums = [add(sums[first : first + _FAN_IN]) for first in range(0, len(sums), _FAN_IN)]
-        return sums[0]
-
-    def kernel(self, logit: float) -> PairKernel:
-        """Return what is done to pairs of blocks, for logits of a size."""
+    def kernel(self, largest_product: float) -> PairKernel:
+        """Return what is done to pairs of blocks, for inner products of a size."""
         rows, options = self.source.shape[0], self.options
-        dtype = precision(_float_type(self.source.dtype), logit, options.temperature, rows**2)
+        given = as_floats(np.empty(0, self.source.dtype)).dtype
+        dtype = precision(given, largest_product, options.temperature, rows**2)
         return PairKernel(options.temperature, options.normalize, dtype, options.negatives_only)
-
-    def correct_near_zero(
-        self, losses: Vector, weights: Vector, similarities: Vector, kernel: PairKernel
-    ) -> None:
-        """Recompute, in place, losses near zero, as `screlax.samples.near_zero` does."""
-        if kernel.negatives_only or kernel.dtype != np.float64:
-            return
-        single = np.bincount(self.codes.codes, minlength=self.codes.classes)[self.codes.codes] == 2
-        near = np.flatnonzero((losses < NEAR) & single & (weights > 0))
-        excess = self.dask.delayed(kernel.excess, pure=False)
-        blocks = [
-            (part.start, self.source.block(part), self.codes.codes[part]) for part in self.parts
-        ]
-        for block, part in zip(blocks, self.parts, strict=True):
-            mine = near[(near >= part.start) & (near < part.stop)]
-            if len(mine):
-                given = mine - part.start, similarities[mine]
-                shares = [excess(block, other, *given) for other in blocks]
-                losses[mine] = np.log1p(sum(self.dask.compute(*shares)))
 
     def log_normalizers(self, kernel: PairKernel) -> Vector:
         """Return log Z of every row, −∞ where its sum is empty."""
@@ -218,6 +184,35 @@ class _Problem:
                 logs[part] = np.logaddexp(logs[part], share)
         return logs
 
+    def correct_near_zero(
+        self, losses: Vector, weights: Vector, means: Vector, kernel: PairKernel
+    ) -> None:
+        """Recompute, in place, losses near zero, as `screlax.samples.kernels.near_zero` does."""
+        if kernel.negatives_only or kernel.dtype != np.float64:
+            return
+        near = np.flatnonzero((losses < NEAR) & (self.counts == 1) & (weights > 0))
+        excess = self._task(kernel.excess)
+        blocks = [self._block(part) for part in self.parts]
+        for block, part in zip(blocks, self.parts, strict=True):
+            mine = near[(near >= part.start) & (near < part.stop)]
+            if len(mine):
+                shares = [excess(block, other, mine - part.start, means[mine]) for other in blocks]
+                losses[mine] = np.log1p(sum(self.dask.compute(*shares)))
+
+    def _task(self, function: Callable[..., Any], results: int | None = None) -> Any:
+        """Return the function as a task that Dask never takes for another."""
+        return self.dask.delayed(function, pure=False, nout=results)
+
+    def _block(self, part: slice) -> Block:
+        return part.start, self.source.block(part), self.codes.codes[part]
+
+    def _tree(self, sums: list[Any]) -> Any:
+        """Add up class sums, a few at a time."""
+        add = self._task(add_class_sums)
+        while len(sums) > 1:
+            sums = [add(sums[first : first + _FAN_IN]) for first in range(0, len(sums), _FAN_IN)]
+        return sums[0]
+
     def _waves(self) -> Iterator[list[tuple[int, int]]]:
         """Deal out all pairs of blocks, some rounds of disjoint pairs at a time."""
         count = len(self.parts)
@@ -227,11 +222,10 @@ class _Problem:
 
     def _shares(self, pairs: list[tuple[int, int]], kernel: PairKernel) -> list[Any]:
         """Return a task for each block that merges what it gets from these pairs."""
-        log_sums = self.dask.delayed(kernel.log_sums, pure=False, nout=2)
-        merge = self.dask.delayed(merge_shares, pure=False)
+        log_sums, merge = self._task(kernel.log_sums, 2), self._task(merge_shares)
         received: list[list[Any]] = [[] for _ in self.parts]
         for first, second in pairs:
-            mine, theirs = log_sums(self._described(first), self._described(second))
+            mine, theirs = log_sums(self._block(self.parts[first]), self._block(self.parts[second]))
             received[first].append(mine)
             if first != second:
                 received[second].append(theirs)
@@ -239,15 +233,6 @@ class _Problem:
             merge(shares, part.stop - part.start)
             for shares, part in zip(received, self.parts, strict=True)
         ]
-
-    def _described(self, number: int) -> tuple[int, Any, Any]:
-        part = self.parts[number]
-        codes = self.codes.codes[part] if self.options.negatives_only else None
-        return part.start, self.source.block(part), codes
-
-
-def _float_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return check_embeddings(np.zeros((1, 1), dtype)).dtype
 
 
 def _loaded(labels: Any) -> Any:

@@ -1,39 +1,28 @@
-"""One evaluation, from validated input to losses and gradient."""
+"""One evaluation, from validated input to losses and gradient.
+
+With Q_il = w_i p_il + w_l p_li the gradient of Σ_i w_i ℓ_i with respect to h_i is
+(1/τ) Σ_l Q_il h_l minus that of the positives (Khosla et al. 2020, supplementary section on
+gradients, summed over both roles of a sample: anchor and contrast).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
-from .exponent import fastest_exponential, needs_shift
-from .gradient import finish_gradient
-from .labels import encode
+from ..types import Vector
+from .kernels import log_normalizers
+from .kernels.contrast import Contrast, Resources, precision
+from .kernels.near_zero import NEAR, correct_near_zero
+from .labels import encode, nonnegative
 from .layout import Layout
-from .masks import MaskPositives, require_symmetric
-from .near_zero import NEAR, correct_near_zero
-from .options import Options
-from .positives import ClassPositives, Positives, Vector
-from .problem import Contrast, Resources
+from .options import Options, row_weights, weights_of_classes
+from .positives import ClassPositives, MaskPositives, Positives, per_item, require_symmetric
 from .rows import Rows
-from .scratch import keep_freed_memory
-from .small import LARGEST_SMALL, contrast_small
-from .streaming import contrast_tiled
-from .strips import contrast_strips, fit_strips
-from .validate import check_real
-from .variants import class_weight_of_samples, row_weights
 from .workers import thread_count
-
-Kernel = Callable[[Contrast, Resources, NDArray[Any] | None], Vector]
-
-_TINY = 4096
-"""Gram entries up to which single precision input is computed in double: it costs nothing."""
-
-_LARGEST_LOGIT = 1e300
-"""Beyond it sums of products overflow."""
 
 _PANEL_BYTES = 1 << 23
 """Size of the panels that a memory-mapped file is read in."""
@@ -55,125 +44,85 @@ def losses_and_gradient(
     gradient : ndarray, shape (rows, d), or None
         Where the gradient goes, in the precision of the embeddings.
     """
-    class_weight = None
-    if mask is not None:
-        _refuse_class_weights(options)
-        matrix = check_real(mask, "mask", (layout.samples, layout.samples))
-        if options.negatives_only:
-            require_symmetric(matrix)
-        rows = Rows(layout.rows, options.normalize, layout.locate)
-        positives: Positives = MaskPositives(rows, matrix, layout)
+    positives: Positives
+    if mask is None:
+        positives, class_weight = _from_labels(layout, labels, options)
     else:
-        weighted = options.class_weights is not None
-        codes = encode(labels, layout.label_shapes, names=weighted, hint=layout.hint)
-        if weighted:
-            class_weight = _per_row(layout, class_weight_of_samples(codes, options.class_weights))
-        rows = Rows(layout.rows, options.normalize, layout.locate)
-        numbers = _distinct_across_items(layout, _per_row(layout, codes.codes), codes.classes)
-        positives = ClassPositives(rows, numbers, codes.classes * layout.items, layout.size)
-    weights = options.factor * row_weights(
-        layout,
-        positives,
-        class_weight,
-        reduction=options.reduction,
-        mean_over=options.mean_over,
-        negatives_only=options.negatives_only,
-    )
-    return _evaluate(layout, rows, positives, weights, options, gradient)
-
-
-def _evaluate(
-    layout: Layout,
-    rows: Rows,
-    positives: Positives,
-    weights: Vector,
-    options: Options,
-    gradient: NDArray[Any] | None,
-) -> Vector:
-    keep_freed_memory()
+        positives, class_weight = _from_mask(layout, mask, options), None
+    counts, negatives = positives.counts, positives.negatives
+    weights = row_weights(options, counts, negatives, class_weight, layout.items, layout.anchors)
+    rows, shape = positives.rows, (layout.items, layout.size, layout.anchors)
+    entries = len(weights) * layout.size
+    dtype = precision(layout.rows.dtype, rows.largest_product, options.temperature, entries)
     exclude = positives.exclude if options.negatives_only else None
-    contrast = _contrast(layout, rows, weights, exclude, options.temperature)
-    products = _products(gradient, contrast)
-    work = len(rows) * layout.size * rows.array.shape[1]
-    jobs = thread_count(options.n_jobs, work * (0.5 if products is None else 1.5))
+    contrast = Contrast(rows, *shape, options.temperature, dtype, weights, exclude)
+    work = entries * rows.array.shape[1] * (0.5 if gradient is None else 1.5)
+    jobs = thread_count(options.n_jobs, work)
     resources = Resources(jobs, options.memory_budget, _panel_rows(contrast))
-    logs = _kernel(contrast, resources, products is not None)(contrast, resources, products)
-    if products is not None and gradient is not None:
-        finish_gradient(products, contrast, positives)
-        if products is not gradient:
-            gradient[...] = products
-    if options.reduction != "none":
-        similarities = positives.totals(weights, layout.items) / options.temperature
-        totals = _per_item(weights * logs, layout.items) - similarities
-        exact = contrast.dtype == np.float64 and exclude is None
-        if not (exact and (totals < NEAR * _per_item(weights, layout.items)).any()):
-            return totals
-    losses = logs - positives.similarities() / options.temperature
-    if contrast.dtype == np.float64 and exclude is None:
-        correct_near_zero(losses, weights, rows, positives, layout.size, options.temperature, jobs)
-    losses *= weights
-    return losses if options.reduction == "none" else _per_item(losses, layout.items)
+    logs = _contrast(contrast, resources, positives, gradient)
+    return _losses(contrast, positives, logs, options.reduction, jobs)
 
 
-def _kernel(contrast: Contrast, resources: Resources, has_gradient: bool) -> Kernel:
-    """Choose by size; large logits need the shift that only tiles have."""
-    if needs_shift(contrast.largest_logit, contrast.dtype):
-        return contrast_tiled
-    if contrast.size <= LARGEST_SMALL:
-        return contrast_small
-    return contrast_strips if fit_strips(contrast, resources, has_gradient) else contrast_tiled
+def _from_labels(
+    layout: Layout, labels: Any, options: Options
+) -> tuple[ClassPositives, Vector | None]:
+    """Return the positives that labels make, and the weight of each row's class."""
+    samples, weighted = layout.samples, options.class_weights is not None
+    shapes = ((samples,), (layout.items, samples)) if layout.kind == "batch" else ((samples,),)
+    codes = encode(labels, shapes, names=weighted, hint=layout.hint)
+    numbers, class_weight = layout.per_row(codes.codes), None
+    if weighted:
+        class_weight = weights_of_classes(codes, options.class_weights)[numbers]
+    if layout.items > 1:  # rows of different items have different classes
+        numbers = numbers + codes.classes * np.repeat(np.arange(layout.items), layout.size)
+    rows = Rows(layout.rows, options.normalize, layout.locate)
+    return ClassPositives(rows, numbers, codes.classes * layout.items, layout.size), class_weight
 
 
-def _per_item(values: Vector, items: int) -> Vector:
-    return np.asarray(values.reshape(items, -1).sum(axis=1))
+def _from_mask(layout: Layout, mask: Any, options: Options) -> MaskPositives:
+    """Return the positives that a mask marks."""
+    if options.class_weights is not None:
+        raise InvalidInputError(
+            "class_weights needs labels, and a mask has no classes; weight the mask's rows instead"
+        )
+    matrix = nonnegative(mask, "mask", (layout.samples, layout.samples))
+    if options.negatives_only:
+        require_symmetric(matrix)
+    return MaskPositives(Rows(layout.rows, options.normalize, layout.locate), matrix, layout)
 
 
 def _contrast(
-    layout: Layout, rows: Rows, weights: Vector, exclude: Any, temperature: float
-) -> Contrast:
-    logit = rows.largest_product / temperature
-    dtype = precision(layout.rows.dtype, logit, temperature, len(rows) * layout.size)
-    exponential = fastest_exponential(dtype)
-    return Contrast(
-        rows=rows,
-        items=layout.items,
-        size=layout.size,
-        anchors=layout.anchors,
-        temperature=temperature,
-        dtype=dtype,
-        exponential=exponential,
-        weights=weights,
-        exclude=exclude,
-    )
+    contrast: Contrast, resources: Resources, positives: Positives, gradient: NDArray[Any] | None
+) -> Vector:
+    """Return log Z of every row; fill the gradient, by an array of more precision if need be."""
+    if gradient is None:
+        return log_normalizers(contrast, resources, None)
+    in_place = gradient.dtype == contrast.dtype or _is_mapped(gradient)
+    products = gradient if in_place else np.empty(gradient.shape, contrast.dtype)
+    logs = log_normalizers(contrast, resources, products)
+    positives.subtract_gradient(products, contrast.weights / contrast.temperature)
+    contrast.rows.through_normalisation(products)
+    if not in_place:
+        gradient[...] = products
+    return logs
 
 
-def precision(
-    dtype: np.dtype[Any], logit: float, temperature: float, entries: int
-) -> np.dtype[Any]:
-    """Choose the precision: double for large logits, and where it costs nothing.
-
-    Parameters
-    ----------
-    dtype : dtype
-        Of the embeddings.
-    logit : float
-        A bound on all logits.
-    temperature : float
-    entries : int
-        Entries of the Gram matrix.
-
-    Raises
-    ------
-    InvalidInputError
-        If the logits are too large even for double precision.
-    """
-    if not logit < _LARGEST_LOGIT:
-        raise InvalidInputError(
-            f"logits reach {logit:.3g} at temperature {temperature:g}, too large for double "
-            "precision; raise the temperature or normalise the embeddings"
-        )
-    is_double = entries <= _TINY or needs_shift(logit, dtype)
-    return np.dtype(np.float64) if is_double else dtype
+def _losses(
+    contrast: Contrast, positives: Positives, logs: Vector, reduction: str, jobs: int
+) -> Vector:
+    """Return w_i ℓ_i, or its sums; one by one where some may be near zero."""
+    weights, items = contrast.weights, contrast.items
+    exact = contrast.dtype == np.float64 and contrast.exclude is None
+    if reduction != "none":
+        similarities = positives.totals(weights, items) / contrast.temperature
+        totals = per_item(weights * logs, items) - similarities
+        if not (exact and (totals < NEAR * per_item(weights, items)).any()):
+            return totals
+    losses = logs - positives.similarities() / contrast.temperature
+    if exact:
+        correct_near_zero(losses, contrast, positives, jobs)
+    losses *= weights
+    return losses if reduction == "none" else per_item(losses, items)
 
 
 def _panel_rows(contrast: Contrast) -> int:
@@ -185,38 +134,9 @@ def _panel_rows(contrast: Contrast) -> int:
 
 
 def _is_mapped(array: Any) -> bool:
+    """Whether an array is, or is a view of, a memory map."""
     while array is not None:
         if isinstance(array, np.memmap):
             return True
         array = getattr(array, "base", None)
     return False
-
-
-def _products(gradient: NDArray[Any] | None, contrast: Contrast) -> NDArray[Any] | None:
-    """Return an array for the products: the gradient's own, or one of more precision."""
-    if gradient is None:
-        return None
-    if gradient.dtype == contrast.dtype or _is_mapped(gradient):
-        return gradient
-    return np.empty(gradient.shape, contrast.dtype)
-
-
-def _per_row(layout: Layout, values: NDArray[Any]) -> NDArray[Any]:
-    """Repeat values of samples, shape (samples,) or (items, samples), to all rows."""
-    spread = layout.spread(values)
-    return np.broadcast_to(spread, (layout.items, layout.size)).reshape(-1)
-
-
-def _distinct_across_items(
-    layout: Layout, codes: NDArray[np.int64], classes: int
-) -> NDArray[np.int64]:
-    if layout.items == 1:
-        return codes
-    return codes + classes * np.repeat(np.arange(layout.items), layout.size)
-
-
-def _refuse_class_weights(options: Options) -> None:
-    if options.class_weights is not None:
-        raise InvalidInputError(
-            "class_weights needs labels, and a mask has no classes; weight the mask's rows instead"
-        )

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .near_zero import NEAR
-from .positives import Vector
+from ..types import Matrix, Vector
+from .kernels.near_zero import NEAR
 from .supcon import supcon_loss
 from .workers import Workers, thread_count
 
@@ -20,21 +20,14 @@ _SERIES = 0.5
 
 
 def heights_of_samples(
-    embeddings: NDArray[np.float64], codes: NDArray[np.int64], temperature: float
+    embeddings: Matrix, codes: NDArray[np.int64], temperature: float
 ) -> tuple[Vector, float]:
     """Return ℓ_i − log(n_c − 1) of every sample, zero where it is no anchor, and the spread.
 
-    By the formula of `near_zero`, with Σ_negatives e^{s_il − m_i} from the loss that leaves
+    By the formula of `kernels.near_zero`, with Σ_negatives e^{s_il − m_i} from the loss that leaves
     positives out of the denominator. The spread is the part of their sum near zero that is due to
     differences within classes. Those are rounded in the embeddings themselves; where it is zero the
     heights are right to rounding units.
-
-    Parameters
-    ----------
-    embeddings : ndarray, shape (n, d)
-    codes : ndarray of int, shape (n,)
-        Class numbers.
-    temperature : float
     """
     counts = np.bincount(codes)[codes] - 1.0
     options: dict[str, Any] = {"temperature": temperature, "reduction": "none"}
@@ -54,7 +47,7 @@ def heights_of_samples(
 
 
 def _spreads(
-    embeddings: NDArray[np.float64],
+    embeddings: Matrix,
     codes: NDArray[np.int64],
     chosen: NDArray[np.intp],
     temperature: float,
@@ -84,8 +77,8 @@ def _spreads(
 
 
 def _spread(
-    left: NDArray[np.float64],
-    apart: NDArray[np.float64],
+    left: Matrix,
+    apart: Matrix,
     chosen: NDArray[np.intp],
     members: NDArray[np.intp],
 ) -> Vector:
@@ -99,7 +92,7 @@ def _spread(
     return np.asarray(exponential_remainder(entries).sum(axis=1))
 
 
-def exponential_remainder(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def exponential_remainder(values: Matrix) -> Matrix:
     """Return f(d) = e^d − 1 − d, to a few rounding units also where d is small."""
     with np.errstate(over="ignore"):
         far = np.expm1(values) - values

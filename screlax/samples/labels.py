@@ -1,4 +1,4 @@
-"""Labels of any kind to class numbers 0 … k−1."""
+"""Labels of any kind to class numbers 0 … k−1, and what else is said of samples, checked."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
+from ..io.arrays import real_array, shown_index
 from ..problem.labels import distinct_labels, label_array
 
 
@@ -35,18 +36,9 @@ class Codes:
 def encode(
     labels: Any, shapes: tuple[tuple[int, ...], ...], *, names: bool = False, hint: str = ""
 ) -> Codes:
-    """Give every label a class number.
+    """Give every label a class number; a hint is added to the message on a shape not in `shapes`.
 
-    Parameters
-    ----------
-    labels : array-like
-        As `label_array` reads them.
-    shapes : tuple of tuples
-        The shapes they may have.
-    names : bool
-        Whether the names are needed; without, integers in a narrow range are only shifted.
-    hint : str
-        What the message adds where the shape is another.
+    Without names, integers in a narrow range are only shifted.
     """
     array = label_array(labels, shapes=shapes)
     if array.shape not in shapes:
@@ -73,3 +65,18 @@ def _shifted(array: NDArray[Any]) -> Codes | None:
         return Codes(array.astype(np.int64, copy=False), high + 1)
     wide = array if array.dtype.kind == "u" else array.astype(np.int64)  # int8 would wrap around
     return Codes((wide - wide.dtype.type(low)).astype(np.int64), high - low + 1)
+
+
+def nonnegative(values: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return finite nonnegative numbers of a given shape, a mask or weights, as float64."""
+    array = real_array(values, name)
+    if array.shape != shape:
+        raise InvalidInputError(f"{name} must have shape {shape}, got {array.shape}")
+    array = array.astype(np.float64)
+    bad = np.argwhere(~(np.isfinite(array) & (array >= 0)))
+    if len(bad):
+        index = shown_index(bad[0])
+        raise InvalidInputError(
+            f"{name} must be finite and not negative, got {array[tuple(bad[0])]} at index {index}"
+        )
+    return array

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..checks import check_choice
 from ..errors import InvalidInputError
+from ..io.arrays import as_floats, real_array, require_entries
+from ..types import Vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,20 +60,9 @@ class Layout:
         return self.size // self.views
 
     @property
-    def label_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """The shapes that labels may have."""
-        single = (self.samples,)
-        return (single, (self.items, self.samples)) if self.is_batch else (single,)
-
-    @property
-    def is_batch(self) -> bool:
-        """Whether the input has a batch axis, and so has the result."""
-        return self.kind == "batch"
-
-    @property
     def hint(self) -> str:
         """What to say of labels that do not fit: that a batch may have been meant as views."""
-        if not self.is_batch:
+        if self.kind != "batch":
             return ""
         return (
             f"; embeddings of shape {self.shape} are a batch of {self.items} times {self.size} "
@@ -79,18 +70,12 @@ class Layout:
             "contrast_mode='all', or 'one'"
         )
 
-    @property
-    def has_views(self) -> bool:
-        """Whether rows of one sample are views of it."""
-        return self.kind in ("all", "one")
-
-    def spread(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Repeat one value per sample, shape (…, samples), to its views: shape (…, size)."""
-        if self.views == 1:
-            return values
+    def per_row(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Repeat values of samples, shape (samples,) or (items, samples), to all rows."""
         if self.kind == "one":
             return np.tile(values, self.views)
-        return np.repeat(values, self.views, axis=-1)
+        spread = values if self.views == 1 else np.repeat(values, self.views, axis=-1)
+        return np.broadcast_to(spread, (self.items, self.size)).reshape(-1)
 
     def restore_rows(self, values: NDArray[Any]) -> NDArray[Any]:
         """Give a gradient, shape (items·size, d), the shape of the input."""
@@ -99,11 +84,11 @@ class Layout:
             return values.reshape(views, samples, features).transpose(1, 0, 2)
         return values.reshape(self.shape)
 
-    def restore_losses(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Give one loss per row, shape (items·size,), the shape of the anchors."""
-        if self.kind == "one":
-            return values[: self.anchors]
-        return values.reshape(self.shape[:-1])
+    def present(self, losses: Vector, reduction: str) -> float | NDArray[np.float64]:
+        """Give losses, of rows where there is no reduction, else of items, their shape."""
+        if reduction != "none":
+            return losses if self.kind == "batch" else float(losses[0])
+        return losses[: self.anchors] if self.kind == "one" else losses.reshape(self.shape[:-1])
 
     def item(self, number: int) -> Layout:
         """Return one item of a batch as a layout of its own."""
@@ -121,14 +106,10 @@ class Layout:
 
 
 def arrange(embeddings: NDArray[Any], contrast_mode: str | None) -> Layout:
-    """Bring embeddings to canonical order.
+    """Bring embeddings of rank 2 or 3 to canonical order.
 
-    Parameters
-    ----------
-    embeddings : ndarray, rank 2 or 3
-    contrast_mode : {None, "all", "one"}
-        None reads rank 3 as a batch, the others as (n, views, d): every view an anchor, or only
-        the first (Khosla et al. 2020, the public SupContrast code).
+    Without a contrast mode rank 3 is a batch; "all" and "one" read it as (n, views, d), every view
+    an anchor or only the first (Khosla et al. 2020, the public SupContrast code).
     """
     check_choice(contrast_mode, "contrast_mode", (None, "all", "one"))
     shape = embeddings.shape
@@ -148,3 +129,19 @@ def arrange(embeddings: NDArray[Any], contrast_mode: str | None) -> Layout:
         return Layout(rows, shape, 1, size, size, views, kind="all")
     rows = embeddings.transpose(1, 0, 2).reshape(size, features)
     return Layout(rows, shape, 1, size, samples, views, kind="one")
+
+
+def check_embeddings(embeddings: ArrayLike) -> NDArray[Any]:
+    """Return embeddings as a float32 or float64 array, without a copy where they are one already.
+
+    Integers become float64 and half precision float32. Values are checked later, while they are
+    read for the norms; see `screlax.samples.rows.Rows`.
+    """
+    array = real_array(embeddings, "embeddings")
+    if array.ndim not in (2, 3):
+        raise InvalidInputError(
+            f"embeddings must have shape (n, d), (batch, n, d) or (n, views, d), got "
+            f"{array.shape}; reshape them, one row per sample"
+        )
+    require_entries(array, "embeddings")
+    return as_floats(array)

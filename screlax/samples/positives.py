@@ -1,4 +1,4 @@
-"""The positives of every anchor, from labels, by class sums in O(nd).
+"""The positives of every anchor, from labels, by class sums in O(nd), or from a mask.
 
 With S_c = Σ_{j in class c} h_j the mean of the positives of a sample i of that class is
 (S_c − h_i)/(n_c − 1): the sum over pairs never has to be formed. The part of the loss
@@ -8,15 +8,18 @@ v_i = w_i/(n_c − 1) and V_c = Σ_{j in class c} v_j h_j.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..errors import InvalidInputError
+from ..types import Matrix, Vector
+from .layout import Layout
 from .rows import Rows
 
-Vector = NDArray[np.float64]
 Numbers = NDArray[np.intp]
 
 _GATHERED = 15 << 10
@@ -26,6 +29,8 @@ _GATHERED = 15 << 10
 class Positives(Protocol):
     """What the loss has to know about the positives, however they are given."""
 
+    rows: Rows
+    """The embeddings."""
     counts: Vector
     """How many positives each row has, itself not counted."""
     negatives: Vector
@@ -49,95 +54,189 @@ class Positives(Protocol):
         """
 
 
+@dataclass(frozen=True, eq=False)
+class SameClass:
+    """Zeroes the entries of a tile that are of one class, which include the diagonal."""
+
+    codes: NDArray[np.int64]
+
+    def __call__(self, entries: NDArray[Any], rows: slice | Numbers, columns: slice) -> None:
+        """Zero them."""
+        np.copyto(entries, 0, where=self.codes[rows, None] == self.codes[columns])
+
+
 class ClassPositives:
-    """Positives are the other rows of the same class.
+    """Positives are the other rows of the same class; rows of different items have different ones.
 
     Parameters
     ----------
     rows : Rows
         The embeddings.
     codes : ndarray of int, shape (rows,)
-        Class of each row; rows of different items have different classes.
+        Class of each row.
     classes, size : int
         Number of classes, and of rows of an item.
     """
 
     def __init__(self, rows: Rows, codes: NDArray[np.int64], classes: int, size: int) -> None:
-        self._rows = rows
+        self.rows = rows
         self._codes = codes
         same = np.bincount(codes, minlength=classes)[codes].astype(np.float64)
         self.counts: Vector = same - 1.0
         self.single = same == 2.0
         self.negatives: Vector = size - same
-        self._classes = classes
-        self._sums = self._class_sums(None)
+        self.exclude = SameClass(codes)
+        self._sums = class_sums(rows, codes, classes)
 
     def similarities(self) -> Vector:
         """Return ⟨h_i, S_c − h_i⟩/(n_c − 1)."""
-        products = np.empty(len(self._rows))
-        for part in self._rows.blocks():
-            block, codes, out = self._rows.doubles(part), self._codes[part], products[part]
-            step = max(1, _GATHERED // block.shape[1])
-            for first in range(0, len(block), step):
-                few = slice(first, first + step)
-                np.einsum("ij,ij->i", block[few], self._sums.take(codes[few], axis=0), out=out[few])
-        products -= self._rows.squares
-        return products / np.maximum(self.counts, 1.0)
+        return class_similarities(self.rows, self._codes, self._sums, self.counts)
 
     def totals(self, weights: Vector, items: int) -> Vector:
-        """Return Σ_i w_i ⟨h_i, m_i⟩ = Σ_c v_c ‖S_c‖² − Σ_i v_i ‖h_i‖² of each item."""
+        """Return Σ_c v_c ‖S_c‖² − Σ_i v_i ‖h_i‖² where the rows of each class weigh the same."""
         shares = weights / np.maximum(self.counts, 1.0)
         constant = self._constant_on_classes(shares)
         if constant is None:
-            return np.asarray((weights * self.similarities()).reshape(items, -1).sum(axis=1))
+            return per_item(weights * self.similarities(), items)
         squares = constant * np.einsum("ij,ij->i", self._sums, self._sums)
-        own = (shares * self._rows.squares).reshape(items, -1).sum(axis=1)
-        return np.asarray(squares.reshape(items, -1).sum(axis=1) - own)
+        return per_item(squares, items) - per_item(shares * self.rows.squares, items)
 
     def subtract_gradient(self, gradient: NDArray[Any], weights: Vector) -> None:
         """Subtract v_i S_c + V_c − 2 v_i h_i, a block at a time."""
         shares = weights / np.maximum(self.counts, 1.0)
         dtype = gradient.dtype
         sums = self._sums.astype(dtype)
-        uniform = self._constant_on_classes(shares) is not None
-        others = None if uniform else self._class_sums(shares).astype(dtype)
+        others = None
+        if self._constant_on_classes(shares) is None:
+            others = class_sums(self.rows, self._codes, len(sums), shares).astype(dtype)
         twice = (2 * shares).astype(dtype)[:, None]
-        for part in self._rows.blocks():
+        for part in self.rows.blocks():
             code, share = self._codes[part], twice[part]
             pull = sums.take(code, axis=0)
-            pull -= self._rows.plain(part, dtype)
+            pull -= self.rows.plain(part, dtype)
             pull *= share
             if others is not None:  # replace v_i S_c by V_c in half of it
                 pull += others.take(code, axis=0) - share / 2 * sums.take(code, axis=0)
             gradient[part] -= pull
 
-    def exclude(self, entries: NDArray[Any], rows: slice | Numbers, columns: slice) -> None:
-        """Zero the entries of the same class, which include the diagonal."""
-        same = self._codes[rows, None] == self._codes[columns]
-        np.copyto(entries, 0, where=same)
-
     def _constant_on_classes(self, values: Vector) -> Vector | None:
         """Return one value per class, or None where rows of a class differ."""
-        last: Vector = np.zeros(self._classes)
+        last: Vector = np.zeros(len(self._sums))
         last[self._codes] = values
         return last if np.array_equal(last[self._codes], values) else None
 
-    def _class_sums(self, weights: Vector | None) -> NDArray[np.float64]:
-        """Return Σ_j weight_j h_j over each class, shape (classes, d), in double precision."""
-        sums = np.zeros((self._classes, self._rows.array.shape[1]))
-        for part in self._rows.blocks():
-            codes, block = self._codes[part], self._rows.doubles(part)
-            factors = np.ones(len(codes)) if weights is None else weights[part]
-            low, high = int(codes.min()), int(codes.max()) + 1
-            if high - low <= 2 * len(codes):  # always so for few classes, and for items in turn
-                sums[low:high] += indicator(codes - low, factors, high - low) @ block
-            else:
-                present, local = np.unique(codes, return_inverse=True)
-                sums[present] += indicator(local, factors, len(present)) @ block
-        return sums
+
+class MaskPositives:
+    """Positives of sample i are the samples j with mask[i, j] > 0, in proportion to the entry.
+
+    All views of both are meant, and only the row itself is never its own positive.
+
+    Parameters
+    ----------
+    rows : Rows
+        The embeddings of *one* item.
+    mask : ndarray, shape (samples, samples)
+        Finite and not negative.
+    layout : Layout
+        Says which rows belong to which sample.
+    """
+
+    def __init__(self, rows: Rows, mask: Matrix, layout: Layout) -> None:
+        self.rows = rows
+        self._mask = mask
+        self._sample: NDArray[np.int64] = layout.per_row(np.arange(layout.samples))
+        self._self = np.diagonal(mask)[self._sample]
+        totals = layout.views * mask.sum(axis=1)[self._sample] - self._self
+        marked = layout.views * np.count_nonzero(mask, axis=1)[self._sample]
+        positives = marked - (self._self > 0)
+        self.counts: Vector = np.where(positives > 0, totals, 0.0)
+        self.negatives: Vector = layout.size - 1.0 - positives
+        self.single = positives == 1
+
+    def similarities(self) -> Vector:
+        """Return ⟨h_i, Σ_j mask_ij h_j⟩/Σ_j mask_ij over j ≠ i."""
+        sums = self._mask @ class_sums(self.rows, self._sample, len(self._mask))
+        products = _products(self.rows, self._sample, sums) - self._self * self.rows.squares
+        return np.asarray(products / np.where(self.counts > 0, self.counts, 1.0))
+
+    def totals(self, weights: Vector, items: int) -> Vector:
+        """Return Σ_i w_i ⟨h_i, m_i⟩ of the one item."""
+        return per_item(weights * self.similarities(), items)
+
+    def subtract_gradient(self, gradient: NDArray[Any], weights: Vector) -> None:
+        """Subtract v_i (mask h)_i + (maskᵀ (v h))_i − 2 v_i mask_ii h_i."""
+        shares = weights / np.where(self.counts > 0, self.counts, 1.0)
+        samples = len(self._mask)
+        mine = self._mask @ class_sums(self.rows, self._sample, samples)
+        theirs = self._mask.T @ class_sums(self.rows, self._sample, samples, shares)
+        for part in self.rows.blocks():
+            sample, share = self._sample[part], shares[part, None]
+            pull = share * mine[sample] + theirs[sample]
+            pull -= 2 * share * self._self[part, None] * self.rows.doubles(part)
+            gradient[part] -= pull
+
+    def exclude(self, entries: NDArray[Any], rows: slice | Numbers, columns: slice) -> None:
+        """Zero the entries that the mask marks, and the diagonal."""
+        marked = self._mask[np.ix_(self._sample[rows], self._sample[columns])] > 0
+        np.copyto(entries, 0, where=marked)
+        if isinstance(rows, slice) and rows == columns:
+            np.fill_diagonal(entries, 0)
 
 
-def indicator(codes: NDArray[Any], factors: Vector, classes: int) -> sparse.csc_array[Any]:
+def require_symmetric(mask: Matrix) -> None:
+    """Raise unless positives are mutual, which dropping them from both denominators needs."""
+    different = np.argwhere((mask > 0) != (mask.T > 0))
+    if len(different):
+        row, column = (int(number) for number in different[0])
+        raise InvalidInputError(
+            f"negatives_only needs a symmetric mask, but mask[{row}, {column}] is "
+            f"{mask[row, column]} and mask[{column}, {row}] is {mask[column, row]}"
+        )
+
+
+def per_item(values: Vector, items: int) -> Vector:
+    """Add up the values of the rows, or classes, of each item."""
+    return np.asarray(values.reshape(items, -1).sum(axis=1))
+
+
+def class_sums(
+    rows: Rows, codes: NDArray[np.int64], classes: int, weights: Vector | None = None
+) -> Matrix:
+    """Return Σ_j weight_j h_j over each class, shape (classes, d), in double precision."""
+    sums = np.zeros((classes, rows.array.shape[1]))
+    for part in rows.blocks():
+        few, block = codes[part], rows.doubles(part)
+        factors = np.ones(len(few)) if weights is None else weights[part]
+        low, high = int(few.min()), int(few.max()) + 1
+        if high - low <= 2 * len(few):  # always so for few classes, and for items in turn
+            sums[low:high] += _indicator(few - low, factors, high - low) @ block
+        else:
+            present, local = np.unique(few, return_inverse=True)
+            sums[present] += _indicator(local, factors, len(present)) @ block
+    return sums
+
+
+def class_similarities(
+    rows: Rows, codes: NDArray[np.int64], sums: Matrix, counts: Vector
+) -> Vector:
+    """Return ⟨h_i, S_c − h_i⟩/(n_c − 1), counts being n_c − 1."""
+    products = _products(rows, codes, sums) - rows.squares
+    return np.asarray(products / np.maximum(counts, 1.0))
+
+
+def _products(rows: Rows, codes: NDArray[np.int64], sums: Matrix) -> Vector:
+    """Return the inner product of each row with the sum that its code names."""
+    products = np.empty(len(rows))
+    for part in rows.blocks():
+        block, few, out = rows.doubles(part), codes[part], products[part]
+        step = max(1, _GATHERED // block.shape[1])
+        for first in range(0, len(block), step):
+            some = slice(first, first + step)
+            np.einsum("ij,ij->i", block[some], sums.take(few[some], axis=0), out=out[some])
+    return products
+
+
+def _indicator(codes: NDArray[Any], factors: Vector, classes: int) -> sparse.csc_array[Any]:
     """Return the matrix, classes × rows, with one entry for each row."""
     ends = np.arange(len(codes) + 1)
     return sparse.csc_array((factors, codes, ends), shape=(classes, len(codes)))

@@ -35,6 +35,8 @@ class Rows:
         Squared norms, after normalisation.
     inverse_norms : ndarray, shape (rows,), or None
         What each row is multiplied by; None where nothing is normalised.
+    largest_product : float
+        The largest |⟨h_i, h_l⟩| there can be, by the Cauchy–Schwarz inequality.
     """
 
     def __init__(self, array: NDArray[Any], normalize: bool, locate: Locate) -> None:
@@ -50,14 +52,10 @@ class Rows:
             self.inverse_norms = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
             self.squares = (norms > 0).astype(np.float64)
             self._held = None
+        self.largest_product = float(self.squares.max())
 
     def __len__(self) -> int:
         return len(self.array)
-
-    @property
-    def largest_product(self) -> float:
-        """The largest |⟨h_i, h_l⟩| there can be, by the Cauchy–Schwarz inequality."""
-        return float(self.squares.max())
 
     def blocks(self, span: slice | None = None) -> Iterator[slice]:
         """Cut the rows, or a span of them, into blocks; few rows are one block."""
@@ -99,6 +97,16 @@ class Rows:
         as_is = self.inverse_norms is None and source.flags.c_contiguous
         return source if as_is and source.dtype == dtype else self.scaled(part, 1.0, dtype)
 
+    def through_normalisation(self, gradient: NDArray[Any]) -> None:
+        """Apply, in place, the transposed Jacobian of h = x/‖x‖: (g − ⟨g, h⟩ h)/‖x‖, 0 at x = 0."""
+        if self.inverse_norms is None:
+            return
+        for part in self.blocks():
+            unit = self.doubles(part)
+            along = np.einsum("ij,ij->i", gradient[part], unit)
+            tangent = gradient[part] - along[:, None] * unit
+            gradient[part] = tangent * self.inverse_norms[part, None]
+
     def lend(self, entries: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return the memory of `doubles` for other use until its next call, if it is enough.
 
@@ -109,6 +117,7 @@ class Rows:
         return memory[:entries] if len(memory) >= entries else np.empty(entries, dtype)
 
     def _squared_norms(self, locate: Locate) -> NDArray[np.float64]:
+        """Return them, refusing rows that are not finite."""
         squares = np.empty(len(self.array))
         for part in self.blocks():
             block = self.doubles(part)

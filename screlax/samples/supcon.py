@@ -10,12 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError
 from ..io.arrays import real_array
+from ..types import Vector
 from .evaluate import losses_and_gradient
-from .gradient import check_out
-from .layout import Layout, arrange
-from .options import Options, check_options
-from .validate import check_embeddings
-from .variants import present
+from .layout import Layout, arrange, check_embeddings
+from .options import Options
 
 DEFAULT_BUDGET = 64_000_000
 """Bytes for keeping exponentials for the gradient; enough for n = 5300 in single precision."""
@@ -50,7 +48,7 @@ def supcon_loss(
 
     In double precision ℓ_i is right to some rounding units of the largest |⟨h_i, h_l⟩|/τ, also
     where it is near zero, as that of an anchor with one positive can be: see
-    `screlax.samples.near_zero`.
+    `screlax.samples.kernels.near_zero`.
 
     Parameters
     ----------
@@ -106,7 +104,7 @@ def supcon_loss(
     >>> round(screlax.supcon_loss(embeddings, [0, 0, 1, 1], temperature=1.0), 6)
     0.239545
     """
-    options = check_options(
+    options = Options(
         temperature=temperature,
         base_temperature=base_temperature,
         reduction=reduction,
@@ -115,10 +113,9 @@ def supcon_loss(
         negatives_only=negatives_only,
         class_weights=class_weights,
         n_jobs=n_jobs,
-        memory_budget=0,
     )
     layout = arrange(check_embeddings(embeddings), contrast_mode)
-    return present(layout, _run(layout, labels, mask, options, None), reduction)
+    return layout.present(_run(layout, labels, mask, options, None), reduction)
 
 
 def supcon_loss_and_grad(
@@ -179,7 +176,7 @@ def supcon_loss_and_grad(
     >>> gradient.shape
     (4, 4)
     """
-    options = check_options(
+    options = Options(
         temperature=temperature,
         base_temperature=base_temperature,
         reduction=reduction,
@@ -192,26 +189,22 @@ def supcon_loss_and_grad(
     )
     array = check_embeddings(embeddings)
     layout = arrange(array, contrast_mode)
-    result = check_out(out, array.shape, array.dtype)
+    result = _gradient_array(out, array)
     in_order = layout.kind != "one"
     shape = layout.rows.shape
     gradient = result.reshape(shape) if in_order else np.empty(shape, array.dtype)
     losses = _run(layout, labels, mask, options, gradient)
     if not in_order:
         result[...] = layout.restore_rows(gradient)
-    return present(layout, losses, reduction), result
+    return layout.present(losses, reduction), result
 
 
 def _run(
-    layout: Layout,
-    labels: Any,
-    mask: Any,
-    options: Options,
-    gradient: NDArray[Any] | None,
-) -> NDArray[np.float64]:
+    layout: Layout, labels: Any, mask: Any, options: Options, gradient: NDArray[Any] | None
+) -> Vector:
     """Evaluate once, or with one mask per item one item at a time."""
     labels = _labels_or_mask(layout, labels, mask)
-    if mask is None or not layout.is_batch:
+    if mask is None or layout.kind != "batch":
         return losses_and_gradient(layout, labels, mask, options, gradient)
     masks, single = real_array(mask, "mask"), (layout.size, layout.size)
     if masks.shape not in (single, (layout.items, *single)):
@@ -234,9 +227,24 @@ def _labels_or_mask(layout: Layout, labels: Any, mask: Any) -> Any:
         raise InvalidInputError("labels and mask were both given; leave one of them out")
     if labels is not None or mask is not None:
         return labels
-    if not layout.has_views:
+    if layout.kind in ("single", "batch"):
         raise InvalidInputError(
             "give labels, or a mask; embeddings of shape (n, views, d) with a contrast_mode can do "
             f"without{layout.hint}"
         )
     return np.arange(layout.samples)
+
+
+def _gradient_array(out: Any, embeddings: NDArray[Any]) -> NDArray[Any]:
+    """Return the array that a gradient is to be written to, or a new one where it is None."""
+    shape, dtype = embeddings.shape, embeddings.dtype
+    if out is None:
+        return np.empty(shape, dtype)
+    right = isinstance(out, np.ndarray) and out.shape == shape and out.dtype == dtype
+    if not (right and out.flags.c_contiguous and out.flags.writeable):
+        described = f"{out.dtype} of shape {out.shape}" if hasattr(out, "dtype") else type(out)
+        raise InvalidInputError(
+            f"out must be a writable C-contiguous array of {dtype} and shape {shape}, "
+            f"got {described}"
+        )
+    return np.asanyarray(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +12,18 @@ from typing import Generic, Self, TypeVar
 
 from threadpoolctl import LibController, ThreadpoolController
 
-from .validate import cores
-
 Item = TypeVar("Item")
 
 _WORK_PER_THREAD = 5e7
 """Multiplications below which a second thread costs more than it saves."""
+
+
+def cores() -> int:
+    """Return the number of cores this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
 
 
 def thread_count(n_jobs: int | None, work: float) -> int:
@@ -33,13 +40,7 @@ def _blas_libraries() -> list[LibController]:
 
 
 class Workers(Generic[Item]):
-    """A context in which BLAS is single-threaded and `run` shares work among threads.
-
-    Parameters
-    ----------
-    jobs : int
-        Number of threads, the calling one included.
-    """
+    """A context in which BLAS is single-threaded and `run` shares work among `jobs` threads."""
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs

@@ -22,14 +22,7 @@ _SMALLEST_HALF = 256
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Consecutive rows of the scaled embeddings, in memory.
-
-    Attributes
-    ----------
-    start : int
-        Number of the first row.
-    rows : ndarray, shape (rows, d), C-contiguous
-    """
+    """Consecutive rows of the scaled embeddings, in memory; `start` is the number of the first."""
 
     start: int
     rows: NDArray[Any]
@@ -68,16 +61,9 @@ class Tile(NamedTuple):
 
 
 def rounds(first: Panel, second: Panel, size: int, anchors: int) -> Iterator[list[Tile]]:
-    """Deal out all tiles of a panel with another, or with itself.
+    """Deal out all tiles of a panel with another, or with itself, of at most `size` rows.
 
-    Parameters
-    ----------
-    first, second : Panel
-        The same object twice for the tiles within a panel.
-    size : int
-        Largest number of rows of a block.
-    anchors : int
-        Rows from this number on are no anchors; tiles of two such blocks are left out.
+    Rows from number `anchors` on are no anchors; tiles of two such blocks are left out.
     """
     lefts, rights = first.blocks(size), second.blocks(size)
     pairings = _within(lefts) if first is second else _between(lefts, rights)

@@ -15,10 +15,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .positives import Positives, Vector
-from .problem import Exclude
-from .rows import Rows
-from .workers import Workers
+from ...types import Vector
+from ..positives import Positives
+from ..rows import Rows
+from ..workers import Workers
+from .contrast import Contrast, Exclude
 
 NEAR = 0.5
 """Heights below this are computed here: above, subtraction loses no more than two bits."""
@@ -27,38 +28,18 @@ _BLOCK = 256
 """Rows at a time."""
 
 
-def correct_near_zero(
-    losses: Vector,
-    weights: Vector,
-    rows: Rows,
-    positives: Positives,
-    size: int,
-    temperature: float,
-    jobs: int,
-) -> None:
-    """Recompute, in place, the losses near zero: only a single positive allows them.
-
-    Parameters
-    ----------
-    losses, weights : ndarray, shape (rows,)
-        ℓ_i and w_i; rows of weight zero are left as they are.
-    rows : Rows
-    positives : Positives
-    size : int
-        Rows of an item.
-    temperature : float
-    jobs : int
-        Number of threads.
-    """
-    near = np.flatnonzero((losses < NEAR) & positives.single & (weights > 0))
+def correct_near_zero(losses: Vector, contrast: Contrast, positives: Positives, jobs: int) -> None:
+    """Recompute, in place, the losses near zero: only a single positive allows them."""
+    near = np.flatnonzero((losses < NEAR) & positives.single & (contrast.weights > 0))
     if len(near) == 0:
         return
-    means = positives.similarities()
+    temperature, size = contrast.temperature, contrast.size
+    means = positives.similarities() / temperature
     for item in np.unique(near // size):
         chosen = near[near // size == item]
         span = slice(item * size, (item + 1) * size)
         excess = sum_negatives(
-            rows, positives.exclude, chosen, span, means[chosen], temperature, jobs
+            contrast.rows, positives.exclude, chosen, span, means[chosen], temperature, jobs
         )
         losses[chosen] = np.log1p(excess)
 
@@ -72,32 +53,15 @@ def sum_negatives(
     temperature: float,
     jobs: int,
 ) -> Vector:
-    """Return Σ_l e^{(⟨h_i, h_l⟩ − m_i)/τ} over the negatives l within a span, of some rows.
-
-    Parameters
-    ----------
-    rows : Rows
-    exclude : callable
-        Zeroes the positives of a tile.
-    chosen : ndarray of int, shape (c,)
-        Numbers of the rows i.
-    span : slice
-        The rows l: those of the same item.
-    means : ndarray, shape (c,)
-        Mean similarity m_i of the positives.
-    temperature : float
-    jobs : int
-        Number of threads.
-    """
+    """Return Σ_l e^{⟨h_i, h_l⟩/τ − m_i} of some rows i, over the negatives l within a span."""
     sums = np.zeros(len(chosen))
 
     def add(few: slice, worker: int) -> None:
         picked = chosen[few]
         left = rows.picked(picked) / temperature
-        shift = means[few, None] / temperature
         for part in rows.blocks(span):
             entries = left @ rows.plain(part, left.dtype).T
-            entries -= shift
+            entries -= means[few, None]
             with np.errstate(over="ignore"):  # positives, which are left out
                 np.exp(entries, out=entries)
             exclude(entries, picked, part)

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .positives import Vector
-from .problem import Contrast, Resources
-from .workers import Workers
+from ...types import Vector
+from ..workers import Workers
+from .contrast import Contrast, Resources
 
 LARGEST_SMALL = 320
-"""Items of more rows than this are cut into strips or tiles."""
+"""Items of more rows than this are cut into tiles."""
 
 _CHUNK_ENTRIES = 1 << 17
 """Exponentials held at a time; half a megabyte in single precision."""
@@ -25,19 +25,9 @@ _CHUNK_ENTRIES = 1 << 17
 def contrast_small(
     contrast: Contrast, resources: Resources, gradient: NDArray[Any] | None
 ) -> Vector:
-    """Return log Z of every row and fill in the gradient products.
-
-    Parameters
-    ----------
-    contrast : Contrast
-        A problem with bounded logits.
-    resources : Resources
-        Only the number of threads matters.
-    gradient : ndarray, shape (rows, d), or None
-        Where the products go.
-    """
+    """Return log Z of every row, of bounded logits, and fill in the gradient products."""
     size = contrast.size
-    logs = np.zeros(len(contrast.rows))
+    logs = np.zeros(len(contrast.weights))
     step = min(contrast.items, max(1, _CHUNK_ENTRIES // size**2))
     starts = range(0, contrast.items, step)
     chunks = [slice(a * size, min(a + step, contrast.items) * size) for a in starts]
@@ -60,6 +50,7 @@ def _solve_chunk(
     logs: Vector,
     gradient: NDArray[Any] | None,
 ) -> None:
+    """Do so for the items within a span of rows."""
     size, dtype = contrast.size, contrast.dtype
     rows = contrast.rows.plain(part, dtype).reshape(-1, size, contrast.rows.array.shape[1])
     entries = memory[: len(rows) * size**2].reshape(-1, size, size)

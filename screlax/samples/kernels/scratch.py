@@ -25,17 +25,7 @@ def keep_freed_memory() -> None:
 
 
 class Scratch:
-    """One reusable array for each thread, cut to the shape of a tile.
-
-    Parameters
-    ----------
-    workers : int
-        Number of threads.
-    entries : int
-        Largest number of entries of a tile.
-    dtype : dtype
-        Precision.
-    """
+    """One reusable array for each thread, cut to the shape of a tile of at most some entries."""
 
     def __init__(self, workers: int, entries: int, dtype: np.dtype[Any]) -> None:
         self._arrays = [np.empty(entries, dtype) for _ in range(workers)]
@@ -46,17 +36,10 @@ class Scratch:
 
 
 class Kept:
-    """Tiles that are kept from the loss to the gradient.
+    """Room for a number of exponentials, of the tiles kept from the loss to the gradient.
 
     In pieces of 30 MB, which the C library reuses from call to call; the system must clear the
     pages of larger ones anew each time, which takes as long as computing a fifth of them.
-
-    Parameters
-    ----------
-    entries : int
-        Number of entries there is room for; zero keeps nothing.
-    dtype : dtype
-        Precision.
     """
 
     def __init__(self, entries: int, dtype: np.dtype[Any]) -> None:
