@@ -24,23 +24,11 @@ _LADDER = (1e-2, 1e-4, 1e-6, 1e-8)
 
 @dataclass(frozen=True)
 class Method:
-    """One method.
+    """A method, and which problems it is tried on.
 
-    Attributes
-    ----------
-    name : str
-        Unique; part of file names.
-    run : callable
-        run(problem, tolerance, time limit in seconds) returns a `Solution`, whose certificate is
-        ours, or a k×k Gram matrix to be certified.
-    tolerances : tuple of float
-        Relative accuracies to ask for, one run each: the time-against-accuracy curve.
-    most_sizes, most_classes : float
-        Distinct class sizes, and classes, beyond which it is not tried.
-    package : str
-        What must be installed besides screlax.
-    refusal : callable
-        refusal(problem) returns another reason why it cannot take a problem, or an empty string.
+    `run(problem, tolerance, seconds)` returns a `Solution`, whose certificate is ours, or a k×k
+    Gram matrix to be certified; one run at each of `tolerances` makes the curve of time against
+    accuracy. `refusal(problem)` is a reason of its own not to take a problem, or empty.
     """
 
     name: str

@@ -14,16 +14,7 @@ from ..problem.ufm import UFM
 
 @dataclass(frozen=True)
 class BenchProblem:
-    """One problem of the suite.
-
-    Attributes
-    ----------
-    group : str
-        The set it belongs to.
-    name : str
-        Unique in the suite; part of file names.
-    problem : UFM
-    """
+    """One problem of the suite, of a set; its name is unique and part of file names."""
 
     group: str
     name: str

@@ -21,18 +21,10 @@ from .work import BenchWork, Case
 
 @dataclass(frozen=True)
 class BenchSettings:
-    """What to run.
+    """What to run, and where rows are kept: what is there already is not run again.
 
-    Attributes
-    ----------
-    folder : Path
-        Where rows are kept; what is there already is not run again.
-    quick : bool
-        The part of the suite for two minutes.
-    limit : float
-        Seconds a method may take for one case.
-    methods, groups : tuple of str
-        Only these; empty for all.
+    `limit` is in seconds per case, `quick` the part of the suite for two minutes; of `methods` and
+    sets (`groups`) only those named, or all.
     """
 
     folder: Path
@@ -45,20 +37,7 @@ class BenchSettings:
 def run_suite(
     settings: BenchSettings, progress: Callable[[int, int, Row], None] | None = None
 ) -> list[Row]:
-    """Run every case that has no row yet and return all rows.
-
-    Parameters
-    ----------
-    settings : BenchSettings
-    progress : callable, optional
-        Called as progress(done, total, row) after every case.
-
-    Raises
-    ------
-    InvalidInputError
-        If a method or set does not exist, the limit is not positive, or the folder holds rows of
-        another machine or version.
-    """
+    """Run every case that has no row yet and return all; progress(done, total, row) after each."""
     positive_number(settings.limit, "the time limit")
     cases = list(_cases(settings))
     _open_folder(settings.folder)

@@ -15,25 +15,11 @@ CONTRADICTION = 1e-9
 
 @dataclass(frozen=True)
 class Row:
-    """One method on one problem at one requested tolerance.
+    """One method on one problem at one requested relative accuracy.
 
-    Attributes
-    ----------
-    group, problem, method : str
-    classes, distinct_sizes : int
-    tolerance : float
-        Relative accuracy asked for.
-    outcome : {"ran", "time-out", "failed", "skipped"}
-    reason : str
-        Why it failed or was skipped.
-    seconds : float
-        Wall time of the method, without certifying; the time limit where it ran out.
-    relative_gap : float
-        Certified relative gap, infinite where there is none.
-    value, lower : float
-        Certified bounds.
-    megabytes : float
-        Peak memory of the process.
+    `outcome` is "ran", "time-out", "failed" or "skipped", `reason` says why. `seconds` is the wall
+    time of the method without certifying (the limit where it ran out), `megabytes` the peak memory
+    of the process; `relative_gap`, `value` and `lower` are certified.
     """
 
     group: str
@@ -61,11 +47,8 @@ def shifted_geometric_mean(seconds: Sequence[float], shift: float = SHIFT) -> fl
 def suboptimality(rows: Sequence[Row]) -> dict[Row, float]:
     """Return for each row (value − bound)/value with the best bound of any row of its problem.
 
-    Infinite where there is no value or no bound, and where a value is below a certified bound: one
-    of the two certificates is wrong then, which must not look like success.
-
-    A method without a dual point has a value that may be excellent and a bound of its own that is
-    not; any certified bound proves how good its value is.
+    Any certified bound proves how good a value is. Infinite where there is no value or bound, and
+    where a value is below a bound: one certificate is wrong then, which must not look like success.
     """
     bounds: dict[str, float] = {}
     for row in rows:
@@ -89,15 +72,9 @@ def time_to(rows: Sequence[Row], accuracy: float, excess: Mapping[Row, float]) -
 
 @dataclass(frozen=True)
 class Score:
-    """A method over all problems it was run on.
+    """A method over the problems it was not skipped on: how many it solved within the limit.
 
-    Attributes
-    ----------
-    method : str
-    problems, solved : int
-        Problems it was not skipped on, and those brought to the accuracy within the limit.
-    mean_seconds : float
-        Shifted geometric mean of the times to that accuracy, the time limit where not reached.
+    The mean of the times to the accuracy is shifted geometric, with the limit where not reached.
     """
 
     method: str
@@ -109,18 +86,7 @@ class Score:
 def scores(
     rows: Sequence[Row], accuracy: float, limit: float, excess: Mapping[Row, float]
 ) -> list[Score]:
-    """Return one score per method, in the order of the rows; skipped problems do not count.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-    accuracy : float
-        What `excess` has to come down to.
-    limit : float
-        Seconds that count where it did not.
-    excess : mapping from Row to float
-        Certified gap of each row, or its `suboptimality`.
-    """
+    """Return a score per method, in the order of the rows; `excess` has to reach `accuracy`."""
     found = []
     for method in dict.fromkeys(row.method for row in rows):
         mine = [row for row in rows if row.method == method and row.outcome != "skipped"]

@@ -28,12 +28,13 @@ EXAMPLES = """examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
-    parser.add_argument("--quick", action="store_true", help="two minutes: small problems")
-    parser.add_argument("--out", type=Path, default=Path("screlax-bench"), metavar="FOLDER")
-    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="per case (5 or 60)")
-    parser.add_argument("--method", action="append", default=[], metavar="NAME")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME", dest="sets")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
+    add = parser.add_argument
+    add("--quick", action="store_true", help="two minutes: small problems")
+    add("--out", type=Path, default=Path("screlax-bench"), metavar="FOLDER")
+    add("--time-limit", type=float, metavar="SECONDS", help="per case (5 or 60)")
+    add("--method", action="append", default=[], metavar="NAME")
+    add("--set", action="append", default=[], metavar="NAME", dest="sets")
+    add("--json", action="store_true", help="print JSON instead of Markdown")
 
 
 def run(options: argparse.Namespace) -> bool:

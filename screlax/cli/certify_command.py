@@ -26,15 +26,16 @@ EXAMPLES = ""
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
-    parser.add_argument("file", type=Path, metavar="FILE.npz")
-    parser.add_argument("--level", default="orbits", help="samples, classes or orbits (default)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE.npz")
+    add("--level", default="orbits", help="samples, classes or orbits (default)")
+    add(
         "--tol",
         type=float,
         metavar="T",
         help=f"relative gap that counts as optimal (that of the file, but at most {LARGEST_TOL:g})",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    add("--json", action="store_true", help="print JSON instead of text")
 
 
 def run(options: argparse.Namespace) -> bool:

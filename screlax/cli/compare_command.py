@@ -30,19 +30,13 @@ EXAMPLES = """examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
+    add = parser.add_argument
     add_solution(parser)
     add_embeddings(parser)
-    parser.add_argument(
-        "--loss",
-        default="auto",
-        choices=LOSSES,
-        help="what to evaluate the objective at",
-    )
-    parser.add_argument(
-        "--scale", default="free", choices=SCALES, help="of the Procrustes alignment"
-    )
+    add("--loss", default="auto", choices=LOSSES, help="what to evaluate the objective at")
+    add("--scale", default="free", choices=SCALES, help="of the Procrustes alignment")
     add_picture_option(parser, "the embeddings next to the optimum")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(options: argparse.Namespace) -> bool:

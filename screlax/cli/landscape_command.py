@@ -57,15 +57,16 @@ _HEADINGS = {
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
+    add = parser.add_argument
     add_problem_options(parser)
-    parser.add_argument("--dims", metavar="A,B-C,…", help="dimensions (around the rank, k, k+1)")
-    parser.add_argument("--starts", type=int, default=20, metavar="N", help="per dimension (20)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all starts (0)")
-    parser.add_argument("--level", default="classes", help="classes (default) or samples")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (1); -1: all")
-    parser.add_argument("--store", type=Path, metavar="FOLDER", help="keep runs; resume from them")
+    add("--dims", metavar="A,B-C,…", help="dimensions (around the rank, k, k+1)")
+    add("--starts", type=int, default=20, metavar="N", help="per dimension (20)")
+    add("--seed", type=int, default=0, metavar="N", help="of all starts (0)")
+    add("--level", default="classes", help="classes (default) or samples")
+    add("--jobs", type=int, default=1, metavar="N", help="processes (1); -1: all")
+    add("--store", type=Path, metavar="FOLDER", help="keep runs; resume from them")
     add_picture_option(parser, "gaps by dimension")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(options: argparse.Namespace) -> bool:

@@ -25,17 +25,14 @@ EXAMPLES = """examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
+    add = parser.add_argument
     add_embeddings(parser)
-    parser.add_argument("--temperature", type=float, default=0.1, metavar="T", help="(0.1)")
-    parser.add_argument("--reduction", default="mean", choices=("mean", "sum"))
-    parser.add_argument(
-        "--mean-over", default="anchors", choices=("anchors", "all"), help="what a mean divides by"
-    )
-    parser.add_argument(
-        "--negatives-only", action="store_true", help="leave positives out of the denominator"
-    )
-    parser.add_argument("--jobs", type=int, metavar="N", help="threads (as the size justifies)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    add("--temperature", type=float, default=0.1, metavar="T", help="(0.1)")
+    add("--reduction", default="mean", choices=("mean", "sum"))
+    add("--mean-over", default="anchors", choices=("anchors", "all"), help="what a mean divides by")
+    add("--negatives-only", action="store_true", help="leave positives out of the denominator")
+    add("--jobs", type=int, metavar="N", help="threads (as the size justifies)")
+    add("--json", action="store_true", help="print JSON instead of text")
 
 
 def run(options: argparse.Namespace) -> bool:

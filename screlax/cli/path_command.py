@@ -31,14 +31,15 @@ EXAMPLES = """examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
+    add = parser.add_argument
     add_problem_options(parser)
-    parser.add_argument("--points", type=int, default=100, help="points of the default path (100)")
-    parser.add_argument("--values", metavar="A,B,…", help="values of λ or ρ instead")
-    parser.add_argument("--temperatures", metavar="A,B,…", help="values of τ instead")
-    parser.add_argument("--tol", type=float, default=1e-9, metavar="T", help="relative gap (1e-9)")
-    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="write the table as CSV")
+    add("--points", type=int, default=100, help="points of the default path (100)")
+    add("--values", metavar="A,B,…", help="values of λ or ρ instead")
+    add("--temperatures", metavar="A,B,…", help="values of τ instead")
+    add("--tol", type=float, default=1e-9, metavar="T", help="relative gap (1e-9)")
+    add("--out", type=Path, metavar="FILE.csv", help="write the table as CSV")
     add_picture_option(parser, "value, norms, rank and gap along the path")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(options: argparse.Namespace) -> bool:

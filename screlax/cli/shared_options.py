@@ -40,13 +40,7 @@ def add_problem_options(parser: argparse.ArgumentParser) -> None:
 
 
 def problem_of(options: argparse.Namespace) -> UFM:
-    """Return the problem that the options describe.
-
-    Raises
-    ------
-    InvalidInputError
-        If not exactly one source of class sizes and one control were given.
-    """
+    """Return the problem that the options describe: one source of class sizes, one control."""
     sources = ("counts", "labels", "pairs", "profile")
     source = _exactly_one(options, sources, "source of class sizes")
     control, tau, loss = _control(options), options.temperature, check_loss(options.loss)
@@ -82,19 +76,16 @@ def add_solution(parser: argparse.ArgumentParser) -> None:
 
 def add_embeddings(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     """Register the file of embeddings and what is said of its rows; or any number of files."""
+    add = parser.add_argument
     if several:
-        parser.add_argument(
-            "inputs", type=Path, nargs="*", metavar="EMBEDDINGS.npy", help="to show next to it"
-        )
+        add("inputs", type=Path, nargs="*", metavar="EMBEDDINGS.npy", help="to show next to it")
     else:
-        parser.add_argument("embeddings", type=Path, metavar="EMBEDDINGS.npy", help=".npy or .npz")
-    parser.add_argument(
+        add("embeddings", type=Path, metavar="EMBEDDINGS.npy", help=".npy or .npz")
+    add(
         "--labels",
         type=Path,
         required=not several,
         metavar="LABELS",
         help="label of each row: .npy, .json, or text with one a line",
     )
-    parser.add_argument(
-        "--normalize", action="store_true", help="divide each embedding by its norm first"
-    )
+    add("--normalize", action="store_true", help="divide each embedding by its norm first")

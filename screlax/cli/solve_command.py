@@ -46,35 +46,36 @@ _FLAGS = {
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
+    add = parser.add_argument
     add_problem_options(parser)
-    parser.add_argument("--solver", default="auto", metavar="S", help="auto, SCS, Clarabel, …")
-    parser.add_argument("--level", default="auto", help="auto, samples, classes or orbits")
-    parser.add_argument(
+    add("--solver", default="auto", metavar="S", help="auto, SCS, Clarabel, …")
+    add("--level", default="auto", help="auto, samples, classes or orbits")
+    add(
         "--tol",
         type=float,
         metavar="T",
         help="relative gap that counts as optimal (1e-9; 1e-6 for conic solvers)",
     )
-    parser.add_argument(
+    add(
         "--time-limit",
         type=float,
         metavar="SECONDS",
         help="of the solver; posing the program and the certificate come on top",
     )
-    parser.add_argument(
+    add(
         "--option",
         action="append",
         default=[],
         metavar="KEY=VALUE",
         help="solver option in the solver's own spelling; may be repeated",
     )
-    parser.add_argument("--out", type=Path, metavar="FILE.npz", help="save the solution")
-    parser.add_argument("--embeddings", type=Path, metavar="FILE.npy", help="save embeddings k×d")
-    parser.add_argument("--dim", type=int, metavar="D", help="embedding dimension (the rank)")
-    parser.add_argument("--truncate", action="store_true", help="allow D below the rank")
+    add("--out", type=Path, metavar="FILE.npz", help="save the solution")
+    add("--embeddings", type=Path, metavar="FILE.npy", help="save embeddings k×d")
+    add("--dim", type=int, metavar="D", help="embedding dimension (the rank)")
+    add("--truncate", action="store_true", help="allow D below the rank")
     add_picture_option(parser, "the geometry under its certificate")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument(
+    add("--json", action="store_true", help="print JSON instead of a table")
+    add(
         "--verbose",
         action="store_true",
         help="let the solver print (with --json on standard error)",

@@ -40,13 +40,12 @@ run the same command again.
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
-    parser.add_argument("config", type=Path, metavar="CONFIG.toml", help="the grid, see below")
-    parser.add_argument("--jobs", type=int, metavar="N", help="worker processes, -1 for all cores")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for finished points")
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="write the table as .csv or .parquet"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add = parser.add_argument
+    add("config", type=Path, metavar="CONFIG.toml", help="the grid, see below")
+    add("--jobs", type=int, metavar="N", help="worker processes, -1 for all cores")
+    add("--cache", type=Path, metavar="DIR", help="folder for finished points")
+    add("--out", type=Path, metavar="FILE", help="write the table as .csv or .parquet")
+    add("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(options: argparse.Namespace) -> bool:

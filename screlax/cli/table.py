@@ -113,11 +113,7 @@ def solution_record(solution: Solution) -> dict[str, Any]:
 def geometry_record(solution: Solution) -> dict[str, Any]:
     """Return the geometry as JSON-ready data: of all sizes, or of quantiles beyond `MOST_LISTED`.
 
-    Returns
-    -------
-    dict
-        all_sizes, whether every distinct size is listed; else quantile, the share of classes that
-        are no larger; size, classes, and the columns of `orbit_geometry`.
+    A quantile is the share of classes that are no larger; columns are those of `orbit_geometry`.
     """
     sizes = solution.problem.class_sizes
     complete = sizes.orbits <= MOST_LISTED

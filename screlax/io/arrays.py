@@ -83,17 +83,7 @@ def real_array(values: Any, name: str) -> NDArray[Any]:
     """Return real numbers of any shape as an array, without a copy where they are one already.
 
     Python numbers of any kind become float64; floats, integers and booleans stay what they are.
-
-    Parameters
-    ----------
-    values : array-like or torch tensor, or a list of them
-    name : str
-        What they are, for messages.
-
-    Raises
-    ------
-    InvalidInputError
-        If they are masked, missing, complex, text, or no array at all.
+    Masked, missing, complex entries and text are refused under `name`.
     """
     array = _array(values, name)
     if array.dtype.kind == "O":
@@ -123,13 +113,7 @@ def refuse_nonfinite(
 ) -> None:
     """Raise for a block of rows whose squared norms are not finite, naming the entry.
 
-    Parameters
-    ----------
-    block : ndarray, shape (rows, d)
-    start : int
-        The number of its first row.
-    locate : callable
-        Returns the index in the user's array of a row number.
+    `start` is the number of its first row; `locate` turns one into the index in the user's array.
     """
     bad = np.argwhere(~np.isfinite(block))
     if len(bad) == 0:
@@ -149,13 +133,7 @@ def shown_index(position: Any) -> str:
 
 
 def array_from_file(path: Path) -> NDArray[Any]:
-    """Read the array of a .npy file, memory-mapped, or of an .npz file.
-
-    Raises
-    ------
-    FileFormatError
-        If there is none, or it cannot be told which one is meant.
-    """
+    """Read the array of a .npy file, memory-mapped, or the one that is meant of an .npz file."""
     if path.suffix not in (".npy", ".npz"):
         raise FileFormatError(f"{path}: embeddings must be an .npy or .npz file")
     if not path.exists():

@@ -16,17 +16,8 @@ from ..errors import InvalidInputError
 def atomic_file(target: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Open a binary file that appears under its name only when it is complete.
 
-    Parameters
-    ----------
-    target : Path
-    durable : bool, default True
-        Whether to wait until the bytes are on the disk, so that a failure of the machine right
-        after leaves a whole file too.
-
-    Raises
-    ------
-    InvalidInputError
-        If the name is that of a folder, or the folder it is in cannot be written to.
+    A durable one is waited for until the bytes are on the disk, so that a failure of the machine
+    right after leaves a whole file too. A name that cannot be written to is an `InvalidInputError`.
     """
     if target.is_dir():
         raise InvalidInputError(f"cannot write {target}: it is a folder")

@@ -44,13 +44,7 @@ class JsonObject(list[tuple[str, Any]]):
 
 
 def existing_file(path: Any, suffixes: tuple[str, ...] | None = SUFFIXES) -> Path:
-    """Return the path of a regular file that holds something, with any of these suffixes.
-
-    Raises
-    ------
-    FileFormatError
-        If there is none: devices and pipes may be endless.
-    """
+    """Return the path of a regular file that holds something: devices and pipes may be endless."""
     try:
         file = Path(path)
         with _explained(file):

@@ -28,17 +28,7 @@ SUFFIXES = (".csv", ".parquet")
 def write_table(table: Table, path: str | Path, kinds: Mapping[str, type] | None = None) -> Path:
     """Write a table as .csv or .parquet, by the suffix; atomically.
 
-    Parameters
-    ----------
-    table : mapping of str to sequence
-    path : str or path-like
-    kinds : mapping of str to {str, int, float}, optional
-        Of the columns of a Parquet file; by default as pyarrow finds them.
-
-    Raises
-    ------
-    InvalidInputError
-        If the suffix is another, the folder cannot be written to, or pyarrow is missing.
+    `kinds` are those of the columns of a Parquet file, by default as pyarrow finds them.
     """
     target = Path(path)
     check_table_path(target)
@@ -95,12 +85,7 @@ def json_text(record: Any) -> str:
 
 
 def finite(value: Any) -> Any:
-    """Return JSON-ready data with None for numbers that are NaN or infinite, as JSON has no other.
-
-    Parameters
-    ----------
-    value : number, text, array, or dicts and lists of them
-    """
+    """Return JSON-ready data with None for what is NaN or infinite: JSON has no such numbers."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, dict):

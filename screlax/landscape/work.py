@@ -27,18 +27,11 @@ _DESCRIBED = ("iterations", "classification", "gradient_norm", "smallest_eigenva
 
 
 class DescentWork(Work[Place, LandscapePoint]):
-    """Descend from one random start.
+    """Descend from one random start; gaps are measured from the certified bound `lower`.
 
     A file keeps the embeddings. Value and gap are computed from them when it is read, for a tenth
     of the time of a descent; a Hessian's eigenvalue would take twice that time, so it is believed
     where the checksum fits.
-
-    Parameters
-    ----------
-    problem, seed, level
-        The survey's, as for `survey_landscape`.
-    lower : float
-        Certified lower bound that gaps are measured from.
     """
 
     mark = "screlax-landscape-2"

@@ -45,15 +45,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def axes_or_new(ax: Axes | None, dim: int = 2) -> Axes:
-    """Return the axes given, checked, or those of a new figure.
-
-    Raises
-    ------
-    InvalidInputError
-        If `ax` is no Axes, or flat where three dimensions are wanted, or the other way round.
-    MissingExtraError
-        If matplotlib is not installed.
-    """
+    """Return the axes given, refused unless of that dimension, or those of a new figure."""
     require_matplotlib()
     from matplotlib.axes import Axes
 

@@ -120,18 +120,9 @@ def check_kind(kind: str) -> None:
 def draw_heat_map(
     ax: Axes, matrix: Matrix, selection: Selection, limit: float | None = None
 ) -> AxesImage:
-    """Draw a matrix over the selected classes and label both axes; return the image.
+    """Draw a matrix over the selected classes, NaN for no number, and label both axes.
 
-    Parameters
-    ----------
-    ax : Axes
-    matrix : ndarray, shape (p, p)
-        NaN where there is no number.
-    selection : Selection
-        The p classes.
-    limit : float, optional
-        Where the colours end, on both sides of zero; by default at the largest entry off the
-        diagonal.
+    The colours end at `limit` on both sides of zero, by default at `colour_limit`.
     """
     from matplotlib.colors import LinearSegmentedColormap
 

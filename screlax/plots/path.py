@@ -120,13 +120,7 @@ def plot_path_overview(
 
 
 def path_parameter(solutions: Sequence[Solution]) -> tuple[str, Vector]:
-    """Return what varies along a path, in words, and its values.
-
-    Raises
-    ------
-    InvalidInputError
-        If there are no solutions, or more than one thing varies.
-    """
+    """Return what varies along a path, in words, and its values; refuse what is no path."""
     solutions = list(solutions)
     if not solutions or not all(isinstance(solution, Solution) for solution in solutions):
         raise InvalidInputError("a path is a non-empty sequence of solutions")

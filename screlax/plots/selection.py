@@ -33,18 +33,10 @@ _TILE = 64
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """Classes to draw, largest first.
+    """Classes to draw, largest first: orbit (distinct size) and size of each, both of shape (p,).
 
-    Attributes
-    ----------
-    orbits : ndarray of int, shape (p,)
-        Orbit (distinct size) of each class drawn.
-    sizes : ndarray of int, shape (p,)
-        Their sizes.
-    rule : str
-        What is drawn, in words for an axis; empty where that is every class.
-    names : list of str or None
-        Their labels where there are at most `NAMED`, else None.
+    `rule` says in words for an axis what is drawn, and is empty where that is every class; `names`
+    are their labels where there are at most `NAMED`.
     """
 
     orbits: NDArray[np.int64]

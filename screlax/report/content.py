@@ -36,14 +36,7 @@ _DIGITS = 5
 
 
 def page_data(solution: Solution, comparisons: Mapping[str, Comparison]) -> dict[str, Any]:
-    """Return everything the page shows.
-
-    Parameters
-    ----------
-    solution : Solution
-    comparisons : mapping of str to Comparison
-        By the name under which each is shown.
-    """
+    """Return everything the page shows, comparisons under the names that they are shown by."""
     for name, found in comparisons.items():
         _require_same(solution, name, found)
     return {

@@ -31,24 +31,10 @@ _RANGE_KEYS = {"start", "stop", "points", "scale"}
 
 
 def read_sweep(path: str | Path) -> list[SweepPoint]:
-    """Read the points of a sweep.
+    """Read the points of a sweep from a TOML file; a message names the file and the entry.
 
-    Parameters
-    ----------
-    path : str or Path
-        A TOML file. A number may be a list, or a range ``{start, stop, points}``, in geometric
-        progression unless ``scale = "linear"``.
-
-    Returns
-    -------
-    list of SweepPoint
-
-    Raises
-    ------
-    FileFormatError
-        If the file cannot be read or is not TOML.
-    InvalidInputError
-        If an entry is unknown or makes no problem; the message names the file.
+    A number may be a list, or a range ``{start, stop, points}``, in geometric progression unless
+    ``scale = "linear"``.
     """
     file = Path(path)
     content = _load(file)

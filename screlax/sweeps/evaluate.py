@@ -100,14 +100,9 @@ def _geometry(solution: Solution) -> Result:
 
 
 def _ends(norms: Vector, largest: float, extremes: float, smallest: float) -> Result:
-    """Return the columns of the first two and last two classes.
+    """Return norms and cosines of the first two and last two classes, of norms of shape (4,).
 
-    Parameters
-    ----------
-    norms : ndarray, shape (4,)
-        Of the first, second, last but one and last.
-    largest, extremes, smallest : float
-        Inner products of the first two, of the first and the last, of the last two.
+    The inner products are of the first two, of the first and the last, and of the last two.
     """
 
     def cosine(product: float, one: int, other: int) -> float | None:

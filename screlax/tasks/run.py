@@ -36,21 +36,7 @@ class _NoWorkers(Exception):
 class Tasks(Generic[Task, Outcome]):
     """Tasks, each once, with the outcomes that there are so far.
 
-    Parameters
-    ----------
-    work : Work
-    tasks : iterable
-    folder : path, optional
-        A `Store`; what is finished there is not done again.
-
-    Attributes
-    ----------
-    total : int
-        Distinct tasks.
-    found : int
-        Those whose outcome was in the store.
-    outcomes : dict
-        The outcomes so far.
+    Of `total` distinct tasks, `found` had an outcome in the store in `folder`, if there is one.
     """
 
     def __init__(
@@ -90,22 +76,8 @@ class ParallelRun(Generic[Task, Outcome]):
     When a worker process dies, what is left is handed out task by task, and when one dies again,
     the tasks it may have died on are done one after the other, each alone in a process of this
     machine: one that kills it again is a failure, and the run goes on. From the first death on
-    nothing is done in the calling process.
-
-    Parameters
-    ----------
-    work : Work
-    tasks : sequence
-        Distinct tasks.
-    n_jobs : int or None
-        As joblib takes it; None leaves it to `joblib.parallel_config`.
-    store : Store or None
-        Where workers keep what they finish.
-
-    Raises
-    ------
-    MissingExtraError
-        If joblib is not installed.
+    nothing is done in the calling process. `n_jobs` is as joblib takes it, None leaves it to
+    `joblib.parallel_config`.
     """
 
     def __init__(
@@ -142,10 +114,7 @@ class ParallelRun(Generic[Task, Outcome]):
                 largest = _LARGEST_BATCH if size == 1 else 1
 
     def _run(self, tasks: list[Task], size: int, **where: Any) -> Iterator[tuple[Task, Outcome]]:
-        """Yield finished tasks and strike them off the waiting list.
-
-        By default they are done where the user's configuration says.
-        """
+        """Yield finished tasks and strike them off; done where the user says, or `where`."""
         batches = [tasks[first : first + size] for first in range(0, len(tasks), size)]
         settings = {"n_jobs": self._n_jobs, "batch_size": 1, **where}
         try:

@@ -42,16 +42,7 @@ _MALFORMED = (
 
 
 class Store(Generic[Task, Outcome]):
-    """A folder of finished tasks.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Made if it does not exist. Several runs, also at the same time, may share it.
-    work : Work
-        What the tasks are.
-
-    """
+    """A folder of finished tasks, which several runs may share, also at the same time."""
 
     def __init__(self, folder: Folder, work: Work[Task, Outcome]) -> None:
         self.folder, self.work = store_folder(folder), work
@@ -137,13 +128,7 @@ class Store(Generic[Task, Outcome]):
 
 
 def store_folder(given: Folder) -> Path:
-    """Return the folder of a store, made if it does not exist.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is no folder, or cannot be made or written to.
-    """
+    """Return the folder of a store, made if it does not exist; refuse what cannot be one."""
     try:
         folder = Path(given).absolute()
         folder.mkdir(parents=True, exist_ok=True)
