@@ -1,7 +1,5 @@
 """The methods of the suite: each returns a Gram matrix, and what it says of it does not count."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One page of results: Markdown, a picture, and both as HTML."""
 
-from __future__ import annotations
-
 import base64
 import math
 from collections.abc import Mapping, Sequence

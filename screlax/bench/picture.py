@@ -1,7 +1,5 @@
 """Certified suboptimality against time, one panel per set of problems."""
 
-from __future__ import annotations
-
 import io
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The problems of the suite, in sets that are hard in different ways."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from numpy.typing import ArrayLike

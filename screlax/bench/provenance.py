@@ -1,7 +1,5 @@
 """What a measurement was made on: processor, threads, BLAS core type, versions."""
 
-from __future__ import annotations
-
 import os
 import platform
 from collections.abc import Sequence

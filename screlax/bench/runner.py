@@ -1,7 +1,5 @@
 """Running the suite: one process a case, a file a row, nothing done twice."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

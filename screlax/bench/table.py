@@ -1,7 +1,5 @@
 """Rows of results, and what is computed from them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

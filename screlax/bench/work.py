@@ -1,7 +1,5 @@
 """Cases of the suite as tasks of the engine: a process each, whose row is kept."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

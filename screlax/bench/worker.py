@@ -4,8 +4,6 @@ Prints one line of JSON. A process of its own can be stopped at the time limit w
 does, its peak memory is its own, and a crash is a row of the table.
 """
 
-from __future__ import annotations
-
 import json
 import resource
 import sys

@@ -4,8 +4,6 @@ Exit codes: 0 certified, 1 not certified (or the solver failed), 2 bad input, 13
 where the reader of the output has gone.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The arguments of the command line, those in files put in their place."""
 
-from __future__ import annotations
-
 import argparse
 import re
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """`screlax bench`: the benchmark suite, resumable, to one page of results."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import asdict

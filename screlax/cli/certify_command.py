@@ -1,7 +1,5 @@
 """`screlax certify`: prove a saved solution again, from its numbers alone."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

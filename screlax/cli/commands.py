@@ -4,8 +4,6 @@ The command COMMAND is the module COMMAND_command, loaded only when it is named:
 EXAMPLES, `add_options` and `run`. Help on all of them loads none, and so no NumPy.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import importlib

@@ -1,7 +1,5 @@
 """`screlax compare`: embeddings of a network against a saved certified optimum."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`screlax completion`: what a shell needs to complete commands, options and files."""
 
-from __future__ import annotations
-
 import argparse
 
 from ..errors import MissingExtraError

@@ -1,7 +1,5 @@
 """Exit codes of every command."""
 
-from __future__ import annotations
-
 CERTIFIED = 0
 NOT_CERTIFIED = 1
 """Also: the solver failed, or a file could not be written."""

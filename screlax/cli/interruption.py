@@ -1,7 +1,5 @@
 """Interruption (Ctrl-C) before a command has begun."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -1,7 +1,5 @@
 """`screlax landscape`: descend from many starts in several dimensions, with proved gaps."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

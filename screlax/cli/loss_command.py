@@ -1,7 +1,5 @@
 """`screlax loss`: the supervised contrastive loss of embeddings in a file."""
 
-from __future__ import annotations
-
 import argparse
 
 from ..errors import InvalidInputError

@@ -1,7 +1,5 @@
 """Files and JSON that commands write: refused early, announced truthfully."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from pathlib import Path

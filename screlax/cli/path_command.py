@@ -1,7 +1,5 @@
 """`screlax path`: a problem at many strengths, radii or temperatures."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`screlax profiles`: the named profiles of class sizes, and where each comes from."""
 
-from __future__ import annotations
-
 import argparse
 
 from ..io.tables import json_text

@@ -1,7 +1,5 @@
 """`screlax report`: an interactive page about a saved optimum and embeddings."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The options that several commands share: which problem, which solution, which embeddings."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`screlax solve`: from class counts to a certified geometry."""
 
-from __future__ import annotations
-
 import argparse
 import ast
 import contextlib

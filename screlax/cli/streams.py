@@ -1,7 +1,5 @@
 """Standard output and error that take every character, whatever their encoding."""
 
-from __future__ import annotations
-
 import codecs
 import contextlib
 import io

@@ -1,7 +1,5 @@
 """`screlax sweep`: many problems from a TOML file, in parallel and resumable, to one table."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

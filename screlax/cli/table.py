@@ -1,7 +1,5 @@
 """A solution as text and as JSON: geometry by class or by class size, certificate, timings."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

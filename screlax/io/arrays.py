@@ -4,8 +4,6 @@ Arrays, lists, tensors on any device, data frames and files are read alike where
 enter, without a copy where possible. A mask, a missing entry and text are refused, never dropped.
 """
 
-from __future__ import annotations
-
 import os
 import zipfile
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Text, JSON and NumPy files, read in bounded memory, with an error that says what is wrong."""
 
-from __future__ import annotations
-
 import codecs
 import contextlib
 import csv

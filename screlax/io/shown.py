@@ -10,8 +10,6 @@ need more, below; charts of matplotlib have `plots.labels`, of plotly `plain` in
 ("'=1+2", '-0.5')
 """
 
-from __future__ import annotations
-
 import html
 import re
 import unicodedata

@@ -3,8 +3,6 @@
 A table is a mapping of column names to columns of equal length, lists or arrays.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """One point of a landscape survey: where one descent ended, and what was proved about it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A landscape survey as a table with one row for each embedding dimension."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Descents as tasks of the engine: what is proved of a stored one is computed again when read."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from typing import Any

@@ -6,8 +6,6 @@ among them. Every number drawn is an entry of the Gram matrix, none an average, 
 never exist.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ palette of Okabe and Ito (2008); ordered quantities take cividis (Nuñez, Andert
 that orthogonal class means are white.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 OKABE_ITO = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")

@@ -1,7 +1,5 @@
 """The numbers on the page, as JSON-ready data: nothing here knows of HTML."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import asdict

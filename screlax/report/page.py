@@ -1,7 +1,5 @@
 """Writing the page: one HTML file with the plotting library inside, and no network."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

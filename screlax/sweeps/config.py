@@ -9,8 +9,6 @@ or as many tables `[[grid]]` with such entries as wanted. `counts = { name = "co
 class sizes from files, found from the folder of the TOML file.
 """
 
-from __future__ import annotations
-
 import difflib
 import inspect
 import tomllib

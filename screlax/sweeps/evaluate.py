@@ -1,7 +1,5 @@
 """From a point to what the table says about it; an error becomes a result like any other."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Grids: every combination of some profiles, controls, temperatures and seeds, as a list."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from itertools import product

@@ -1,7 +1,5 @@
 """How far a sweep is and how long it will take, for a terminal or for a callback."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`sweep`: hand the points that are not in the cache to joblib, and put the table together."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path

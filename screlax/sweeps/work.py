@@ -1,7 +1,5 @@
 """Points of a sweep as tasks of the engine: a row each, kept unless it failed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..errors import Status

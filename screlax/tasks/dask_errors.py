@@ -4,8 +4,6 @@ Its collector calls back for results only. A task that is given up because its w
 (`distributed.KilledWorker`) or that was cancelled is then waited for for ever (joblib 1.4 to 1.6).
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future

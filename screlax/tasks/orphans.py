@@ -6,8 +6,6 @@ because solvers release the interpreter's lock. Linux's own signal for this (PR_
 not used: it comes at the end of the *thread* that started the worker, with the process still alive.
 """
 
-from __future__ import annotations
-
 import functools
 import multiprocessing
 import os

@@ -1,7 +1,5 @@
 """A sign of life on standard error for whatever takes longer than a moment."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import threading

@@ -1,7 +1,5 @@
 """Tasks done here or through joblib, whatever its backend, and what to do when a worker dies."""
 
-from __future__ import annotations
-
 import os
 import platform
 import sys

@@ -8,8 +8,6 @@ The checksum is no signature: it finds damage, and edits by hand, not somebody w
 What a reader shows as proved is therefore computed again wherever that costs little (`restore`).
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

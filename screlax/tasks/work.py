@@ -1,7 +1,5 @@
 """What an engine must know of a kind of task; sweeps, landscape and bench have one each."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from typing import Any, Generic, TypeVar

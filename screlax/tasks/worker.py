@@ -1,7 +1,5 @@
 """What runs on a worker: a batch of tasks, one thread each, outcomes kept as they come."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 import warnings
