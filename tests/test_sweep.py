@@ -180,7 +180,7 @@ def test_a_failing_point_is_a_row_with_its_error():
     assert table["status"] == ["optimal", "failed", "optimal"]
     assert table["error"][0] is None
     assert "InvalidInputError" in table["error"][1]
-    assert table["value"][1] is None
+    assert table["value"][1] is table["solver"][1] is None
     assert not table.all_optimal
     assert table.counts == {"optimal": 2, "failed": 1}
     assert "1 failed, 2 optimal" in repr(table)
@@ -238,6 +238,14 @@ def test_progress_counts_and_estimates():
     assert str(SweepProgress(30, 1100, 10, 2, 40.0)) == (
         "30 of 1,100 points, 10 from the cache, 2 failed, 35 min 40 s left"
     )
+
+
+def test_progress_is_a_line_where_it_is_wanted(capsys, monkeypatch):
+    monkeypatch.setattr("screlax.tasks.progress._FIRST_SIGN", 0.0)
+    sweep(POINTS[:4], progress=False)
+    assert capsys.readouterr().err == ""
+    sweep(POINTS[:4], progress=True)
+    assert "of 4 points" in capsys.readouterr().err
 
 
 def test_interruption_keeps_what_is_finished():

@@ -3,21 +3,25 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..io.shown import shortened
 from ..io.tables import text_lines
-from ..problem.class_sizes import ClassSizes
+from ..plots.selection import orbits_at
 from ..proof.certificate import Certificate
 from ..solution.orbit_geometry import orbit_geometry
 from ..solution.solution import Solution
-from ..types import Vector
 
 SMALL = 20
 """Up to this many classes every class has its row; beyond, rows are quantiles of class size."""
 
 MOST_LISTED = 2000
 """Up to this many distinct sizes JSON lists all of them; beyond, the quantiles of class size."""
+
+_UNDETERMINED = (
+    "geometry     not determined by the value: an orthogonal frame of these norms is as good in "
+    "double precision"
+)
+"""What is said where the value is at its floor whatever the angles."""
 
 _QUANTILES = (1.0, 0.9, 0.75, 0.5, 0.25, 0.1, 0.0)
 
@@ -61,22 +65,12 @@ def solution_table(solution: Solution) -> str:
         ),
         f"rank         {solution.rank} (eigenvalues above {solution.rank_tolerance:.0e} "
         "of the largest)",
-        *_undetermined_lines(solution),
+        *([] if solution.value_determines_geometry else [_UNDETERMINED]),
         f"time         {seconds}",
         "",
         *_geometry_lines(solution),
     ]
     return "\n".join(lines)
-
-
-def _undetermined_lines(solution: Solution) -> list[str]:
-    """Say it where the value is at its floor whatever the angles."""
-    if solution.value_determines_geometry:
-        return []
-    return [
-        "geometry     not determined by the value: an orthogonal frame of these norms is as good "
-        "in double precision"
-    ]
 
 
 def solution_record(solution: Solution) -> dict[str, Any]:
@@ -115,7 +109,7 @@ def geometry_record(solution: Solution) -> dict[str, Any]:
     """
     sizes = solution.problem.class_sizes
     complete = sizes.orbits <= MOST_LISTED
-    orbits = np.arange(sizes.orbits) if complete else _quantile_orbits(sizes)
+    orbits = np.arange(sizes.orbits) if complete else orbits_at(sizes, 1 - np.array(_QUANTILES))
     geometry = orbit_geometry(solution.problem, solution.orbit_gram, orbits)
     return {
         "all_sizes": complete,
@@ -133,28 +127,15 @@ def _geometry_lines(solution: Solution) -> list[str]:
         names = [shortened(label, 14) for label in problem.class_labels or range(sizes.classes)]
         title = "class"
     else:
-        orbits = _quantile_orbits(sizes)
+        orbits = orbits_at(sizes, 1 - np.array(_QUANTILES))
         special = {1.0: "largest", 0.5: "median", 0.0: "smallest"}
         names = [special.get(quantile, f"{quantile:.0%}") for quantile in _QUANTILES]
         title = "class size"
     geometry = orbit_geometry(problem, solution.orbit_gram, orbits)
     header = [title, "size", "‖h‖", "cos to largest", "cos mean", "cos nearest"]
-    return text_lines(
-        header,
-        (
-            [name, *_row(int(sizes.distinct[orbits[row]]), geometry, row)]
-            for row, name in enumerate(names)
-        ),
+    sizes_shown = (f"{size:,}" for size in sizes.distinct[orbits])
+    norms = (f"{norm:.5g}" for norm in geometry["norm"])
+    cosines = (
+        [f"{c:.5f}" for c in geometry[f"cosine_{n}"]] for n in ("largest", "mean", "nearest")
     )
-
-
-def _quantile_orbits(sizes: ClassSizes) -> NDArray[np.int64]:
-    """Return the orbit of the class at each quantile of class size."""
-    share = np.cumsum(sizes.multiplicities) / sizes.classes
-    found = np.searchsorted(share, 1 - np.array(_QUANTILES))
-    return np.minimum(found, sizes.orbits - 1).astype(np.int64)
-
-
-def _row(size: int, geometry: dict[str, Vector], row: int) -> list[str]:
-    cosines = (geometry[f"cosine_{name}"][row] for name in ("largest", "mean", "nearest"))
-    return [f"{size:,}", f"{geometry['norm'][row]:.5g}", *(f"{cosine:.5f}" for cosine in cosines)]
+    return text_lines(header, zip(names, sizes_shown, norms, *cosines, strict=True))

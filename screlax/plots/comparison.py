@@ -168,8 +168,7 @@ def _draw_cosines(figure: Figure | SubFigure, ax: Axes, embedding: Matrix, optim
         low, high = _common_range(x, y)
     ax.plot([low, high], [low, high], color=OPTIMUM, linewidth=1, label="equal")
     ax.set(xlim=(low, high), ylim=(low, high))
-    ax.set_xlabel("cosine, certified optimum")
-    ax.set_ylabel("cosine, embeddings")
+    ax.set(xlabel="cosine, certified optimum", ylabel="cosine, embeddings")
     ax.legend(fontsize="small")
 
 

@@ -72,17 +72,13 @@ def plot_embedding(
         raise InvalidInputError(f"dim must be 2 or 3, got {dim!r}")
     ax = axes_or_new(ax, dim)
     selection = select_classes(solution.problem, max_classes)
-    found = _embeddings(solution, selection, dim)
+    gram = selected_gram(solution.orbit_gram, selection.orbits)
+    found = recover_embeddings(gram, dim, truncate=True, tolerance=solution.rank_tolerance)
     _draw_points(ax, found.vectors, selection)
     _label_axes(ax, found, dim)
     if not selection.is_complete:
         ax.set_title(selection.rule, fontsize="small")
     return ax
-
-
-def _embeddings(solution: Solution, selection: Selection, dim: int) -> Embeddings:
-    gram = selected_gram(solution.orbit_gram, selection.orbits)
-    return recover_embeddings(gram, dim, truncate=True, tolerance=solution.rank_tolerance)
 
 
 def _draw_points(ax: Any, points: Matrix, selection: Selection) -> None:
@@ -169,10 +165,9 @@ def _percent(share: float) -> str:
 def _label_axes(ax: Any, found: Embeddings, dim: int) -> None:
     values = np.maximum(found.eigenvalues[:dim], 0.0)
     total = float(found.eigenvalues.sum())
-    for name, value in zip("xyz"[:dim], np.pad(values, (0, dim - len(values))), strict=True):
-        number = "xyz".index(name) + 1
+    labels = {}
+    for number, value in enumerate(np.pad(values, (0, dim - len(values))), 1):
         share = _percent(value / total) if total > 0 else "0 %"
-        if dim == 3:  # where labels have little room
-            getattr(ax, f"set_{name}label")(f"component {number} ({share})")
-        else:
-            getattr(ax, f"set_{name}label")(f"principal component {number} ({share} of Σ‖h‖²)")
+        long = f"principal component {number} ({share} of Σ‖h‖²)"
+        labels["_xyz"[number] + "label"] = long if dim == 2 else f"component {number} ({share})"
+    ax.set(**labels)

@@ -89,8 +89,7 @@ def plot_landscape(
         ax.axvline(rank, color=GUIDE, linestyle=":", label=f"rank of the optimum: {rank:,}")
     if tol is not None:
         ax.axhline(tol, color=GUIDE, linestyle="--", label=f"tolerance {tol:.0e}")
-    ax.set_xlabel("embedding dimension d")
-    ax.set_ylabel("relative gap to the certified bound")
+    ax.set(xlabel="embedding dimension d", ylabel="relative gap to the certified bound")
     ax.legend(fontsize="small")
     return ax
 

@@ -19,6 +19,7 @@ from .canvas import (
     scale_horizontally,
     short_count,
 )
+from .selection import orbits_at
 from .style import CURVE_OF, GUIDE, OKABE_ITO, curve
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 QUANTITIES = ("value", "norms", "rank", "gap")
-_SHARES = (("largest", 0.0), ("median", 0.5), ("smallest", 1.0))
+_SHARES = {"largest": 0.0, "median": 0.5, "smallest": 1.0}
 
 
 def plot_path(
@@ -151,13 +152,10 @@ def _draw_value(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
 
 def _draw_norms(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
     sizes = solutions[0].problem.class_sizes
-    share = np.cumsum(sizes.multiplicities) / sizes.classes
-    seen: set[int] = set()
-    for name, quantile in _SHARES:
-        orbit = min(int(np.searchsorted(share, quantile)), sizes.orbits - 1)
-        if orbit in seen:
+    orbits = orbits_at(sizes, list(_SHARES.values())).tolist()
+    for number, (name, orbit) in enumerate(zip(_SHARES, orbits, strict=True)):
+        if orbit in orbits[:number]:
             continue
-        seen.add(orbit)
         norm = np.sqrt([solution.orbit_gram.own[orbit] for solution in solutions])
         size = short_count(sizes.distinct[orbit])
         label = f"{name} class ({size})" if sizes.orbits > 1 else "every class"

@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..checks import whole_number
 from ..gram.curve import AnyGram
@@ -78,6 +78,12 @@ def select_orbits(sizes: ClassSizes, most: int) -> NDArray[np.int64]:
     wanted = np.geomspace(float(sizes.distinct[0]), float(sizes.distinct[-1]), most)
     found = np.searchsorted(-sizes.distinct.astype(float), -wanted)
     return np.unique(np.minimum(found, sizes.orbits - 1)).astype(np.int64)
+
+
+def orbits_at(sizes: ClassSizes, shares: ArrayLike) -> NDArray[np.int64]:
+    """Return the orbit of the class below which are these shares of all, the largest at 0."""
+    below = np.cumsum(sizes.multiplicities) / sizes.classes
+    return np.minimum(np.searchsorted(below, shares), sizes.orbits - 1).astype(np.int64)
 
 
 def selected_gram(gram: AnyGram, orbits: NDArray[np.int64]) -> Matrix:

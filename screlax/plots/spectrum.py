@@ -78,8 +78,7 @@ def plot_spectrum(solution: Solution, ax: Axes | None = None) -> Axes:
             marker="o" if few else "", label=label)  # fmt: skip
     ax.axvline(kept, color=GUIDE, linestyle=":", zorder=1)
     _scale(ax, values, classes)
-    ax.set_xlabel("number of the eigenvalue")
-    ax.set_ylabel("eigenvalue of the class Gram matrix")
+    ax.set(xlabel="number of the eigenvalue", ylabel="eigenvalue of the class Gram matrix")
     ax.legend(fontsize="small")
     return ax
 

@@ -71,14 +71,10 @@ def _points(entries: Any, file: Path, where: str) -> list[SweepPoint]:
         raise type(error)(f"{where}: {error}") from None
 
 
-def _known_keys() -> list[str]:
-    """List the entries there are: the arguments of `grid`, files of counts, every control."""
-    named = [name for name in inspect.signature(grid).parameters if name != "controls"]
-    return list(dict.fromkeys(["counts", *named, *CONTROLS]))
-
-
 def _refuse_unknown(entries: dict[str, Any], where: str) -> None:
-    known = _known_keys()
+    """Refuse what is no argument of `grid`, no files of counts and no control."""
+    named = [name for name in inspect.signature(grid).parameters if name != "controls"]
+    known = list(dict.fromkeys(["counts", *named, *CONTROLS]))
     for key in entries:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)

@@ -83,7 +83,8 @@ class SweepPoint:
         object.__setattr__(self, "temperature", check_temperature(self.temperature))
         check_limits(self.solver, self.tol, None)
         object.__setattr__(self, "loss", check_loss(self.loss))
-        object.__setattr__(self, "seed", _check_seed(self.seed))
+        if self.seed is not None:
+            object.__setattr__(self, "seed", whole_number(self.seed, "seed", 0))
         if self.dim is not None:
             object.__setattr__(self, "dim", whole_number(self.dim, "dim"))
         if self.counts is None:
@@ -150,9 +151,3 @@ def whole_counts(counts: Any) -> tuple[int, ...]:
 @lru_cache(maxsize=1024)
 def _named_sizes(name: str, imbalance: float | None) -> NDArray[np.int64]:
     return named_profile(name, imbalance)
-
-
-def _check_seed(seed: Any) -> int | None:
-    if seed is None:
-        return None
-    return whole_number(seed, "seed", 0)

@@ -1,12 +1,7 @@
-"""How far a sweep is and how long it will take, for a terminal or for a callback."""
+"""How far a sweep is and how long it will take."""
 
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-
-_PAUSE = 0.2
-"""Seconds between two updates of the line on a terminal."""
 
 
 @dataclass(frozen=True)
@@ -62,31 +57,3 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
     return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:02.0f} min"
-
-
-def silent(progress: SweepProgress) -> None:
-    """Report nothing."""
-
-
-class TerminalLine:
-    """One line on standard error that is written over, and cleared at the end."""
-
-    def __init__(self) -> None:
-        self._next = time.monotonic() + _PAUSE
-
-    def __call__(self, progress: SweepProgress) -> None:
-        """Show the progress, not more often than can be read."""
-        finished = progress.done == progress.total
-        if finished:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-        elif time.monotonic() >= self._next:
-            print(f"\r\033[K{progress}", end="", file=sys.stderr, flush=True)
-            self._next = time.monotonic() + _PAUSE
-
-
-def reporter(progress: Report | bool | None) -> Report:
-    """Return a callback: the given one, or a line where standard error is a terminal."""
-    if callable(progress):
-        return progress
-    shown = sys.stderr.isatty() if progress is None else progress
-    return TerminalLine() if shown else silent

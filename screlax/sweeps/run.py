@@ -1,5 +1,7 @@
 """`sweep`: hand the points that are not in the cache to joblib, and put the table together."""
 
+import contextlib
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,10 +10,11 @@ from typing import Any
 from ..checks import check_jobs
 from ..errors import InvalidInputError, SolverUnavailableError
 from ..solve.registry import available_solvers
+from ..tasks.progress import progress as sign_of_life
 from ..tasks.run import Tasks
 from .evaluate import FAILED, Result
 from .point import SweepPoint
-from .progress import Report, SweepProgress, reporter
+from .progress import Report, SweepProgress
 from .table import COLUMNS, Row, SweepTable
 from .work import SweepWork
 
@@ -58,7 +61,8 @@ def sweep(
         somebody who computes it anew. To prove a point again is to solve it again: leave it out.
     progress : bool or callable, optional
         By default a line with an estimate of the time left where standard error is a terminal; True
-        and False force it on or off; a callable is given a `SweepProgress` after each point.
+        and False force it on (elsewhere a line now and then) or off; a callable is given a
+        `SweepProgress` after each point.
 
     Returns
     -------
@@ -82,14 +86,18 @@ def sweep(
     listed = list(points)
     _check(listed)
     check_jobs(n_jobs)
-    report, failed = reporter(progress), 0
     tasks = Tasks(SweepWork(), listed, cache)
+    state = SweepProgress(tasks.found, tasks.total, tasks.found, 0, 0.0)
+    shown = sys.stderr.isatty() if progress is None else progress is True
     start = time.monotonic()
     try:
-        for result in tasks.in_parallel(n_jobs):
-            failed += result["status"] == FAILED
-            done, elapsed = len(tasks.outcomes), time.monotonic() - start
-            report(SweepProgress(done, tasks.total, tasks.found, failed, elapsed))
+        with sign_of_life(lambda: str(state)) if shown else contextlib.nullcontext():
+            for result in tasks.in_parallel(n_jobs):
+                failed = state.failed + (result["status"] == FAILED)
+                done, elapsed = len(tasks.outcomes), time.monotonic() - start
+                state = SweepProgress(done, tasks.total, tasks.found, failed, elapsed)
+                if callable(progress):
+                    progress(state)
     except KeyboardInterrupt as error:
         raise SweepInterrupted(_interruption(tasks), _table(listed, tasks.outcomes)) from error
     return _table(listed, tasks.outcomes)
@@ -105,20 +113,12 @@ def _interruption(tasks: Tasks[SweepPoint, Result]) -> str:
 
 def _table(points: list[SweepPoint], results: dict[SweepPoint, Result]) -> SweepTable:
     """Return the rows there are, in the order of the points."""
-    return SweepTable(tuple(_row(point, results[point]) for point in points if point in results))
+    return SweepTable(_row(point, results[point]) for point in points if point in results)
 
 
 def _row(point: SweepPoint, result: Result) -> Row:
-    parameters = {
-        "profile": point.profile,
-        "imbalance": point.imbalance,
-        "seed": point.seed,
-        "loss": str(point.loss),
-        "control": point.control.name,
-        "parameter": point.control.parameter,
-        "temperature": point.temperature,
-        "dim": point.dim,
-    }
+    control = {"control": point.control.name, "parameter": point.control.parameter}
+    parameters = {**vars(point), **control, "loss": str(point.loss), "solver": None}
     return {name: {**parameters, **result}.get(name) for name in COLUMNS}
 
 
@@ -128,13 +128,9 @@ def _check(points: Sequence[Any]) -> None:
             raise InvalidInputError(
                 f"points[{number}] is {point!r}; a sweep takes SweepPoint objects, see grid"
             )
-    wanted = {point.solver for point in points if point.solver.lower() != "auto"}
-    if not wanted:
-        return
-    known = {name.lower() for name in available_solvers()}
-    for solver in sorted(wanted):
-        if solver.lower() not in known:
+    known = ["auto", *available_solvers()]
+    for solver in sorted({point.solver for point in points}):
+        if solver.lower() not in map(str.lower, known):
             raise SolverUnavailableError(
-                f"solver {solver!r} is not installed here; there are: auto, "
-                f"{', '.join(available_solvers())}"
+                f"solver {solver!r} is not installed here; there are: {', '.join(known)}"
             )
