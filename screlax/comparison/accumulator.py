@@ -23,13 +23,6 @@ class Accumulator:
 
     so that neither a large common offset nor a tiny scatter costs digits. Within a block of single
     precision sums and products are in single precision: six digits of the scatter.
-
-    Parameters
-    ----------
-    classes, features : int
-        Number of classes k and dimension d.
-    within : bool
-        Whether to keep the d×d scatter matrix.
     """
 
     def __init__(self, classes: int, features: int, *, within: bool) -> None:
@@ -41,13 +34,7 @@ class Accumulator:
         self.within = np.zeros((features, features)) if within else None
 
     def add(self, rows: NDArray[Any], numbers: NDArray[np.int64], first: int) -> None:
-        """Take in a block of rows, float32 or float64, the first of which has number `first`.
-
-        Raises
-        ------
-        InvalidInputError
-            If an entry is not finite; the message names it.
-        """
+        """Take in a block, float32 or float64, and refuse entries that are not finite by number."""
         found, place, count = occurring(numbers, len(self.counts))
         before, reference = self.counts[found], self.means[found]
         new = before == 0

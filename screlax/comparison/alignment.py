@@ -13,38 +13,21 @@ from ..types import Matrix, Vector
 class Alignment:
     """The solution of the orthogonal Procrustes problem min ‖a M Q − H*‖_F.
 
-    Attributes
-    ----------
-    rotation : ndarray, shape (d, r)
-        Q: class means times it are coordinates of the optimum; QQᵀ or QᵀQ is a projection.
-    scale : float
-        a, one where it was fixed.
-    residual : float
-        ‖a M Q − H*‖_F/‖H*‖_F, with what lies outside the optimum's space counted.
-    angles : ndarray, shape (k,)
-        Degrees between each class mean, aligned, and its optimal embedding; NaN where one is zero.
+    The residual counts what lies outside the optimum's space; the angles of zeros are NaN.
     """
 
-    rotation: Matrix
-    scale: float
-    residual: float
-    angles: Vector
+    rotation: Matrix  # Q, shape (d, r); QQᵀ or QᵀQ is a projection
+    scale: float  # a, one where it was fixed
+    residual: float  # ‖a M Q − H*‖_F/‖H*‖_F
+    angles: Vector  # degrees between each class mean, aligned, and its optimal embedding, (k,)
 
 
 def align(means: Matrix, optimum: Matrix, *, free_scale: bool) -> Alignment:
-    """Rotate class means onto optimal embeddings (Schönemann 1966, Psychometrika 31).
+    """Rotate class means (k, d) onto optimal embeddings (k, r) (Schönemann 1966, Psychometrika 31).
 
     With MᵀH* = U S Vᵀ the rotation is Q = U Vᵀ, and the best scale tr S/‖M‖_F². Both geometries are
     determined up to a rotation only, so that Q carries no information but the residual does. All
-    is done in coordinates of the two row spaces, which have at most k dimensions.
-
-    Parameters
-    ----------
-    means : ndarray, shape (k, d)
-    optimum : ndarray, shape (k, r)
-        At least one entry of each is not zero.
-    free_scale : bool
-        Whether a may differ from one.
+    is done in coordinates of the two row spaces, which have at most k dimensions. Neither is zero.
     """
     mine, my_basis = _coordinates(means)
     target, basis = _coordinates(optimum)

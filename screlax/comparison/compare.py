@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg
 
 from ..checks import check_choice
@@ -93,12 +94,9 @@ def compare(
         )
     rows = as_embeddings(embeddings)
     problem = solution.problem
-    number = class_numbers(problem, as_labels(labels, len(rows)))
-    k = problem.classes
-    require_memory(8 * 6 * k * k, f"comparing Gram matrices of {k:,} classes")
-    statistics = class_statistics(rows, number, classes=np.arange(k), normalize=normalize)
+    labels = as_labels(labels, len(rows))
+    number, statistics = usable_statistics(problem, rows, labels, normalize=normalize)
     optimal_gram, optimum = solution.class_gram, solution.embeddings().vectors
-    require_usable(statistics.means)
     if not optimal_gram.any():
         raise InvalidInputError(
             "the optimum is zero (ridge at or above λ_max), so nothing can be compared with it; "
@@ -108,7 +106,7 @@ def compare(
     alignment = align(statistics.means, optimum, free_scale=scale == "free")
     return Comparison(
         samples=len(rows),
-        classes=k,
+        classes=problem.classes,
         dim=rows.shape[1],
         same_counts=np.array_equal(statistics.counts, np.asarray(problem.class_sizes)),
         loss=loss_gap(rows, number, statistics, solution, loss, normalize),
@@ -129,23 +127,23 @@ def compare(
     )
 
 
-def class_numbers(problem: UFM, labels: Any) -> np.ndarray:
-    """Return the class number of each label, and refuse labels that miss a class."""
-    number = problem.class_index(labels)
-    missing = np.flatnonzero(np.bincount(number, minlength=problem.classes) == 0)
+def usable_statistics(
+    problem: UFM, rows: NDArray[Any], labels: Any, *, normalize: bool, within: bool = True
+) -> tuple[NDArray[np.int64], ClassStatistics]:
+    """Return class numbers and statistics; refuse classes without samples, and means all zero."""
+    number, k = problem.class_index(labels), problem.classes
+    missing = np.flatnonzero(np.bincount(number, minlength=k) == 0)
     if len(missing):
         first = int(missing[0])
         name = first if problem.class_labels is None else problem.class_labels[first]
         raise InvalidInputError(
-            f"no sample has label {name!r}: {len(missing):,} of {problem.classes:,} classes of the "
-            "problem have none; compare with a solution for the classes that are there"
+            f"no sample has label {name!r}: {len(missing):,} of {k:,} classes of the problem have "
+            "none; compare with a solution for the classes that are there"
         )
-    return number
-
-
-def require_usable(means: Matrix) -> None:
-    """Refuse class means that are all zero, or so large or small that their squares are not."""
-    largest = float(np.abs(means).max())
+    require_memory(8 * 6 * k * k, f"comparing Gram matrices of {k:,} classes")
+    classes = np.arange(k)
+    found = class_statistics(rows, number, classes=classes, within=within, normalize=normalize)
+    largest = float(np.abs(found.means).max())
     if largest == 0:
         raise InvalidInputError("all class means are zero: there is no geometry to compare")
     if not 1 / LARGEST_ENTRY < largest < LARGEST_ENTRY:
@@ -153,6 +151,7 @@ def require_usable(means: Matrix) -> None:
             f"the largest entry of the class means is {largest:.3g}, whose products are beyond "
             "double precision; rescale the embeddings"
         )
+    return number, found
 
 
 def _sample_distance(statistics: ClassStatistics, optimal_gram: Matrix) -> float:

@@ -13,7 +13,6 @@ from ..checks import check_choice, whole_number
 from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
 from ..io.arrays import as_embeddings
-from ..optional import require_memory
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import CONTROLS, check_temperature
 from ..problem.label_files import as_labels
@@ -23,8 +22,7 @@ from ..solution.solution import Solution
 from ..solve.path import regularization_path
 from ..solve.solve import solve_relaxation
 from ..types import Matrix, Vector
-from .compare import SCALES, class_numbers, require_usable
-from .statistics import class_statistics
+from .compare import SCALES, usable_statistics
 
 _DECADES = {"ridge": (-6.0, math.log10(0.999)), "other": (-3.0, 3.0)}
 """Range searched: λ/λ_max, or ρ/τ, as powers of ten."""
@@ -173,14 +171,8 @@ def _class_gram(
         )
     given = sizes if named is None else dict(zip(named, sizes, strict=True))
     problem = UFM(given, CONTROLS[kind](1.0), temperature, class_labels)
-    k = problem.classes
-    require_memory(8 * 6 * k * k, f"comparing Gram matrices of {k:,} classes")
-    number = class_numbers(problem, names)
-    means = class_statistics(
-        rows, number, classes=np.arange(k), within=False, normalize=normalize
-    ).means
-    require_usable(means)
-    return problem, means @ means.T
+    _, found = usable_statistics(problem, rows, names, normalize=normalize, within=False)
+    return problem, found.means @ found.means.T
 
 
 def _range_of(problem: UFM, points: int) -> Vector:
@@ -242,10 +234,8 @@ def _refine(
 
 
 def _valley(inside: np.ndarray, best: int) -> tuple[int, int]:
-    """Return the first and last index of the run of true entries around the best."""
-    low = high = best
-    while low > 0 and inside[low - 1]:
-        low -= 1
-    while high + 1 < len(inside) and inside[high + 1]:
-        high += 1
-    return low, high
+    """Return the first and last index of the run of true entries around the best, itself one."""
+    outside = np.flatnonzero(~inside)
+    ends = np.concatenate([[-1], outside[outside != best], [len(inside)]])
+    above = int(np.searchsorted(ends, best))
+    return int(ends[above - 1]) + 1, int(ends[above]) - 1

@@ -89,31 +89,17 @@ def loss_gap(
     how: str,
     normalize: bool,
 ) -> LossGap | None:
-    """Evaluate the objective as `how` says: auto, samples, class-means or none.
-
-    Parameters
-    ----------
-    embeddings : ndarray, shape (n, d)
-    number : ndarray of int, shape (n,)
-        Class number of each sample.
-    statistics : ClassStatistics
-        Of these embeddings, classes in the order of the problem.
-    solution : Solution
-    how : str
-    normalize : bool
-        Whether each embedding is divided by its norm first, as in the statistics.
-    """
+    """Evaluate the objective as `how` says, of embeddings (n, d) and their class statistics."""
     if how == "none":
         return None
-    sizes = np.asarray(solution.problem.class_sizes)
-    same = np.array_equal(statistics.counts, sizes)
+    same = np.array_equal(statistics.counts, np.asarray(solution.problem.class_sizes))
+    reason = "as asked" if how == "class-means" else ""
     if how == "auto" and not same:
-        return _of_means(statistics, solution, "the class counts differ from those of the problem")
-    if how == "auto" and len(number) > LARGEST_EXACT:
+        reason = "the class counts differ from those of the problem"
+    elif how == "auto" and len(number) > LARGEST_EXACT:
         reason = f"more than {LARGEST_EXACT:,} samples; loss='samples' takes all pairs"
+    if reason:
         return _of_means(statistics, solution, reason)
-    if how == "class-means":
-        return _of_means(statistics, solution, "as asked")
     if not same:
         raise InvalidInputError(
             f"{len(number):,} embeddings with other class counts than the problem's "
@@ -233,18 +219,7 @@ def _ratio(gap: float, of: float) -> float:
 def make_feasible(rows: Matrix, problem: UFM, cells: Cells) -> tuple[Matrix, float]:
     """Scale embeddings, in place, to the nearest ones in their direction that the control allows.
 
-    Parameters
-    ----------
-    rows : ndarray, shape (n, d)
-    problem : UFM
-    cells : Cells
-        What each row stands for.
-
-    Returns
-    -------
-    rows : ndarray
-    violation : float
-        Largest change of a squared norm (for `Budget` of their mean) relative to ρ.
+    Returns them, and the largest change of a squared norm (or of their mean) relative to ρ.
     """
     squares = np.einsum("ij,ij->i", rows, rows)
     violation = max(problem.control.violation(squares, cells), 0.0)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import linalg
 
 from ..gram.geometry import cosines_of, gram_distance
-from ..types import Matrix
+from ..types import Matrix, Vector
 from .statistics import ClassStatistics
 
 
@@ -93,7 +93,8 @@ def collapse_metrics(statistics: ClassStatistics) -> CollapseMetrics:
     k = len(means)
     centred = means - statistics.class_mean
     gram = means @ means.T
-    norms, cosines = _angles(centred)
+    centred_gram = centred @ centred.T
+    cosines = cosines_of(centred_gram)[np.triu_indices(k, 1)]
     between = float(np.einsum("cd,cd->", centred, centred)) / k
     within = float(statistics.within_traces.sum()) / statistics.samples
     singular = linalg.svdvals(means)
@@ -102,10 +103,10 @@ def collapse_metrics(statistics: ClassStatistics) -> CollapseMetrics:
         within_between=_within_between(statistics, centred),
         trace_ratio=_ratio(within, between),
         class_distance_variance=_class_distance_variance(statistics, gram),
-        equinorm=_ratio(float(norms.std()), float(norms.mean())),
+        equinorm=_variation(np.sqrt(np.diag(centred_gram))),
         equiangularity=float(cosines.std()) if k > 1 else float("nan"),
         maximal_angle=float(np.abs(cosines + 1 / (k - 1)).mean()) if k > 1 else float("nan"),
-        equinorm_uncentred=_uncentred(gram),
+        equinorm_uncentred=_variation(np.sqrt(np.diag(gram))),
         simplex_distance=_distance(gram, np.eye(k) - 1 / k),
         orthogonal_distance=_distance(gram, np.eye(k)),
         rank=int((singular > 1e-3 * singular[0]).sum()) if singular[0] > 0 else 0,
@@ -157,21 +158,12 @@ def _class_distance_variance(statistics: ClassStatistics, gram: Matrix) -> float
     return total / (k * (k - 1) / 2)
 
 
-def _angles(centred: Matrix) -> tuple[np.ndarray, np.ndarray]:
-    """Return norms, and the cosines of all pairs."""
-    gram = centred @ centred.T
-    return np.sqrt(np.diag(gram)), cosines_of(gram)[np.triu_indices(len(centred), 1)]
-
-
-def _uncentred(gram: Matrix) -> float:
-    norms = np.sqrt(np.diag(gram))
-    return _ratio(float(norms.std()), float(norms.mean()))
-
-
 def _distance(gram: Matrix, frame: Matrix) -> float:
-    if not gram.any() or not frame.any():
-        return float("nan")
-    return gram_distance(gram, frame)
+    return gram_distance(gram, frame) if gram.any() and frame.any() else float("nan")
+
+
+def _variation(norms: Vector) -> float:
+    return _ratio(float(norms.std()), float(norms.mean()))
 
 
 def _ratio(numerator: float, denominator: float) -> float:

@@ -14,6 +14,10 @@ from .loss_gap import LossGap
 from .metrics import CollapseMetrics
 
 _LISTED = 20
+_NUMBERS = (
+    *("samples", "classes", "dim", "same_counts", "gram_distance", "sample_gram_distance"),
+    *("residual", "scale", "nearest_mean_agreement"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,25 +128,13 @@ class Comparison:
         >>> json.loads(json.dumps(record))["per_class"]["names"]
         ['cat', 'dog']
         """
-        record = {
-            name: getattr(self, name)
-            for name in (
-                "samples",
-                "classes",
-                "dim",
-                "same_counts",
-                "gram_distance",
-                "sample_gram_distance",
-                "residual",
-                "scale",
-                "nearest_mean_agreement",
-            )
-        }
-        per_class = {name: _listed(value) for name, value in vars(self.per_class).items()}
-        per_class["names"] = [json_label(name) for name in self.per_class.names]
+        record = {name: getattr(self, name) for name in _NUMBERS}
         record["loss"] = None if self.loss is None else asdict(self.loss)
         record["metrics"] = asdict(self.metrics)
-        record["per_class"] = per_class
+        record["per_class"] = {
+            name: [json_label(v) for v in column] if name == "names" else column.tolist()
+            for name, column in vars(self.per_class).items()
+        }
         found: dict[str, Any] = finite(record)
         return found
 
@@ -224,10 +216,6 @@ def _loss_lines(loss: LossGap | None) -> list[str]:
 def _times(ratio: float, of: str) -> str:
     """Say a ratio, where anything is proved of what it is relative to."""
     return f"{ratio:.3g} times {of}" if math.isfinite(ratio) else f"any multiple of {of}"
-
-
-def _listed(value: Any) -> list[Any]:
-    return value.tolist() if isinstance(value, np.ndarray) else list(value)
 
 
 def _cells(of: PerClass, c: int) -> list[str]:
