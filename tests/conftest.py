@@ -1,7 +1,13 @@
 """Settings of the whole suite."""
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Two test processes on two processors: threads of BLAS and torch would only wait for each other.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 settings.register_profile(
     "suite",

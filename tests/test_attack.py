@@ -19,6 +19,7 @@ from benchmarks.attacks.tally import Tally
 from benchmarks.attacks.truth import enclose, truth_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_attack_finds_a_false_proof(kind):
     tallies = attack([kind], seed=0, share=QUICK)

@@ -1,6 +1,7 @@
 """The parts of `benchmarks/trained_network.py`; most need torch, some scikit-learn."""
 
 import io
+import itertools
 import json
 import sys
 import tarfile
@@ -142,14 +143,13 @@ def test_the_orthogonal_frame_is_refused_where_it_is_not_known():
 
 @pytest.mark.parametrize("control", [screlax.Sphere(1.0), screlax.Ridge(0.3)], ids=str)
 def test_the_expected_geometry_is_stationary_for_batches_by_the_public_loss(control):
-    """Loss of drawn batches of real samples, by `supcon_loss`, against small moves of a class."""
+    """Loss of every batch of real samples, by `supcon_loss`, against small moves of a class."""
     problem = screlax.UFM([6, 4, 2], control, 0.5)
     gram = expected_batch_gram(problem, 5)
     labels = np.repeat(np.arange(3), [6, 4, 2])
     values, basis = np.linalg.eigh(gram)
     vectors = basis * np.sqrt(np.maximum(values, 0))
-    rng = np.random.default_rng(3)
-    batches = np.array([rng.permutation(12)[:5] for _ in range(10_000)])
+    batches = np.array(list(itertools.combinations(range(12), 5)))
 
     def loss(moved: np.ndarray) -> float:
         rows = moved
@@ -161,11 +161,11 @@ def test_the_expected_geometry_is_stationary_for_batches_by_the_public_loss(cont
             value += control.strength / 2 * np.mean(np.sum(features**2, axis=2))
         return float(value)
 
-    slope = optimize.approx_fprime(vectors.ravel(), lambda flat: loss(flat.reshape(3, 3)), 1e-5)
-    elsewhere = optimize.approx_fprime(
-        np.eye(3).ravel(), lambda flat: loss(flat.reshape(3, 3)), 1e-5
+    slope, elsewhere = (
+        optimize.approx_fprime(at.ravel(), lambda flat: loss(flat.reshape(3, 3)), 1e-6)
+        for at in (vectors, np.eye(3))
     )
-    assert np.abs(slope).max() < 0.02 * np.abs(elsewhere).max()
+    assert np.abs(slope).max() < 0.01 * np.abs(elsewhere).max()  # compositions were drawn
 
 
 @pytest.mark.parametrize("temperature", [0.1, 1.0])

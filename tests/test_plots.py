@@ -430,6 +430,7 @@ def test_comparison_refuses_what_is_no_gram_matrix(gram):
 # ----------------------------------------------------------------- whole figures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HARD)
 def test_every_picture_of_hard_cases_renders_without_a_warning(name, tmp_path):
     solution = HARD[name]()
@@ -453,6 +454,7 @@ def test_the_zero_solution_has_no_cosines_and_says_so():
     assert "every class mean is zero" in plots.plot_angles(solution).texts[0].get_text()
 
 
+@pytest.mark.slow
 def test_overview_of_a_thousand_and_a_million_classes(thousand, million, tmp_path):
     for solution in (thousand, million):
         figure = plots.plot_solution(solution)

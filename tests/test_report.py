@@ -210,6 +210,7 @@ def requests_of(browser):
     ]
 
 
+@pytest.mark.slow
 def test_in_a_real_browser(browser, tmp_path):
     """Loads from a file without errors or requests; the slider and the search work."""
     labels = [f"species {number}" for number in range(60)]
@@ -248,6 +249,7 @@ def test_in_a_real_browser(browser, tmp_path):
     assert browser.get_log("browser") == []
 
 
+@pytest.mark.slow
 def test_a_real_browser_shows_labels_as_they_are_written(browser, tmp_path):
     """In tick labels, legends, headings, hover texts and the table; nothing is a tag or formula."""
     labels = ["<b>bold</b>", "A&amp;B", "$x$", "猫", "two\nlines", "<script>1</script>"]

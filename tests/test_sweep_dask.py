@@ -11,6 +11,7 @@ from screlax import grid, sweep
 
 distributed = pytest.importorskip("distributed", reason="needs screlax[dask]")
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
