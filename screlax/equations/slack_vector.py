@@ -29,7 +29,9 @@ other and another method takes over.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -74,6 +76,8 @@ class Moments:
         v divided by its largest entry, as in all sums here, and g.
     log_peak : ndarray, shape (B, 1)
         Logarithm of that largest entry, which is below the range of doubles where ρ/τ is large.
+    peak : ndarray, shape (B, 1)
+        Square of that entry: the unit of products of two.
     total : ndarray, shape (B, 1)
         V = Σ κ v.
     share : ndarray
@@ -87,16 +91,12 @@ class Moments:
     slack: Array
     centre: Array
     log_peak: Array
+    peak: Array
     total: Array
     share: Array
     product: Array
     interpolation: Interpolation
     kernels: Kernels
-
-    @property
-    def peak(self) -> Array:
-        """Square of the largest entry of v, shape (B, 1): the unit of products of two."""
-        return np.asarray(np.exp(2 * self.log_peak))
 
 
 class SlackVectorEquations:
@@ -119,13 +119,24 @@ class SlackVectorEquations:
         self.parameters = np.asarray(parameters, dtype=float)
         self.mass = self.sizes * self.copies
         self.samples = float(self.mass.sum())
-        self.infimum = loss_floor(self.sizes, self.copies)
         self.is_penalty = not control.fixes_norms
         self.is_budget = not (control.fixes_norms or control.is_penalty)
 
     def at(self, parameters: Array) -> SlackVectorEquations:
         """Return the same equations for other parameters, shape (B,)."""
-        return SlackVectorEquations(self.sizes, self.copies, self.control, parameters)
+        others = copy.copy(self)
+        others.parameters = np.asarray(parameters, dtype=float)
+        return others
+
+    @cached_property
+    def infimum(self) -> float:
+        """`UFM.infimum`."""
+        return loss_floor(self.sizes, self.copies)
+
+    @cached_property
+    def _other_classes(self) -> Array:
+        """How many classes of each size there are beside one of another, shape (m, m)."""
+        return np.asarray(self.copies - np.eye(len(self.copies)))
 
     def moments(self, state: State) -> Moments:
         """Return the sums that residuals, Jacobian and certificate are made of."""
@@ -138,28 +149,34 @@ class SlackVectorEquations:
         kernels = Kernels.between(interpolation.nodes, beta)
         total = weight.sum(axis=1, keepdims=True)
         share, product = self.sums_over_others(slack, centre, interpolation, kernels)
-        return Moments(slack, centre, log_peak, total, share, product, interpolation, kernels)
+        peak = np.exp(2 * log_peak)
+        return Moments(slack, centre, log_peak, peak, total, share, product, interpolation, kernels)
 
     def sums_over_others(
         self, slack: Array, centre: Array, interpolation: Interpolation, kernels: Kernels
     ) -> tuple[Array, Array]:
-        """Return `share` and `product`; without cancellation where the sums are exact.
+        """Return `share` and `product`; without cancellation where the sums are exact."""
+        share = self.share_of_others(slack, interpolation, kernels)
+        if interpolation.matrix is None:
+            pair = centre[:, :, None] + centre[:, None, :] - kernels.bend
+            return share, weighted(self._other_classes * pair, slack)
+        weight = self.copies * slack
+        total = weight.sum(axis=1, keepdims=True)
+        bend = interpolation.extend(weighted(kernels.bend, weight))
+        product = centre * total + (weight * centre).sum(axis=1, keepdims=True) - bend
+        return share, product - 2 * centre * slack
+
+    def share_of_others(
+        self, slack: Array, interpolation: Interpolation, kernels: Kernels
+    ) -> Array:
+        """Return `share` alone.
 
         With few classes one of them may outweigh all others by many orders of magnitude, so that
         subtracting its own term from a sum over all would leave nothing of the others.
         """
-        weight = self.copies * slack
         if interpolation.matrix is None:
-            others = np.repeat(weight[:, None, :], weight.shape[1], axis=1)
-            own = np.arange(weight.shape[1])
-            others[:, own, own] -= slack
-            pair = centre[:, :, None] + centre[:, None, :] - kernels.bend
-            return (others * kernels.logistic).sum(axis=2), (others * pair).sum(axis=2)
-        total = weight.sum(axis=1, keepdims=True)
-        share = interpolation.extend(weighted(kernels.logistic, weight))
-        bend = interpolation.extend(weighted(kernels.bend, weight))
-        product = centre * total + (weight * centre).sum(axis=1, keepdims=True) - bend
-        return share - slack / 2, product - 2 * centre * slack
+            return weighted(self._other_classes * kernels.logistic, slack)
+        return interpolation.extend(weighted(kernels.logistic, self.copies * slack)) - slack / 2
 
     def outside(self, moments: Moments) -> Array:
         """Return Σ p_cc' over all other classes, from v and Z alone, shape (B, m)."""

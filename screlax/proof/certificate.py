@@ -115,6 +115,11 @@ class Certificate:
         """The relative gap as text, "< …" where it is within rounding."""
         return format_gap(self.relative_gap, relative_gap(self.rounding, self.upper, self.infimum))
 
+    @property
+    def is_rounding(self) -> bool:
+        """Whether more than half of the gap stands for rounding: nothing gets much below it."""
+        return self.gap <= 2 * self.rounding < math.inf
+
     def proves(self, tolerance: float) -> bool:
         """Whether the relative gap is a number from zero to `tolerance`."""
         return math.isfinite(self.upper) and 0 <= self.relative_gap <= tolerance

@@ -52,4 +52,4 @@ def _structured(problem: UFM, gram: SlackVectorGram) -> Proof | None:
         certificate = dataclasses.replace(certificate, upper=math.inf, gap=math.inf)
     if not certificate.proves(1e-3) and problem.class_sizes.orbits < SLACK_VECTOR_ONLY:
         return None
-    return Proof(certificate, dataclasses.replace(gram, scale=1.0), None)
+    return Proof(certificate, proof.gram(gram.copies), None)

@@ -19,17 +19,21 @@ Kullback–Leibler divergence is that of two numbers, and ⟨v vᵀ, G⟩ = 0.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from ..equations.slack_vector import Moments, SlackVectorEquations, State
+from ..equations.slack_vector import SlackVectorEquations, State
 from ..gram.curve import SlackVectorGram
 from ..gram.kernels import Array
 from ..gram.rounding import UNIT
-from ..problem.losses.rows_minorant import relative_entropy
-from .certificate import Certificate
-from .structured_rounding import SMALL, SUM, divergence_error, outside_sizes, own_errors
+from .certificate import Certificate, relative_gap
+from .structured_bounded import BoundedPoints
+from .structured_penalty import PenaltyPoints
+from .structured_rounding import Rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +47,14 @@ class StructuredProof:
     log_slack : ndarray, shape (B, m)
         log v, from which it and the dual point were made.
     upper, gap : ndarray, shape (B,)
-        Objective and duality gap; infinite where there is no feasible matrix or no bound.
-    upper_rounding, gap_rounding : ndarray, shape (B,)
-        Their largest errors; that of the objective is from a matrix that is feasible exactly.
-    own_error, centre_error : ndarray, shape (B, m)
-        What rounding can have done to own and centre.
+        Objective and duality gap as computed; infinite where there is no feasible matrix or no
+        bound.
     spread_min, slack_min : ndarray, shape (B,)
         Smallest own − 2g, and lower bound on the smallest slack eigenvalue per sample.
     infimum : float
         `UFM.infimum`.
+    find_rounding : callable
+        Returns `rounding`.
     """
 
     own: Array
@@ -60,41 +63,49 @@ class StructuredProof:
     log_slack: Array
     upper: Array
     gap: Array
-    upper_rounding: Array
-    gap_rounding: Array
-    own_error: Array
-    centre_error: Array
     spread_min: Array
     slack_min: Array
     infimum: float
+    find_rounding: Callable[[], Rounding]
+
+    @cached_property
+    def rounding(self) -> Rounding:
+        """What rounding can have done to all of this; found when it is asked for."""
+        with np.errstate(all="ignore"):
+            return self.find_rounding()
 
     def certificate(self, index: int = 0) -> Certificate:
         """Return one of the certificates."""
-        upper, gap = float(self.upper[index]), float(self.gap[index])
+        errors = float(self.rounding.upper[index]), float(self.rounding.gap[index])
+        gap = float(self.gap[index])
+        if not math.isfinite(gap + errors[1]):
+            gap, errors = math.inf, (errors[0], math.inf)
         return Certificate.around(
             "orbits",
-            upper,
+            float(self.upper[index]),
             gap,
             self.infimum,
-            (float(self.upper_rounding[index]), float(self.gap_rounding[index])),
+            errors,
             (min(0.0, float(self.spread_min[index])), float(self.slack_min[index])),
         )
+
+    def is_near(self, tolerance: float, index: int = 0) -> bool:
+        """Whether a relative gap is at most that much, rounding aside."""
+        upper, gap = float(self.upper[index]), float(self.gap[index])
+        return math.isfinite(upper) and relative_gap(gap, upper, self.infimum) <= tolerance
 
     def departure(self, gram: SlackVectorGram) -> float:
         """Return how far a Gram matrix at unit temperature is from the first, in roundings.
 
         Up to one, rounding explains it; +inf where there is no number.
         """
-        allowed = np.concatenate(
-            [
-                self.own_error[0] + UNIT * np.abs(self.own[0]),
-                self.centre_error[0] + UNIT * np.abs(self.centre[0]),
-            ]
-        )
         proved = np.concatenate([self.own[0], self.centre[0]])
+        away = np.abs(np.concatenate([gram.unit_own, gram.centre]) - proved)
+        if not away.any():
+            return 0.0
+        errors = np.concatenate([self.rounding.own[0], self.rounding.centre[0]])
         with np.errstate(all="ignore"):
-            away = np.abs(np.concatenate([gram.unit_own, gram.centre]) - proved)
-            ratio = np.where(away == 0, 0.0, away / (2 * allowed))
+            ratio = np.where(away == 0, 0.0, away / (2 * (errors + UNIT * np.abs(proved))))
         return float(np.nan_to_num(ratio, nan=np.inf).max())
 
     def gram(self, copies: Array, index: int = 0) -> SlackVectorGram:
@@ -110,26 +121,22 @@ class StructuredProof:
 
 def prove(equations: SlackVectorEquations, state: State) -> StructuredProof:
     """Make a state of the slack-vector equations feasible and bound its distance from optimal."""
+    make = PenaltyPoints if equations.is_penalty else BoundedPoints
     with np.errstate(all="ignore"):
-        moments = equations.moments(state)
-        prover = _prove_penalty if equations.is_penalty else _prove_bounded
-        proof = prover(equations, state, moments)
-        feasible = np.isfinite(proof.upper + proof.upper_rounding) & (proof.spread_min >= 0)
-        sound = feasible & np.isfinite(proof.gap + proof.gap_rounding)
+        points = make(equations, state, equations.moments(state))
+        feasible = np.isfinite(points.upper) & (points.spread_min >= 0)
+        sound = feasible & np.isfinite(points.gap)
     return StructuredProof(
-        proof.own,
-        proof.centre,
-        proof.log_normalizer,
-        proof.log_slack,
-        np.where(feasible, proof.upper, np.inf),
-        np.where(sound, proof.gap, np.inf),
-        proof.upper_rounding,
-        np.where(sound, proof.gap_rounding, np.inf),
-        proof.own_error,
-        proof.centre_error,
-        proof.spread_min,
-        proof.slack_min,
+        points.own,
+        points.centre,
+        state.log_normalizer,
+        state.log_slack,
+        np.where(feasible, points.upper, np.inf),
+        np.where(sound, points.gap, np.inf),
+        points.spread_min,
+        points.slack_min,
         equations.infimum,
+        points.rounding,
     )
 
 
@@ -137,168 +144,3 @@ def state_of_gram(equations: SlackVectorEquations, gram: SlackVectorGram) -> Sta
     """Return the state that a stored Gram matrix came from."""
     strength = equations.parameters if equations.control.is_penalty else [1.0]
     return State(gram.log_slack[None, :], gram.log_normalizer[None, :], np.log(strength))
-
-
-def _prove_penalty(
-    equations: SlackVectorEquations, state: State, moments: Moments
-) -> StructuredProof:
-    """Ridge and budget: own is free, so it takes up the residual of (E2)."""
-    slack, sizes, mass = moments.slack, equations.sizes, equations.mass
-    off, on_itself = equations.outside(moments), moments.peak * slack**2 / sizes
-    half = _half_strength(equations, off + on_itself)
-    residual = half - off - on_itself
-    unsure = SUM * (half + outside_sizes(equations, moments) + on_itself)
-    missing = np.maximum(0.0, (unsure - residual).max(axis=1, keepdims=True))
-    own = 0.0 - moments.product / slack  # not −0.0 where G is zero
-    centre = moments.centre
-    entry_error, own_error = own_errors(equations, state, moments)
-    if equations.is_budget:
-        along = 2 * (1 - moments.total / slack)
-        wanted = equations.samples * equations.parameters - own @ mass
-        shift = (wanted / (along @ mass))[:, None]
-        trace_error = own_error @ mass + UNIT * (np.abs(own) @ mass)
-        own, centre = own + shift * along, centre + shift
-        moved = (trace_error / np.abs(along @ mass))[:, None] + 4 * UNIT * np.abs(shift)
-        own_error, entry_error = own_error + moved * np.abs(along), entry_error + 2 * moved
-        share, slack_per_sample = 0.0, residual + missing
-        log_off = _log_outside(equations, moments, slack, moments.share) + 2 * shift
-    else:
-        share = missing / (missing + half)
-        slack_per_sample = (1 - share) * residual + share * half
-        log_off = _log_outside(equations, moments, slack, moments.share)
-    inside = np.log(sizes - 1) + own
-    outside = state.log_normalizer + log_off
-    log_total = np.logaddexp(inside, outside)
-    rows = _row_loss(sizes, outside - own)
-    kept = (1 - share) * off
-    divergence = relative_entropy(kept, np.exp(outside - log_total))
-    divergence = divergence + relative_entropy(1 - kept, np.exp(inside - log_total))
-    upper, softmax = (rows * mass).sum(axis=1), np.exp(outside - log_total)
-    entry_error = entry_error + SUM * (1 + np.abs(own) + _size(outside))
-    if not equations.is_budget:
-        upper = upper + half[:, 0] * (own * mass).sum(axis=1)
-    # of the Lagrangian per unit of own: it nearly vanishes
-    slope = np.abs(softmax - half) + SUM * half + softmax * own_error
-    gap = divergence @ mass + (slack_per_sample * own) @ mass
-    upper_rounding = SUM * upper + (slope * own_error + softmax * entry_error) @ mass
-    upper_rounding = upper_rounding + SUM * half[:, 0] * (np.abs(own) @ mass)
-    gap_rounding = unsure * np.abs(own) @ mass
-    gap_rounding = gap_rounding + divergence_error(kept, softmax, entry_error + own_error) @ mass
-    return StructuredProof(
-        own,
-        centre,
-        state.log_normalizer,
-        state.log_slack,
-        upper,
-        np.where((kept < 1).all(axis=1), gap, np.inf),
-        upper_rounding + SMALL * equations.samples,
-        gap_rounding,
-        own_error,
-        entry_error,
-        (own - 2 * centre).min(axis=1),
-        residual.min(axis=1),
-        equations.infimum,
-    )
-
-
-def _log_outside(
-    equations: SlackVectorEquations, moments: Moments, slack: Array, share: Array
-) -> Array:
-    """Return log Σ p_cc' over the other classes, also where that underflows."""
-    return np.asarray(2 * moments.log_peak + np.log(2 * slack * share / equations.sizes))
-
-
-def _size(outside: Array) -> Array:
-    """Return the size of a logarithm; nothing where what it is of has underflown to zero."""
-    return np.where(outside == -np.inf, 0.0, np.abs(outside))
-
-
-def _row_loss(sizes: Array, outside: Array) -> Array:
-    """Return log(s − 1 + e^outside), accurate also where it is nearly zero."""
-    near = np.log1p(sizes - 2 + np.exp(np.minimum(outside, 30.0)))
-    return np.where(outside < 30.0, near, np.logaddexp(np.log(sizes - 1), outside))
-
-
-def _half_strength(equations: SlackVectorEquations, leaving: Array) -> Array:
-    """Return λ/2 (B, 1): given for ridge; for budget what (E1) yields on average."""
-    if equations.control.is_penalty:
-        return np.asarray(equations.parameters[:, None] / 2)
-    return np.asarray((leaving @ equations.mass)[:, None] / equations.samples)
-
-
-def _prove_bounded(
-    equations: SlackVectorEquations, state: State, moments: Moments
-) -> StructuredProof:
-    """Ball and sphere: own = ρ is given, so the centres take up the residual of (E2)."""
-    slack, sizes, mass = moments.slack, equations.sizes, equations.mass
-    limit = equations.parameters[:, None]
-    own = np.broadcast_to(limit, slack.shape)
-    entry_error, own_error = own_errors(equations, state, moments)
-    wrong = own_error * slack + UNIT * limit * slack
-    move, move_error = _moves_into_kernel(equations, moments, limit, wrong)
-    off = equations.outside(moments)
-    moved = slack * np.exp(move)
-    moved_share, _ = equations.sums_over_others(
-        moved, moments.centre, moments.interpolation, moments.kernels
-    )
-    inside = np.log(sizes - 1) + own
-    outside = state.log_normalizer + _log_outside(equations, moments, moved, moved_share)
-    log_total = np.logaddexp(inside, outside)
-    # each log(p_gh/q_gh) is bounded; u − 1 + e^{−u} ≤ u² e^{|u|}/2
-    largest = np.abs(move).max(axis=1, keepdims=True) + np.abs(move)
-    largest = largest + np.abs(log_total - state.log_normalizer)
-    divergence = off * largest**2 / 2 * np.exp(largest)
-    divergence = divergence + relative_entropy(1 - off, np.exp(inside - log_total))
-    centre = moments.centre + move
-    gap = divergence @ mass
-    softmax = np.exp(outside - log_total)
-    entry_error = entry_error + move_error + move_error.max(axis=1, keepdims=True)
-    entry_error = entry_error + SUM * (1 + own + _size(outside))
-    upper = (_row_loss(sizes, outside - own) * mass).sum(axis=1)
-    upper_rounding = SUM * upper + (softmax * entry_error) @ mass
-    if equations.copies.sum() == 2:  # ⟨v vᵀ, G⟩ of two antipodal classes
-        gap = gap + limit[:, 0] * moments.peak[:, 0] * (slack[:, 0] - slack[:, -1]) ** 2
-    return StructuredProof(
-        own,
-        centre,
-        state.log_normalizer,
-        state.log_slack,
-        upper,
-        np.where((off < 1).all(axis=1), gap, np.inf),
-        upper_rounding + SMALL * equations.samples,
-        SUM * gap + divergence_error(off, softmax, entry_error) @ mass,
-        SUM * own,
-        entry_error,
-        (own - 2 * centre).min(axis=1),
-        np.zeros(len(limit)),
-        equations.infimum,
-    )
-
-
-def _moves_into_kernel(
-    equations: SlackVectorEquations, moments: Moments, limit: Array, wrong: Array
-) -> tuple[Array, Array]:
-    """Return how far to move the centres so that G v = 0, and the largest errors of that.
-
-    Centres g + μ change row g of G v by (V − 2v_g) μ_g + Σ κ v μ; it has to make up for
-    ρ v_g + product_g, which is off by `wrong` at most.
-    """
-    if equations.copies.sum() == 2:
-        move = _antipodal_moves(moments, limit)
-        return move, SUM * (np.abs(move) + np.abs(moments.centre) + limit)
-    slack, weight = moments.slack, equations.copies * moments.slack
-    inverse = 1 / (moments.total - 2 * slack)
-    wanted = -inverse * (moments.product + limit * slack)
-    size = 1 + (weight * inverse).sum(axis=1, keepdims=True)
-    common = (weight * wanted).sum(axis=1, keepdims=True) / size
-    error = np.abs(inverse) * wrong + SUM * np.abs(wanted)
-    rest = (weight * error).sum(axis=1, keepdims=True) / np.abs(size)
-    size_error = SUM * (1 + (weight * np.abs(inverse)).sum(axis=1, keepdims=True)) / np.abs(size)
-    error = error + np.abs(inverse) * (rest + (SUM + size_error) * np.abs(common))
-    return np.asarray(wanted - inverse * common), error
-
-
-def _antipodal_moves(moments: Moments, limit: Array) -> Array:
-    """Return the moves that put two classes opposite each other, where V − 2v vanishes."""
-    pair = moments.product[:, :1] / moments.slack[:, -1:]
-    return np.repeat((-limit - pair) / 2, moments.slack.shape[1], axis=1)

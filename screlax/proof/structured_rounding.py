@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..equations.slack_vector import Moments, SlackVectorEquations, State
@@ -16,6 +18,37 @@ Pairwise and blocked summation, and kernels that are interpolated to 1e-15.
 
 SMALL = 4 * float(np.finfo(float).smallest_subnormal)
 """Largest absolute error of what underflows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rounding:
+    """Largest errors of a batch of structured proofs.
+
+    Attributes
+    ----------
+    upper, gap : ndarray, shape (B,)
+        Of the bounds; that of the objective is from a matrix that is feasible exactly.
+    own, centre : ndarray, shape (B, m)
+        Of the Gram matrix.
+    """
+
+    upper: Array
+    gap: Array
+    own: Array
+    centre: Array
+
+
+def row_loss(sizes: Array, outside: Array) -> Array:
+    """Return log(s − 1 + e^outside), accurate also where it is nearly zero."""
+    if (outside < 30.0).all():
+        return np.asarray(np.log1p(sizes - 2 + np.exp(outside)))
+    near = np.log1p(sizes - 2 + np.exp(np.minimum(outside, 30.0)))
+    return np.where(outside < 30.0, near, np.logaddexp(np.log(sizes - 1), outside))
+
+
+def log_size(outside: Array) -> Array:
+    """Return the size of a logarithm; nothing where what it is of has underflown to zero."""
+    return np.where(outside == -np.inf, 0.0, np.abs(outside))
 
 
 def own_errors(
@@ -35,12 +68,6 @@ def own_errors(
     level = state.log_normalizer == state.log_normalizer[:, :1]
     zero = (level & (moments.centre == 0)).all(axis=1, keepdims=True)
     return entry, np.where(zero, 0.0, SUM * around / moments.slack)
-
-
-def outside_sizes(equations: SlackVectorEquations, moments: Moments) -> Array:
-    """Return what the error of `SlackVectorEquations.outside` is relative to, (B, m)."""
-    share = moments.share if moments.interpolation.matrix is None else moments.total
-    return np.asarray(2 * moments.peak * moments.slack * share / equations.sizes)
 
 
 def divergence_error(p: Array, q: Array, error: Array) -> Array:

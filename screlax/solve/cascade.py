@@ -102,10 +102,8 @@ def _slack_vector_root(problem: UFM) -> tuple[SlackVectorGram, int, bool, str]:
     result = solve_slack_vector(equations)
     proof = prove(equations, result.state)
     message = "slack-vector Newton" if result.converged[0] else NOT_CONVERGED
-    certificate = proof.certificate()
-    # no descent gets below a gap that is all rounding
-    exact = bool(result.converged[0]) and certificate.gap <= 2 * certificate.rounding < math.inf
-    proved = certificate.proves(PROVED) or exact
+    # no descent gets below what is rounding
+    proved = proof.is_near(PROVED) or bool(result.converged[0] and proof.certificate().is_rounding)
     return proof.gram(equations.copies), result.steps, proved, message
 
 

@@ -11,17 +11,19 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.polynomial.chebyshev import chebfit, chebval
+from numpy.polynomial.chebyshev import chebfit, chebvander
 from numpy.typing import ArrayLike
 
 from ..checks import MOST_TASKS, whole_number
 from ..equations.slack_vector import SlackVectorEquations, State, equations_for
 from ..errors import InvalidInputError
 from ..gram.cells import Level
+from ..gram.curve import SlackVectorGram
 from ..gram.kernels import Array
 from ..io.arrays import real_array
 from ..problem.ufm import UFM
-from ..proof.structured import StructuredProof, prove
+from ..proof.certificate import Certificate
+from ..proof.structured import prove
 from ..solution.solution import Solution
 from ..types import Vector
 from .registry import SlackVectorBackend
@@ -86,8 +88,8 @@ def regularization_path(
     proofs = _batched_proofs(problem, problems)
     seconds = (time.perf_counter() - start) / len(problems)
     return [
-        _solution(member, proof, index, tol, seconds)
-        for member, (proof, index) in zip(problems, proofs, strict=True)
+        _solution(member, proved, tol, seconds)
+        for member, proved in zip(problems, proofs, strict=True)
     ]
 
 
@@ -175,12 +177,12 @@ def _with(problem: UFM, *, parameter: float | None = None, temperature: float | 
     )
 
 
-_Located = tuple[StructuredProof | None, int]
+_Proved = tuple[Certificate, SlackVectorGram]
 
 
-def _batched_proofs(problem: UFM, problems: list[UFM]) -> list[_Located]:
-    """Return, for each point, a structured proof and its place in the batch, or None."""
-    located: list[_Located] = [(None, 0)] * len(problems)
+def _batched_proofs(problem: UFM, problems: list[UFM]) -> list[_Proved | None]:
+    """Return, for each point, a certificate in O(m) and the Gram matrix it is of, or None."""
+    located: list[_Proved | None] = [None] * len(problems)
     if SlackVectorBackend().why_not(problem, Level.ORBITS) is not None:
         return located
     inside = [number for number, member in enumerate(problems) if not member.is_zero_optimal()]
@@ -199,7 +201,7 @@ def _batched_proofs(problem: UFM, problems: list[UFM]) -> list[_Located]:
         proof = prove(local, polished.state)
         for index, number in enumerate(inside[batch]):
             if polished.converged[index]:
-                located[number] = (proof, index)
+                located[number] = proof.certificate(index), proof.gram(local.copies, index)
     return located
 
 
@@ -230,7 +232,7 @@ def _interpolated_starts(equations: SlackVectorEquations) -> State:
 
 def _at(equations: SlackVectorEquations, coefficients: Array, points: Vector) -> State:
     """Return the interpolated states at points of [−1, 1]."""
-    return _state(equations, np.asarray(chebval(points, coefficients).T, dtype=float))
+    return _state(equations, chebvander(points, len(coefficients) - 1) @ coefficients)
 
 
 def _coordinate(equations: SlackVectorEquations, parameter: Vector) -> Vector:
@@ -278,17 +280,15 @@ def _state(equations: SlackVectorEquations, columns: Array) -> State:
     return State(columns[:, :m], columns[:, m : 2 * m], log_strength)
 
 
-def _solution(
-    problem: UFM, proof: StructuredProof | None, index: int, tol: float, seconds: float
-) -> Solution:
-    if proof is None or not proof.certificate(index).proves(tol):
+def _solution(problem: UFM, proved: _Proved | None, tol: float, seconds: float) -> Solution:
+    if proved is None or not proved[0].proves(tol):
         return solve_relaxation(problem, tol=tol)
-    copies = problem.class_sizes.multiplicities.astype(float)
+    certificate, gram = proved
     return Solution(
         problem=problem,
-        orbit_gram=proof.gram(copies, index).scaled(problem.temperature),
+        orbit_gram=gram.scaled(problem.temperature),
         orbit_dual=None,
-        certificate=proof.certificate(index),
+        certificate=certificate,
         tol=tol,
         solver="native",
         solver_reason="path",

@@ -92,6 +92,8 @@ def relative_entropy(p: Vector | Matrix, q: Vector | Matrix) -> Vector | Matrix:
     """
     change = (p - q) / q
     near = np.abs(change) < 1e-2
+    if near.all():
+        return np.asarray(q * change**2 * np.polyval(_ENTROPY_SERIES, change))
     small = np.where(near, change, 0.0)
     series = small**2 * np.polyval(_ENTROPY_SERIES, small)
     far = np.where(p > 0, p * (np.log(p) - np.log(q)), 0.0) - p + q

@@ -1,0 +1,108 @@
+"""Feasible points of ball and sphere from a slack vector; see `structured.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..equations.slack_vector import Moments, SlackVectorEquations, State
+from ..gram.kernels import Array
+from ..gram.rounding import UNIT
+from ..problem.losses.rows_minorant import relative_entropy
+from .structured_rounding import (
+    SMALL,
+    SUM,
+    Rounding,
+    divergence_error,
+    log_size,
+    own_errors,
+    row_loss,
+)
+
+
+class BoundedPoints:
+    """Own = ρ is given, so the centres take up the residual of (E2).
+
+    Attributes are those of `StructuredProof` with the same names.
+    """
+
+    def __init__(self, equations: SlackVectorEquations, state: State, moments: Moments) -> None:
+        self._equations, self._state, self._moments = equations, state, moments
+        self._limit = equations.parameters[:, None]
+        self._are_two = equations.copies.sum() == 2
+        self.own = np.broadcast_to(self._limit, moments.slack.shape)
+        self._move = self._moves_into_kernel()
+        self.centre = moments.centre + self._move
+        self._off = equations.outside(moments)
+        self._bounds()
+        self.spread_min = (self.own - 2 * self.centre).min(axis=1)
+        self.slack_min = np.zeros(len(self._limit))
+
+    def _moves_into_kernel(self) -> Array:
+        """Return how far to move the centres so that G v = 0.
+
+        Centres g + μ change row g of G v by (V − 2v_g) μ_g + Σ κ v μ; it has to make up for
+        ρ v_g + product_g.
+        """
+        moments, limit = self._moments, self._limit
+        if self._are_two:  # opposite each other, where V − 2v vanishes
+            pair = moments.product[:, :1] / moments.slack[:, -1:]
+            return np.repeat((-limit - pair) / 2, moments.slack.shape[1], axis=1)
+        slack = moments.slack
+        self._inverse = 1 / (moments.total - 2 * slack)
+        self._wanted = -self._inverse * (moments.product + limit * slack)
+        weight = self._equations.copies * slack
+        self._size = 1 + (weight * self._inverse).sum(axis=1, keepdims=True)
+        self._common = (weight * self._wanted).sum(axis=1, keepdims=True) / self._size
+        return np.asarray(self._wanted - self._inverse * self._common)
+
+    def _bounds(self) -> None:
+        equations, moments, state = self._equations, self._moments, self._state
+        sizes, mass = equations.sizes, equations.mass
+        moved = moments.slack * np.exp(self._move)
+        share = equations.share_of_others(moved, moments.interpolation, moments.kernels)
+        leaving = 2 * moved * share / sizes
+        inside = np.log(sizes - 1) + self.own
+        self._outside = state.log_normalizer + 2 * moments.log_peak + np.log(leaving)
+        log_total = np.logaddexp(inside, self._outside)
+        # each log(p_gh/q_gh) is bounded; u − 1 + e^{−u} ≤ u² e^{|u|}/2
+        size = np.abs(self._move)
+        largest = size.max(axis=1, keepdims=True) + size
+        largest = largest + np.abs(log_total - state.log_normalizer)
+        divergence = self._off * largest**2 / 2 * np.exp(largest)
+        divergence = divergence + relative_entropy(1 - self._off, np.exp(inside - log_total))
+        gap = divergence @ mass
+        if self._are_two:  # ⟨v vᵀ, G⟩ of two antipodal classes
+            apart = (moments.slack[:, 0] - moments.slack[:, -1]) ** 2
+            gap = gap + self._limit[:, 0] * moments.peak[:, 0] * apart
+        self.gap = np.where((self._off < 1).all(axis=1), gap, np.inf)
+        self.upper = row_loss(sizes, self._outside - self.own) @ mass
+        self._softmax = np.exp(self._outside - log_total)
+
+    def rounding(self) -> Rounding:
+        """Return what rounding can have done to all of this."""
+        equations, mass = self._equations, self._equations.mass
+        entry_error, own_error = own_errors(equations, self._state, self._moments)
+        move_error = self._move_error(own_error)
+        entry_error = entry_error + move_error + move_error.max(axis=1, keepdims=True)
+        entry_error = entry_error + SUM * (1 + self.own + log_size(self._outside))
+        upper = SUM * self.upper + (self._softmax * entry_error) @ mass
+        error = divergence_error(self._off, self._softmax, entry_error)
+        return Rounding(
+            upper + SMALL * equations.samples,
+            SUM * self.gap + error @ mass,
+            SUM * self.own,
+            entry_error,
+        )
+
+    def _move_error(self, own_error: Array) -> Array:
+        """Return the largest errors of the moves, with ρ v + product off by own_error · v."""
+        moments, limit = self._moments, self._limit
+        if self._are_two:
+            return np.asarray(SUM * (np.abs(self._move) + np.abs(moments.centre) + limit))
+        inverse, size = np.abs(self._inverse), np.abs(self._size)
+        weight = self._equations.copies * moments.slack
+        wrong = (own_error + UNIT * limit) * moments.slack
+        error = inverse * wrong + SUM * np.abs(self._wanted)
+        rest = (weight * error).sum(axis=1, keepdims=True) / size
+        size_error = SUM * (1 + (weight * inverse).sum(axis=1, keepdims=True)) / size
+        return np.asarray(error + inverse * (rest + (SUM + size_error) * np.abs(self._common)))

@@ -1,0 +1,108 @@
+"""Feasible points of ridge and budget from a slack vector; see `structured.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..equations.slack_vector import Moments, SlackVectorEquations, State
+from ..gram.kernels import Array
+from ..gram.rounding import UNIT
+from ..problem.losses.rows_minorant import relative_entropy
+from .structured_rounding import (
+    SMALL,
+    SUM,
+    Rounding,
+    divergence_error,
+    log_size,
+    own_errors,
+    row_loss,
+)
+
+
+class PenaltyPoints:
+    """Own is free, so it takes up the residual of (E2).
+
+    Attributes are those of `StructuredProof` with the same names.
+    """
+
+    def __init__(self, equations: SlackVectorEquations, state: State, moments: Moments) -> None:
+        self._equations, self._state, self._moments = equations, state, moments
+        leaving = 2 * moments.slack * moments.share / equations.sizes  # Σ p_cc' by `peak`
+        off, on_itself = moments.peak * leaving, moments.peak * moments.slack**2 / equations.sizes
+        self._half = self._half_strength(off + on_itself)
+        residual = self._half - off - on_itself
+        # the interpolated sum is over all classes, less its own term
+        everything = moments.share if moments.interpolation.matrix is None else moments.total
+        summed = 2 * moments.peak * moments.slack * everything / equations.sizes
+        self._unsure = SUM * (self._half + summed + on_itself)
+        missing = np.maximum(0.0, (self._unsure - residual).max(axis=1, keepdims=True))
+        self._shift: Array | None = None
+        self._along: Array | None = None
+        self.own = 0.0 - moments.product / moments.slack  # not −0.0 where G is zero
+        self.centre = moments.centre
+        self._outside = state.log_normalizer + 2 * moments.log_peak + np.log(leaving)
+        if equations.is_budget:
+            self._meet_the_trace()
+            share, slack_per_sample = 0.0, residual + missing
+        else:
+            share = missing / (missing + self._half)
+            slack_per_sample = (1 - share) * residual + share * self._half
+        self._kept = (1 - share) * off
+        self._bounds(slack_per_sample)
+        self.spread_min = (self.own - 2 * self.centre).min(axis=1)
+        self.slack_min = residual.min(axis=1)
+
+    def _half_strength(self, leaving: Array) -> Array:
+        """Return λ/2 (B, 1): given for ridge; for budget what (E1) yields on average."""
+        equations = self._equations
+        if equations.is_budget:
+            return np.asarray((leaving @ equations.mass)[:, None] / equations.samples)
+        return np.asarray(equations.parameters[:, None] / 2)
+
+    def _meet_the_trace(self) -> None:
+        """Move centres and own together, which keeps G v = 0, to the trace of the budget."""
+        equations, moments = self._equations, self._moments
+        self._along = 2 * (1 - moments.total / moments.slack)
+        wanted = equations.samples * equations.parameters - self.own @ equations.mass
+        self._shift = (wanted / (self._along @ equations.mass))[:, None]
+        self.own = self.own + self._shift * self._along
+        self.centre = self.centre + self._shift
+        self._outside = self._outside + 2 * self._shift
+
+    def _bounds(self, slack_per_sample: Array) -> None:
+        equations = self._equations
+        sizes, mass = equations.sizes, equations.mass
+        inside = np.log(sizes - 1) + self.own
+        logs = np.stack([self._outside, inside])
+        softmax = np.exp(logs - np.logaddexp(inside, self._outside))
+        self._softmax = softmax[0]
+        divergence = relative_entropy(np.stack([self._kept, 1 - self._kept]), softmax)
+        gap = (divergence.sum(axis=0) + slack_per_sample * self.own) @ mass
+        self.gap = np.where((self._kept < 1).all(axis=1), gap, np.inf)
+        self.upper = row_loss(sizes, self._outside - self.own) @ mass
+        if not equations.is_budget:
+            self.upper = self.upper + self._half[:, 0] * (self.own @ mass)
+
+    def rounding(self) -> Rounding:
+        """Return what rounding can have done to all of this."""
+        equations, mass, half = self._equations, self._equations.mass, self._half
+        entry_error, own_error = own_errors(equations, self._state, self._moments)
+        if self._along is not None and self._shift is not None:
+            before = self.own - self._shift * self._along
+            trace_error = own_error @ mass + UNIT * (np.abs(before) @ mass)
+            moved = (trace_error / np.abs(self._along @ mass))[:, None]
+            moved = moved + 4 * UNIT * np.abs(self._shift)
+            own_error, entry_error = own_error + moved * np.abs(self._along), entry_error + 2 * moved
+        size = np.abs(self.own)
+        entry_error = entry_error + SUM * (1 + size + log_size(self._outside))
+        # of the Lagrangian per unit of own: it nearly vanishes
+        slope = np.abs(self._softmax - half) + SUM * half + self._softmax * own_error
+        upper = SUM * self.upper + (slope * own_error + self._softmax * entry_error) @ mass
+        upper = upper + SUM * half[:, 0] * (size @ mass)
+        error = divergence_error(self._kept, self._softmax, entry_error + own_error)
+        return Rounding(
+            upper + SMALL * equations.samples,
+            (self._unsure * size + error) @ mass,
+            own_error,
+            entry_error,
+        )
