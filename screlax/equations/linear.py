@@ -7,6 +7,7 @@ shape 2m × r, C of shape r × 2m and r about 2q + 1, so that a Newton step cost
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -35,14 +36,23 @@ class StructuredJacobian:
         """Solve J x = y for y of shape (B, 2, m, c)."""
         batch, _, cells, rank = self.left.shape
         if rank >= cells:
-            return self._solve_dense(right_hand_sides)
-        both = self._solve_blocks(np.concatenate([self.left, right_hand_sides], axis=3))
-        flat = both.reshape(batch, 2 * cells, -1)
-        projected = self.right.reshape(batch, rank, 2 * cells) @ flat
-        inner = np.eye(rank) + projected[..., :rank]
-        share = np.linalg.solve(inner, projected[..., rank:])
-        solution = flat[..., rank:] - flat[..., :rank] @ share
-        return np.asarray(solution.reshape(right_hand_sides.shape))
+            flat = right_hand_sides.reshape(batch, 2 * cells, -1)
+            return np.asarray(np.linalg.solve(self._full, flat).reshape(right_hand_sides.shape))
+        plain = self._solve_blocks(right_hand_sides).reshape(batch, 2 * cells, -1)
+        inner, columns = self._eliminated
+        share = np.linalg.solve(inner, self.right.reshape(batch, rank, 2 * cells) @ plain)
+        return np.asarray((plain - columns @ share).reshape(right_hand_sides.shape))
+
+    @cached_property
+    def _full(self) -> Array:
+        return self.dense()
+
+    @cached_property
+    def _eliminated(self) -> tuple[Array, Array]:
+        """I + C D⁻¹ U and D⁻¹ U, which every right-hand side needs."""
+        batch, _, cells, rank = self.left.shape
+        columns = self._solve_blocks(self.left).reshape(batch, 2 * cells, rank)
+        return np.eye(rank) + self.right.reshape(batch, rank, 2 * cells) @ columns, columns
 
     def transposed(self) -> StructuredJacobian:
         """Return Jᵀ in the same form."""
@@ -64,11 +74,6 @@ class StructuredJacobian:
             for column in range(2):
                 matrix[:, row, diagonal, column, diagonal] += self.blocks[:, row, column]
         return matrix.reshape(batch, 2 * cells, 2 * cells)
-
-    def _solve_dense(self, right_hand_sides: Array) -> Array:
-        batch, _, cells, count = right_hand_sides.shape
-        flat = right_hand_sides.reshape(batch, 2 * cells, count)
-        return np.asarray(np.linalg.solve(self.dense(), flat).reshape(right_hand_sides.shape))
 
     def _solve_blocks(self, values: Array) -> Array:
         block = self.blocks[..., None]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...equations.linear import StructuredJacobian
 from ...equations.slack_vector import SlackVectorEquations, State
 from ...gram.kernels import Array
 
@@ -20,6 +21,8 @@ CONVERGED_STEP = 1e-8
 """A full step below this leaves an error of its square: nothing in double precision."""
 STALLED_STEP = 1e-4
 """Steps below this that no longer shrink are rounding, in a badly conditioned problem."""
+_CHORD_STEP = 5e-5
+"""After a step below this the Jacobian is taken once more: what it misses is of that size."""
 _WIDE_RADIUS = 6.0
 """ρ/τ per unit of log(largest/smallest size) from which the slack vector starts out alike."""
 
@@ -50,20 +53,23 @@ def newton(
     converged = np.zeros(len(state.log_strength), dtype=bool)
     alive = np.ones_like(converged)
     last = np.full(len(converged), np.inf)
-    taken = 0
+    taken, jacobian = 0, None
     with np.errstate(all="ignore"):
         while taken < max_steps and (alive & ~converged).any():
-            direction, strength, before = _direction(equations, state)
+            again = jacobian is not None
+            direction, strength, before, jacobian = _direction(equations, state, jacobian)
             size = np.maximum(np.abs(direction).max(axis=(1, 2)), np.abs(strength))
             alive = np.isfinite(size)
             direction = np.where(alive[:, None, None], direction, 0.0)
             strength = np.where(alive, strength, 0.0)
             scale = _step_length(equations, state, direction, strength, size, before)
             state = _moved(state, direction, strength, scale)
-            stalled = (size < STALLED_STEP) & (size > last / 2)
+            stalled = (size < STALLED_STEP) & (size > last / 2) & (not again)
             converged = alive & (scale == 1.0) & ((size < CONVERGED_STEP) | stalled)
             last = size
             taken += 1
+            if again or not (size < _CHORD_STEP).all():
+                jacobian = None
     return NewtonResult(state, converged, taken)
 
 
@@ -106,31 +112,36 @@ def _moved(state: State, direction: Array, strength: Array, scale: Array) -> Sta
     )
 
 
-def _direction(equations: SlackVectorEquations, state: State) -> tuple[Array, Array, Array]:
-    """Return the Newton direction and the size of the residual it starts from.
+def _direction(
+    equations: SlackVectorEquations, state: State, jacobian: StructuredJacobian | None
+) -> tuple[Array, Array, Array, StructuredJacobian | None]:
+    """Return the Newton direction, by a Jacobian that is given or that at the state.
 
-    That is (B, 2, m), the direction of log λ (B,), zero unless budget, and the size (B,).
+    That is (B, 2, m), the direction of log λ (B,), zero unless budget, the size (B,) of the
+    residual that it starts from, and the Jacobian.
     """
     moments = equations.moments(state)
     residual, own = equations.residuals(state, moments)
     before, none = _residual_size(equations, residual, own), np.zeros(len(residual))
     if not np.isfinite(residual).any():
-        return np.full_like(residual, np.nan), none, before
-    jacobian = equations.jacobian(state, moments)
+        return np.full_like(residual, np.nan), none, before, None
+    if jacobian is None:
+        jacobian = equations.jacobian(state, moments)
     try:
         if not equations.is_budget:
-            return jacobian.solve(-residual[..., None])[..., 0], none, before
+            return jacobian.solve(-residual[..., None])[..., 0], none, before, jacobian
         by_strength, own_by_strength = equations.by_parameter(state, moments)
         both = jacobian.solve(np.stack([-residual, by_strength], axis=3))
     except np.linalg.LinAlgError:
-        return np.full_like(residual, np.nan), none, before
+        return np.full_like(residual, np.nan), none, before, None
     # bordered system: the trace equation fixes how far log λ moves along the tangent
     slope = equations.mass * equations.own_derivatives(state, moments)
     excess = own @ equations.mass - equations.samples * equations.parameters
     gained = (slope * both[..., 0]).sum(axis=(1, 2))
     lost = (slope * both[..., 1]).sum(axis=(1, 2)) - own_by_strength @ equations.mass
     strength = (excess + gained) / lost
-    return both[..., 0] - both[..., 1] * strength[:, None, None], strength, before
+    direction = both[..., 0] - both[..., 1] * strength[:, None, None]
+    return direction, strength, before, jacobian
 
 
 def initial_state(equations: SlackVectorEquations) -> State:
