@@ -1,17 +1,22 @@
 """Forged dual points, tampered files and lost digits: what was once proved and is not true."""
 
+import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import linalg
 
 from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, solve_relaxation
 from screlax.errors import FileFormatError
 from screlax.gram.cells import CellGram, Level
 from screlax.problem.program import build_program
+from screlax.proof.blocks import gram_blocks
 from screlax.proof.certificate import format_gap
 from screlax.proof.dense import certify
 from screlax.proof.dual import DualPoint
+from screlax.proof.prove import prove_gram
 from screlax.proof.repair import products_by_cell, repair_primal
 
 FRAME = UFM([50, 20, 5], Sphere(1.0), 0.5)
@@ -164,6 +169,54 @@ def test_tampered_dense_files_are_refused(changes, message, tmp_path):
     path = tampered(solution, tmp_path, **changes)
     with pytest.raises(FileFormatError, match=message):
         Solution.load(path)
+
+
+@pytest.mark.parametrize("sizes", [[30, 12, 4], [30, 12, 4, 1], [1862232315, 106892, 2529, 5]])
+def test_a_file_proves_what_its_points_prove_not_what_it_says(sizes, tmp_path):
+    solution = solve_relaxation(sizes, Ball(3.9e-5), temperature=0.25)
+    proved, record = solution.certificate, None
+
+    def forge(text):
+        nonlocal record
+        record = json.loads(str(text))
+        record["certificate"]["lower"] += proved.rounding
+        record["certificate"]["gap"] -= proved.rounding
+        record["certificate"]["rounding"] = 0.0
+        return np.array(json.dumps(record))
+
+    path = tampered(solution, tmp_path, record=forge)
+    assert record["certificate"]["lower"] > proved.lower
+    assert Solution.load(path).certificate == solution.recheck() == proved
+
+
+def test_a_file_of_nearly_another_temperature_proves_what_is_true_of_that(tmp_path):
+    solution = solve_relaxation([1862232315, 106892, 2529, 5], Ball(3.9e-5), temperature=0.25)
+
+    def cooled(text):
+        record = json.loads(str(text))
+        return np.array(json.dumps({**record, "temperature": 0.25 * 0.999999}))
+
+    loaded = Solution.load(tampered(solution, tmp_path, record=cooled))
+    assert loaded.certificate == loaded.recheck() != solution.certificate
+
+
+@pytest.mark.parametrize(
+    ("problem", "wrong"),
+    [
+        (UFM([92, 92, 9], Ball(4.57e-5)), lambda centre: centre * (1 + 7.8e-9)),
+        (UFM([804] * 4, Ridge(2.179917977896859)), lambda centre: centre - 8.2e-15),
+        (UFM([30, 20, 20, 3], Budget(1e-5)), lambda centre: centre + 1e-15),
+        (UFM([30, 20, 20, 3], Sphere(1e-5)), lambda centre: centre - 1e-15),
+    ],
+)
+def test_matrices_of_tiny_norms_come_back_feasible_to_rounding_of_their_size(problem, wrong):
+    gram = solve_relaxation(problem).orbit_gram
+    given = dataclasses.replace(gram, centre=wrong(gram.centre))
+    proved = prove_gram(problem, Level.ORBITS, given).gram
+    relaxation, size = build_program(problem, Level.ORBITS), np.abs(proved.own).max()
+    smallest = linalg.eigvalsh(gram_blocks(relaxation, proved.dense()).shared)[0]
+    assert smallest >= -1e-13 * size * problem.samples
+    assert problem.control.violation(proved.own, relaxation.mass) <= 1e-13
 
 
 # ----------------------------------------------------------------- signs and rounding

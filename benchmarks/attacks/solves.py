@@ -15,11 +15,8 @@ from .program import Program
 from .tally import Tally
 from .truth import Truth, factors, truth_of
 
-_FEASIBLE = 1e-11
+_FEASIBLE = 1e-12
 """How far a Gram matrix may be from feasible, relative to its largest entry: rounding."""
-
-_ROUNDING = 1e-14
-"""The same at temperature one, where entries are differences of logarithms up to about 30."""
 
 _FEW_SAMPLES = 40
 """Samples up to which solutions are rechecked at all levels."""
@@ -78,10 +75,9 @@ def check_gram(
     if not gram.is_finite():
         tally.report(f"{what}: Gram matrix not finite")
         return
-    bound = 0.0 if program.control == "ridge" else float(program.strength)
-    size = max(float(np.abs(gram.own).max()), bound)
+    size = float(np.abs(gram.own).max())
     missing = _violation(program, gram.own, gram.pair)
-    if missing > _FEASIBLE * size + _ROUNDING:
+    if missing > _FEASIBLE * size:
         tally.report(f"{what}: Gram matrix infeasible by {missing:.1e} of {size:.1e}")
         return
     value = program.value(program.point(*factors(program, gram.own, gram.pair, 0.0)))

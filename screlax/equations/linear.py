@@ -75,11 +75,24 @@ class StructuredJacobian:
                 matrix[:, row, diagonal, column, diagonal] += self.blocks[:, row, column]
         return matrix.reshape(batch, 2 * cells, 2 * cells)
 
+    @cached_property
+    def _inverse_blocks(self) -> Array:
+        """D⁻¹ block by block, shape (B, 2, 2, m, 1)."""
+        blocks = self.blocks
+        determinant = blocks[:, 0, 0] * blocks[:, 1, 1] - blocks[:, 0, 1] * blocks[:, 1, 0]
+        turned = np.stack(
+            [
+                np.stack([blocks[:, 1, 1], -blocks[:, 0, 1]], axis=1),
+                np.stack([-blocks[:, 1, 0], blocks[:, 0, 0]], axis=1),
+            ],
+            axis=1,
+        )
+        return np.asarray((turned / determinant[:, None, None])[..., None])
+
     def _solve_blocks(self, values: Array) -> Array:
-        block = self.blocks[..., None]
-        determinant = block[:, 0, 0] * block[:, 1, 1] - block[:, 0, 1] * block[:, 1, 0]
-        first, second = values[:, 0], values[:, 1]
+        inverse, first, second = self._inverse_blocks, values[:, 0], values[:, 1]
         solution = np.empty_like(values)
-        solution[:, 0] = (block[:, 1, 1] * first - block[:, 0, 1] * second) / determinant
-        solution[:, 1] = (block[:, 0, 0] * second - block[:, 1, 0] * first) / determinant
+        for row in range(2):
+            np.multiply(inverse[:, row, 0], first, out=solution[:, row])
+            solution[:, row] += inverse[:, row, 1] * second
         return solution

@@ -92,7 +92,10 @@ class PenaltyPoints:
             trace_error = own_error @ mass + UNIT * (np.abs(before) @ mass)
             moved = (trace_error / np.abs(self._along @ mass))[:, None]
             moved = moved + 4 * UNIT * np.abs(self._shift)
-            own_error, entry_error = own_error + moved * np.abs(self._along), entry_error + 2 * moved
+            own_error, entry_error = (
+                own_error + moved * np.abs(self._along),
+                entry_error + 2 * moved,
+            )
         size = np.abs(self.own)
         entry_error = entry_error + SUM * (1 + size + log_size(self._outside))
         # of the Lagrangian per unit of own: it nearly vanishes

@@ -123,12 +123,14 @@ def _solution(arrays: dict[str, Any]) -> Solution:
     labels = None if record["labels"] is None else as_label(record["labels"])
     loss = check_loss(record.get("loss", "supcon"))
     problem = UFM(sizes, control_named(name, parameter), record["temperature"], labels, loss=loss)
-    gram, dual = _gram(arrays, problem), _dual(arrays, sizes.orbits)
+    dual = _dual(arrays, sizes.orbits)
+    claimed = _certificate(record["certificate"])
+    certificate, gram = verified(problem, _gram(arrays, problem), dual, claimed)
     return Solution(
         problem=problem,
         orbit_gram=gram,
         orbit_dual=dual,
-        certificate=verified(problem, gram, dual, _certificate(record["certificate"])),
+        certificate=certificate,
         tol=_positive(record["tol"], "tol"),
         iterations=_count(record["iterations"]),
         seconds={str(phase): real_number(value) for phase, value in record["seconds"].items()},

@@ -17,8 +17,11 @@ from ..proof.repair import repair_primal
 
 def verified(
     problem: UFM, gram: AnyGram, dual: DualPoint | None, claimed: Certificate | None
-) -> Certificate:
-    """Return the certificate that is claimed of a Gram matrix, or the proof where none is.
+) -> tuple[Certificate, AnyGram]:
+    """Return what is proved of a Gram matrix, and that matrix.
+
+    The claim is compared with the proof and goes no further. A matrix in slack-vector form comes
+    back as the proof has it: up to rounding the one given.
 
     Raises
     ------
@@ -27,11 +30,17 @@ def verified(
     """
     unit = gram.scaled(1 / problem.temperature)
     proof = prove_gram(problem, Level.ORBITS, unit, () if dual is None else (dual,))
-    if not (isinstance(proof.gram, SlackVectorGram) and np.isfinite(proof.certificate.upper)):
+    if isinstance(proof.gram, SlackVectorGram) and np.isfinite(proof.certificate.upper):
+        gram = proof.gram.scaled(problem.temperature)
+    else:
         _require_feasible(build_program(problem, Level.ORBITS), unit.dense())
-    found = proof.certificate
-    if claimed is None:
-        return found
+    if claimed is not None:
+        _require_agreement(claimed, proof.certificate)
+    return proof.certificate, gram
+
+
+def _require_agreement(claimed: Certificate, found: Certificate) -> None:
+    """Refuse a certificate that is not, up to rounding, what is proved."""
     _require_same("infimum", claimed.infimum, found.infimum, 1e-14 * abs(found.infimum))
     allowed = 2 * (claimed_rounding(claimed) + found.rounding)
     _require_same("upper bound", claimed.upper, found.upper, allowed)
@@ -46,7 +55,6 @@ def verified(
             f"it claims a lower bound of {claimed.lower!r}, and {found.lower!r} is proved"
         )
     _require_same("gap", claimed.gap, gap, allowed + 1e-15 * abs(found.upper))
-    return claimed
 
 
 def claimed_rounding(claimed: Certificate) -> float:
