@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from .landscape.result import Landscape as Landscape
     from .landscape.survey import survey_landscape as survey_landscape
     from .problem.class_sizes import ClassSizes as ClassSizes
+    from .problem.constraints.base import register_constraint as register_constraint
     from .problem.constraints.norms import Ball as Ball
     from .problem.constraints.norms import Budget as Budget
     from .problem.constraints.norms import Ridge as Ridge
     from .problem.constraints.norms import Sphere as Sphere
     from .problem.count_files import read_counts as read_counts
     from .problem.label_files import read_labels as read_labels
+    from .problem.losses.base import register_loss as register_loss
     from .problem.profiles import balanced as balanced
     from .problem.profiles import exponential as exponential
     from .problem.profiles import pareto as pareto
@@ -42,11 +44,13 @@ if TYPE_CHECKING:
     from .problem.profiles import step as step
     from .problem.ufm import UFM as UFM
     from .proof.certificate import Certificate as Certificate
+    from .proof.certifiers import register_certifier as register_certifier
     from .samples.chunked import supcon_loss_chunked as supcon_loss_chunked
     from .samples.gram import gram_loss as gram_loss
     from .samples.supcon import supcon_loss as supcon_loss
     from .samples.supcon import supcon_loss_and_grad as supcon_loss_and_grad
     from .solution.solution import Solution as Solution
+    from .solve.base import register_method as register_method
     from .solve.cvxpy_program import CvxpyProgram as CvxpyProgram
     from .solve.cvxpy_program import cvxpy_program as cvxpy_program
     from .solve.path import path_table as path_table
@@ -96,6 +100,10 @@ _HOME = {
     "Solution": "solution.solution",
     "cvxpy_program": "solve.cvxpy_program",
     "CvxpyProgram": "solve.cvxpy_program",
+    "register_loss": "problem.losses.base",
+    "register_constraint": "problem.constraints.base",
+    "register_method": "solve.base",
+    "register_certifier": "proof.certifiers",
     "path_table": "solve.path",
     "regularization_path": "solve.path",
     "solve_relaxation": "solve.solve",
@@ -144,6 +152,10 @@ __all__ = [
     "read_counts",
     "read_labels",
     "recover_embeddings",
+    "register_certifier",
+    "register_constraint",
+    "register_loss",
+    "register_method",
     "regularization_path",
     "solve_nonconvex",
     "solve_relaxation",
@@ -162,7 +174,7 @@ def __getattr__(name: str) -> Any:
 
     if name in _HOME:
         value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    elif name in ("geometry", "plots"):
+    elif name in ("geometry", "losses", "plots"):
         value = importlib.import_module(f".{name}", __name__)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -172,4 +184,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """List what there is, loaded or not."""
-    return sorted({*globals(), *__all__, "geometry", "plots"})
+    return sorted({*globals(), *__all__, "geometry", "losses", "plots"})

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from problems import CASES, Case
 
 from screlax import Ridge
+from screlax.gram.blocks import slack_blocks
 from screlax.gram.cells import CellGram, Level
 from screlax.problem.losses.row_softmax import RowWeights
 from screlax.problem.program import Program, build_program
-from screlax.proof.blocks import slack_blocks
 from screlax.proof.dual import DualPoint, dual_from_orbits, dual_to_orbits
 
 every_level = pytest.mark.parametrize("level", list(Level))
@@ -71,7 +71,7 @@ def test_going_down_does_not_worsen_bound_nor_slack(level, case, seed):
     scale = abs(bound(source, dual))
     assert bound(orbits, averaged) >= bound(source, dual) - 1e-11 * scale
     slack = [
-        slack_blocks(relaxation, relaxation.slack(point.rows, point.multipliers))
+        slack_blocks(relaxation.cells, relaxation.slack(point.rows, point.multipliers))
         for relaxation, point in ((source, dual), (orbits, averaged))
     ]
     assert slack[1].smallest_eigenvalue() >= slack[0].smallest_eigenvalue() - 1e-9

@@ -22,7 +22,8 @@ from screlax import (
 )
 from screlax.errors import InvalidInputError, SolverFailedError
 from screlax.gram.cells import CellGram
-from screlax.solve.registry import BackendResult, available_solvers
+from screlax.solve.base import Candidate
+from screlax.solve.registry import available_solvers
 
 PROBLEM = UFM([9, 7, 4], Ridge(0.1), 0.5)
 
@@ -208,11 +209,11 @@ class _Liar:
         return None
 
     def solve(self, _problem, _level, _options):
-        return BackendResult(self.gram, message="optimal")
+        return Candidate(self.gram, message="optimal")
 
 
 def solve_with(monkeypatch, gram: CellGram):
-    monkeypatch.setattr("screlax.solve.solve.choose_backend", lambda *_: (_Liar(gram), "a test"))
+    monkeypatch.setattr("screlax.solve.solve.choose_method", lambda *_: (_Liar(gram), "a test"))
     return solve_relaxation(PROBLEM, level="classes")
 
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screlax import UFM, ClassSizes, Ridge
+from screlax.gram.blocks import gram_blocks, gram_from_blocks, slack_blocks, slack_product
 from screlax.gram.cells import CellGram, Level
 from screlax.problem.levels import classes_to_orbits, lift_from_orbits
 from screlax.problem.program import build_program
-from screlax.proof.blocks import gram_blocks, gram_from_blocks, slack_blocks, slack_product
 
 sizes_lists = st.lists(st.integers(1, 5), min_size=2, max_size=6).filter(lambda x: max(x) > 1)
 seeds = st.integers(0, 2**32 - 1)
@@ -30,7 +30,7 @@ def test_gram_blocks_have_the_eigenvalues_of_all_samples(sizes, seed):
     problem, gram = UFM(sizes, Ridge(0.1)), invariant(sizes, seed)
     samples = lift_from_orbits(problem.class_sizes, Level.SAMPLES, gram).pair
     relaxation = build_program(problem, Level.ORBITS)
-    blocks = gram_blocks(relaxation, gram)
+    blocks = gram_blocks(relaxation.cells, gram)
     copies = (relaxation.cells.points - 1).astype(int)
     split = np.repeat(np.where(copies > 0, blocks.split, 0.0), copies)
     found = np.concatenate([np.linalg.eigvalsh(blocks.shared), split])
@@ -45,7 +45,7 @@ def test_gram_blocks_have_the_eigenvalues_of_all_samples(sizes, seed):
 def test_blocks_and_back_is_the_identity(sizes, seed):
     relaxation = build_program(UFM(sizes, Ridge(0.1)), Level.ORBITS)
     gram = invariant(sizes, seed)
-    back = gram_from_blocks(relaxation, gram_blocks(relaxation, gram))
+    back = gram_from_blocks(relaxation.cells, gram_blocks(relaxation.cells, gram))
     assert back.own == pytest.approx(gram.own, abs=1e-12)
     assert back.pair == pytest.approx(gram.pair, abs=1e-12)
 
@@ -58,7 +58,7 @@ def test_slack_of_orbits_has_the_smallest_eigenvalue_of_that_of_classes(sizes, s
         relaxation = build_program(problem, level)
         cells = lift_from_orbits(problem.class_sizes, level, gram)
         slack = relaxation.slack(relaxation.loss.expand(cells), relaxation.penalty)
-        smallest.append(slack_blocks(relaxation, slack).smallest_eigenvalue())
+        smallest.append(slack_blocks(relaxation.cells, slack).smallest_eigenvalue())
     assert smallest[0] == pytest.approx(smallest[1], abs=1e-11)
 
 

@@ -16,7 +16,6 @@ from ..equations.slack_vector import Moments, SlackVectorEquations, State, equat
 from ..errors import InvalidInputError, ProblemTooLargeError
 from ..gram.curve import SlackVectorGram
 from ..gram.kernels import Array
-from ..problem.constraints.norms import Budget, Ridge
 from ..problem.ufm import UFM
 from ..proof.structured import state_of_gram
 from ..types import Matrix, Vector
@@ -114,7 +113,7 @@ def sensitivity_of(problem: UFM, gram: SlackVectorGram) -> Sensitivity:
     )
     value_slope = _value_by_parameter(equations, state, moments, gram)
     # λτ or ρ/τ is what the problem at unit temperature depends on
-    is_ridge = isinstance(control, Ridge)
+    is_ridge = control.is_penalty
     unit_by_parameter = tau if is_ridge else 1 / tau
     unit_by_temperature = control.parameter / tau * (1 if is_ridge else -1)
     unit_own, unit_pair = gram.own / tau, gram.pair / tau
@@ -233,9 +232,9 @@ def _value_by_parameter(
     equations: SlackVectorEquations, state: State, moments: Moments, gram: SlackVectorGram
 ) -> float:
     """Return the derivative of the value by λ or ρ at unit temperature."""
-    if isinstance(equations.control, Ridge):
+    if equations.control.is_penalty:
         return float(equations.mass @ gram.unit_own) / 2
-    if isinstance(equations.control, Budget):
+    if equations.is_budget:
         return -equations.samples * float(np.exp(state.log_strength[0])) / 2
     return -float(equations.copies @ _multipliers(moments)[0])
 

@@ -27,6 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("file", type=Path, metavar="FILE.npz")
     add("--level", default="orbits", help="samples, classes or orbits (default)")
+    add("--certifier", default="double", metavar="NAME", help="what proves it (default: double)")
     add(
         "--tol",
         type=float,
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> bool:
         positive_number(options.tol, "--tol")
     solution = Solution.load(options.file)
     tol = min(solution.tol, LARGEST_TOL) if options.tol is None else options.tol
-    certificate = _recheck(solution, options.level)
+    certificate = _recheck(solution, options.level, options.certifier)
     proved = certificate.proves(tol)
     status = "optimal" if proved else "inaccurate"
     if options.json:
@@ -55,11 +56,11 @@ def run(options: argparse.Namespace) -> bool:
     return proved
 
 
-def _recheck(solution: Solution, level: str) -> Certificate:
+def _recheck(solution: Solution, level: str, certifier: str) -> Certificate:
     """Certify whatever finite numbers there were in the file."""
     try:
         with progress(f"certifying {solution.problem.classes:,} classes"):
-            return solution.recheck(level)
+            return solution.recheck(level, certifier)
     except ScrelaxError:
         raise
     except (ArithmeticError, ValueError) as error:  # numbers near the largest there are

@@ -26,7 +26,11 @@ def add_problem_options(parser: argparse.ArgumentParser) -> None:
     control = parser.add_argument_group("control (choose one)")
     for kind in CONTROLS.values():
         control.add_argument(
-            f"--{kind.name}", type=float, metavar=kind.symbol, help=kind.meaning.replace("%", "%%")
+            f"--{kind.name}",
+            dest=kind.name,
+            type=float,
+            metavar=kind.symbol,
+            help=kind.meaning.replace("%", "%%"),
         )
     parser.add_argument("--temperature", type=float, default=1.0, metavar="τ", help="default 1")
     parser.add_argument(

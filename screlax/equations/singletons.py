@@ -32,7 +32,7 @@ import numpy as np
 from ..gram.cells import CellGram
 from ..gram.kernels import log_cosh_half
 from ..problem.class_sizes import ClassSizes
-from ..problem.constraints.norms import Budget, Control, Ridge
+from ..problem.constraints.norms import Control
 from ..types import Matrix, Vector
 
 
@@ -147,9 +147,9 @@ class SingletonEquations:
         return np.concatenate([first, second, t.product + pulled, [self._last(terms)]])
 
     def _last(self, terms: _Terms) -> float:
-        if isinstance(self.control, Ridge):
+        if self.control.is_penalty:
             return terms.log_strength - self.log_strength
-        if isinstance(self.control, Budget):
+        if not self.bounded:
             trace = float(self.mass @ terms.own) + self.singletons * terms.corner
             return trace / (self.samples * self.control.parameter) - 1
         return terms.corner / self.control.parameter - 1
@@ -249,7 +249,7 @@ class SingletonEquations:
     def _last_row(self, terms: _Terms, result: Matrix, own_moves: list[Vector]) -> None:
         """Fill in the derivatives of (E4)."""
         t, m = terms, len(self.sizes)
-        if isinstance(self.control, Ridge):
+        if self.control.is_penalty:
             result[-1, -1] = 1.0
             return
         scale = self.control.parameter
@@ -258,7 +258,7 @@ class SingletonEquations:
             self.copies * t.pull * t.product,
             -self.copies * t.pull * (t.product + 1),
         ]
-        if isinstance(self.control, Budget):
+        if not self.bounded:
             scale *= self.samples
             for column in range(3):
                 result[-1, column * m : (column + 1) * m] = (

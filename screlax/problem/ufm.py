@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError
+from ..gram.blocks import slack_blocks
+from ..gram.cells import CellGram, Level
 from .class_sizes import ClassSizes
 from .constraints.norms import Control, check_control, check_temperature
 from .labels import ClassNumbers, count_labels
@@ -169,6 +171,16 @@ class UFM:
         return self.loss.infimum(self.class_sizes)
 
     @property
+    def has_slack_vector(self) -> bool:
+        """Whether the solvers by slack vector hold for this loss and control."""
+        return self.loss.has_slack_vector and self.control.has_slack_vector
+
+    @property
+    def description(self) -> str:
+        """Loss and control in words, for messages: ``loss supcon, control sphere``."""
+        return f"loss {self.loss}, control {self.control.name}"
+
+    @property
     def control_at_unit_temperature(self) -> Control:
         """The control of the equivalent problem in G/τ with τ = 1; the value is the same."""
         return self.control.at_unit_temperature(self.temperature)
@@ -197,7 +209,8 @@ class UFM:
 
         λ_max = 2n/((n−1)τ) with at least two classes of two or more samples, whatever the
         imbalance; with one such class and κ singletons (κ + √(κn))/((n−1)τ). Both are the λ at
-        which the dual slack at G = 0, where every softmax row is uniform, becomes singular.
+        which the dual slack at G = 0, where every softmax row is uniform, becomes singular; for
+        any other loss that is λ_max = 2 eig_max(−N^{-1/2} ∇loss(0) N^{-1/2})/τ, N the class sizes.
 
         Examples
         --------
@@ -206,11 +219,20 @@ class UFM:
         >>> round(problem.zero_threshold(), 6)  # 2n/((n−1)τ) = 22/5
         4.4
         """
+        if not self.loss.has_slack_vector:
+            return self._general_threshold() / self.temperature
         n, singletons = self.samples, self.class_sizes.singletons
         scale = (n - 1) * self.temperature
         if self.classes - singletons >= 2:
             return 2 * n / scale
         return (singletons + math.sqrt(singletons * n)) / scale
+
+    def _general_threshold(self) -> float:
+        """Return 2 eig_max(−N^{-1/2} ∇loss(0) N^{-1/2}), or zero, at unit temperature."""
+        loss = self.loss.at_level(self.class_sizes, Level.ORBITS)
+        zero = CellGram(np.zeros(len(loss.cells)), np.zeros((len(loss.cells),) * 2))
+        slope = slack_blocks(loss.cells, loss.gradient(loss.expand(zero)))
+        return max(0.0, -2 * slope.smallest_eigenvalue())
 
     def is_zero_optimal(self) -> bool:
         """Whether G = 0 is the optimum: ridge at or above `zero_threshold`.

@@ -34,7 +34,7 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
         Further dual candidates at that level.
     """
     if isinstance(gram, SlackVectorGram):
-        if level is Level.ORBITS:
+        if level is Level.ORBITS and problem.has_slack_vector:
             proof = _structured(problem, gram)
             if proof is not None:
                 return proof

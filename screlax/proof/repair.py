@@ -17,12 +17,7 @@ import numpy as np
 from scipy import linalg
 
 from ..errors import InvalidInputError
-from ..gram.cells import CellGram
-from ..gram.rounding import UNIT
-from ..problem.losses.minorant import Minorant
-from ..problem.program import Program
-from ..types import Matrix, Vector
-from .blocks import (
+from ..gram.blocks import (
     Blocks,
     diagonal_sizes,
     gram_blocks,
@@ -31,6 +26,11 @@ from .blocks import (
     scaled_blocks,
     slack_blocks,
 )
+from ..gram.cells import CellGram
+from ..gram.rounding import UNIT
+from ..problem.losses.minorant import Minorant
+from ..problem.program import Program
+from ..types import Matrix, Vector
 
 _NOTHING = 1e-280
 """Squared norms below this share of the largest are zero: quotients by them would overflow."""
@@ -74,12 +74,14 @@ def repair_primal(relaxation: Program, gram: CellGram) -> FeasibleGram:
     if not gram.is_finite():
         raise InvalidInputError("the Gram matrix to certify has NaN or infinite entries")
     gram = CellGram(gram.own, gram.pair / 2 + gram.pair.T / 2)
-    smallest = gram_blocks(relaxation, gram).smallest_eigenvalue()
+    smallest = gram_blocks(relaxation.cells, gram).smallest_eigenvalue()
     gram = _with_one_diagonal(relaxation, gram.own, gram.pair)
     if _lacks(relaxation, gram) > 0:
         gram = _semidefinite(relaxation, gram)
     gram = _within_bound(relaxation, gram)
-    return FeasibleGram(gram, smallest, 2 * _tolerance(scaled_blocks(relaxation, gram).shared))
+    return FeasibleGram(
+        gram, smallest, 2 * _tolerance(scaled_blocks(relaxation.cells, gram).shared)
+    )
 
 
 def _with_one_diagonal(relaxation: Program, own: Vector, pair: Matrix) -> CellGram:
@@ -93,15 +95,15 @@ def _with_one_diagonal(relaxation: Program, own: Vector, pair: Matrix) -> CellGr
 
 def _semidefinite(relaxation: Program, gram: CellGram) -> CellGram:
     """Set negative eigenvalues to zero, and make up for what rounding of large classes leaves."""
-    blocks = gram_blocks(relaxation, gram)
+    blocks = gram_blocks(relaxation.cells, gram)
     values, vectors = linalg.eigh(blocks.shared)
     shared = (vectors * np.maximum(values, 0.0)) @ vectors.T
-    clipped = gram_from_blocks(relaxation, Blocks(shared, np.maximum(blocks.split, 0.0)))
+    clipped = gram_from_blocks(relaxation.cells, Blocks(shared, np.maximum(blocks.split, 0.0)))
     clipped = _with_one_diagonal(relaxation, clipped.own, clipped.pair)
     missing = _lacks(relaxation, clipped)
     if missing == 0:
         return clipped
-    added = missing * diagonal_sizes(relaxation, clipped)
+    added = missing * diagonal_sizes(relaxation.cells, clipped)
     several = relaxation.cells.points > 1
     pair = clipped.pair + np.diag(added / relaxation.cells.points)
     own = np.where(several, clipped.own + 2 * added / relaxation.cells.points, clipped.own + added)
@@ -110,7 +112,7 @@ def _semidefinite(relaxation: Program, gram: CellGram) -> CellGram:
 
 def _lacks(relaxation: Program, gram: CellGram) -> float:
     """Return −(smallest eigenvalue) of the matrix with unit diagonal where beyond rounding."""
-    blocks = scaled_blocks(relaxation, gram)
+    blocks = scaled_blocks(relaxation.cells, gram)
     tolerance = _tolerance(blocks.shared)
     if is_positive_definite(blocks.shared, tolerance) and (blocks.split >= -tolerance).all():
         return 0.0
@@ -230,10 +232,10 @@ def _slack_and_margin(
     relaxation: Program, minorant: Minorant, multipliers: Vector
 ) -> tuple[Blocks, float]:
     """Return the slack per sample, and how far rounding can have moved its eigenvalues."""
-    blocks = slack_blocks(relaxation, _slack(minorant, multipliers))
+    blocks = slack_blocks(relaxation.cells, _slack(minorant, multipliers))
     sizes = minorant.sizes
     largest = CellGram(sizes.own + np.abs(multipliers), sizes.pair)
-    return blocks, _tolerance(slack_blocks(relaxation, largest).shared)
+    return blocks, _tolerance(slack_blocks(relaxation.cells, largest).shared)
 
 
 def products_by_cell(slack: CellGram, gram: CellGram) -> Vector:

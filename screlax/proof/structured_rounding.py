@@ -1,4 +1,4 @@
-"""What rounding can do to the numbers of a structured proof; see `rounding.py`."""
+"""What rounding can do to the numbers of a structured proof; see `screlax.gram.rounding`."""
 
 from __future__ import annotations
 

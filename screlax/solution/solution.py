@@ -22,8 +22,8 @@ from ..problem.levels import classes_to_orbits, lift_from_orbits
 from ..problem.program import build_program, level_size
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
+from ..proof.certifiers import certifier_named
 from ..proof.dual import DualPoint, dual_from_orbits
-from ..proof.prove import prove_gram
 from ..types import Matrix
 from .determinacy import value_determines_geometry
 from .spectrum import class_spectrum, has_known_rank
@@ -287,14 +287,17 @@ class Solution:
         scaled = scale[:, None] * matrix * scale
         return relaxation.value(CellGram.from_matrix(scaled / self.problem.temperature))
 
-    def recheck(self, level: str = "orbits") -> Certificate:
+    def recheck(self, level: str = "orbits", certifier: str = "double") -> Certificate:
         """Recompute the certificate from scratch, from the problem and the stored points alone.
 
         Parameters
         ----------
         level : str, default "orbits"
             Level to lift to and certify at; all levels prove the same problem. "auto" is orbits.
+        certifier : str, default "double"
+            What proves it; others can be registered (`screlax.register_certifier`).
         """
+        prove = certifier_named(certifier)
         target = Level.ORBITS if level == "auto" else check_level(level)
         if target is not Level.ORBITS:
             cells = level_size(self.problem, target)
@@ -306,7 +309,7 @@ class Solution:
         if self.orbit_dual is not None:
             relaxation = build_program(self.problem, target)
             duals.append(dual_from_orbits(self.problem, relaxation, self.orbit_dual))
-        return prove_gram(self.problem, target, gram, duals).certificate
+        return prove(self.problem, target, gram, duals).certificate
 
     def sensitivity(self) -> Sensitivity:
         """Return how value, norms and Gram matrix move with λ or ρ, τ and the class sizes.

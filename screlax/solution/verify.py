@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..gram.blocks import scaled_blocks
 from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
-from ..proof.blocks import scaled_blocks
 from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint
 from ..proof.prove import prove_gram
@@ -72,7 +72,7 @@ def _require_feasible(relaxation: Program, gram: CellGram) -> None:
     """Refuse a matrix that repair would change, and say by how much it is not feasible."""
     with np.errstate(all="ignore"):
         primal = repair_primal(relaxation, gram)
-        blocks = scaled_blocks(relaxation, gram)
+        blocks = scaled_blocks(relaxation.cells, gram)
     if np.array_equal(primal.gram.own, gram.own) and np.array_equal(primal.gram.pair, gram.pair):
         return
     known = np.isfinite(blocks.shared).all()

@@ -1,10 +1,10 @@
-"""What every backend takes and gives back."""
+"""What every method takes and gives back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ..errors import InvalidInputError
 from ..gram.cells import Level
@@ -36,8 +36,8 @@ class SolverOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class BackendResult:
-    """A point that a backend ended at; nothing about it is taken on trust.
+class Candidate:
+    """A point that a method ended at; nothing about it is taken on trust.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class BackendResult:
     message : str
         The solver's own status word, kept for the record only.
     seconds : mapping
-        Wall time of the backend's phases.
+        Wall time of the method's phases.
     """
 
     gram: AnyGram
@@ -60,7 +60,7 @@ class BackendResult:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-class Backend(Protocol):
+class Method(Protocol):
     """A way to an approximate solution of a relaxation.
 
     Attributes
@@ -75,9 +75,9 @@ class Backend(Protocol):
     default_tol: float
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
-        """Return why this backend cannot take the problem, or None when it can."""
+        """Return why this method cannot take the problem, or None when it can."""
 
-    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
+    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
         """Return an approximate solution at the level, feasible or not.
 
         Raises
@@ -87,8 +87,39 @@ class Backend(Protocol):
         """
 
 
+METHODS: dict[str, Callable[[], Method]] = {}
+"""Every method by name, besides the conic solvers that are installed."""
+
+Known = TypeVar("Known", bound=Callable[[], Method])
+
+
+def register_method(method: Known) -> Known:
+    """Make a method known to `solve_relaxation`, sweeps and the command line; a class decorator.
+
+    Parameters
+    ----------
+    method : type
+        A class without arguments, with the attributes and methods of `Method`; `name` in small
+        letters.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax.solve.base import METHODS
+    >>> from screlax.solve.cascade import BurerMonteiro
+    >>> @screlax.register_method
+    ... class Mine(BurerMonteiro):
+    ...     name = "mine"
+    >>> screlax.solve_relaxation([5, 3, 2], screlax.Sphere(1.0), solver="mine").solver
+    'mine'
+    >>> del METHODS["mine"]
+    """
+    METHODS[vars(method)["name"]] = method
+    return method
+
+
 def reject_options(name: str, options: SolverOptions) -> None:
-    """Raise an `InvalidInputError` that names them if a backend without options was given any."""
+    """Raise an `InvalidInputError` that names them if a method without options was given any."""
     if options.extra:
         raise InvalidInputError(
             f"solver {name!r} takes no options of its own, got {sorted(options.extra)}"

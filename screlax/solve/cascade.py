@@ -1,4 +1,4 @@
-"""The native backends: slack-vector Newton, Burer–Monteiro, and the two in turn.
+"""The native methods: slack-vector Newton, Burer–Monteiro, and the two in turn.
 
 They solve at orbit level whatever level is asked for and lift the result, so that a certificate at
 another level also checks the reduction itself.
@@ -20,7 +20,7 @@ from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..proof.dense import certify
 from ..proof.structured import prove
-from .base import BackendResult, SolverOptions, reject_options
+from .base import Candidate, SolverOptions, register_method, reject_options
 from .factored import solve_factored
 from .singletons.candidates import singleton_candidates
 from .slack_vector.solver import solve_slack_vector
@@ -35,7 +35,8 @@ DESCENT = "Burer–Monteiro: "
 """Beginning of the message of a solution that rests on the value alone."""
 
 
-class SlackVectorBackend:
+@register_method
+class SlackVector:
     """Newton on the 2m slack-vector equations (`screlax.equations.slack_vector`)."""
 
     name = "slack-vector"
@@ -43,19 +44,22 @@ class SlackVectorBackend:
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return why the equations do not apply, or None when they do."""
+        if not problem.has_slack_vector:
+            return f"its equations do not hold for {problem.description}"
         if problem.class_sizes.singletons:
             return "its equations are for classes of at least two samples"
         return None
 
-    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
-        """Find a root; the certificate decides whether it is the optimum. See `Backend.solve`."""
+    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
+        """Find a root; the certificate decides whether it is the optimum. See `Method.solve`."""
         reject_options(self.name, options)
         start = time.perf_counter()
         gram, steps, _, message = _slack_vector_root(problem)
         return _result(problem, level, gram, steps, message, start)
 
 
-class BurerMonteiroBackend:
+@register_method
+class BurerMonteiro:
     """Trust-region Newton on factored Gram matrices (`screlax.solve.factored`)."""
 
     name = "burer-monteiro"
@@ -65,13 +69,14 @@ class BurerMonteiroBackend:
         """Return None: the factored problem has no special form to rely on."""
         return None
 
-    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
-        """Descend from an uninformed start. See `Backend.solve`."""
+    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
+        """Descend from an uninformed start. See `Method.solve`."""
         reject_options(self.name, options)
         return _descend(problem, level, options, None, time.perf_counter())
 
 
-class NativeBackend:
+@register_method
+class Native:
     """Slack-vector Newton where its root proves optimal, else Burer–Monteiro from that root."""
 
     name = "native"
@@ -81,14 +86,16 @@ class NativeBackend:
         """Return None: between them the methods take every problem."""
         return None
 
-    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
-        """Solve by the first method whose result proves optimal. See `Backend.solve`."""
+    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
+        """Solve by the first method whose result proves optimal. See `Method.solve`."""
         reject_options(self.name, options)
         start = time.perf_counter()
+        if not problem.has_slack_vector:
+            return _descend(problem, level, options, None, start)
         collapsed = _collapsed(problem)
         if collapsed is not None:
             return _result(problem, level, collapsed, 0, "minority collapse", start)
-        if SlackVectorBackend().why_not(problem, level) is not None:
+        if SlackVector().why_not(problem, level) is not None:
             return _with_singletons(problem, level, options, start)
         gram, steps, proved, message = _slack_vector_root(problem)
         if proved:
@@ -109,7 +116,7 @@ def _slack_vector_root(problem: UFM) -> tuple[SlackVectorGram, int, bool, str]:
 
 def _descend(
     problem: UFM, level: Level, options: SolverOptions, near: SlackVectorGram | None, start: float
-) -> BackendResult:
+) -> Candidate:
     """Run Burer–Monteiro at orbit level from near a Gram matrix, or from separate classes."""
     cells = problem.class_sizes.orbits
     require_memory(8 * 40 * cells**2, f"Burer–Monteiro with {cells:,} distinct class sizes")
@@ -122,9 +129,7 @@ def _descend(
     return _result(problem, level, gram, run.iterations, f"{DESCENT}{run.reason}", start)
 
 
-def _with_singletons(
-    problem: UFM, level: Level, options: SolverOptions, start: float
-) -> BackendResult:
+def _with_singletons(problem: UFM, level: Level, options: SolverOptions, start: float) -> Candidate:
     """Return the first candidate that proves optimal, or the last there is."""
     cells = problem.class_sizes.orbits
     require_memory(8 * 40 * cells**2, f"singletons beside {cells:,} distinct class sizes")
@@ -209,7 +214,7 @@ def _result(
     iterations: int,
     message: str,
     start: float,
-) -> BackendResult:
+) -> Candidate:
     if level is not Level.ORBITS:
         gram = lift_from_orbits(problem.class_sizes, level, gram.dense())
-    return BackendResult(gram, (), iterations, message, {"solve": time.perf_counter() - start})
+    return Candidate(gram, (), iterations, message, {"solve": time.perf_counter() - start})

@@ -23,10 +23,11 @@ from ..gram.cells import CellGram, Level
 from ..gram.curve import SlackVectorGram
 from ..problem.levels import lift_from_orbits
 from ..problem.ufm import UFM
-from .base import BackendResult, SolverOptions, reject_options
+from .base import Candidate, SolverOptions, register_method, reject_options
 
 
-class ClosedFormBackend:
+@register_method
+class ClosedForm:
     """The formula, where there is one."""
 
     name = "closed-form"
@@ -34,6 +35,8 @@ class ClosedFormBackend:
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return why there is no formula, or None when there is one."""
+        if not problem.has_slack_vector:
+            return f"no formula is known for {problem.description}"
         sizes = problem.class_sizes
         if problem.is_zero_optimal() or sizes.orbits == 1 or _is_antipodal(problem):
             return None
@@ -42,13 +45,13 @@ class ClosedFormBackend:
             "have a closed form"
         )
 
-    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
-        """Evaluate the formula at any level; see `Backend.solve`."""
+    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
+        """Evaluate the formula at any level; see `Method.solve`."""
         reject_options(self.name, options)
         orbits = problem.class_sizes.orbits
         if problem.is_zero_optimal():
             if level is Level.ORBITS and not problem.class_sizes.singletons:
-                return BackendResult(_zero_gram(problem), iterations=0, message="closed form")
+                return Candidate(_zero_gram(problem), iterations=0, message="closed form")
             gram = CellGram(np.zeros(orbits), np.zeros((orbits, orbits)))
         elif orbits == 2:
             norm = problem.control_at_unit_temperature.parameter
@@ -57,7 +60,7 @@ class ClosedFormBackend:
             norm = balanced_norm(problem)
             gram = CellGram(np.array([norm]), np.array([[-norm / (problem.classes - 1)]]))
         lifted = lift_from_orbits(problem.class_sizes, level, gram)
-        return BackendResult(lifted, iterations=0, message="closed form")
+        return Candidate(lifted, iterations=0, message="closed form")
 
 
 def _zero_gram(problem: UFM) -> SlackVectorGram:

@@ -1,4 +1,4 @@
-"""The conic backend: any installed solver that takes semidefinite and exponential cones."""
+"""The conic method: any installed solver that takes semidefinite and exponential cones."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..gram.cells import Level
 from ..optional import require_memory
 from ..problem.program import build_program, level_size
 from ..problem.ufm import UFM
-from .base import BackendResult, SolverOptions
+from .base import Candidate, SolverOptions
 from .conic_model import ConicModel
 from .conic_solvers import conic_memory, resolve_conic_solver, solver_arguments
 
 
-class ConicBackend:
+class Conic:
     """One conic solver, reached through cvxpy.
 
     Parameters
@@ -37,8 +37,8 @@ class ConicBackend:
         """Return None: a conic solver takes every problem that fits in memory."""
         return None
 
-    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> BackendResult:
-        """Model, solve and read back; see `Backend.solve`.
+    def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
+        """Model, solve and read back; see `Method.solve`.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class ConicBackend:
                 f"{self.name} left no finite point (its status: {status}); "
                 "try another solver, a larger tol or a longer time_limit"
             )
-        return BackendResult(
+        return Candidate(
             gram,
             duals=() if dual is None else (dual,),
             iterations=iterations,

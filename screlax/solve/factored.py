@@ -23,10 +23,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
+from ..gram.blocks import gram_blocks
 from ..gram.cells import CellGram
 from ..problem.losses.row_softmax import RowWeights
 from ..problem.program import Program
-from ..proof.blocks import gram_blocks
 from ..types import Matrix
 from .lifted import Lifted
 from .trust_region import TrustRegionResult, minimize
@@ -73,7 +73,7 @@ class CellObjective:
 
     def point_of(self, gram: CellGram) -> Matrix:
         """Return X of a Gram matrix, negative eigenvalues and columns beyond `width` dropped."""
-        values, vectors = linalg.eigh(gram_blocks(self.relaxation, gram).shared)
+        values, vectors = linalg.eigh(gram_blocks(self.relaxation.cells, gram).shared)
         factor = vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0.0))
         point = np.zeros((self.relaxation.size, self.columns))
         kept = min(self.width, factor.shape[1])

@@ -26,7 +26,7 @@ from ..proof.certificate import Certificate
 from ..proof.structured import prove
 from ..solution.solution import Solution
 from ..types import Vector
-from .registry import SlackVectorBackend
+from .cascade import SlackVector
 from .slack_vector.newton import initial_state, newton
 from .solve import check_limits, solve_relaxation
 
@@ -183,7 +183,7 @@ _Proved = tuple[Certificate, SlackVectorGram]
 def _batched_proofs(problem: UFM, problems: list[UFM]) -> list[_Proved | None]:
     """Return, for each point, a certificate in O(m) and the Gram matrix it is of, or None."""
     located: list[_Proved | None] = [None] * len(problems)
-    if SlackVectorBackend().why_not(problem, Level.ORBITS) is not None:
+    if SlackVector().why_not(problem, Level.ORBITS) is not None:
         return located
     inside = [number for number, member in enumerate(problems) if not member.is_zero_optimal()]
     controls = [problems[number].control_at_unit_temperature for number in inside]

@@ -22,7 +22,8 @@ from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint, dual_to_orbits
 from ..proof.prove import prove_gram
 from ..solution.solution import Solution
-from .registry import BackendResult, SolverOptions, choose_backend
+from .base import Candidate, SolverOptions
+from .registry import choose_method
 
 
 def solve_relaxation(
@@ -119,13 +120,13 @@ def silent_solution(
     if chosen_level is not Level.ORBITS:  # before anything is lifted; orbits may need no matrix
         cells = level_size(ufm, chosen_level)
         require_level_memory(chosen_level, cells, ufm.class_sizes.orbits)
-    backend, solver_reason = choose_backend(solver, ufm, chosen_level)
-    wanted = float(backend.default_tol if tol is None else tol)
+    method, solver_reason = choose_method(solver, ufm, chosen_level)
+    wanted = float(method.default_tol if tol is None else tol)
     limit = None if time_limit is None else float(time_limit)
     options = SolverOptions(wanted, limit, verbose, solver_options)
-    result = backend.solve(ufm, chosen_level, options)
+    result = method.solve(ufm, chosen_level, options)
     solved = time.perf_counter()
-    certificate, orbit_gram, orbit_dual = _certify(ufm, chosen_level, result, backend.name)
+    certificate, orbit_gram, orbit_dual = _certify(ufm, chosen_level, result, method.name)
     end = time.perf_counter()
     seconds = {**(result.seconds or {"solve": solved - start}), "certify": end - solved}
     return Solution(
@@ -134,7 +135,7 @@ def silent_solution(
         orbit_dual=orbit_dual,
         certificate=certificate,
         tol=wanted,
-        solver=backend.name,
+        solver=method.name,
         solver_reason=solver_reason,
         level=chosen_level.value,
         level_reason=level_reason,
@@ -179,7 +180,7 @@ def _choose_level(problem: UFM, level: str) -> tuple[Level, str]:
 
 
 def _certify(
-    problem: UFM, level: Level, result: BackendResult, solver: str
+    problem: UFM, level: Level, result: Candidate, solver: str
 ) -> tuple[Certificate, AnyGram, DualPoint | None]:
     """Certify at the level of the result, then bring both feasible points to the orbits."""
     gram = result.gram

@@ -39,6 +39,8 @@ class Control(ABC):
     fixes_norms : bool
         Whether every norm is on its bound at the optimum of a loss that only grows with inner
         products of different classes: then norms are known and only angles are sought.
+    has_slack_vector : bool
+        Whether the solvers by slack vector (`screlax.equations`) hold for it.
     temperature_power : int
         In G/τ, where the temperature is one, the number is multiplied by τ to this power, 1 or −1.
     """
@@ -48,6 +50,7 @@ class Control(ABC):
     meaning: ClassVar[str]
     is_penalty: ClassVar[bool] = False
     fixes_norms: ClassVar[bool] = False
+    has_slack_vector: ClassVar[bool] = False
     temperature_power: ClassVar[int] = -1
 
     if TYPE_CHECKING:  # every subclass has one field
@@ -171,7 +174,22 @@ Known = TypeVar("Known", bound=type[Control])
 
 
 def register_constraint(control: Known) -> Known:
-    """Make a control known to command line, sweeps and files; a class decorator."""
+    """Make a control known to command line, sweeps and files; a class decorator.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from typing import ClassVar
+    >>> import screlax
+    >>> from screlax.problem.constraints.base import CONTROLS
+    >>> @screlax.register_constraint
+    ... @dataclass(frozen=True)
+    ... class Shell(screlax.Sphere):
+    ...     name: ClassVar[str] = "shell"
+    >>> screlax.grid([[5, 3]], shell=1.0)[0].control
+    Shell(radius_squared=1.0)
+    >>> del CONTROLS["shell"]
+    """
     CONTROLS[control.name] = control
     return control
 

@@ -49,6 +49,7 @@ class Ridge(Control):
     """
 
     name: ClassVar[str] = "ridge"
+    has_slack_vector: ClassVar[bool] = True
     symbol: ClassVar[str] = "λ"
     meaning: ClassVar[str] = "(λ/2)‖H‖² added to the sum"
     is_penalty: ClassVar[bool] = True
@@ -179,6 +180,7 @@ class Ball(RowNorms):
     """
 
     name: ClassVar[str] = "ball"
+    has_slack_vector: ClassVar[bool] = True
     meaning: ClassVar[str] = "every ‖h‖² ≤ ρ"
     fixes_norms: ClassVar[bool] = True
     radius_squared: float
@@ -208,6 +210,7 @@ class Sphere(RowNorms):
     """
 
     name: ClassVar[str] = "sphere"
+    has_slack_vector: ClassVar[bool] = True
     meaning: ClassVar[str] = "every ‖h‖² = ρ"
     fixes_norms: ClassVar[bool] = True
     is_equation: ClassVar[bool] = True
@@ -240,6 +243,7 @@ class Budget(Control):
     """
 
     name: ClassVar[str] = "budget"
+    has_slack_vector: ClassVar[bool] = True
     meaning: ClassVar[str] = "mean ‖h‖² ≤ ρ"
     mean_squared_norm: float
 

@@ -175,7 +175,21 @@ Known = TypeVar("Known", bound=type[Loss])
 
 
 def register_loss(loss: Known) -> Known:
-    """Make a loss known to command line, sweeps and files; a class decorator."""
+    """Make a loss known to command line, sweeps and files; a class decorator.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from typing import ClassVar
+    >>> import screlax
+    >>> @screlax.register_loss
+    ... @dataclass(frozen=True)
+    ... class Halved(screlax.losses.SupCon):
+    ...     name: ClassVar[str] = "halved"
+    >>> screlax.UFM([5, 3], screlax.Sphere(1.0), loss="halved").loss
+    Halved()
+    >>> del screlax.losses.LOSSES["halved"]
+    """
     LOSSES[loss.name] = loss
     return loss
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from ..gram.cells import CellGram
-from ..problem.program import Program
 from ..types import Matrix, Vector
+from .cells import CellGram, Cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,35 +37,35 @@ class Blocks:
         return float(min(shared[0], self.split.min()))
 
 
-def gram_blocks(relaxation: Program, gram: CellGram) -> Blocks:
+def gram_blocks(cells: Cells, gram: CellGram) -> Blocks:
     """Return the blocks of the n×n Gram matrix of a cell Gram matrix."""
-    root = np.sqrt(relaxation.cells.mass)
-    size = relaxation.cells.mass / relaxation.cells.points
-    several = relaxation.cells.points > 1
+    root = np.sqrt(cells.mass)
+    size = cells.mass / cells.points
+    several = cells.points > 1
     split = np.where(several, size * gram.spread, 0.0)
     shared = root[:, None] * gram.pair * root[None, :]
     shared[np.diag_indices_from(shared)] += split
     return Blocks(shared, np.where(several, split, np.inf))
 
 
-def diagonal_sizes(relaxation: Program, gram: CellGram) -> Vector:
+def diagonal_sizes(cells: Cells, gram: CellGram) -> Vector:
     """Return the largest of κ_g own_g/κ_g and the diagonal of the shared block; one where zero."""
-    several = relaxation.cells.points > 1
-    shared = gram.own + np.where(several, relaxation.cells.points - 1, 0) * np.diagonal(gram.pair)
+    several = cells.points > 1
+    shared = gram.own + np.where(several, cells.points - 1, 0) * np.diagonal(gram.pair)
     size = np.maximum(gram.own, shared)
     return np.where(size > 0, size, 1.0)
 
 
-def scaled_blocks(relaxation: Program, gram: CellGram) -> Blocks:
+def scaled_blocks(cells: Cells, gram: CellGram) -> Blocks:
     """Return the blocks of the points' Gram matrix, scaled to a diagonal of at most one.
 
     Unlike the n×n matrix it does not drown small classes in the rounding of large ones.
     """
-    root = np.sqrt(relaxation.cells.points / diagonal_sizes(relaxation, gram))
-    several = relaxation.cells.points > 1
+    root = np.sqrt(cells.points / diagonal_sizes(cells, gram))
+    several = cells.points > 1
     split = np.where(several, gram.spread / np.where(gram.own > 0, gram.own, 1.0), 0.0)
     shared = root[:, None] * gram.pair * root
-    delta = np.where(several, gram.spread, 0.0) / diagonal_sizes(relaxation, gram)
+    delta = np.where(several, gram.spread, 0.0) / diagonal_sizes(cells, gram)
     shared[np.diag_indices_from(shared)] += delta
     return Blocks(shared, np.where(several, split, np.inf))
 
@@ -83,28 +82,28 @@ def is_positive_definite(matrix: Matrix, shift: float) -> bool:
     return True
 
 
-def gram_from_blocks(relaxation: Program, blocks: Blocks) -> CellGram:
+def gram_from_blocks(cells: Cells, blocks: Blocks) -> CellGram:
     """Return the cell Gram matrix with these blocks; the inverse of `gram_blocks`."""
-    root = np.sqrt(relaxation.cells.mass)
-    size = relaxation.cells.mass / relaxation.cells.points
-    split = np.where(relaxation.cells.points > 1, blocks.split, 0.0)
+    root = np.sqrt(cells.mass)
+    size = cells.mass / cells.points
+    split = np.where(cells.points > 1, blocks.split, 0.0)
     pair = (blocks.shared - np.diag(split)) / np.outer(root, root)
     pair = (pair + pair.T) / 2
     return CellGram(np.diagonal(pair) + split / size, pair)
 
 
-def slack_blocks(relaxation: Program, slack: CellGram) -> Blocks:
+def slack_blocks(cells: Cells, slack: CellGram) -> Blocks:
     """Return the blocks of the dual slack per sample, N^{-1/2} S N^{-1/2}.
 
-    `slack` holds coefficients of (own, pair), as `Program.slack` returns them. A difference of
-    two points of a cell meets the coefficient of own less the share of pair.
+    `slack` holds coefficients of (own, pair), as `screlax.problem.program.Program.slack` returns
+    them. A difference of two points of a cell meets the coefficient of own less the share of pair.
     """
-    root = np.sqrt(relaxation.cells.mass)
-    several = relaxation.cells.points > 1
+    root = np.sqrt(cells.mass)
+    several = cells.points > 1
     shared = slack.pair / np.outer(root, root)
-    shared[np.diag_indices_from(shared)] += slack.own / relaxation.cells.mass
-    others = np.where(several, relaxation.cells.points - 1, 1)
-    split = (slack.own - np.diagonal(slack.pair) / others) / relaxation.cells.mass
+    shared[np.diag_indices_from(shared)] += slack.own / cells.mass
+    others = np.where(several, cells.points - 1, 1)
+    split = (slack.own - np.diagonal(slack.pair) / others) / cells.mass
     return Blocks(shared, np.where(several, split, np.inf))
 
 

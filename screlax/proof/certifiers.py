@@ -1,0 +1,81 @@
+"""Certifiers by name: ways to a proof of how far a Gram matrix is from optimal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from ..errors import InvalidInputError
+from ..extensions import load_installed
+from ..gram.cells import Level
+from ..gram.curve import AnyGram
+from ..problem.ufm import UFM
+from .dense import Proof
+from .dual import DualPoint
+from .prove import prove_gram
+
+
+class Certifier(Protocol):
+    """A way to a proof; takes nothing on trust."""
+
+    def __call__(
+        self, problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPoint] = ()
+    ) -> Proof:
+        """Return proved bounds and the feasible Gram matrix behind the upper one.
+
+        Parameters
+        ----------
+        problem : UFM
+        level : Level
+            The level of `gram`, and at which to certify.
+        gram : CellGram or SlackVectorGram
+            Approximate solution G/τ.
+        duals : iterable of DualPoint
+            Further dual candidates at that level.
+        """
+
+
+CERTIFIERS: dict[str, Certifier] = {"double": prove_gram}
+"""Every certifier by name; "double" is double precision with a priori rounding bounds."""
+
+
+def register_certifier(name: str) -> Callable[[Certifier], Certifier]:
+    """Make a certifier known under a name to `Solution.recheck` and ``screlax certify``.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax.proof.certifiers import CERTIFIERS
+    >>> @screlax.register_certifier("twice")
+    ... def prove_twice(problem, level, gram, duals=()):
+    ...     once = CERTIFIERS["double"](problem, level, gram, duals)
+    ...     return CERTIFIERS["double"](problem, level, once.gram)
+    >>> solution = screlax.solve_relaxation([5, 3, 2], screlax.Sphere(1.0))
+    >>> solution.recheck(certifier="twice").proves(1e-9)
+    True
+    >>> del CERTIFIERS["twice"]
+    """
+
+    def register(certifier: Certifier) -> Certifier:
+        CERTIFIERS[name] = certifier
+        return certifier
+
+    return register
+
+
+def certifier_named(name: str) -> Certifier:
+    """Return the certifier of that name.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none.
+    """
+    if name not in CERTIFIERS:
+        load_installed()
+    if name not in CERTIFIERS:
+        raise InvalidInputError(
+            f"there is no certifier {name!r}; choose one of {', '.join(CERTIFIERS)}, or load the "
+            "module that registers it (--with MODULE)"
+        )
+    return CERTIFIERS[name]
