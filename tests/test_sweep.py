@@ -15,6 +15,7 @@ from screlax.sweeps import SweepInterrupted, SweepProgress, SweepTable
 from screlax.sweeps import work as work_module
 from screlax.sweeps.work import SweepWork
 from screlax.tasks import run as run_module
+from screlax.tasks.run import Tasks
 
 POINTS = grid(
     ["exponential:6,100", "step:5,40"],
@@ -201,7 +202,7 @@ def test_a_point_that_kills_its_worker_is_a_row_and_the_rest_is_solved():
 
 def test_after_a_death_the_calling_process_solves_nothing(monkeypatch):
     """joblib would, where there is but one worker left."""
-    run = run_module.ParallelRun(SweepWork(), [poison(), *POINTS[:2]], 1, None)
+    run = run_module.ParallelRun(Tasks(SweepWork(), [poison(), *POINTS[:2]], None), 1)
     run._away_from = run_module._here()
     monkeypatch.setattr(work_module, "evaluate", lambda point: pytest.fail("solved here"))
     found = dict(run)

@@ -63,11 +63,6 @@ def _excess(row: Row, bound: float) -> float:
     return math.inf if excess < -CONTRADICTION else max(excess, 0.0)
 
 
-def time_to(rows: Sequence[Row], accuracy: float, excess: Mapping[Row, float]) -> float:
-    """Return the least time in which `excess` came down to `accuracy`, or inf."""
-    return min((row.seconds for row in rows if excess[row] <= accuracy), default=math.inf)
-
-
 @dataclass(frozen=True)
 class Score:
     """A method over the problems it was not skipped on: how many it solved within the limit.
@@ -87,12 +82,12 @@ def scores(
     """Return a score per method, in the order of the rows; `excess` has to reach `accuracy`."""
     found = []
     for method in dict.fromkeys(row.method for row in rows):
-        mine = [row for row in rows if row.method == method and row.outcome != "skipped"]
-        names = dict.fromkeys(row.problem for row in mine)
-        times = [
-            time_to([r for r in mine if r.problem == name], accuracy, excess) for name in names
-        ]
-        solved = sum(t <= limit for t in times)
-        mean = shifted_geometric_mean([min(t, limit) for t in times])
+        times: dict[str, float] = {}
+        for row in rows:
+            if row.method == method and row.outcome != "skipped":
+                reached = row.seconds if excess[row] <= accuracy else math.inf
+                times[row.problem] = min(reached, times.get(row.problem, math.inf))
+        solved = sum(t <= limit for t in times.values())
+        mean = shifted_geometric_mean([min(t, limit) for t in times.values()])
         found.append(Score(method, len(times), solved, mean))
     return found

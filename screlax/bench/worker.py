@@ -44,7 +44,7 @@ def run_case(case: BenchProblem, method: Method, tolerance: float, limit: float)
             times.append(time.perf_counter() - start)
             if isinstance(found, Solution):
                 times[-1] -= found.seconds.get("certify", 0.0)
-        certificate = certificate_of(case.problem, found)
+        certificate = _certificate(case.problem, found)
     except (ScrelaxError, ArithmeticError, ValueError) as error:
         return replace(row, reason=f"{type(error).__name__}: {error}")
     return replace(
@@ -58,8 +58,7 @@ def run_case(case: BenchProblem, method: Method, tolerance: float, limit: float)
     )
 
 
-def certificate_of(problem: UFM, found: Gram) -> Certificate:
-    """Return our certificate of what a method returned."""
+def _certificate(problem: UFM, found: Gram) -> Certificate:
     if isinstance(found, Solution):
         return found.certificate
     gram = CellGram.from_matrix(found / problem.temperature)

@@ -36,21 +36,13 @@ EXAMPLES = """examples:
 """
 
 _HEADINGS = {
-    "dim": ("d", "d"),
-    "starts": ("starts", "d"),
-    "reached": ("reached", ".3f"),
-    "best_gap": ("best gap", ""),
-    "median_gap": ("median gap", ""),
-    "worst_gap": ("worst gap", ""),
-    "values": ("values", "d"),
-    "gram_distance": ("Gram dist.", ".1e"),
-    "procrustes_distance": ("Procrustes", ".1e"),
-    "global": ("global", "d"),
-    "strict_saddle": ("saddle", "d"),
-    "spurious": ("spurious", "d"),
-    "not_stationary": ("moving", "d"),
+    "dim": "d",
+    "gram_distance": "Gram dist.",
+    "procrustes_distance": "Procrustes",
+    "strict_saddle": "saddle",
+    "not_stationary": "moving",
 }
-"""Heading and number format of every column of `Landscape.table`."""
+"""Headings of the columns of `Landscape.table` that are not their names."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -144,7 +136,7 @@ def _record(landscape: Landscape) -> dict[str, Any]:
 
 def _lines(landscape: Landscape) -> list[str]:
     solution, table = landscape.solution, landscape.table()
-    header = [_HEADINGS[name][0] for name in table]
+    header = [_HEADINGS.get(name, name.replace("_", " ")) for name in table]
     rows = ([_cell(*entry) for entry in zip(table, row, strict=True)] for row in rows_of(table))
     return [
         f"optimum      {solution.value:.12g} over all dimensions, {solution.status.value} "
@@ -157,4 +149,5 @@ def _cell(name: str, value: Any) -> str:
     """Format an entry; no gap is written more finely than the rounding of two values allows."""
     if name.endswith("gap"):
         return format_gap(value, _ROUNDING)
-    return "-" if np.isnan(value) else format(value, _HEADINGS[name][1])
+    digits = ".1e" if name.endswith("distance") else ".3f" if name == "reached" else "d"
+    return "-" if np.isnan(value) else format(value, digits)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..containers import as_numpy, is_tensor
 from ..errors import FileFormatError, InvalidInputError
+from .files import existing_file
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 """Types that are used as they are; byte-swapped floats are not equal to native ones."""
@@ -132,23 +133,22 @@ def shown_index(position: Any) -> str:
 
 def array_from_file(path: Path) -> NDArray[Any]:
     """Read the array of a .npy file, memory-mapped, or the one that is meant of an .npz file."""
-    if path.suffix not in (".npy", ".npz"):
+    if path.suffix.lower() not in (".npy", ".npz"):
         raise FileFormatError(f"{path}: embeddings must be an .npy or .npz file")
-    if not path.exists():
-        raise FileFormatError(f"{path}: no such file, seen from {Path.cwd()}")
+    file = existing_file(path, None)
     try:
-        if path.suffix == ".npy":
-            return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
-        with np.load(path, allow_pickle=False) as archive:
-            return np.asarray(archive[_key(path, archive.files)])
+        if file.suffix.lower() == ".npy":
+            return np.asanyarray(np.load(file, mmap_mode="r", allow_pickle=False))
+        with np.load(file, allow_pickle=False) as archive:
+            return np.asarray(archive[_key(file, archive.files)])
+    except FileFormatError:
+        raise
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         if "Python objects" in str(error):
             raise FileFormatError(
-                f"{path} holds Python objects, which are not read; save an array of numbers or text"
+                f"{file} holds Python objects, which are not read; save an array of numbers or text"
             ) from None
-        if isinstance(error, FileFormatError):
-            raise
-        raise FileFormatError(f"{path}: not a readable {path.suffix} file: {error}") from error
+        raise FileFormatError(f"{file}: not a readable {file.suffix} file: {error}") from error
 
 
 def _key(path: Path, names: list[str]) -> str:

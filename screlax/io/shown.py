@@ -66,10 +66,11 @@ def padded(text: str, width: int) -> str:
 def spreadsheet_cell(text: object) -> str:
     """Return one line that no spreadsheet computes: before what begins a formula stands a '."""
     line = one_line(text)
-    return f"'{line}" if line.startswith(_FORMULA) and not _is_number(line) else line
+    return f"'{line}" if line.startswith(_FORMULA) and not is_number(line) else line
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether Python takes text for a number."""
     try:
         float(text)
     except ValueError:

@@ -22,6 +22,7 @@ from ..io.files import (
     rows_of,
     separators_of,
 )
+from ..io.shown import is_number
 from ..problem.labels import label_array
 
 LABEL_HEADERS = frozenset({"label", "labels", "class", "classes", "target", "targets", "y"})
@@ -143,7 +144,7 @@ def typed_labels(labels: list[str], place: Callable[[int], str]) -> list[int] | 
     if len(whole) == len(different):
         return [whole[label] for label in labels]
     others = [label for label in different if label.lower() not in MISSING]
-    if others and len(others) < len(different) and all(map(_is_number, others)):
+    if others and len(others) < len(different) and all(map(is_number, others)):
         first = next(n for n, label in enumerate(labels) if label.lower() in MISSING)
         raise FileFormatError(
             f"{place(first)}: the label {labels[first]!r} is missing, and the others are numbers; "
@@ -160,14 +161,6 @@ def _whole(label: str) -> int | None:
         number = float(label)
         return int(number) if abs(number) < 2**53 and number == int(number) else None
     return None
-
-
-def _is_number(label: str) -> bool:
-    try:
-        float(label)
-    except ValueError:
-        return False
-    return True
 
 
 def _text_labels(file: Path) -> list[int] | list[str]:
@@ -204,8 +197,8 @@ def _has_header(labels: list[str], place: Callable[[int], str]) -> bool:
     if first.lower() in LABEL_HEADERS:
         return True
     numbers = [label for label in others if label.lower() not in MISSING]
-    alone = not _is_number(first) and first.lower() not in MISSING
-    if alone and numbers and all(map(_is_number, numbers)):
+    alone = not is_number(first) and first.lower() not in MISSING
+    if alone and numbers and all(map(is_number, numbers)):
         raise FileFormatError(
             f"{place(0)}: {first!r} is the only line that is no number; if it is a header, leave "
             "it out or call it 'label'"

@@ -52,18 +52,18 @@ class Tasks(Generic[Task, Outcome]):
             self.store.remove_abandoned()
             self.outcomes = self.store.find_all(distinct)
         self.found = len(self.outcomes)
-        self._missing = [task for task in distinct if task not in self.outcomes]
+        self.missing = [task for task in distinct if task not in self.outcomes]
 
     def in_turn(self) -> Iterator[Outcome]:
         """Do what is missing one after the other in this process; needs no joblib."""
         folder = None if self.store is None else self.store.folder
-        for task in self._missing:
+        for task in self.missing:
             (self.outcomes[task],) = run_batch(self.work, [task], folder)
             yield self.outcomes[task]
 
     def in_parallel(self, n_jobs: int | None) -> Iterator[Outcome]:
         """Do what is missing in any order, as `ParallelRun` does."""
-        for task, outcome in ParallelRun(self.work, self._missing, n_jobs, self.store):
+        for task, outcome in ParallelRun(self, n_jobs):
             self.outcomes[task] = outcome
             yield outcome
 
@@ -78,19 +78,10 @@ class ParallelRun(Generic[Task, Outcome]):
     `joblib.parallel_config`.
     """
 
-    def __init__(
-        self,
-        work: Work[Task, Outcome],
-        tasks: Sequence[Task],
-        n_jobs: int | None,
-        store: Store[Task, Outcome] | None,
-    ) -> None:
+    def __init__(self, tasks: Tasks[Task, Outcome], n_jobs: int | None) -> None:
         self._joblib = require_joblib()
-        self._work = work
-        self._n_jobs = n_jobs
-        self._store = store
-        self._folder = None if store is None else store.folder
-        self._waiting = dict.fromkeys(tasks)
+        self._work, self._store, self._n_jobs = tasks.work, tasks.store, n_jobs
+        self._waiting = dict.fromkeys(tasks.missing)
         self._away_from: tuple[str, int] | None = None
 
     def __iter__(self) -> Iterator[tuple[Task, Outcome]]:
@@ -122,9 +113,10 @@ class ParallelRun(Generic[Task, Outcome]):
                 f"joblib cannot do this ({error}); choose its backend loky, threading or dask"
             ) from None
         call = self._joblib.delayed(_numbered_batch)
+        folder = None if self._store is None else self._store.folder
         with errors_reported(self._joblib):
             numbered = parallel(
-                call(number, self._work, batch, self._folder, self._away_from)
+                call(number, self._work, batch, folder, self._away_from)
                 for number, batch in enumerate(batches)
             )
             for number, outcomes in numbered:
