@@ -337,7 +337,7 @@ def test_the_callback_sees_every_iteration_and_can_stop():
         ({"dim": 2.5}, "dim"),
         ({"dim": True}, "dim"),
         ({"starts": 0}, "starts"),
-        ({"method": "adam"}, "lbfgs, gd, newton-cg"),
+        ({"method": "adam"}, "'lbfgs', 'gd', 'newton-cg'; got 'adam'"),
         ({"method": ["gd"]}, "method"),
         ({"level": "orbits"}, "classes"),
         ({"seed": -1}, "seed"),

@@ -113,9 +113,8 @@ def sensitivity_of(problem: UFM, gram: SlackVectorGram) -> Sensitivity:
     )
     value_slope = _value_by_parameter(equations, state, moments, gram)
     # λτ or ρ/τ is what the problem at unit temperature depends on
-    is_ridge = control.is_penalty
-    unit_by_parameter = tau if is_ridge else 1 / tau
-    unit_by_temperature = control.parameter / tau * (1 if is_ridge else -1)
+    power = control.temperature_power
+    unit_by_parameter, unit_by_temperature = tau**power, power * control.parameter / tau
     unit_own, unit_pair = gram.own / tau, gram.pair / tau
     return Sensitivity(
         value_by_parameter=value_slope * unit_by_parameter,

@@ -52,13 +52,7 @@ def best_bound(problem: UFM, level: Level, embeddings: Matrix, lower: float) -> 
 def certified(
     problem: UFM, level: Level, embeddings: Matrix, lower: float
 ) -> tuple[float, float, float]:
-    """Return value, certified gap and relative gap of embeddings that come from elsewhere.
-
-    Raises
-    ------
-    InvalidInputError
-        If they are outside the control by more than rounding.
-    """
+    """Return value, certified gap and relative gap of embeddings from elsewhere, if feasible."""
     dim = embeddings.shape[1]
     lifted = Lifted(objective_at(problem, level, dim), dim)
     check_within(problem, embeddings, lifted.objective.cells, _ROUNDING)
@@ -72,13 +66,6 @@ def gaps_to(problem: UFM, value: float, lower: float, embeddings: Matrix) -> tup
 
     Zero where rounding of the value makes it negative. Where the value is so near zero that
     rounding is larger, nothing is known of it: the gap is that rounding, and relatively one.
-
-    Raises
-    ------
-    InvalidInputError
-        If the value is below the bound by more than rounding: it was no lower bound.
-    SolverFailedError
-        If the value is not finite.
     """
     if not np.isfinite(value):
         raise SolverFailedError(

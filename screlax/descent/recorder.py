@@ -18,16 +18,8 @@ FLAT = "stationary to the limit of double precision"
 class Recorder:
     """Notes every iteration of one run, and says why it should stop.
 
-    Parameters
-    ----------
-    start : int
-        Number of the run, for the callback.
-    target : float
-        Objective at which the certified relative gap is within the tolerance.
-    max_iterations : int
-    anchors : int
-        The gradient norm is noted per anchor.
-    callback : callable or None
+    At the objective `target` the certified relative gap is within the tolerance; the gradient norm
+    is noted per anchor.
     """
 
     def __init__(

@@ -10,15 +10,10 @@ _RANK = 1e-7
 
 
 class Rotations:
-    """Orthogonal projection away from the tangent space of the rotations of a point.
+    """Orthogonal projection away from the tangent space of the rotations of a point X, (p, dim).
 
     In the coordinates of X = U Σ Vᵀ the spanning directions σ_i u_i v_jᵀ − σ_j u_j v_iᵀ, i < j, are
     orthogonal to each other, so that projecting costs no more than a change of basis.
-
-    Parameters
-    ----------
-    rows : ndarray, shape (p, dim)
-        X.
     """
 
     def __init__(self, rows: Matrix) -> None:

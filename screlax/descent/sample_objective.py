@@ -40,13 +40,8 @@ class SampleObjective:
         gradient   (P + Pᵀ − 2T) X + λτ X
         Hessian V  (P + Pᵀ − 2T) V + λτ V + (C + Cᵀ) X
 
-    in O(n² dim) and a few blocks of rows at a time.
-
-    Parameters
-    ----------
-    problem : UFM
-    block_numbers, kept_numbers : int
-        Entries of a block of rows, and up to how many the whole n×n softmax is kept.
+    in O(n² dim), a block of rows of `block_numbers` entries at a time; up to `kept_numbers` entries
+    the n×n softmax is kept.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checks import finite_number, positive_number, whole_number
+from ..checks import check_choice, finite_number, positive_number, whole_number
 from ..errors import InvalidInputError
 from ..optional import require_memory
 from ..problem.program import level_size
@@ -117,7 +117,8 @@ def solve_nonconvex(
     starts, seed = whole_number(starts, "starts"), whole_number(seed, "seed", 0)
     limit = whole_number(max_iterations, "max_iterations")
     tolerance = _check_tolerance(tol)
-    checked_level, descend = check_nonconvex_level(level), _check_method(method)
+    checked_level = check_nonconvex_level(level)
+    check_choice(method, "method", tuple(_METHODS))
     known = None if lower is None else finite_number(lower, "lower", 0)
     rows = level_size(problem, checked_level)
     given = _check_initial(problem, initial, starts, rows, dim)
@@ -129,7 +130,7 @@ def solve_nonconvex(
     runs = []
     for start in range(starts):
         recorder = Recorder(start, target, limit, problem.anchors, callback)
-        runs.append(_run(lifted, problem, given, seed, descend, recorder))
+        runs.append(_run(lifted, problem, given, seed, _METHODS[method], recorder))
     runs.sort(key=lambda run: (run.value, run.start))
     bound = best_bound(problem, checked_level, runs[0].embeddings, bound)
     gaps = np.array([gaps_to(problem, run.value, bound, run.embeddings) for run in runs])
@@ -185,12 +186,6 @@ def _first_point(
     if given is None:
         return lifted.random(np.random.default_rng([seed, start]))
     return lifted.lift(given[start] * scale_of_rows(lifted, problem), inside=_INSIDE)
-
-
-def _check_method(method: Any) -> Callable[[Lifted, Matrix, Recorder], Matrix]:
-    if not isinstance(method, str) or method not in _METHODS:
-        raise InvalidInputError(f"method must be one of {', '.join(_METHODS)}; got {method!r}")
-    return _METHODS[method]
 
 
 def _check_tolerance(tol: Any) -> float:

@@ -22,21 +22,11 @@ _SUBSPACES = (60, 200)
 
 @dataclass(frozen=True, eq=False)
 class Smallest:
-    """The smallest eigenvalue on a subspace.
+    """The smallest eigenvalue on a subspace."""
 
-    Attributes
-    ----------
-    value : float
-        +inf where the subspace has no direction.
-    vector : ndarray
-        Of the shape of the directions, norm one.
-    largest : float
-        Largest absolute value of an eigenvalue, the scale of rounding.
-    """
-
-    value: float
-    vector: Matrix
-    largest: float
+    value: float  # +inf where the subspace has no direction
+    vector: Matrix  # of the shape of the directions, norm one
+    largest: float  # largest absolute value of an eigenvalue, the scale of rounding
 
 
 def smallest_eigenvalue(
@@ -48,12 +38,7 @@ def smallest_eigenvalue(
     """Return the smallest eigenvalue of a symmetric map on the range of a projection.
 
     Up to 300 unknowns from the matrix itself, beyond by Lanczos (ARPACK), with everything outside
-    the range moved to the far end of the spectrum.
-
-    Raises
-    ------
-    SolverFailedError
-        If Lanczos does not converge.
+    the range moved to the far end of the spectrum; fails if that does not converge.
     """
     size = shape[0] * shape[1]
 
@@ -103,14 +88,9 @@ def _dense(
 def _lanczos(operator: LinearOperator, first: Matrix, size: int) -> tuple[float, Matrix]:
     for subspace in _SUBSPACES:
         try:
+            ncv = min(subspace, size)
             values, vectors = eigsh(
-                operator,
-                1,
-                which="SA",
-                v0=first,
-                ncv=min(subspace, size),
-                tol=_ACCURACY,
-                maxiter=300,
+                operator, 1, which="SA", v0=first, ncv=ncv, tol=_ACCURACY, maxiter=300
             )
         except ArpackNoConvergence:
             continue

@@ -50,24 +50,17 @@ def gram_distance(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def embedding_distance(first: Matrix, second: Matrix | Stack) -> NDArray[np.float64]:
-    """Return `gram_distance` of the Gram matrices of embeddings, in [0, √2].
+    """Return `gram_distance` of the Gram matrices of embeddings, not zero, in [0, √2].
 
     G − G' lives in the span of both embeddings, where it is R Rᵀ − R' R'ᵀ with [R R'] the
     triangular factor of [H H']: no p×p matrix is formed, and nothing cancels that does not cancel
     entry by entry.
-
-    Parameters
-    ----------
-    first : ndarray, shape (p, d)
-        Embeddings H, not zero.
-    second : ndarray, shape (p, d) or (s, p, d)
-        Embeddings H', or a stack of them, not zero.
     """
     left = np.broadcast_to(_at_unit_gram(first), second.shape[:-1] + first.shape[-1:])
     both = np.concatenate([left, _at_unit_gram(second)], axis=-1)
     factor = np.asarray(np.linalg.qr(both, mode="r"))
     left, right = factor[..., : first.shape[-1]], factor[..., first.shape[-1] :]
-    difference = left @ _transposed(left) - right @ _transposed(right)
+    difference = left @ left.mT - right @ right.mT
     return np.asarray(np.linalg.norm(difference, axis=(-2, -1)))
 
 
@@ -76,14 +69,9 @@ def procrustes_distance(first: Matrix, second: Matrix | Stack) -> NDArray[np.flo
 
     The best R is U Vᵀ of the singular value decomposition H'ᵀH = U diag(s) Vᵀ (Schönemann 1966,
     A generalized solution of the orthogonal Procrustes problem).
-
-    Parameters
-    ----------
-    first, second
-        As for `embedding_distance`, of the same dimension d.
     """
     left, right = _at_unit_norm(first), _at_unit_norm(second)
-    u, _, vt = np.linalg.svd(_transposed(right) @ left)
+    u, _, vt = np.linalg.svd(right.mT @ left)
     return np.asarray(np.linalg.norm(left - right @ (u @ vt), axis=(-2, -1)))
 
 
@@ -136,14 +124,10 @@ def _unit(matrix: Matrix, name: str) -> Matrix:
 
 def _at_unit_gram(embeddings: Matrix | Stack) -> Stack:
     """Scale embeddings so that their Gram matrix has unit Frobenius norm."""
-    small = _transposed(embeddings) @ embeddings  # of the same norm as the Gram matrix
+    small = embeddings.mT @ embeddings  # of the same norm as the Gram matrix
     norm = np.linalg.norm(small, axis=(-2, -1), keepdims=True)
     return np.asarray(embeddings / np.sqrt(norm))
 
 
 def _at_unit_norm(embeddings: Matrix | Stack) -> Stack:
     return np.asarray(embeddings / np.linalg.norm(embeddings, axis=(-2, -1), keepdims=True))
-
-
-def _transposed(matrix: Matrix | Stack) -> Stack:
-    return np.swapaxes(matrix, -1, -2)

@@ -29,18 +29,10 @@ _ALWAYS_EXACT = 24
 
 @dataclass(frozen=True, eq=False)
 class Interpolation:
-    """Nodes on the range of β, and the way back to every β.
+    """Nodes on the range of β, and the way back to every β."""
 
-    Attributes
-    ----------
-    nodes : ndarray, shape (B, q)
-        Where a function of β is evaluated.
-    matrix : ndarray, shape (B, m, q), or None
-        Lagrange polynomials of the nodes at β; None where the nodes are β itself.
-    """
-
-    nodes: Array
-    matrix: Array | None
+    nodes: Array  # where a function of β is evaluated, shape (B, q)
+    matrix: Array | None  # Lagrange polynomials at β, (B, m, q); None where the nodes are β itself
 
     @classmethod
     def of(cls, beta: Array, accuracy: float = EXACT) -> Interpolation:
@@ -56,7 +48,7 @@ class Interpolation:
         middle, half = (low + high)[:, None] / 2, (high - low)[:, None] / 2
         angle = (2 * np.arange(count) + 1) * (math.pi / (2 * count))
         position = np.clip((beta - middle) / half, -1.0, 1.0)
-        basis = _chebyshev(position, count)
+        basis = np.polynomial.chebyshev.chebvander(position, count - 1)
         coefficients = np.cos(np.outer(np.arange(count), angle)) * (2 / count)
         coefficients[0] /= 2
         return cls(middle + half * np.cos(angle), basis @ coefficients)
@@ -80,31 +72,16 @@ def node_count(width: float, accuracy: float = EXACT) -> int:
     return 2 + math.ceil(math.log(1 / accuracy) / math.asinh(ratio))
 
 
-def _chebyshev(position: Array, count: int) -> Array:
-    """Chebyshev polynomials T_0 … T_{count−1} at positions in [−1, 1], on a new last axis."""
-    basis = np.empty((*position.shape, count))
-    basis[..., 0] = 1.0
-    basis[..., 1] = position
-    for degree in range(2, count):
-        basis[..., degree] = 2 * position * basis[..., degree - 1] - basis[..., degree - 2]
-    return basis
-
-
 @dataclass(frozen=True, eq=False)
 class Kernels:
     """The kernels between nodes b and all β, each of shape (B, q, m).
 
-    Attributes
-    ----------
-    logistic : ndarray
-        Z_h/(Z + Z_h) with Z = e^b.
-    bend : ndarray
-        log cosh((b − β_h)/2): half the squared distance that a difference in normalisers puts
-        between two class means.
+    The bend is half the squared distance that a difference in normalisers puts between two class
+    means.
     """
 
-    logistic: Array
-    bend: Array
+    logistic: Array  # Z_h/(Z + Z_h) with Z = e^b
+    bend: Array  # log cosh((b − β_h)/2)
 
     @classmethod
     def between(cls, nodes: Array, beta: Array) -> Kernels:

@@ -23,18 +23,10 @@ from ..types import Matrix, Vector
 
 @dataclass(frozen=True, eq=False)
 class Manifold:
-    """A product of spheres, one sphere, or the whole space.
+    """A product of spheres, one sphere, or the whole space."""
 
-    Attributes
-    ----------
-    bound : ndarray, shape (p, 1) or (1, 1), or None
-        Squared norm of every row, or of the whole matrix; None where X is free.
-    has_slack : bool
-        Whether the bound is an upper one: the last column of X is slack then.
-    """
-
-    bound: Matrix | None = None
-    has_slack: bool = False
+    bound: Matrix | None = None  # squared norm of every row (p, 1) or of all (1, 1); None if free
+    has_slack: bool = False  # whether the bound is an upper one: the last column of X is slack then
 
     @property
     def is_whole(self) -> bool:
@@ -88,27 +80,14 @@ class Manifold:
         return np.asarray(direction - self.radial(point, direction) * point)
 
     def rounding(self, point: Matrix, radial: Matrix) -> float:
-        """Return how much rounding the prescribed norms changes a function, from its multipliers.
-
-        Parameters
-        ----------
-        point : ndarray
-        radial : ndarray, shape (p, 1)
-            See `radial`.
-        """
+        """Return how much rounding the prescribed norms changes a function of those multipliers."""
         fixed = np.abs(radial[:, 0]) * np.einsum("ij,ij->i", point, point)
         return 16 * float(np.finfo(float).eps) * float(fixed.sum())
 
     def random(self, generator: np.random.Generator, dim: int, mass: Vector) -> Matrix:
-        """Return a point uniform on the spheres; a free one normal with mean ‖x‖² = mass.
+        """Return a point uniform on the spheres; a free one normal with mean ‖x‖² = mass (p,).
 
-        Parameters
-        ----------
-        generator : numpy.random.Generator
-        dim : int
-            Columns of X without slack.
-        mass : ndarray, shape (p,)
-            Rows of a whole matrix are drawn in proportion to its square roots.
+        Rows of a whole matrix, of `dim` columns without slack, are drawn in proportion to √mass.
         """
         point = self.masked(generator.standard_normal((len(mass), dim + self.has_slack)))
         if self.bound is None:

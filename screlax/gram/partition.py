@@ -16,16 +16,11 @@ from .cells import CellGram
 class Partition:
     """A grouping of points into cells.
 
-    Attributes
-    ----------
-    cell_of_point : ndarray of int, shape (p,)
-        The cell of each point, 0 … m−1, each at least once.
-    collapse : bool
-        Whether the points of a cell become one point on the way down (samples of a class, whose
-        within-class variability is zero at the optimum) or stay different (classes of an orbit).
+    With `collapse` the points of a cell become one on the way down (samples of a class, whose
+    within-class variability is zero at the optimum); else they stay different (classes of a size).
     """
 
-    cell_of_point: NDArray[np.int64]
+    cell_of_point: NDArray[np.int64]  # 0 … m−1, each at least once, shape (p,)
     collapse: bool
 
     @property

@@ -84,24 +84,9 @@ def read_counts(path: str | os.PathLike[str]) -> NDArray[np.int64]:
 def read_labelled_counts(
     path: str | os.PathLike[str],
 ) -> tuple[list[int] | list[str] | None, NDArray[np.int64]]:
-    """Read the number of samples of each class, and the label of each where the file has them.
+    """Read the label of each class, None in a file of counts only, and its number of samples.
 
-    Parameters
-    ----------
-    path : str or path-like
-        As for `read_counts`.
-
-    Returns
-    -------
-    labels : list of int, list of str, or None
-        In file order; int if all are whole numbers, as those of `read_labels` are. None for a file
-        of counts only.
-    counts : ndarray of int64, shape (k,)
-
-    Raises
-    ------
-    FileFormatError
-        If the file cannot be read as this, or a count is not a positive whole number.
+    As `read_counts`, in file order; labels are int if all are whole numbers, as in `read_labels`.
     """
     file = existing_file(path)
     suffix = file.suffix.lower()
@@ -114,24 +99,12 @@ def read_labelled_counts(
 
 
 def read_pairs(path: str | os.PathLike[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Read class sizes with the number of classes of each, for `UFM.from_pairs`.
+    """Read class sizes with the number of classes of each, two of shape (p,), for `UFM.from_pairs`.
 
-    Parameters
-    ----------
-    path : str or path-like
-        .csv, .tsv or .txt with two columns, size and multiplicity, separated by commas, semicolons
-        or tabs. Blank lines are skipped. A header must name the columns in this order: one of
-        `SIZE_HEADERS` (or 'count', where the second is a multiplicity), then one of
-        `MULTIPLICITY_HEADERS` (or 'count', where the first is a size).
-
-    Returns
-    -------
-    sizes, multiplicities : ndarray of int64, shape (p,)
-
-    Raises
-    ------
-    FileFormatError
-        If the file cannot be read as this, or a number is not a positive whole number.
+    A .csv, .tsv or .txt file with two columns, size and multiplicity, separated by commas,
+    semicolons or tabs. Blank lines are skipped. A header must name the columns in this order: one
+    of `SIZE_HEADERS` (or 'count', where the second is a multiplicity), then one of
+    `MULTIPLICITY_HEADERS` (or 'count', where the first is a size).
     """
     file = existing_file(path)
     if file.suffix.lower() not in (".csv", ".tsv", ".txt"):

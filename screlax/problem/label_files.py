@@ -128,16 +128,7 @@ def _labels_in(path: str | os.PathLike[str]) -> list[Any] | NDArray[Any]:
 def typed_labels(labels: list[str], place: Callable[[int], str]) -> list[int] | list[str]:
     """Return integers if all labels are whole numbers, else the labels as they are.
 
-    Parameters
-    ----------
-    labels : list of str
-    place : callable
-        Returns where the label of a position is, for messages.
-
-    Raises
-    ------
-    FileFormatError
-        If a label is missing and all others are numbers.
+    None may be missing if all others are numbers; `place` says where the label of a position is.
     """
     different = set(labels)
     whole = {label: number for label in different if (number := _whole(label)) is not None}

@@ -30,25 +30,11 @@ Shapes = tuple[tuple[int, ...], ...]
 def label_array(
     labels: Any, *, what: str = "labels", one_per: str = "sample", shapes: Shapes = ()
 ) -> NDArray[Any]:
-    """Return labels as an array of numbers, of text or of Python objects, without missing ones.
+    """Return labels as an array (n,) of numbers, of text or of Python objects; none may be missing.
 
-    Parameters
-    ----------
-    labels : array-like, tensor, pandas Series, data frame of one column, or iterable
-        Of hashable labels, among them tuples and tensors of one entry.
-    what, one_per : str
-        For messages: what these are, and what each is for.
-    shapes : tuple of tuples, optional
-        Shapes besides (n,) and (n, 1) that labels may have; they are left as they are.
-
-    Returns
-    -------
-    ndarray, shape (n,) or one of `shapes`
-
-    Raises
-    ------
-    InvalidInputError
-        If a label is missing or not hashable, or there is not one label per sample.
+    Any container of hashable labels will do, also a tensor, a pandas Series, a data frame of one
+    column or an iterator; (n, 1) becomes (n,), and `shapes` are left as they are. `what` and
+    `one_per` are for messages: what these are, and what each is for.
     """
     given = as_sequence(only_column(labels, what), what, f"one label per {one_per}")
     if isinstance(given, list):
@@ -87,13 +73,7 @@ def in_order(labels: Any) -> tuple[Hashable, ...]:
 
 
 def count_labels(labels: Any) -> tuple[tuple[Hashable, ...], NDArray[np.int64]]:
-    """Return the classes of labels, one per sample, in the order of `UFM.from_labels`, and counts.
-
-    Raises
-    ------
-    InvalidInputError
-        If there are none, or `label_array` refuses them.
-    """
+    """Return the classes of labels, in the order of `UFM.from_labels`, and how many each has."""
     array = label_array(labels)
     if array.size == 0:
         raise InvalidInputError("labels are empty; give one label per sample")
@@ -115,15 +95,7 @@ def name_classes(class_labels: Any, classes: int) -> tuple[Hashable, ...]:
 
 
 class ClassNumbers:
-    """The way from labels to class numbers.
-
-    Parameters
-    ----------
-    names : sequence of hashable, or None
-        The label of each class; None where the classes are called 0, 1, …, k−1.
-    classes : int
-        Number of classes k.
-    """
+    """The way from labels to class numbers; without names classes are called 0, 1, …, k−1."""
 
     def __init__(self, names: Sequence[Hashable] | None, classes: int) -> None:
         self._names, self._classes = names, classes
@@ -133,13 +105,7 @@ class ClassNumbers:
         self._order = None if self._integers is None else np.argsort(self._integers)
 
     def __call__(self, labels: Any) -> NDArray[np.int64]:
-        """Return the class number of each label, shape (n,).
-
-        Raises
-        ------
-        InvalidInputError
-            If a label belongs to no class, or `label_array` refuses them.
-        """
+        """Return the class number of each label, shape (n,), each of which must have one."""
         array = label_array(labels)
         if array.size == 0:
             return np.zeros(0, dtype=np.int64)
@@ -180,29 +146,22 @@ class ClassNumbers:
             return
         known = range(self._classes) if self._names is None else self._names
         numbered = ", numbered from 0" if self._names is None else ""
+        listed = "" if self._names is None else f": {', '.join(map(shown, self._names[:5]))}"
+        listed += ", …" if len(self._names or ()) > 5 else ""
         raise InvalidInputError(
             f"label {shown(label)} is no class; there are {self._classes:,}{numbered}"
-            + (other_type(label, known, "labels") or _known(known))
+            + (other_type(label, known) or listed)
         )
 
 
-def other_type(label: Any, known: Any, what: str) -> str:
+def other_type(label: Any, known: Any) -> str:
     """Return the remedy where a label is a known one in another type, else nothing."""
     written = label.decode(errors="replace") if isinstance(label, bytes) else str(label)
     if isinstance(label, str) and written.lstrip("-").isdecimal() and int(written) in known:
-        return f"; {what} are text and the classes integers, so convert the text with int()"
+        return "; labels are text and the classes integers, so convert the text with int()"
     if not isinstance(label, str) and not isinstance(known, range) and written in known:
-        return f"; {what} are {type(label).__name__} and the classes text, so convert with str()"
+        return f"; labels are {type(label).__name__} and the classes text, so convert with str()"
     return ""
-
-
-def _known(known: Any) -> str:
-    """List the first classes, so that a reader sees what labels would fit."""
-    return (
-        ""
-        if isinstance(known, range)
-        else f": {', '.join(map(shown, known[:5]))}" + (", …" if len(known) > 5 else "")
-    )
 
 
 def _rows(values: list[Any], shapes: Shapes) -> NDArray[Any] | None:

@@ -34,37 +34,19 @@ class PerClass:
         return f"for label {shown(self.labels[position])}"
 
     def numbers_of(self, wanted: Sequence[Hashable], what: str) -> NDArray[Any]:
-        """Return the numbers of these labels, in their order.
-
-        Raises
-        ------
-        InvalidInputError
-            If a label has none.
-        """
+        """Return the numbers of these labels, in their order; each must have one."""
         place = {label: position for position, label in enumerate(self.labels or ())}
         missing = [label for label in wanted if label not in place]
         if missing:
             raise InvalidInputError(
                 f"{what} have no number for label {shown(missing[0])}"
-                + (other_type(missing[0], place, "labels") or "; give one for every label")
+                + (other_type(missing[0], place) or "; give one for every label")
             )
         return self.numbers[[place[label] for label in wanted]]
 
 
 def per_class(values: Any, what: str) -> PerClass:
-    """Read one number per class.
-
-    Parameters
-    ----------
-    values : mapping from label to number, pandas Series, data frame of one column, or array-like
-    what : str
-        What they are, for messages.
-
-    Raises
-    ------
-    InvalidInputError
-        If they are not numbers, one is missing, or a label is missing or occurs twice.
-    """
+    """Read one number per class: none missing, no label twice; `what` they are is for messages."""
     values = only_column(values, what)
     keys = list(values) if isinstance(values, Mapping) else index_of(values)
     if keys is None:

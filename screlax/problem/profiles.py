@@ -45,8 +45,9 @@ def balanced(classes: int, size: int) -> NDArray[np.int64]:
     >>> screlax.balanced(4, 50)
     array([50, 50, 50, 50])
     """
-    k = _class_number(classes)
-    return _read_only(np.full(k, _size(size, "size"), dtype=np.int64))
+    sizes = np.full(_class_number(classes), whole_number(size, "size", 1, MAX_SIZE), np.int64)
+    sizes.setflags(write=False)
+    return sizes
 
 
 def step(
@@ -85,7 +86,7 @@ def step(
     >>> screlax.step(5, 100, 10, minority_fraction=0.4)
     array([100, 100, 100,  10,  10])
     """
-    k, top, factor = _class_number(classes), _size(largest, "largest"), _imbalance(imbalance)
+    k, top, factor = _checked(classes, largest, imbalance)
     fraction = positive_number(minority_fraction, "minority_fraction", ", such as 0.5")
     if fraction >= 1:
         raise InvalidInputError(
@@ -129,7 +130,7 @@ def exponential(classes: int, largest: int, imbalance: float) -> NDArray[np.int6
     >>> screlax.exponential(5, 100, 10)
     array([100,  56,  31,  17,  10])
     """
-    k, top, factor = _class_number(classes), _size(largest, "largest"), _imbalance(imbalance)
+    k, top, factor = _checked(classes, largest, imbalance)
     return _round_down(top * (1 / factor) ** (np.arange(k) / (k - 1)))
 
 
@@ -173,7 +174,7 @@ def pareto(classes: int, largest: int, imbalance: float, power: float = 6) -> ND
     >>> screlax.pareto(5, 100, 10)
     array([100,  58,  35,  21,  10])
     """
-    k, top, factor = _class_number(classes), _size(largest, "largest"), _imbalance(imbalance)
+    k, top, factor = _checked(classes, largest, imbalance)
     shape = positive_number(power, "power", ", such as 6, the power of ImageNet-LT")
     rank = np.arange(1, k + 1)
     # (q_i − 1)/(q_0 − 1), divided through by q_0 = k^(1/α), which overflows for small α.
@@ -313,25 +314,20 @@ def _class_number(value: object) -> int:
     return count
 
 
-def _size(value: object, what: str) -> int:
-    return whole_number(value, what, 1, MAX_SIZE)
-
-
-def _imbalance(value: object) -> float:
-    factor = positive_number(value, "imbalance", ", such as 100")
+def _checked(classes: object, largest: object, imbalance: object) -> tuple[int, int, float]:
+    """Return number of classes, largest size and imbalance factor, each within its range."""
+    k, top = _class_number(classes), whole_number(largest, "largest", 1, MAX_SIZE)
+    factor = positive_number(imbalance, "imbalance", ", such as 100")
     if factor < 1:
         raise InvalidInputError(
-            f"imbalance is the largest over the smallest class size, so at least 1; got {value!r}, "
-            f"did you mean {1 / factor:.6g}?"
+            f"imbalance is the largest over the smallest class size, so at least 1; got "
+            f"{imbalance!r}, did you mean {1 / factor:.6g}?"
         )
-    return factor
+    return k, top, factor
 
 
 def _round_down(sizes: NDArray[np.float64]) -> NDArray[np.int64]:
     # A class that lost all its samples would no longer be a class.
-    return _read_only(np.maximum(1, np.floor(sizes * (1 + _ROUNDING_SLACK)).astype(np.int64)))
-
-
-def _read_only(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    sizes.setflags(write=False)
-    return sizes
+    whole = np.maximum(1, np.floor(sizes * (1 + _ROUNDING_SLACK)).astype(np.int64))
+    whole.setflags(write=False)
+    return whole

@@ -12,30 +12,14 @@ from ..errors import FileFormatError
 
 @dataclass(frozen=True)
 class RealProfile:
-    """Where the counts of a data set come from, and what they are.
+    """Where the counts of a data set come from, and what they are."""
 
-    Attributes
-    ----------
-    name : str
-        What `screlax.profile` calls it.
-    source : str
-        What was counted, and who published it.
-    checksum : str
-        SHA-256 of the file of counts, one a line in the order of the classes.
-    """
-
-    name: str
-    source: str
-    checksum: str
+    name: str  # what `screlax.profile` calls it
+    source: str  # what was counted, and who published it
+    checksum: str  # SHA-256 of the file of counts, one a line in the order of the classes
 
     def counts(self) -> NDArray[np.int64]:
-        """Return the number of samples of every class, shape (k,), read-only.
-
-        Raises
-        ------
-        FileFormatError
-            If the installed file is not the one whose checksum is known.
-        """
+        """Return the number of samples of every class, shape (k,), read-only; checked."""
         data = (resources.files(__package__) / "class_counts" / f"{self.name}.csv").read_bytes()
         found = hashlib.sha256(data).hexdigest()
         if found != self.checksum:
