@@ -52,7 +52,7 @@ def test_statistics_are_the_dense_ones(block_rows):
 def test_threads_see_the_same_as_one_pass(monkeypatch):
     H, y = data(n=20_000, d=5)
     alone = class_statistics(H, y), nearest_mean_agreement(H, y, class_statistics(H, y))
-    monkeypatch.setattr("screlax.samples.blocks._SHARED", 1)
+    monkeypatch.setattr("screlax.comparison.blocks._SHARED", 1)
     shared = class_statistics(H, y)
     np.testing.assert_array_equal(shared.counts, alone[0].counts)
     np.testing.assert_allclose(shared.means, alone[0].means, atol=1e-13)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from ..samples.blocks import blocks, share, working_type
 from ..types import Matrix, Vector
+from .blocks import blocks, share, working_type
 from .statistics import ClassStatistics
 
 _SCORES = 1 << 20

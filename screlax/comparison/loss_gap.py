@@ -11,10 +11,10 @@ from ..gram.cells import Cells, Level
 from ..optional import require_memory
 from ..problem.levels import cells_at
 from ..problem.ufm import UFM
-from ..samples.blocks import normalized
 from ..samples.heights import heights_of_samples
 from ..solution.solution import Solution
 from ..types import Matrix
+from .blocks import normalized
 from .statistics import ClassStatistics
 
 _ROUNDING = 64 * np.finfo(float).eps

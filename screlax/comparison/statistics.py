@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
 from ..problem.labels import label_array
-from ..samples.blocks import blocks, share
-from ..samples.labels import encode
+from ..samples.layout import encode
 from ..types import Matrix, Vector
 from .accumulator import Accumulator
+from .blocks import blocks, share
 
 
 @dataclass(frozen=True, eq=False)

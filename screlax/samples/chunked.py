@@ -34,7 +34,7 @@ from .chunk_tasks import (
 from .kernels.contrast import precision
 from .kernels.near_zero import NEAR
 from .kernels.tiling import tournament
-from .labels import Codes, encode
+from .layout import Codes, encode
 from .options import Options, row_weights, weights_of_classes
 from .sources import Source, open_source
 from .workers import Workers

@@ -17,8 +17,7 @@ from ..types import Vector
 from .kernels import log_normalizers
 from .kernels.contrast import Contrast, Resources, precision
 from .kernels.near_zero import NEAR, correct_near_zero
-from .labels import encode, nonnegative
-from .layout import Layout
+from .layout import Layout, encode, nonnegative
 from .options import Options, row_weights, weights_of_classes
 from .positives import ClassPositives, MaskPositives, Positives, per_item, require_symmetric
 from .rows import Rows

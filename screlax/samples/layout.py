@@ -1,4 +1,4 @@
-"""Views and batches to one canonical form: items of n rows each, the anchors first.
+"""Input to one canonical form: items of n rows each, the anchors first, and class numbers.
 
     embeddings       contrast_mode   items   rows of an item        anchors
     (n, d)           None            1       n                      n
@@ -11,6 +11,7 @@ Rows of one item are contrasted with each other and never with those of another 
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..checks import check_choice
 from ..errors import InvalidInputError
-from ..io.arrays import as_floats, real_array, require_entries
+from ..io.arrays import as_floats, real_array, require_entries, shown_index
+from ..problem.labels import distinct_labels, label_array
 from ..types import Vector
 
 
@@ -105,17 +107,18 @@ class Layout:
         return self.offset + tuple(int(number) for number in index)
 
 
-def arrange(embeddings: NDArray[Any], contrast_mode: str | None) -> Layout:
-    """Bring embeddings of rank 2 or 3 to canonical order.
+def arrange(embeddings: ArrayLike, contrast_mode: str | None) -> Layout:
+    """Check embeddings and bring them to canonical order.
 
     Without a contrast mode rank 3 is a batch; "all" and "one" read it as (n, views, d), every view
     an anchor or only the first (Khosla et al. 2020, the public SupContrast code).
     """
+    array = check_embeddings(embeddings)
     check_choice(contrast_mode, "contrast_mode", (None, "all", "one"))
-    shape = embeddings.shape
+    shape = array.shape
     if contrast_mode is None:
         items, kind = (shape[0], "batch") if len(shape) == 3 else (1, "single")
-        rows = embeddings.reshape(-1, shape[-1])
+        rows = array.reshape(-1, shape[-1])
         return Layout(rows, shape, items, shape[-2], shape[-2], kind=kind)
     if len(shape) != 3:
         raise InvalidInputError(
@@ -125,9 +128,9 @@ def arrange(embeddings: NDArray[Any], contrast_mode: str | None) -> Layout:
     samples, views, features = shape
     size = samples * views
     if contrast_mode == "all":
-        rows = embeddings.reshape(size, features)
+        rows = array.reshape(size, features)
         return Layout(rows, shape, 1, size, size, views, kind="all")
-    rows = embeddings.transpose(1, 0, 2).reshape(size, features)
+    rows = array.transpose(1, 0, 2).reshape(size, features)
     return Layout(rows, shape, 1, size, samples, views, kind="one")
 
 
@@ -145,3 +148,71 @@ def check_embeddings(embeddings: ArrayLike) -> NDArray[Any]:
         )
     require_entries(array, "embeddings")
     return as_floats(array)
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """A class number for every sample.
+
+    Attributes
+    ----------
+    codes : ndarray of int64
+        Shape of the labels.
+    classes : int
+        All codes are below it; some numbers may have no sample.
+    names : tuple or None
+        The label of each class, sorted; None where the codes are shifted integers.
+    """
+
+    codes: NDArray[np.int64]
+    classes: int
+    names: tuple[Hashable, ...] | None = None
+
+
+def encode(
+    labels: Any, shapes: tuple[tuple[int, ...], ...], *, names: bool = False, hint: str = ""
+) -> Codes:
+    """Give every label a class number; a hint is added to the message on a shape not in `shapes`.
+
+    Without names, integers in a narrow range are only shifted.
+    """
+    array = label_array(labels, shapes=shapes)
+    if array.shape not in shapes:
+        expected = " or ".join(map(str, shapes))
+        raise InvalidInputError(
+            f"labels must have shape {expected}, one per sample; got {array.shape}{hint}"
+        )
+    if array.dtype.kind in "iub" and not names:
+        shifted = _shifted(array)
+        if shifted is not None:
+            return shifted
+    found, codes = distinct_labels(array)
+    return Codes(codes, len(found), found)
+
+
+def _shifted(array: NDArray[Any]) -> Codes | None:
+    """Subtract the smallest label, unless that leaves more numbers than there are samples."""
+    if array.dtype.kind == "b":
+        return Codes(array.astype(np.int64), 2)
+    low, high = int(array.min()), int(array.max())
+    if high - low >= max(array.size, 2):
+        return None
+    if low == 0:
+        return Codes(array.astype(np.int64, copy=False), high + 1)
+    wide = array if array.dtype.kind == "u" else array.astype(np.int64)  # int8 would wrap around
+    return Codes((wide - wide.dtype.type(low)).astype(np.int64), high - low + 1)
+
+
+def nonnegative(values: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return finite nonnegative numbers of a given shape, a mask or weights, as float64."""
+    array = real_array(values, name)
+    if array.shape != shape:
+        raise InvalidInputError(f"{name} must have shape {shape}, got {array.shape}")
+    array = array.astype(np.float64)
+    bad = np.argwhere(~(np.isfinite(array) & (array >= 0)))
+    if len(bad):
+        index = shown_index(bad[0])
+        raise InvalidInputError(
+            f"{name} must be finite and not negative, got {array[tuple(bad[0])]} at index {index}"
+        )
+    return array

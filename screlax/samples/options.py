@@ -12,7 +12,7 @@ from ..errors import InvalidInputError
 from ..problem.constraints.norms import check_temperature
 from ..problem.per_class import per_class
 from ..types import Vector
-from .labels import Codes, nonnegative
+from .layout import Codes, nonnegative
 from .workers import cores
 
 

@@ -12,7 +12,7 @@ from ..errors import InvalidInputError
 from ..io.arrays import real_array
 from ..types import Vector
 from .evaluate import losses_and_gradient
-from .layout import Layout, arrange, check_embeddings
+from .layout import Layout, arrange
 from .options import Options
 
 DEFAULT_BUDGET = 64_000_000
@@ -114,7 +114,7 @@ def supcon_loss(
         class_weights=class_weights,
         n_jobs=n_jobs,
     )
-    layout = arrange(check_embeddings(embeddings), contrast_mode)
+    layout = arrange(embeddings, contrast_mode)
     return layout.present(_run(layout, labels, mask, options, None), reduction)
 
 
@@ -187,12 +187,10 @@ def supcon_loss_and_grad(
         n_jobs=n_jobs,
         memory_budget=memory_budget,
     )
-    array = check_embeddings(embeddings)
-    layout = arrange(array, contrast_mode)
-    result = _gradient_array(out, array)
-    in_order = layout.kind != "one"
-    shape = layout.rows.shape
-    gradient = result.reshape(shape) if in_order else np.empty(shape, array.dtype)
+    layout = arrange(embeddings, contrast_mode)
+    result = _gradient_array(out, layout)
+    in_order, shape = layout.kind != "one", layout.rows.shape
+    gradient = result.reshape(shape) if in_order else np.empty(shape, result.dtype)
     losses = _run(layout, labels, mask, options, gradient)
     if not in_order:
         result[...] = layout.restore_rows(gradient)
@@ -203,7 +201,10 @@ def _run(
     layout: Layout, labels: Any, mask: Any, options: Options, gradient: NDArray[Any] | None
 ) -> Vector:
     """Evaluate once, or with one mask per item one item at a time."""
-    labels = _labels_or_mask(layout, labels, mask)
+    if labels is not None and mask is not None:
+        raise InvalidInputError("labels and mask were both given; leave one of them out")
+    if labels is None and mask is None:
+        labels = _own_classes(layout)
     if mask is None or layout.kind != "batch":
         return losses_and_gradient(layout, labels, mask, options, gradient)
     masks, single = real_array(mask, "mask"), (layout.size, layout.size)
@@ -221,12 +222,8 @@ def _run(
     return np.concatenate(parts)
 
 
-def _labels_or_mask(layout: Layout, labels: Any, mask: Any) -> Any:
-    """Require one of both; every sample its own class where there are views and neither."""
-    if labels is not None and mask is not None:
-        raise InvalidInputError("labels and mask were both given; leave one of them out")
-    if labels is not None or mask is not None:
-        return labels
+def _own_classes(layout: Layout) -> NDArray[Any]:
+    """Make every sample its own class, which needs several views."""
     if layout.kind in ("single", "batch"):
         raise InvalidInputError(
             "give labels, or a mask; embeddings of shape (n, views, d) with a contrast_mode can do "
@@ -235,9 +232,9 @@ def _labels_or_mask(layout: Layout, labels: Any, mask: Any) -> Any:
     return np.arange(layout.samples)
 
 
-def _gradient_array(out: Any, embeddings: NDArray[Any]) -> NDArray[Any]:
+def _gradient_array(out: Any, layout: Layout) -> NDArray[Any]:
     """Return the array that a gradient is to be written to, or a new one where it is None."""
-    shape, dtype = embeddings.shape, embeddings.dtype
+    shape, dtype = layout.shape, layout.rows.dtype
     if out is None:
         return np.empty(shape, dtype)
     right = isinstance(out, np.ndarray) and out.shape == shape and out.dtype == dtype

@@ -24,11 +24,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ...types import Vector
 from .contrast import Contrast, Resources
-from .scratch import keep_freed_memory
+from .scratch import LARGEST_REUSED
 from .small import LARGEST_SMALL, contrast_small
 from .streaming import contrast_tiled
 
@@ -37,6 +38,9 @@ def log_normalizers(
     contrast: Contrast, resources: Resources, gradient: NDArray[Any] | None
 ) -> Vector:
     """Return log Z of every row; fill `gradient`, shape (rows, d), with (1/τ) Σ_l Q_il h_l."""
-    keep_freed_memory()
+    # glibc stops unmapping blocks of a size once it saw one that large freed (mallopt(3), dynamic
+    # mmap threshold). Never touched, it takes no memory, and a microsecond; in a fresh process it
+    # makes calls of up to a thousand rows 1.3 to 1.6 times as fast.
+    np.empty(LARGEST_REUSED, np.uint8)
     small = contrast.size <= LARGEST_SMALL and not contrast.shifted
     return (contrast_small if small else contrast_tiled)(contrast, resources, gradient)

@@ -10,18 +10,8 @@ from numpy.typing import NDArray
 
 from .tiling import Tile
 
-_PIECE = 30_000_000
-"""Bytes allocated at once for tiles that are kept."""
-
-
-def keep_freed_memory() -> None:
-    """Let the C library reuse the arrays of one call in the next instead of unmapping them.
-
-    glibc stops unmapping blocks of a size once it saw one that large freed (mallopt(3), dynamic
-    mmap threshold). The array is never touched, so it takes no memory, and a microsecond. In a
-    fresh process it makes calls of up to a thousand rows 1.3 to 1.6 times as fast.
-    """
-    np.empty(_PIECE, np.uint8)
+LARGEST_REUSED = 30_000_000
+"""Bytes of an array up to which the C library reuses the memory of one call in the next."""
 
 
 class Scratch:
@@ -43,7 +33,7 @@ class Kept:
     """
 
     def __init__(self, entries: int, dtype: np.dtype[Any]) -> None:
-        each = _PIECE // dtype.itemsize
+        each = LARGEST_REUSED // dtype.itemsize
         sizes = [min(each, entries - first) for first in range(0, entries, each)]
         self._pieces = [np.empty(size, dtype) for size in sizes]
         self._free = list(self._pieces)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .workers import Workers, cores
+from ..samples.workers import Workers, cores
 
 _BLOCK_BYTES = 2 << 20
 _SLICES = 8
