@@ -12,6 +12,7 @@ import screlax
 from screlax import (
     UFM,
     Ball,
+    Budget,
     ClassSizes,
     InaccurateWarning,
     Ridge,
@@ -20,8 +21,10 @@ from screlax import (
     Status,
     solve_relaxation,
 )
+from screlax.cli.table import solution_table
 from screlax.errors import InvalidInputError, SolverFailedError
 from screlax.gram.cells import CellGram
+from screlax.proof.certificate import ALL_ROUNDING
 from screlax.solve.base import Candidate
 from screlax.solve.registry import available_solvers
 
@@ -256,3 +259,30 @@ def test_public_names_exist_and_are_documented():
 def test_the_control_may_follow_the_sizes():
     first = solve_relaxation([9, 6, 3], Sphere(1.0), temperature=0.5)
     assert first.value == solve_relaxation([9, 6, 3], control=Sphere(1.0), temperature=0.5).value
+
+
+# ----------------------------------------------------------------- what rounding leaves
+
+BEYOND_DOUBLES = UFM.from_pairs([60, 50621006], [51863494, 97621], Budget(0.3561462780648572))
+
+
+def test_a_gap_that_is_all_rounding_says_so():
+    with pytest.warns(
+        InaccurateWarning, match=r"< 4\.\de-09 exceeds tol 1e-09.*: what is left"
+    ):
+        solution = solve_relaxation(BEYOND_DOUBLES)
+    assert solution.certificate.is_rounding
+    assert f"reason       {ALL_ROUNDING}" in solution_table(solution)
+
+
+def test_a_solver_that_stops_early_does_not_blame_rounding():
+    with pytest.warns(InaccurateWarning, match="try another solver") as caught:
+        solution = solve_relaxation([9, 4, 2], control=Ridge(0.1), solver="SCS", max_iters=3)
+    assert ALL_ROUNDING not in str(caught[0].message)
+    assert "reason " not in solution_table(solution)
+
+
+def test_no_reason_is_given_where_the_tolerance_is_reached():
+    solution = solve_relaxation([9, 4, 2], control=Ridge(0.1))
+    assert solution.certificate.is_rounding
+    assert "reason " not in solution_table(solution)

@@ -1,6 +1,7 @@
 """The linear-time certificate of slack-vector states: equal to the dense one, never too good."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -397,3 +398,12 @@ def test_a_broken_down_state_has_an_infinite_gap_and_no_bounds():
 def test_the_table_covers_every_control():
     assert {type(case.control) for case in ANCHORED} == set(CONTROLS.values())
     assert len(ANCHORED) < len(CASES)
+
+
+def test_a_gap_without_a_bound_is_not_called_rounding():
+    equations, state = root_of(UFM([9, 4, 2], Ridge(0.1)))
+    proof = prove(equations, state)
+    assert proof.certificate().is_rounding
+    unbounded = replace(proof, gap=np.array([math.inf])).certificate()
+    assert unbounded.lower == unbounded.infimum
+    assert not unbounded.is_rounding

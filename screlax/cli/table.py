@@ -39,9 +39,11 @@ def problem_line(solution: Solution) -> str:
 
 def certificate_lines(certificate: Certificate, status: str, tol: float, anchors: int) -> list[str]:
     """Return the certificate in words."""
+    reason = certificate.shortfall(tol)
     return [
         f"status       {status} (certified relative gap {certificate.gap_in_words}, "
         f"tolerance {tol:.3g}, certified at level {certificate.level})",
+        *([f"reason       {reason}"] if reason else []),
         f"value        {certificate.upper:.12g} summed over anchors, "
         f"{certificate.upper / anchors:.10g} per anchor",
         f"bounds       {certificate.lower:.12g} ≤ optimum ≤ {certificate.upper:.12g}",

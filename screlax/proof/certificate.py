@@ -20,6 +20,9 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
+ALL_ROUNDING = "what is left is what rounding in double precision can do"
+"""Why a gap is no smaller where most of it stands for rounding."""
+
 
 @dataclass(frozen=True)
 class Certificate:
@@ -119,6 +122,10 @@ class Certificate:
     def is_rounding(self) -> bool:
         """Whether more than half of the gap stands for rounding: nothing gets much below it."""
         return self.gap <= 2 * self.rounding < math.inf
+
+    def shortfall(self, tolerance: float) -> str:
+        """Why the gap is above a tolerance, where no solver could do better; else empty."""
+        return ALL_ROUNDING if self.is_rounding and not self.proves(tolerance) else ""
 
     def proves(self, tolerance: float) -> bool:
         """Whether the relative gap is a number from zero to `tolerance`."""

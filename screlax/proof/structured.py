@@ -79,7 +79,7 @@ class StructuredProof:
         errors = float(self.rounding.upper[index]), float(self.rounding.gap[index])
         gap = float(self.gap[index])
         if not math.isfinite(gap + errors[1]):
-            gap, errors = math.inf, (errors[0], math.inf)
+            gap, errors = math.inf, (errors[0], 0.0)  # no bound, which is not rounding
         return Certificate.around(
             "orbits",
             float(self.upper[index]),

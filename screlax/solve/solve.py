@@ -199,11 +199,20 @@ def _certify(
 
 
 def _warn_of_gap(solution: Solution) -> None:
+    certificate, tol = solution.certificate, solution.tol
+    ended = (
+        f"({solution.solver} at level '{solution.level}' ended with '{solution.solver_message}')"
+    )
+    reason = certificate.shortfall(tol)
+    why = (
+        f"{ended}: {reason}; accept a larger tol"
+        if reason
+        else f"{ended}; try another solver, a smaller solver tolerance, a longer time_limit, or "
+        "accept a larger tol"
+    )
     warnings.warn(
-        f"not proved optimal: certified relative gap {solution.certificate.gap_in_words} exceeds "
-        f"tol {solution.tol:.0e} ({solution.solver} at level '{solution.level}' ended with "
-        f"'{solution.solver_message}'); try another solver, a smaller solver tolerance, a longer "
-        "time_limit, or accept a larger tol",
+        f"not proved optimal: certified relative gap {certificate.gap_in_words} exceeds "
+        f"tol {tol:.0e} {why}",
         InaccurateWarning,
         stacklevel=3,
     )
