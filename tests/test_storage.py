@@ -417,7 +417,7 @@ def test_truncated_file(saved, share):
 
 def test_archive_of_something_else(tmp_path):
     np.savez(tmp_path / "x.npz", weights=np.ones(3))
-    with pytest.raises(FileFormatError, match="no 'screlax-solution-1' mark"):
+    with pytest.raises(FileFormatError, match="no 'screlax-solution-2' mark"):
         Solution.load(tmp_path / "x.npz")
 
 

@@ -36,8 +36,11 @@ from ..types import Matrix, Vector
 from .solution import Solution
 from .verify import verified
 
-FORMAT = "screlax-solution-1"
-"""The mark in every file."""
+FORMAT = "screlax-solution-2"
+"""The mark in every file; its number counts the releases that changed what a file holds."""
+
+READABLE = ("screlax-solution-1", FORMAT)
+"""Marks of files that are read: those of 0.1 have no loss, rounding or slack vector in them."""
 
 TEXT_FIELDS = ("solver", "solver_reason", "level", "level_reason", "solver_message")
 """Attributes of a solution that are stored as they are."""
@@ -75,8 +78,11 @@ def load_solution(path: str | Path) -> Solution:
             arrays = _read_archive(handle)
         except _UNREADABLE as error:
             raise FileFormatError(f"{path} is not a screlax solution: {error}") from error
-    if str(arrays.get("format")) != FORMAT:
-        raise FileFormatError(f"{path} is not a screlax solution (no {FORMAT!r} mark in it)")
+    mark = str(arrays.get("format"))
+    if mark not in READABLE:
+        newer = mark.startswith(FORMAT[:-1])
+        remedy = f"{mark!r} is of a newer screlax: install that" if newer else f"no {FORMAT!r} mark"
+        raise FileFormatError(f"{path} is not a screlax solution that can be read ({remedy})")
     try:
         return _solution(arrays)
     except _UNREADABLE as error:

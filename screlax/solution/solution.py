@@ -17,16 +17,16 @@ from ..analysis.sensitivity import Sensitivity, require_slack_vector, sensitivit
 from ..errors import InvalidInputError, Status
 from ..gram.cells import CellGram, Level, check_level
 from ..gram.curve import AnyGram
-from ..optional import require_level_memory, require_memory
-from ..problem.levels import classes_to_orbits, lift_from_orbits
-from ..problem.program import build_program, level_size
+from ..optional import require_memory
+from ..problem.levels import classes_to_orbits
+from ..problem.program import build_program
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
-from ..proof.certifiers import certifier_named
-from ..proof.dual import DualPoint, dual_from_orbits
+from ..proof.dual import DualPoint
 from ..types import Matrix
 from .determinacy import value_determines_geometry
 from .spectrum import class_spectrum, has_known_rank
+from .verify import proved_again
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,19 +297,10 @@ class Solution:
         certifier : str, default "double"
             What proves it; others can be registered (`screlax.register_certifier`).
         """
-        prove = certifier_named(certifier)
         target = Level.ORBITS if level == "auto" else check_level(level)
-        if target is not Level.ORBITS:
-            cells = level_size(self.problem, target)
-            require_level_memory(target, cells, self.problem.class_sizes.orbits)
-        gram: AnyGram = self.orbit_gram.scaled(1 / self.problem.temperature)
-        if isinstance(gram, CellGram):
-            gram = lift_from_orbits(self.problem.class_sizes, target, gram)
-        duals = []
-        if self.orbit_dual is not None:
-            relaxation = build_program(self.problem, target)
-            duals.append(dual_from_orbits(self.problem, relaxation, self.orbit_dual))
-        return prove(self.problem, target, gram, duals).certificate
+        return proved_again(
+            self.problem, self.orbit_gram, self.orbit_dual, target, certifier
+        ).certificate
 
     def sensitivity(self) -> Sensitivity:
         """Return how value, norms and Gram matrix move with λ or ρ, τ and the class sizes.

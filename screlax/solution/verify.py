@@ -7,12 +7,36 @@ import numpy as np
 from ..gram.blocks import scaled_blocks
 from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
-from ..problem.program import Program, build_program
+from ..optional import require_level_memory
+from ..problem.levels import lift_from_orbits
+from ..problem.program import Program, build_program, level_size
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
-from ..proof.dual import DualPoint
-from ..proof.prove import prove_gram
+from ..proof.certifiers import certifier_named
+from ..proof.dense import Proof
+from ..proof.dual import DualPoint, dual_from_orbits
 from ..proof.repair import repair_primal
+
+
+def proved_again(
+    problem: UFM,
+    gram: AnyGram,
+    dual: DualPoint | None,
+    level: Level,
+    certifier: str,
+) -> Proof:
+    """Return the proof of stored orbit points, from themselves alone, at a level."""
+    prove = certifier_named(certifier)
+    if level is not Level.ORBITS:
+        cells = level_size(problem, level)
+        require_level_memory(level, cells, problem.class_sizes.orbits)
+    unit: AnyGram = gram.scaled(1 / problem.temperature)
+    if isinstance(unit, CellGram):
+        unit = lift_from_orbits(problem.class_sizes, level, unit)
+    if dual is None:
+        return prove(problem, level, unit, ())
+    lifted = dual_from_orbits(problem, build_program(problem, level), dual)
+    return prove(problem, level, unit, (lifted,))
 
 
 def verified(
@@ -29,7 +53,7 @@ def verified(
         If the matrix is not feasible up to rounding, or the claim is not what is proved.
     """
     unit = gram.scaled(1 / problem.temperature)
-    proof = prove_gram(problem, Level.ORBITS, unit, () if dual is None else (dual,))
+    proof = proved_again(problem, gram, dual, Level.ORBITS, "double")
     if isinstance(proof.gram, SlackVectorGram) and np.isfinite(proof.certificate.upper):
         gram = proof.gram.scaled(problem.temperature)
     else:
