@@ -267,9 +267,7 @@ BEYOND_DOUBLES = UFM.from_pairs([60, 50621006], [51863494, 97621], Budget(0.3561
 
 
 def test_a_gap_that_is_all_rounding_says_so():
-    with pytest.warns(
-        InaccurateWarning, match=r"< 4\.\de-09 exceeds tol 1e-09.*: what is left"
-    ):
+    with pytest.warns(InaccurateWarning, match=r"< 4\.\de-09 exceeds tol 1e-09.*: what is left"):
         solution = solve_relaxation(BEYOND_DOUBLES)
     assert solution.certificate.is_rounding
     assert f"reason       {ALL_ROUNDING}" in solution_table(solution)

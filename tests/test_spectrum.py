@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screlax import UFM, ClassSizes, Ridge
-from screlax.gram.blocks import gram_blocks, gram_from_blocks, slack_blocks, slack_product
+from screlax.gram.blocks import gram_blocks, gram_from_blocks, slack_blocks
 from screlax.gram.cells import CellGram, Level
+from screlax.gram.rounding import product
 from screlax.problem.levels import classes_to_orbits, lift_from_orbits
 from screlax.problem.program import build_program
 
@@ -70,5 +71,5 @@ def test_slack_product_is_the_same_at_every_level(sizes, seed):
         relaxation = build_program(problem, level)
         cells = lift_from_orbits(problem.class_sizes, level, gram)
         slack = relaxation.slack(relaxation.loss.expand(cells), relaxation.penalty)
-        products.append(slack_product(slack, cells))
+        products.append(product(slack, cells))
     assert products == pytest.approx([products[0]] * 3, abs=1e-10)

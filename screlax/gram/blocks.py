@@ -105,8 +105,3 @@ def slack_blocks(cells: Cells, slack: CellGram) -> Blocks:
     others = np.where(several, cells.points - 1, 1)
     split = (slack.own - np.diagonal(slack.pair) / others) / cells.mass
     return Blocks(shared, np.where(several, split, np.inf))
-
-
-def slack_product(slack: CellGram, gram: CellGram) -> float:
-    """Return ⟨S, G⟩, nonnegative when both are positive semidefinite."""
-    return float(slack.own @ gram.own + np.vdot(slack.pair, gram.pair))
