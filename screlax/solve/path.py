@@ -24,6 +24,7 @@ from ..io.arrays import real_array
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.structured import prove
+from ..samples.workers import Workers
 from ..solution.solution import Solution
 from ..types import Vector
 from .cascade import SlackVector
@@ -85,7 +86,8 @@ def regularization_path(
     check_limits("native", tol, None)
     problems = _problems(problem, strengths, temperatures, points)
     start = time.perf_counter()
-    proofs = _batched_proofs(problem, problems)
+    with Workers(1):  # BLAS threads cost these small products more than they save
+        proofs = _batched_proofs(problem, problems)
     seconds = (time.perf_counter() - start) / len(problems)
     return [
         _solution(member, proved, tol, seconds)
