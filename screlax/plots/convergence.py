@@ -73,7 +73,8 @@ def plot_convergence(
     """
     tables = [(name, *_table(name, run)) for name, run in _named_runs(histories)]
     for name, bound in (("lower", lower), ("tol", tol)):
-        _check_finite(name, bound)
+        if bound is not None:
+            finite_number(bound, name)
     ax = axes_or_new(ax)
     for number, (name, place, value) in enumerate(tables):
         name = legend_label(name)
@@ -118,11 +119,6 @@ def _table(name: str, run: Any) -> tuple[Vector, Vector]:
         f"the history {name!r} must have shape (iterations,), or (iterations, 2 or more) with "
         f"iteration and value as its first columns; it has shape {array.shape}"
     )
-
-
-def _check_finite(name: str, bound: float | None) -> None:
-    if bound is not None:
-        finite_number(bound, name)
 
 
 def _relative_gap(value: Vector, lower: float) -> Vector:

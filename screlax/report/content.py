@@ -237,8 +237,7 @@ def _comparison(name: str, found: Comparison) -> dict[str, Any]:
 
 
 def _cosines(gram: NDArray[np.float64], drawn: NDArray[np.int64]) -> NDArray[np.float64]:
-    part = gram[np.ix_(drawn, drawn)]
-    cosines = cosines_of(part)
+    cosines = cosines_of(gram[np.ix_(drawn, drawn)])
     np.fill_diagonal(cosines, np.nan)  # a class with itself says nothing
     return cosines
 

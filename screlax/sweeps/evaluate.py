@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from ..descent import solve_nonconvex
+from ..gram.geometry import cosines_of
 from ..solution.solution import Solution
 from ..solve.solve import solve_relaxation
-from ..types import Vector
+from ..types import Matrix
 from .point import SweepPoint
 
 Result = dict[str, Any]
@@ -16,6 +17,9 @@ Result = dict[str, Any]
 
 _STARTS = 10
 """Descents for a point with an embedding dimension, of which the best counts."""
+
+_ENDS = [0, 1, -2, -1]
+"""Places of the classes whose geometry is in the table, the largest first."""
 
 FAILED = "failed"
 """The status of a row that has an error instead of a solution."""
@@ -53,7 +57,7 @@ def _record(solution: Solution) -> Result:
         "relative_gap": solution.relative_gap,
         "rounding": solution.certificate.rounding,
         "rank": solution.rank,
-        **_geometry(solution),
+        **_geometry(_gram_of_ends(solution)),
         "solver": solution.solver,
         "error": None,
     }
@@ -65,9 +69,9 @@ def _descended(point: SweepPoint, solution: Solution) -> Result:
     found = solve_nonconvex(
         problem, point.dim or 1, starts=_STARTS, seed=point.seed or 0, lower=solution.lower
     )
-    order = np.argsort(-np.asarray(problem.class_sizes), kind="stable")
-    gram = (found.embeddings @ found.embeddings.T)[np.ix_(order, order)]
-    norms = np.sqrt(np.diag(gram))
+    rows = found.embeddings
+    ends = rows[np.argsort(-np.asarray(problem.class_sizes), kind="stable")[_ENDS]]
+    longest = np.linalg.norm(rows, axis=1).max()
     return {
         "status": found.status.value,
         "value": float(found.values[0]),
@@ -75,42 +79,27 @@ def _descended(point: SweepPoint, solution: Solution) -> Result:
         "upper": float(found.values[0]),
         "gap": found.gap,
         "relative_gap": found.relative_gap,
-        "rank": int(np.linalg.matrix_rank(found.embeddings, tol=1e-6 * norms.max())),
-        **_ends(norms[[0, 1, -2, -1]], gram[0, 1], gram[0, -1], gram[-2, -1]),
+        "rank": int(np.linalg.matrix_rank(rows, tol=1e-6 * longest)),
+        **_geometry(ends @ ends.T),
         "solver": f"best of {_STARTS} descents",
     }
 
 
-def _geometry(solution: Solution) -> Result:
-    """Return the norms and cosines of the first two and last two classes, by size."""
-    sizes, gram = solution.problem.class_sizes, solution.orbit_gram
-    ends = np.cumsum(sizes.multiplicities)
-    positions = [0, 1, sizes.classes - 2, sizes.classes - 1]
-    first, second, third, last = np.searchsorted(ends, positions, side="right").tolist()
-    norms = np.sqrt(gram.own)
-    rows = dict(zip((first, third), gram.rows(np.array([first, third])), strict=False))
-    return _ends(
-        norms[[first, second, third, last]],
-        rows[first][second],
-        rows[first][last],
-        rows[third][last],
-    )
+def _gram_of_ends(solution: Solution) -> Matrix:
+    gram, sizes = solution.orbit_gram, solution.problem.class_sizes
+    places = np.arange(sizes.classes)[_ENDS]
+    orbits = np.searchsorted(np.cumsum(sizes.multiplicities), places, side="right")
+    products = gram.rows(orbits)[:, orbits]
+    np.fill_diagonal(products, gram.own[orbits])
+    return products
 
 
-def _ends(norms: Vector, largest: float, extremes: float, smallest: float) -> Result:
-    """Return norms and cosines of the first two and last two classes, of norms of shape (4,).
-
-    The inner products are of the first two, of the first and the last, and of the last two.
-    """
-
-    def cosine(product: float, one: int, other: int) -> float | None:
-        length = float(norms[one] * norms[other])
-        return float(product) / length if length > 0 else None
-
+def _geometry(gram: Matrix) -> Result:
+    """Return norms and cosines, of the Gram matrix of the first two and last two classes."""
+    norms, cosines = np.sqrt(np.diagonal(gram)), cosines_of(gram)
+    pairs = {"largest": cosines[0, 1], "extremes": cosines[0, 3], "smallest": cosines[2, 3]}
     return {
         "norm_largest": float(norms[0]),
         "norm_smallest": float(norms[3]),
-        "cosine_largest": cosine(largest, 0, 1),
-        "cosine_extremes": cosine(extremes, 0, 3),
-        "cosine_smallest": cosine(smallest, 2, 3),
+        **{f"cosine_{of}": float(c) if np.isfinite(c) else None for of, c in pairs.items()},
     }
