@@ -420,7 +420,7 @@ def test_many_damaged_files_are_one_warning(tmp_path):
         ({"starts": 0}, "starts must be a whole number of at least 1, got 0"),
         ({"starts": True}, "got True"),
         ({"seed": -1}, "seed must be a whole number of at least 0"),
-        ({"level": "orbits"}, "level must be classes or samples, got 'orbits'"),
+        ({"level": "orbits"}, "level must be one of 'classes', 'samples'; got 'orbits'"),
         ({"n_jobs": 0}, "n_jobs"),
         ({"n_jobs": -2}, "n_jobs"),
         ({"store": 3}, "must be the path of a folder"),

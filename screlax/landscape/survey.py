@@ -7,7 +7,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from ..checks import MOST_TASKS, check_jobs, require_few, whole_number
+from ..checks import MOST_TASKS, check_choice, check_jobs, require_few, whole_number
 from ..errors import InvalidInputError
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
@@ -18,7 +18,6 @@ from .result import Landscape
 from .work import DescentWork
 
 Progress = Callable[[int, int], object]
-_LEVELS = ("classes", "samples")
 
 
 def survey_landscape(
@@ -111,8 +110,7 @@ def default_dims(solution: Solution) -> tuple[int, ...]:
 def _check(problem: UFM, level: Any, n_jobs: Any) -> None:
     if not isinstance(problem, UFM):
         raise InvalidInputError(f"problem must be a UFM, got {problem!r}")
-    if level not in _LEVELS:
-        raise InvalidInputError(f"level must be {' or '.join(_LEVELS)}, got {level!r}")
+    check_choice(level, "level", ("classes", "samples"))
     if check_jobs(n_jobs) != 1:
         require_joblib()
 

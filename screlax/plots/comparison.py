@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checks import whole_number
+from ..checks import check_choice, whole_number
 from ..errors import InvalidInputError
 from ..gram.geometry import cosines_of
 from ..io.arrays import real_array
 from ..problem.class_sizes import ClassSizes
 from ..types import Matrix, Vector
 from .canvas import figure_or_new, keep_flat_curves_flat, scale_sizes
-from .gram import check_kind, colour_bar, colour_limit, draw_heat_map
+from .gram import KINDS, colour_bar, colour_limit, draw_heat_map
 from .selection import NAMED, Selection, shown_label
 from .style import EMBEDDINGS, OPTIMUM, ORDERED
 
@@ -82,7 +82,7 @@ def plot_comparison(
     >>> [axes.get_title() for axes in figure.axes[:2]]
     ['embeddings', 'certified optimum']
     """
-    check_kind(kind)
+    check_choice(kind, "kind", tuple(KINDS))
     checked, labels = ClassSizes.with_labels(class_sizes, class_labels)
     sizes = np.asarray(checked)
     grams = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..analysis.embedding import Embeddings, recover_embeddings
-from ..errors import InvalidInputError
+from ..checks import check_choice
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
 from .canvas import axes_or_new, is_spatial, one_two_five, short_count, spans_decades
@@ -68,8 +68,7 @@ def plot_embedding(
     """
     if dim is None:
         dim = 3 if is_spatial(ax) else 2
-    if dim not in (2, 3) or isinstance(dim, bool):
-        raise InvalidInputError(f"dim must be 2 or 3, got {dim!r}")
+    check_choice(dim, "dim", (2, 3))
     ax = axes_or_new(ax, dim)
     selection = select_classes(solution.problem, max_classes)
     gram = selected_gram(solution.orbit_gram, selection.orbits)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InvalidInputError
+from ..checks import check_choice
 from ..gram.geometry import cosines_of
 from ..io.shown import width_of
 from ..solution.solution import Solution
@@ -77,7 +77,7 @@ def plot_gram(
     >>> axes.images[0].get_array().shape
     (4, 4)
     """
-    check_kind(kind)
+    check_choice(kind, "kind", tuple(KINDS))
     ax = axes_or_new(ax)
     selection = select_classes(solution.problem, max_classes)
     matrix = shown_matrix(solution, selection, kind)
@@ -109,12 +109,6 @@ def without_itself(matrix: Matrix, selection: Selection) -> Matrix:
     if selection.is_complete:
         np.fill_diagonal(shown, np.nan)
     return shown
-
-
-def check_kind(kind: str) -> None:
-    """Raise an `InvalidInputError` unless it is one of the kinds of heat map."""
-    if kind not in KINDS:
-        raise InvalidInputError(f"kind must be one of {', '.join(map(repr, KINDS))}, got {kind!r}")
 
 
 def draw_heat_map(

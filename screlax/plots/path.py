@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..checks import check_choice
 from ..errors import InvalidInputError
 from ..solution.solution import Solution
 from ..types import Vector
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-QUANTITIES = ("value", "norms", "rank", "gap")
 _SHARES = {"largest": 0.0, "median": 0.5, "smallest": 1.0}
 
 
@@ -67,10 +67,7 @@ def plot_path(
     >>> axes.get_xlabel(), axes.get_xscale()
     ('ridge λ', 'log')
     """
-    if quantity not in QUANTITIES:
-        raise InvalidInputError(
-            f"quantity must be one of {', '.join(map(repr, QUANTITIES))}, got {quantity!r}"
-        )
+    check_choice(quantity, "quantity", tuple(_DRAW))
     name, place = path_parameter(solutions)
     ax = axes_or_new(ax)
     order = np.argsort(place, kind="stable")
@@ -115,7 +112,7 @@ def plot_path_overview(
     """
     path_parameter(solutions)
     figure = figure_or_new(figure, 9.5, 6.5)
-    for ax, quantity in zip(figure.subplots(2, 2).flat, QUANTITIES, strict=True):
+    for ax, quantity in zip(figure.subplots(2, 2).flat, _DRAW, strict=True):
         plot_path(solutions, ax, quantity=quantity)
     return figure
 
