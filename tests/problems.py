@@ -4,13 +4,14 @@ Everything here is written from the formulas of the mathematics (sections 1, 2 a
 class program, in plain numpy and on the caller's own units, temperature included.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from screlax import UFM, Ball, Budget, Ridge, Sphere
+
+Control = Ridge | Ball | Sphere | Budget
 
 PROFILES = {
     "two": (7, 3),
@@ -37,7 +38,7 @@ class Case:
 
     name: str
     sizes: tuple[int, ...]
-    control: Ridge | Ball | Sphere | Budget
+    control: Control
     temperature: float
     optimum: float
 
@@ -147,15 +148,34 @@ def random_feasible_gram(case: Case, rng: np.random.Generator) -> np.ndarray:
     sizes = np.array(case.sizes, dtype=float)
     width = int(rng.integers(1, len(sizes) + 1))
     vectors = rng.standard_normal((len(sizes), width)) * 10 ** rng.uniform(-1, 0.5)
-    bound = case.control.parameter
-    squared = (vectors**2).sum(axis=1)
-    if isinstance(case.control, Sphere):
-        vectors *= np.sqrt(bound / squared)[:, None]
-    elif isinstance(case.control, Ball):
-        vectors *= np.sqrt(np.minimum(1.0, bound / squared))[:, None]
-    elif isinstance(case.control, Budget):
-        vectors *= math.sqrt(min(1.0, sizes.sum() * bound / float(sizes @ squared)))
+    vectors = brought_within(case.control, vectors, sizes)
     return vectors @ vectors.T
+
+
+def brought_within(control: Control, vectors: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """Return vectors, each of `mass` samples, scaled to the control where they are outside."""
+    squared = (vectors**2).sum(axis=1, keepdims=True)
+    if isinstance(control, Ridge):
+        return vectors
+    if isinstance(control, Budget):
+        squared = np.average(squared[:, 0], weights=mass)
+    scale = np.sqrt(control.parameter / squared)
+    return vectors * (scale if isinstance(control, Sphere) else np.minimum(1.0, scale))
+
+
+def assert_within(control: Control, squared: np.ndarray, mass: np.ndarray) -> None:
+    """Fail unless squared norms, each of `mass` samples, satisfy the control up to rounding."""
+    if isinstance(control, Sphere):
+        assert squared == pytest.approx(np.full(len(squared), control.parameter), rel=1e-12)
+    elif isinstance(control, Ball):
+        assert squared.max() <= control.parameter * (1 + 1e-12)
+    elif isinstance(control, Budget):
+        assert np.average(squared, weights=mass) <= control.parameter * (1 + 1e-12)
+
+
+def distance_of_grams(first: np.ndarray, second: np.ndarray) -> float:
+    """Return ‖A/‖A‖ − B/‖B‖‖."""
+    return float(np.linalg.norm(first / np.linalg.norm(first) - second / np.linalg.norm(second)))
 
 
 # ----------------------------------------------------------------- section 4: optimality

@@ -5,16 +5,13 @@ import json
 import mpmath
 import numpy as np
 import pytest
+from problems import labels_of
 
 import screlax
 from screlax.comparison import compare
 
 EPSILON = np.finfo(float).eps
 CONTROLS = [screlax.Sphere(1.0), screlax.Ball(1.0), screlax.Budget(1.0)]
-
-
-def labels_of(sizes):
-    return np.repeat(np.arange(len(sizes)), sizes)
 
 
 def solved(sizes, temperature, control=CONTROLS[0]):
@@ -24,7 +21,7 @@ def solved(sizes, temperature, control=CONTROLS[0]):
 @pytest.mark.parametrize("temperature", [0.02, 0.05, 0.07])
 def test_orthogonal_pairs_and_their_optimum(temperature):
     """Six samples in three classes of two: 4 e^{−1/τ} against 4 e^{−1.5/τ} for each anchor."""
-    solution, y = solved([2, 2, 2], temperature), labels_of([2, 2, 2])
+    solution, y = solved([2, 2, 2], temperature), np.array(labels_of([2, 2, 2]))
     found = compare(np.eye(3)[y], y, solution).loss
     with mpmath.workdps(60):
         tau = mpmath.mpf(temperature)
@@ -47,7 +44,7 @@ def test_orthogonal_pairs_and_their_optimum(temperature):
 @pytest.mark.parametrize("temperature", [0.5, 0.1, 0.04, 0.02])
 @pytest.mark.parametrize("sizes", [[2, 2, 2], [6, 6, 6], [9, 4, 3, 2], [5, 1, 1, 3]])
 def test_the_optimum_is_not_doubted(sizes, temperature, control):
-    solution, y = solved(sizes, temperature, control), labels_of(sizes)
+    solution, y = solved(sizes, temperature, control), np.array(labels_of(sizes))
     for loss in ("samples", "class-means"):
         found = compare(solution.embeddings().vectors[y], y, solution, loss=loss).loss
         assert found.gap > 0
@@ -58,7 +55,7 @@ def test_the_optimum_is_not_doubted(sizes, temperature, control):
 def test_heights_above_the_floor(temperature):
     """Where the loss is nearly Σ n log(n − 1) the heights tell orthogonal from optimal."""
     sizes = [6, 6, 6]
-    solution, y = solved(sizes, temperature), labels_of(sizes)
+    solution, y = solved(sizes, temperature), np.array(labels_of(sizes))
     found = [
         compare(np.eye(3)[y], y, solution, loss=loss).loss for loss in ("samples", "class-means")
     ]
@@ -81,7 +78,7 @@ def test_heights_above_the_floor(temperature):
 def test_a_loss_far_above_the_optimum_is_said_in_terms_of_it():
     """Not 0.999 of itself: a thousand times the optimum."""
     sizes = [50, 20, 5]
-    solution, y = solved(sizes, 0.001), labels_of(sizes)
+    solution, y = solved(sizes, 0.001), np.array(labels_of(sizes))
     H = np.zeros((75, 3))
     H[:, 0] = np.where(np.arange(75) % 2, 1.0, -1.0)
     comparison = compare(H, y, solution)
@@ -99,7 +96,7 @@ def test_a_loss_far_above_the_optimum_is_said_in_terms_of_it():
 @pytest.mark.parametrize("control", [screlax.Ridge(0.05), *CONTROLS])
 def test_levels_agree_where_classes_have_collapsed(control):
     sizes = [12, 7, 3, 5, 1]
-    solution, y = solved(sizes, 0.5, control), labels_of(sizes)
+    solution, y = solved(sizes, 0.5, control), np.array(labels_of(sizes))
     H = np.random.default_rng(0).standard_normal((5, 6))[y]
     samples, means = (
         compare(H, y, solution, loss=loss).loss for loss in ("samples", "class-means")
@@ -109,7 +106,7 @@ def test_levels_agree_where_classes_have_collapsed(control):
 
 
 def test_what_underflows_is_no_gap_of_zero():
-    solution, y = solved([2, 2, 2], 0.001), labels_of([2, 2, 2])
+    solution, y = solved([2, 2, 2], 0.001), np.array(labels_of([2, 2, 2]))
     comparison = compare(np.eye(3)[y], y, solution)
     assert comparison.loss.height == 0.0
     assert comparison.loss.gap > 0

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from problems import distance_of_grams
 from scipy.stats import ortho_group
 
 from screlax.errors import InvalidInputError
@@ -126,9 +127,6 @@ def independent_metrics(H, y):
     gram = means @ means.T
     etf = np.eye(k) - np.ones((k, k)) / k
 
-    def apart(a, b):
-        return np.linalg.norm(a / np.linalg.norm(a) - b / np.linalg.norm(b))
-
     plain = np.linalg.norm(means, axis=1)
     shares = np.linalg.eigvalsh(gram)
     shares = shares[shares > 1e-14] / shares.sum()
@@ -140,8 +138,8 @@ def independent_metrics(H, y):
         "equiangularity": cosines.std(),
         "maximal_angle": np.abs(cosines + 1 / (k - 1)).mean(),
         "equinorm_uncentred": plain.std() / plain.mean(),
-        "simplex_distance": apart(gram, etf),
-        "orthogonal_distance": apart(gram, np.eye(k)),
+        "simplex_distance": distance_of_grams(gram, etf),
+        "orthogonal_distance": distance_of_grams(gram, np.eye(k)),
         "rank": np.linalg.matrix_rank(means, tol=1e-3 * np.linalg.norm(means, 2)),
         "effective_rank": np.exp(-(shares * np.log(shares)).sum()),
     }

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from problems import Case, class_objective, distance_of_grams
 from scipy import linalg
 
 import screlax
@@ -28,16 +29,6 @@ from screlax.tasks.store import checksum, packed, unpacked
 
 BALANCED = screlax.UFM([5, 5, 5, 5], screlax.Ridge(0.2), 0.7)
 UNEVEN = screlax.UFM([9, 4, 2], screlax.Sphere(1.5))
-
-
-def class_loss(gram, sizes):
-    """The class program of the mathematics, section 2, at temperature one."""
-    total = 0.0
-    for c, size in enumerate(sizes):
-        weights = np.array(sizes, dtype=float)
-        weights[c] -= 1
-        total += size * (np.log(weights @ np.exp(gram[c])) - gram[c, c])
-    return total
 
 
 def everything(landscape):
@@ -95,7 +86,8 @@ def test_optimum_is_the_closed_form_and_unique_up_to_rotation(balanced):
 def test_on_a_sphere_of_one_dimension_values_are_those_of_the_sign_patterns():
     landscape = screlax.survey_landscape(UNEVEN, [1], starts=12)
     signs = [np.array(pattern) for pattern in itertools.product((1, -1), repeat=3)]
-    values = np.array([class_loss(1.5 * np.outer(x, x), (9, 4, 2)) for x in signs])
+    case = Case("", (9, 4, 2), UNEVEN.control, 1.0, np.nan)
+    values = np.array([class_objective(case, 1.5 * np.outer(x, x)) for x in signs])
     for point in landscape.points:
         assert np.abs(values - point.value).min() <= 1e-12 * point.value
         assert point.gap == pytest.approx(point.value - landscape.solution.lower)
@@ -139,8 +131,7 @@ def test_zero_optimum_has_no_direction_to_compare():
 
 
 def dense_gram_distance(first, second):
-    grams = [entry @ entry.T for entry in (first, second)]
-    return np.linalg.norm(grams[0] / np.linalg.norm(grams[0]) - grams[1] / np.linalg.norm(grams[1]))
+    return distance_of_grams(first @ first.T, second @ second.T)
 
 
 @given(st.integers(1, 8), st.integers(1, 5), st.integers(0, 10**6))

@@ -12,6 +12,8 @@ from screlax import UFM, Ball, Budget, ClassSizes, Ridge, Sphere
 from screlax.errors import InvalidInputError
 
 CONTROLS = [Ridge, Ball, Sphere, Budget]
+SETTINGS = {f"{control.__name__}: ": control for control in CONTROLS}
+SETTINGS["temperature"] = lambda value: UFM([3, 2], Ridge(0.1), value)
 NOT_POSITIVE = [0, -1, -1e-300, math.nan, math.inf, -math.inf]
 NOT_A_NUMBER = ["x", None, [1.0], np.array([1.0, 2.0]), 1j, {}, "0.5", b"1", True, np.True_]
 NOT_A_NUMBER += [np.array([2.0]), [[1], 2], np.complex128(1)]
@@ -20,33 +22,21 @@ NOT_A_NUMBER += [np.array([2.0]), [[1], 2], np.complex128(1)]
 # ----------------------------------------------------------------- controls and temperature
 
 
-@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("value", NOT_POSITIVE)
-def test_control_must_be_positive_and_finite(control, value):
-    with pytest.raises(InvalidInputError, match=f"{control.__name__}: .* positive and finite"):
-        control(value)
+def test_settings_must_be_positive_and_finite(name, value):
+    with pytest.raises(InvalidInputError, match=f"{name}.* must be positive and finite"):
+        SETTINGS[name](value)
 
 
-@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("value", NOT_A_NUMBER)
-def test_control_must_be_a_number(control, value):
-    with pytest.raises(InvalidInputError, match=f"{control.__name__}: .* must be a number"):
-        control(value)
+def test_settings_must_be_numbers(name, value):
+    with pytest.raises(InvalidInputError, match=f"{name}.* must be a number"):
+        SETTINGS[name](value)
 
 
-@pytest.mark.parametrize("value", NOT_POSITIVE)
-def test_temperature_must_be_positive_and_finite(value):
-    with pytest.raises(InvalidInputError, match="temperature must be positive and finite"):
-        UFM([3, 2], Ridge(0.1), value)
-
-
-@pytest.mark.parametrize("value", NOT_A_NUMBER)
-def test_temperature_must_be_a_number(value):
-    with pytest.raises(InvalidInputError, match="temperature must be a number"):
-        UFM([3, 2], Ridge(0.1), value)
-
-
-@pytest.mark.parametrize("build", [Ridge, lambda value: UFM([3, 2], Ridge(0.1), value)])
+@pytest.mark.parametrize("build", SETTINGS.values(), ids=SETTINGS)
 def test_integers_beyond_double_precision_are_refused(build):
     with pytest.raises(InvalidInputError):
         build(10**400)

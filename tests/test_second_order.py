@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from problems import brought_within
 
 from screlax import (
     UFM,
@@ -33,17 +34,6 @@ def objective(problem: UFM, samples: np.ndarray) -> float:
     if isinstance(problem.control, Ridge):
         loss += problem.control.strength / 2 * float((samples**2).sum())
     return float(loss)
-
-
-def brought_back(control, embeddings: np.ndarray) -> np.ndarray:
-    squares = (embeddings**2).sum(axis=1, keepdims=True)
-    if isinstance(control, Sphere):
-        return embeddings * np.sqrt(control.parameter / squares)
-    if isinstance(control, Ball):
-        return embeddings * np.sqrt(np.minimum(1.0, control.parameter / squares))
-    if isinstance(control, Budget):
-        return embeddings * math.sqrt(min(1.0, control.parameter / squares.mean()))
-    return embeddings
 
 
 @every_level
@@ -101,7 +91,9 @@ def test_a_saddle_in_one_more_dimension_is_escaped(control, level):
     moved = padded + found.direction
     if level == "classes":
         padded, moved = padded[LABELS], moved[LABELS]
-    assert objective(problem, brought_back(control, moved)) < objective(problem, padded)
+    assert objective(problem, brought_within(control, moved, np.ones(16))) < objective(
+        problem, padded
+    )
 
 
 @every_control
@@ -118,8 +110,9 @@ def test_a_proper_local_minimum_below_the_rank_is_spurious(control):
 
 @every_control
 def test_random_embeddings_are_not_stationary(control):
-    start = brought_back(control, np.random.default_rng(0).standard_normal((4, 3)))
-    found = check_second_order(UFM(SIZES, Sphere(1.0) if control is None else control), start)
+    start = np.random.default_rng(0).standard_normal((4, 3))
+    start = brought_within(control, start, np.array(SIZES))
+    found = check_second_order(UFM(SIZES, control), start)
     assert found.classification == "not stationary"
     assert found.gradient_norm > 1e-3
 

@@ -42,9 +42,11 @@ def contents(path) -> dict[str, np.ndarray]:
 
 
 def tamper(path, *, drop=(), record=None, **arrays):
-    """Rewrite a saved solution with other arrays, or other fields of its record."""
+    """Rewrite a saved solution with other arrays, another record, or other fields of it."""
     held = {name: array for name, array in contents(path).items() if name not in drop}
-    if record is not None:
+    if isinstance(record, str):
+        held["record"] = np.array(record)
+    elif record is not None:
         fields = {**json.loads(str(held["record"])), **record}
         held["record"] = np.array(json.dumps(fields))
     np.savez(path, **{**held, **arrays})
@@ -253,15 +255,9 @@ def test_missing_folder_is_an_input_error(solution, tmp_path):
         solution.save(tmp_path / "missing" / "x.npz")
 
 
-def test_a_folder_in_the_way_is_an_input_error(solution, tmp_path):
-    (tmp_path / "x.npz").mkdir()
-    with pytest.raises(InvalidInputError):
-        solution.save(tmp_path / "x.npz")
-
-
 def test_a_folder_in_the_way_leaves_no_temporary_file(solution, tmp_path):
     (tmp_path / "x.npz").mkdir()
-    with pytest.raises((InvalidInputError, OSError)):
+    with pytest.raises(InvalidInputError):
         solution.save(tmp_path / "x.npz")
     assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
 
@@ -467,85 +463,50 @@ def test_missing_array(saved, name):
 DAMAGE = {
     "text norms": {"own": np.array(["a", "b", "c"])},
     "too few norms": {"own": np.ones(2)},
+    "complex norms": {"own": np.ones(3, dtype=complex)},
+    "NaN norm": {"own": np.array([np.nan, 1.0, 1.0])},
     "too many inner products": {"pair_upper": np.ones(9)},
+    "too few inner products": {"pair_upper": np.ones(1)},
+    "infinite inner products": {"pair_upper": np.full(6, np.inf)},
     "sizes disagree": {"multiplicities": np.array([1, 1, 1])},
     "size of zero": {"distinct_sizes": np.array([9, 5, 0])},
+    "no orbit of that number": {"orbit_of_class": np.array([0, 1, 2, 7])},
+    "orbits in fractions": {"orbit_of_class": np.array([0.0, 1.0, 2.0, 2.0])},
+    "short dual": {"dual_own": np.ones(2), "dual_pair": np.ones((2, 2))},
+    "text dual": {"dual_own": np.array(["a", "b", "c"]), "dual_pair": np.ones((3, 3))},
 }
+for text in ("{", "[1, 2]", "3", "null", "", '"text"'):
+    DAMAGE[f"record {text}"] = {"record": text}
 FIELDS = {
-    "unknown control": {"control": ["cube", 1.0]},
-    "negative bound": {"control": ["ball", -1.0]},
-    "two numbers": {"control": ["ball", 1.0, 2.0]},
-    "no temperature": {"temperature": None},
-    "labels": {"labels": 5},
-    "too few labels": {"labels": ["a"]},
-    "unhashable labels": {"labels": [{}, 1, 2, 3]},
-    "certificate": {"certificate": {"upper": 1.0}},
-    "text instead of phases": {"seconds": "long"},
-    "text as time": {"seconds": {"solve": "long"}},
-    "fraction of an iteration": {"iterations": 0.5},
-    "number as name": {"solver": 3},
-    "infinite tolerance": {"tol": float("inf")},
-    "boolean tolerance": {"tol": True},
-    "boolean temperature": {"temperature": True},
-    "NaN label": {"labels": [float("nan"), 1, 2, 3]},
+    "control": [["cube", 1.0], ["ball", -1.0], ["ball", 1.0, 2.0]],
+    "temperature": [None, True],
+    "labels": [5, ["a"], [{}, 1, 2, 3], [float("nan"), 1, 2, 3]],
+    "certificate": [{"upper": 1.0}, "text"],
+    "seconds": ["long", {"solve": "long"}],
+    "iterations": [0.5],
+    "solver": [3],
+    "tol": [float("inf"), True, "large"],
 }
+for field, wrong in FIELDS.items():
+    DAMAGE |= {f"{field} {value}": {"record": {field: value}} for value in wrong}
 
 
-@pytest.mark.parametrize("arrays", DAMAGE.values(), ids=DAMAGE)
-def test_damaged_array(saved, arrays):
-    tamper(saved, **arrays)
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damaged_solution(saved, damage):
     with pytest.raises(FileFormatError, match="damaged screlax solution"):
-        Solution.load(saved)
+        Solution.load(tamper(saved, **damage))
 
 
-@pytest.mark.parametrize("text", ["{", "[1, 2]", "3", "null", "", '"text"'])
-def test_record_that_is_no_object(saved, text):
-    held = contents(saved)
-    np.savez(saved, **{**held, "record": np.array(text)})
-    with pytest.raises(FileFormatError, match="damaged screlax solution"):
-        Solution.load(saved)
-
-
-@pytest.mark.parametrize("record", FIELDS.values(), ids=FIELDS)
-def test_damaged_record(saved, record):
-    tamper(saved, record=record)
-    with pytest.raises(FileFormatError, match="damaged screlax solution"):
-        Solution.load(saved)
-
-
-def load_and_judge(path):
-    """Load and use everything, as `screlax certify` would."""
-    loaded = Solution.load(path)
-    loaded.recheck()
-    return loaded.status
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        {"own": np.array([np.nan, 1.0, 1.0])},
-        {"pair_upper": np.full(6, np.inf)},
-        {"pair_upper": np.ones(1)},
+def test_damaged_certificate_and_an_indefinite_gram(saved):
+    before = saved.read_bytes()
+    certificate = json.loads(str(contents(saved)["record"]))["certificate"]
+    for damage in (
         {"pair_upper": np.array([50.0, -1.0, -1.0, 50.0, -1.0, 50.0])},
-        {"own": np.ones(3, dtype=complex)},
-        {"orbit_of_class": np.array([0, 1, 2, 7])},
-        {"orbit_of_class": np.array([0.0, 1.0, 2.0, 2.0])},
-        {"dual_own": np.ones(2), "dual_pair": np.ones((2, 2))},
-        {"dual_own": np.array(["a", "b", "c"]), "dual_pair": np.ones((3, 3))},
-        {"record": {"tol": "large"}},
-        {
-            "record": {
-                "certificate": dict.fromkeys(("level", "upper", "lower", "gap"), "x")
-                | dict.fromkeys(
-                    ("infimum", "rounding", "primal_min_eigenvalue", "slack_min_eigenvalue"), "x"
-                )
-            }
-        },
-    ],
-)
-def test_damage_of_every_kind_is_a_file_format_error(saved, damage):
-    with pytest.raises(FileFormatError):
-        load_and_judge(tamper(saved, **damage))
+        {"record": {"certificate": dict.fromkeys(certificate, "x")}},
+    ):
+        with pytest.raises(FileFormatError):
+            Solution.load(tamper(saved, **damage))
+        saved.write_bytes(before)
 
 
 @LEAK_IS_REPORTED_ONCE
