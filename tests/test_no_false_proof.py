@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import linalg
-from screlax.proof.blocks import gram_blocks
 
 from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, solve_relaxation
 from screlax.errors import FileFormatError
+from screlax.gram.blocks import gram_blocks
 from screlax.gram.cells import CellGram, Level
 from screlax.problem.program import build_program
 from screlax.proof.certificate import format_gap
