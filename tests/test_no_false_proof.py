@@ -214,7 +214,7 @@ def test_matrices_of_tiny_norms_come_back_feasible_to_rounding_of_their_size(pro
     given = dataclasses.replace(gram, centre=wrong(gram.centre))
     proved = prove_gram(problem, Level.ORBITS, given).gram
     relaxation, size = build_program(problem, Level.ORBITS), np.abs(proved.own).max()
-    smallest = linalg.eigvalsh(gram_blocks(relaxation, proved.dense()).shared)[0]
+    smallest = linalg.eigvalsh(gram_blocks(relaxation.cells, proved.dense()).shared)[0]
     assert smallest >= -1e-13 * size * problem.samples
     assert problem.control.violation(proved.own, relaxation.cells) <= 1e-13
 
