@@ -54,14 +54,6 @@ class StructuredJacobian:
         columns = self._solve_blocks(self.left).reshape(batch, 2 * cells, rank)
         return np.eye(rank) + self.right.reshape(batch, rank, 2 * cells) @ columns, columns
 
-    def transposed(self) -> StructuredJacobian:
-        """Return Jᵀ in the same form."""
-        return StructuredJacobian(
-            self.blocks.transpose(0, 2, 1, 3),
-            self.right.transpose(0, 2, 3, 1),
-            self.left.transpose(0, 3, 1, 2),
-        )
-
     def dense(self) -> Array:
         """Return J as an array of shape (B, 2m, 2m)."""
         batch, _, cells, rank = self.left.shape
