@@ -5,8 +5,9 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..io.atomic import write_bytes
 from ..io.shown import html_text, markdown_text
-from ..io.tables import html_table, markdown_lines, write_bytes
+from ..io.tables import html_table, markdown_lines
 from .picture import draw
 from .table import Row, scores, suboptimality
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..checks import positive_number
 from ..errors import InvalidInputError
-from ..io.atomic import atomic_file
+from ..io.atomic import write_bytes
 from ..tasks.run import Tasks
 from ..tasks.store import store_folder
 from ..version import __version__
@@ -61,8 +61,7 @@ def _open_folder(folder: Path) -> None:
         raise InvalidInputError(
             f"the rows in {folder} are of {there}; this is {here}; name another folder"
         )
-    with atomic_file(note) as sink:
-        sink.write(here.encode())
+    write_bytes(here.encode(), note)
 
 
 def _cases(settings: BenchSettings) -> Iterator[Case]:

@@ -1,30 +1,14 @@
-"""Files and JSON that commands write: refused early, announced truthfully."""
+"""Files that commands write: announced truthfully."""
 
 import argparse
-import os
 from pathlib import Path
 
-from ..errors import InvalidInputError
 from ..io.shown import one_line
 
 _Mark = tuple[int, int] | None
 
 _OUTPUTS = ("out", "embeddings", "plot", "store")
 """Options that name a file or a folder to write."""
-
-
-def refuse_unwritable(path: Path | None, *suffixes: str) -> None:
-    """Raise an `InvalidInputError` unless a file of that name and a suffix could be written."""
-    if path is None:
-        return
-    if path.suffix not in suffixes:
-        raise InvalidInputError(f"{path} must end in {' or '.join(suffixes)}")
-    if path.is_dir():
-        raise InvalidInputError(f"{path} cannot be written: it is a folder")
-    if not path.parent.is_dir():
-        raise InvalidInputError(f"{path} cannot be written: {path.parent} is not a folder")
-    if not os.access(path.parent, os.W_OK):
-        raise InvalidInputError(f"{path} cannot be written: no permission in {path.parent}")
 
 
 def say_written(*paths: Path | None) -> None:

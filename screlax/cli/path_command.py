@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InvalidInputError
+from ..io.atomic import refuse_unwritable
 from ..io.tables import json_text, rows_of, text_lines, write_table
 from ..plots import plot_path_overview
 from ..solve.path import path_table, regularization_path
 from ..tasks.progress import progress
 from ..types import Vector
-from .output import refuse_unwritable, say_written
+from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .shared_options import add_problem_options, problem_of
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..io.atomic import atomic_file
-from .output import refuse_unwritable
+from ..io.atomic import atomic_file, refuse_unwritable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure

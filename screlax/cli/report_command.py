@@ -5,11 +5,11 @@ from pathlib import Path
 
 from ..comparison import compare
 from ..errors import InvalidInputError, Status
+from ..io.atomic import refuse_unwritable
 from ..io.shown import one_line
 from ..report import write_report
 from ..solution.solution import Solution
 from ..tasks.progress import progress
-from .output import refuse_unwritable
 from .shared_options import add_embeddings, add_solution
 
 DESCRIPTION = (

@@ -11,14 +11,14 @@ import numpy as np
 
 from ..analysis.embedding import Embeddings
 from ..errors import InvalidInputError
-from ..io.atomic import atomic_file
+from ..io.atomic import atomic_file, refuse_unwritable
 from ..io.tables import json_text
 from ..plots import plot_solution
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.solve import solve_relaxation
 from ..tasks.progress import progress
-from .output import refuse_unwritable, say_written
+from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .shared_options import add_problem_options, problem_of
 from .table import solution_record, solution_table

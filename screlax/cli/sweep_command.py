@@ -9,7 +9,7 @@ from ..io.shown import one_line
 from ..io.tables import SUFFIXES, check_table_path, json_text, text_lines
 from ..sweeps import SweepInterrupted, SweepTable, sweep
 from ..sweeps.config import read_sweep
-from .output import refuse_unwritable, say_written
+from .output import say_written
 
 _SHOWN = ("profile", "imbalance", "seed", "control", "parameter", "temperature", "status", "value")
 _SHOWN_ROWS = 20
@@ -49,9 +49,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Sweep, save, print; return whether every point is certified."""
     points = read_sweep(options.config)
-    if options.out is not None:
-        check_table_path(options.out)
-        refuse_unwritable(options.out, options.out.suffix)
+    check_table_path(options.out)
     try:
         if options.jobs == 0:
             raise InvalidInputError("--jobs must be a positive number, or -1 for all cores; got 0")

@@ -10,7 +10,8 @@ import numpy as np
 from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
 from ..io.arrays import as_embeddings
-from ..io.tables import columns_of, csv_bytes, json_text, write_bytes
+from ..io.atomic import write_bytes
+from ..io.tables import columns_of, csv_bytes, json_text
 from ..problem.label_files import as_labels
 from ..problem.labels import ClassNumbers, label_array
 from ..solution.solution import Solution

@@ -1,4 +1,4 @@
-"""Files that appear under their name only when they are complete."""
+"""Files that appear under their name only when they are complete; refused before any work."""
 
 import contextlib
 import os
@@ -34,6 +34,28 @@ def atomic_file(target: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_bytes(data: bytes, path: str | Path) -> Path:
+    """Write a file atomically and return its path."""
+    target = Path(path)
+    with atomic_file(target) as sink:
+        sink.write(data)
+    return target
+
+
+def refuse_unwritable(path: Path | None, *suffixes: str) -> None:
+    """Raise an `InvalidInputError` unless a file of that name and a suffix could be written."""
+    if path is None:
+        return
+    if path.suffix not in suffixes:
+        raise InvalidInputError(f"{path} must end in {' or '.join(suffixes)}")
+    if path.is_dir():
+        raise InvalidInputError(f"cannot write {path}: it is a folder")
+    if not path.parent.is_dir():
+        raise InvalidInputError(f"cannot write {path}: {path.parent} is not a folder")
+    if not os.access(path.parent, os.W_OK):
+        raise InvalidInputError(f"cannot write {path}: no permission in {path.parent}")
 
 
 def _rename(temporary: Path, target: Path) -> None:

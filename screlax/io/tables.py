@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InvalidInputError, MissingExtraError
-from .atomic import atomic_file
+from ..errors import MissingExtraError
+from .atomic import refuse_unwritable, write_bytes
 from .shown import html_text, markdown_text, one_line, padded, spreadsheet_cell, width_of
 
 Table = Mapping[str, Sequence[Any] | NDArray[Any]]
@@ -34,19 +34,10 @@ def write_table(table: Table, path: str | Path, kinds: Mapping[str, type] | None
     return write_bytes(data, target)
 
 
-def write_bytes(data: bytes, path: str | Path) -> Path:
-    """Write a file atomically and return its path."""
-    target = Path(path)
-    with atomic_file(target) as sink:
-        sink.write(data)
-    return target
-
-
-def check_table_path(path: Path) -> None:
-    """Raise an `InvalidInputError` unless a table could be written in the format of the suffix."""
-    if path.suffix not in SUFFIXES:
-        raise InvalidInputError(f"{path} must end in {' or '.join(SUFFIXES)}")
-    if path.suffix == ".parquet":
+def check_table_path(path: Path | None) -> None:
+    """Raise an `InvalidInputError` unless a table could be written there, by the suffix."""
+    refuse_unwritable(path, *SUFFIXES)
+    if path is not None and path.suffix == ".parquet":
         _pyarrow()
 
 

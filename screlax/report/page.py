@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..comparison import Comparison
-from ..errors import InvalidInputError, MissingExtraError
+from ..errors import MissingExtraError
+from ..io.atomic import refuse_unwritable, write_bytes
 from ..io.shown import html_text
-from ..io.tables import finite, write_bytes
+from ..io.tables import finite
 from ..solution.solution import Solution
 from .content import page_data
 
@@ -51,10 +52,7 @@ def write_report(
         If plotly is not installed (``pip install 'screlax[report]'``).
     """
     target = Path(path)
-    if target.suffix != ".html":
-        raise InvalidInputError(f"{target} must end in .html")
-    if not target.parent.is_dir():
-        raise InvalidInputError(f"cannot write {target}: {target.parent} is not a folder")
+    refuse_unwritable(target, ".html")
     library = _plotting_library()
     data = page_data(solution, comparisons or {})
     parts = {
