@@ -1,12 +1,12 @@
 """`screlax compare`: embeddings of a network against a saved certified optimum."""
 
 import argparse
-from typing import Any
 
-from ..comparison import Comparison, compare
+from ..comparison import compare
 from ..comparison.compare import LOSSES, SCALES
 from ..errors import Status
 from ..io.tables import json_text
+from ..plots import plot_comparison
 from ..solution.solution import Solution
 from ..tasks.progress import progress
 from .picture import add_picture_option, refuse_picture, write_picture
@@ -50,22 +50,18 @@ def run(options: argparse.Namespace) -> bool:
             scale=options.scale,
             normalize=options.normalize,
         )
-    write_picture(options.plot, _draw, (comparison, solution))
+    write_picture(
+        options.plot,
+        lambda: plot_comparison(
+            comparison.class_gram,
+            comparison.optimal_gram,
+            solution.problem.class_sizes,
+            class_labels=comparison.per_class.names,
+        ),
+    )
     if options.json:
         print(json_text({"status": solution.status.value, **comparison.to_dict()}))
     else:
         print(problem_line(solution))
         print(comparison.table())
     return solution.status is Status.OPTIMAL
-
-
-def _draw(shown: tuple[Comparison, Solution]) -> Any:
-    from ..plots import plot_comparison
-
-    comparison, solution = shown
-    return plot_comparison(
-        comparison.class_gram,
-        comparison.optimal_gram,
-        solution.problem.class_sizes,
-        class_labels=comparison.per_class.names,
-    )

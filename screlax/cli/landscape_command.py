@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> bool:
             store=options.store,
             progress=count,
         )
-    write_picture(options.plot, _draw, landscape)
+    write_picture(options.plot, lambda: plot_landscape(landscape).figure)
     if options.json:
         print(json_text(_record(landscape)))
     else:
@@ -106,10 +106,6 @@ def _dims(text: str | None) -> list[int] | None:
         require_few(len(dims) + high - low + 1, "dimensions")
         dims.extend(range(low, high + 1))
     return dims
-
-
-def _draw(landscape: Landscape) -> Any:
-    return plot_landscape(landscape).figure
 
 
 def _record(landscape: Landscape) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> bool:
     table = path_table(solutions)
     if options.out:
         write_table(table, options.out)
-    write_picture(options.plot, plot_path_overview, solutions)
+    write_picture(options.plot, lambda: plot_path_overview(solutions))
     if options.json:
         print(json_text(table))
     else:

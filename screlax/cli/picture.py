@@ -1,16 +1,12 @@
 """The option `--plot` of the commands that have something to show."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..io.atomic import atomic_file, refuse_unwritable
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure, SubFigure
+from ..plots.canvas import require_matplotlib
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -34,19 +30,16 @@ def refuse_picture(path: Path | None) -> None:
     """Raise an `InvalidInputError` unless a picture of that name could be drawn and written."""
     if path is None:
         return
-    from ..plots.canvas import require_matplotlib
-
     refuse_unwritable(path, *SUFFIXES)
     require_matplotlib()
 
 
-def write_picture(path: Path | None, draw: Callable[[Any], Figure | SubFigure], what: Any) -> None:
-    """Draw and write a picture, atomically, if one was asked for."""
+def write_picture(path: Path | None, draw: Callable[[], Any]) -> None:
+    """Draw a figure and write it, atomically, if one was asked for."""
     if path is None:
         return
     from matplotlib import rc_context
 
-    figure = draw(what)
-    kind = path.suffix[1:]
+    figure, kind = draw(), path.suffix[1:]
     with atomic_file(path) as sink, rc_context({"svg.hashsalt": "screlax"}):
-        figure.savefig(sink, format=kind, dpi=_DOTS_PER_INCH, metadata=_UNDATED.get(kind))  # type: ignore[union-attr]
+        figure.savefig(sink, format=kind, dpi=_DOTS_PER_INCH, metadata=_UNDATED.get(kind))

@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> bool:
     if options.embeddings and recovered is not None:
         with atomic_file(options.embeddings) as sink:
             np.save(sink, recovered.vectors)
-    write_picture(options.plot, plot_solution, solution)
+    write_picture(options.plot, lambda: plot_solution(solution))
     _print(solution, recovered, options)
     return solution.status == "optimal"
 
