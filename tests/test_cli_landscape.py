@@ -110,7 +110,7 @@ def test_interruption_says_that_finished_runs_are_kept(capsys, tmp_path, monkeyp
         (["--dims", "0"], "at least 1"),
         (["--starts", "0"], "starts must be"),
         (["--seed", "-1"], "seed must be"),
-        (["--level", "orbits"], "classes or samples"),
+        (["--level", "orbits"], "one of 'classes', 'samples'"),
         (["--jobs", "0"], "n_jobs"),
         (["--plot", "gaps.bmp"], "must end in .png"),
         (["--plot", "/nowhere/gaps.png"], "is not a folder"),
