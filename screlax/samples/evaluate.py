@@ -50,11 +50,12 @@ def losses_and_gradient(
         positives, class_weight = _from_mask(layout, mask, options), None
     counts, negatives = positives.counts, positives.negatives
     weights = row_weights(options, counts, negatives, class_weight, layout.items, layout.anchors)
-    rows, shape = positives.rows, (layout.items, layout.size, layout.anchors)
-    entries = len(weights) * layout.size
-    dtype = precision(layout.rows.dtype, rows.largest_product, options.temperature, entries)
+    rows, temperature, entries = positives.rows, options.temperature, len(weights) * layout.size
+    dtype = precision(layout.rows.dtype, rows.largest_product, temperature, entries)
     exclude = positives.exclude if options.negatives_only else None
-    contrast = Contrast(rows, *shape, options.temperature, dtype, weights, exclude)
+    contrast = Contrast(
+        rows, layout.items, layout.size, layout.anchors, temperature, dtype, weights, exclude
+    )
     work = entries * rows.array.shape[1] * (0.5 if gradient is None else 1.5)
     jobs = thread_count(options.n_jobs, work)
     resources = Resources(jobs, options.memory_budget, _panel_rows(contrast))
