@@ -547,7 +547,7 @@ def test_progress_is_live_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with progress("counting sheep"):
         time.sleep(0.12)
-    assert capsys.readouterr().err == "\rcounting sheep … 0 s\r\033[K"
+    assert capsys.readouterr().err == "\rcounting sheep … 0 s\033[K\r\033[K"
 
 
 def test_progress_keeps_quiet_about_short_work(capsys):

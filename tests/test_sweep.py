@@ -236,6 +236,7 @@ def test_progress_counts_and_estimates():
     assert reports[-1].remaining == 0.0
     assert SweepProgress(30, 100, 10, 0, 5.0).remaining == pytest.approx(5.0 / 20 * 70)
     assert SweepProgress(10, 100, 10, 0, 0.1).remaining is None
+    assert str(SweepProgress(10, 100, 10, 0, 0.1)) == "10 of 100 points, 10 from the cache"
     assert str(SweepProgress(30, 1100, 10, 2, 40.0)) == (
         "30 of 1,100 points, 10 from the cache, 2 failed, 35 min 40 s left"
     )

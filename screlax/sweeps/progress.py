@@ -42,8 +42,8 @@ class SweepProgress:
             parts.append(f"{self.found:,} from the cache")
         if self.failed:
             parts.append(f"{self.failed:,} failed")
-        left = self.remaining
-        parts.append("…" if left is None else f"{duration(left)} left")
+        if self.remaining is not None:
+            parts.append(f"{duration(self.remaining)} left")
         return ", ".join(parts)
 
 

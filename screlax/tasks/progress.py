@@ -33,7 +33,8 @@ def _report(what: str | Callable[[], str], finished: threading.Event) -> None:
     while not finished.wait(pause):
         said = one_line(what if isinstance(what, str) else what())
         message = f"{said} … {time.monotonic() - start:.0f} s"
-        print(f"\r{message}" if live else message, end="" if live else "\n", file=sys.stderr)
+        shorter = "\033[K"  # than the message before, perhaps
+        print(f"\r{message}{shorter}" if live else f"{message}\n", end="", file=sys.stderr)
         sys.stderr.flush()
         pause = 1.0 if live else min(2 * pause, 60.0)
         shown = True
