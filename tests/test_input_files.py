@@ -108,13 +108,13 @@ COUNTS = {
     "whole floats": ("c.csv", "0.0,120.0\n1.0,45.00\n", [0, 1], [120, 45]),
     "many digits": ("c.txt", "1280.000\n5\n", None, [1280, 5]),
     "missing among text": ("c.csv", "NA,120\ncat,45\n", ["NA", "cat"], [120, 45]),
-    "kept 0": ("a.csv", "class,count\ncat,500\ndog,120\n", ["cat", "dog"], [500, 120]),
-    "kept 1": ("a.csv", "3,500\n0,120\n", [3, 0], [500, 120]),
-    "kept 2": ("a.csv", "007,500\n7,120\n", ["007", "7"], [500, 120]),
-    "kept 3": ("a.json", '{"cat": 500, "dog": 120}', ["cat", "dog"], [500, 120]),
-    "kept 4": ("a.json", '{"3": 500, "0": 120}', [3, 0], [500, 120]),
-    "kept 5": ("a.csv", "500\n120\n", None, [500, 120]),
-    "kept 6": ("a.json", "[500, 120]", None, [500, 120]),
+    "header": ("a.csv", "class,count\ncat,500\ndog,120\n", ["cat", "dog"], [500, 120]),
+    "numbers as labels": ("a.csv", "3,500\n0,120\n", [3, 0], [500, 120]),
+    "leading zeros": ("a.csv", "007,500\n7,120\n", ["007", "7"], [500, 120]),
+    "JSON": ("a.json", '{"cat": 500, "dog": 120}', ["cat", "dog"], [500, 120]),
+    "JSON of numbers": ("a.json", '{"3": 500, "0": 120}', [3, 0], [500, 120]),
+    "alone": ("a.csv", "500\n120\n", None, [500, 120]),
+    "JSON list": ("a.json", "[500, 120]", None, [500, 120]),
 }
 
 

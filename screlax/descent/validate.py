@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import check_choice
 from ..errors import InvalidInputError
 from ..gram.cells import Cells, Level
 from ..io.arrays import real_array
@@ -30,10 +31,7 @@ def check_problem(problem: Any) -> UFM:
 
 def check_nonconvex_level(level: Any) -> Level:
     """Return the level: embeddings of classes or of samples."""
-    if level not in (Level.CLASSES.value, Level.SAMPLES.value):
-        raise InvalidInputError(
-            f"level must be 'classes' (one embedding per class) or 'samples', got {level!r}"
-        )
+    check_choice(level, "level", (Level.CLASSES.value, Level.SAMPLES.value))
     return Level(level)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from ..checks import MOST_TASKS, check_choice, check_jobs, require_few, whole_number
+from ..checks import MOST_TASKS, check_jobs, require_few, whole_number
+from ..descent.validate import check_nonconvex_level, check_problem
 from ..errors import InvalidInputError
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
@@ -108,9 +109,8 @@ def default_dims(solution: Solution) -> tuple[int, ...]:
 
 
 def _check(problem: UFM, level: Any, n_jobs: Any) -> None:
-    if not isinstance(problem, UFM):
-        raise InvalidInputError(f"problem must be a UFM, got {problem!r}")
-    check_choice(level, "level", ("classes", "samples"))
+    check_problem(problem)
+    check_nonconvex_level(level)
     if check_jobs(n_jobs) != 1:
         require_joblib()
 
