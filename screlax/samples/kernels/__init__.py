@@ -17,7 +17,7 @@ loss near its floor.
 A kernel that cut the upper triangle into strips of rows, for items of up to 2048, was dropped:
 tiles took 1.00 of its time for the loss and 0.96 with the gradient on one thread, 1.05 and 0.97 on
 two (geometric means of medians of 30 to 60 interleaved calls; n = 384 to 2048, d = 128, both
-precisions, two shared cores), and need no whole triangle in memory.
+precisions, two busy cores), and need no whole triangle in memory.
 """
 
 from __future__ import annotations
