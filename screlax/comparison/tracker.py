@@ -62,13 +62,13 @@ class GeometryTracker:
             raise InvalidInputError("give the solution by name: GeometryTracker(solution=…)")
         if (classes is None) == (solution is None):
             raise InvalidInputError("give either classes, all labels there can be, or a solution")
-        if solution is not None:
+        if solution is None:
+            self._names = _all_labels(classes)
+        else:
             problem = solution.problem
             self._names = problem.class_labels or tuple(range(problem.classes))
-        else:
-            self._names = _all_labels(classes)
-        if solution is not None and not solution.orbit_gram.own.any():
-            raise InvalidInputError("the optimum is zero: there is no geometry to be near to")
+            if not solution.orbit_gram.own.any():
+                raise InvalidInputError("the optimum is zero: there is no geometry to be near to")
         self._solution = solution
         self._normalize = normalize
         self._numbers = ClassNumbers(self._names, len(self._names))

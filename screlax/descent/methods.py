@@ -63,7 +63,7 @@ def descend_lbfgs(problem: Lifted, point: Matrix, recorder: Recorder) -> Matrix:
     )
     recorder.confirm(problem.value(run.point))
     if not recorder.reason:
-        return _newton(problem, run.point, recorder, is_noted=True)
+        return descend_newton(problem, run.point, recorder, is_noted=True)
     return run.point
 
 
@@ -92,12 +92,10 @@ class _FlatObjective:
             self(flat)
 
 
-def descend_newton(problem: Lifted, point: Matrix, recorder: Recorder) -> Matrix:
-    """Run the trust-region Newton method with conjugate gradients from the start."""
-    return _newton(problem, point, recorder, is_noted=False)
-
-
-def _newton(problem: Lifted, point: Matrix, recorder: Recorder, *, is_noted: bool) -> Matrix:
+def descend_newton(
+    problem: Lifted, point: Matrix, recorder: Recorder, *, is_noted: bool = False
+) -> Matrix:
+    """Run the trust-region Newton method with conjugate gradients; maybe the start is noted."""
     last: Matrix | None = point if is_noted else None
 
     def observe(at: Matrix, norm: float) -> str:
