@@ -1,6 +1,7 @@
 """`compare` on a million embeddings in a memory-mapped file: time and memory, as Markdown.
 
-    python benchmarks/compare.py [--samples 1000000] [--features 128] [--classes 100] [--repeats 3]
+    python benchmarks/compare.py [--quick] [--samples 1000000] [--features 128] [--classes 100]
+                                 [--repeats 3]
 
 The yardstick is reading the file once and adding up every class by its mean, which any comparison
 must do. Calls take turns; times are medians. Memory is the peak resident set of a fresh process
@@ -9,16 +10,14 @@ less that before the call, less the pages of the mapped file, which the system m
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+import script
 from scipy import sparse
 
 import screlax
@@ -83,8 +82,7 @@ def run_compare(folder: Path, loss: str, agreement: bool) -> screlax.Comparison:
 
 
 _MEMORY = """
-import sys, threading, time
-sys.path.insert(0, {here!r})
+import sys, threading
 from pathlib import Path
 import compare
 
@@ -98,19 +96,19 @@ def watch():
         peak[0] = max(peak[0], anonymous())
 before = anonymous()
 threading.Thread(target=watch).start()
-compare.run_compare(Path({folder!r}), "class-means", True)
+compare.run_compare(Path(sys.argv[1]), "class-means", True)
 done.set()
 print(peak[0] - before)
 """
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = script.make_parser(__doc__)
     parser.add_argument("--samples", type=int, default=1_000_000)
     parser.add_argument("--features", type=int, default=128)
     parser.add_argument("--classes", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
+    options = script.parse(parser, samples=20_000, features=16, classes=10, repeats=1)
     print(f"_{provenance_line()}_\n")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -136,11 +134,8 @@ def main() -> None:
                 median = statistics.median(taken)
                 state = "on disk" if cold else "in the page cache"
                 print(f"| {label} | {state} | {median:.2f} | {median / yardstick:.2f} |")
-        code = _MEMORY.format(here=sys.path[0], folder=name)
-        out = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
-        print(f"\nExtra memory of `compare`, fresh process: {float(out.stdout):.0f} MB")
+        memory = float(script.fresh(_MEMORY, name))
+        print(f"\nExtra memory of `compare`, fresh process: {memory:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Certified gaps of the conic solvers on real class counts, as a Markdown table.
 
-    python benchmarks/conic.py --counts-dir FOLDER [--time-limit 60] [--profiles covtype …]
+    python benchmarks/conic.py [--quick] [--profiles covtype …] [--counts-dir FOLDER]
+                               [--time-limit 60]
 
 Every profile is solved at orbit level under all four controls by SCS and by Clarabel; the gap is
 the certificate's, the time that of modelling and solving. Time-outs and failures stay in the table.
@@ -8,21 +9,21 @@ the certificate's, the time that of modelling and solving. Time-outs and failure
 
 from __future__ import annotations
 
-import argparse
 import time
 import warnings
-from pathlib import Path
+
+import script
 
 import screlax
 from screlax.bench.provenance import provenance_line
 
-PROFILES = {
-    "covtype": "covtype.csv",
-    "iNat-2018 super-categories": "inat2018_supercategory.csv",
-    "Reuters-46": "reuters46_keras.csv",
-    "CIFAR-100-LT step": "cifar100_lt_step_if100.csv",
-    "CIFAR-100-LT exponential": "cifar100_lt_exp_if100.csv",
-}
+PROFILES = (
+    "covtype",
+    "inat2018-supercategory",
+    "reuters46",
+    "cifar100-step:100",
+    "cifar100-lt:100",
+)
 CONTROLS = {
     "ridge λ=0.01": screlax.Ridge(0.01),
     "ball ρ/τ=10": screlax.Ball(10.0),
@@ -48,15 +49,15 @@ def measure(counts, control, solver: str, time_limit: float) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--counts-dir", type=Path, required=True)
+    parser = script.make_parser(__doc__, counts=True)
     parser.add_argument("--time-limit", type=float, default=60.0)
-    parser.add_argument("--profiles", nargs="*", default=list(PROFILES))
-    options = parser.parse_args()
+    parser.add_argument("--profiles", nargs="+", metavar="NAME", default=PROFILES)
+    options = script.parse(parser, profiles=["covtype"], time_limit=2.0)
+    script.require(parser, "clarabel")
+    profiles = script.class_counts(parser, options.profiles, options.counts_dir)
     print(f"_{provenance_line()}; time limit {options.time_limit:g} s_\n")
     print("| profile | control | SCS | Clarabel |\n|---|---|---|---|")
-    for name in options.profiles:
-        counts = screlax.read_counts(options.counts_dir / PROFILES[name])
+    for name, counts in profiles.items():
         sizes = screlax.ClassSizes.from_counts(counts)
         for label, control in CONTROLS.items():
             cells = [measure(counts, control, solver, options.time_limit) for solver in SOLVERS]

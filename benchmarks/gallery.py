@@ -1,15 +1,17 @@
 """The pictures of the README: the geometry of a long-tailed profile, and one of every kind.
 
-python benchmarks/gallery.py --counts-dir FOLDER --out benchmarks/figures
+    python benchmarks/gallery.py --out benchmarks/figures
+
+It takes seconds, with `--quick` or without.
 """
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import script
 
 import screlax
 from screlax import plots
@@ -22,23 +24,20 @@ LARGEST = 400_000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--counts-dir", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    folder: Path = options.counts_dir
-    save(geometry(read(folder, "imagenet_lt")), options.out / "geometry.png")
-    save(gallery(folder), options.out / "gallery.png")
-
-
-def read(folder: Path, name: str) -> np.ndarray:
-    return screlax.read_counts(folder / f"{name}.csv")
+    parser = script.make_parser(__doc__)
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    options = script.parse(parser)
+    script.require(parser, "matplotlib")
+    options.out.mkdir(parents=True, exist_ok=True)
+    print("| picture | kB |\n|---|---|")
+    save(geometry(screlax.profile("imagenet-lt")), options.out / "geometry.png")
+    save(gallery(), options.out / "gallery.png")
 
 
 def save(figure: Any, path: Path) -> None:
     figure.savefig(path, dpi=95)
     size = path.stat().st_size
-    print(f"{path}: {size / 1000:.0f} kB")
+    print(f"| {path} | {size / 1000:.0f} |", flush=True)
     if size > LARGEST:
         raise SystemExit(f"{path} has more than {LARGEST / 1000:.0f} kB")
 
@@ -57,19 +56,19 @@ def geometry(counts: np.ndarray) -> Any:
     return figure
 
 
-def gallery(folder: Path) -> Any:
+def gallery() -> Any:
     figure = new_figure(15.0, 12.0)
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
     grid = figure.add_gridspec(3, 3)
     ten = screlax.UFM(
-        read(folder, "cifar10_lt_exp_if100"),
+        screlax.profile("cifar10-lt:100"),
         screlax.Ridge(1.0),
         class_labels=CIFAR_10,
     )
     small = screlax.solve_relaxation(ten)
-    hundred = screlax.UFM(read(folder, "cifar100_lt_exp_if100"), screlax.Ridge(0.01))
+    hundred = screlax.UFM(screlax.profile("cifar100-lt:100"), screlax.Ridge(0.01))
     thousand = screlax.solve_relaxation(
-        read(folder, "imagenet_lt"), control=screlax.Sphere(1.0), temperature=0.1
+        screlax.profile("imagenet-lt"), control=screlax.Sphere(1.0), temperature=0.1
     )
     path = screlax.regularization_path(hundred, points=60)
 

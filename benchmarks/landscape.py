@@ -1,6 +1,6 @@
 """What happens when embeddings have too few dimensions: certified gaps for d = 1 … k + 1.
 
-    python benchmarks/landscape.py --out benchmarks/figures/landscape.png
+    python benchmarks/landscape.py --out benchmarks/figures/landscape.png [--quick] [--starts 50]
 
 Eight problems of k = 8 classes (balanced, step, exponential, with singletons; sphere and ridge).
 For ridge also the optimal Gram matrix cut down to its d largest eigenvalues.
@@ -8,19 +8,17 @@ For ridge also the optimal Gram matrix cut down to its d largest eigenvalues.
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import matplotlib
 import numpy as np
+import script
 
 import screlax
 from screlax.gram.cells import CellGram, Level
 from screlax.plots import plot_landscape
 from screlax.problem.program import build_program
-
-matplotlib.use("Agg")
-from matplotlib import pyplot
 
 PROFILES = {
     "balanced, 20 each": screlax.balanced(8, 20),
@@ -48,7 +46,7 @@ def truncated_gaps(landscape: screlax.Landscape) -> np.ndarray | None:
     return 1 - solution.lower / np.array([relaxation.value(gram) for gram in grams])
 
 
-def draw(landscape: screlax.Landscape, axes: pyplot.Axes) -> None:
+def draw(landscape: screlax.Landscape, axes: Any) -> None:
     plot_landscape(landscape, axes)
     below = landscape.problem.classes - 2
     axes.axvspan(0.5, below + 0.5, color="#f0e442", alpha=0.15, linewidth=0, label="d ≤ k − 2")
@@ -79,29 +77,26 @@ def report(name: str, landscape: screlax.Landscape) -> None:
         print(f"| {name} | {landscape.solution.rank} | {row} | {' | '.join(cells)} |", flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--starts", type=int, default=50)
-    parser.add_argument("--jobs", type=int, default=2)
-    options = parser.parse_args()
-    figure, grid = pyplot.subplots(
-        len(CONTROLS), len(PROFILES), figsize=(12, 5.6), sharex=True, sharey=True,
-        layout="constrained",
-    )  # fmt: skip
+def survey_all(profiles: Sequence[str], starts: int, jobs: int, grid: Any) -> None:
+    """Print the table and draw it, a row of the grid for each control."""
     print("| problem | rank G* | | " + " | ".join(f"d = {dim}" for dim in range(1, 10)) + " |")
     print("|---" * 12 + "|")
     for row, (control_name, (control, temperature)) in zip(grid, CONTROLS.items(), strict=True):
-        for axes, (profile_name, sizes) in zip(row, PROFILES.items(), strict=True):
+        for axes, profile in zip(row, profiles, strict=True):
+            sizes = PROFILES[profile]
             landscape = screlax.survey_landscape(
                 screlax.UFM(sizes, control, temperature),
                 range(1, len(sizes) + 2),
-                starts=options.starts,
-                n_jobs=options.jobs,
+                starts=starts,
+                n_jobs=jobs,
             )
             draw(landscape, axes)
-            axes.set_title(f"{profile_name}; {control_name}", fontsize="medium")
-            report(f"{profile_name}; {control_name}", landscape)
+            axes.set_title(f"{profile}; {control_name}", fontsize="medium")
+            report(f"{profile}; {control_name}", landscape)
+
+
+def finish(figure: Any, grid: Any, out: Path) -> None:
+    """Label the axes, gather one legend of all, and save."""
     for axes in grid[-1]:
         axes.set_xlabel("embedding dimension d")
     figure.supylabel("certified relative gap to the optimum over all dimensions", fontsize="medium")
@@ -110,7 +105,28 @@ def main() -> None:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             shown.setdefault(label.partition(" of the optimum:")[0], handle)
     figure.legend(shown.values(), shown, loc="outside lower center", ncols=5, fontsize="small")
-    figure.savefig(options.out, dpi=110)
+    figure.savefig(out, dpi=110)
+
+
+def main() -> None:
+    parser = script.make_parser(__doc__)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.png")
+    parser.add_argument("--profiles", nargs="+", choices=PROFILES, default=list(PROFILES))
+    parser.add_argument("--starts", type=int, default=50)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = script.parse(parser, profiles=["step, 100 and 5"], starts=2, jobs=1)
+    script.require(parser, "matplotlib", *(["joblib"] if options.jobs != 1 else []))
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, grid = pyplot.subplots(
+        len(CONTROLS), len(options.profiles), figsize=(12, 5.6), sharex=True, sharey=True,
+        squeeze=False, layout="constrained",
+    )  # fmt: skip
+    survey_all(options.profiles, options.starts, options.jobs, grid)
+    finish(figure, grid, options.out)
 
 
 if __name__ == "__main__":

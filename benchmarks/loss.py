@@ -1,6 +1,6 @@
 """The loss against its torch peers in one interleaved run, as Markdown tables.
 
-    python benchmarks/loss.py [--sizes 256 1024 4096 8192] [--threads 1 2] [--repeats 7]
+    python benchmarks/loss.py [--quick] [--sizes 256 1024 4096 8192] [--threads 1 2] [--repeats 7]
 
 Times are medians of calls that take turns, so that a busy machine is busy for all; ratios are what
 to read. The floor is half of one matrix product H Hᵀ and the exponentials of half of its entries,
@@ -11,14 +11,12 @@ Needs torch and pytorch-metric-learning, which screlax itself never imports.
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import subprocess
-import sys
 import time
 from importlib import metadata
 
 import numpy as np
+import script
 from threadpoolctl import threadpool_limits
 
 from screlax.bench.provenance import provenance_line
@@ -158,14 +156,13 @@ def print_row(shape, count, gradient, names, row) -> None:
 
 _MEMORY = """
 import ctypes, sys
-sys.path.insert(0, {folder!r})
 import loss
 
 def status(name):
     with open("/proc/self/status") as lines:
         return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
-name, count, gradient = {name!r}, {count}, {gradient}
+name, count, gradient = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "True"
 entry = loss.competitors([name] if name in loss.PEERS else [], 1)[name]
 entry.prepare(*loss.problem((256, loss.FEATURES)))
 entry.both()
@@ -189,22 +186,19 @@ def memory_table(counts) -> None:
                 if name != "screlax" and not peers:
                     cells.append("not run")
                     continue
-                code = _MEMORY.format(folder=sys.path[0], name=name, count=count, gradient=gradient)
-                out = subprocess.run(
-                    [sys.executable, "-c", code], capture_output=True, text=True, check=True
-                )
-                cells.append(f"{float(out.stdout):.0f}")
+                cells.append(f"{float(script.fresh(_MEMORY, name, count, gradient)):.0f}")
             label = "forward + backward" if gradient else "forward"
             print(f"| {count} | {label} | {' | '.join(cells)} |", flush=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = script.make_parser(__doc__)
     parser.add_argument("--sizes", type=int, nargs="*", default=[256, 1024, 4096, 8192])
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--no-memory", action="store_true")
-    options = parser.parse_args()
+    options = script.parse(parser, sizes=[256], threads=[1], repeats=1)
+    script.require(parser, "torch", "pytorch_metric_learning")
     versions = (f"{name} {metadata.version(name)}" for name in ("torch", "pytorch-metric-learning"))
     print(f"_{provenance_line()}; peers: {', '.join(versions)}_\n")
     shapes = [(count, FEATURES) for count in options.sizes]
@@ -212,7 +206,7 @@ def main() -> None:
     print()
     time_tables([BATCH], ("BatchedTorch",), options.threads, 3 * options.repeats)
     if not options.no_memory:
-        memory_table([(8192, True), (65536, False)])
+        memory_table([(512, False)] if options.quick else [(8192, True), (65536, False)])
 
 
 if __name__ == "__main__":

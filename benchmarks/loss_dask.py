@@ -1,6 +1,6 @@
 """The loss over .npy shards on Dask: time, memory of a worker, and what a million rows would take.
 
-    python benchmarks/loss_dask.py [--rows 20000 100000] [--workers 2]
+    python benchmarks/loss_dask.py [--quick] [--rows 20000 100000] [--workers 2]
 
 Unit rows, d = 128, single precision, 1000 classes. Workers are processes of one thread each on
 this machine. The time grows with n², so that of a million is extrapolated from the largest n, and
@@ -10,7 +10,6 @@ set of a worker during the call less that before it; the array itself would be 4
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 import tempfile
@@ -19,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import script
 
 from screlax import supcon_loss, supcon_loss_chunked
 from screlax.bench.provenance import provenance_line
@@ -63,12 +63,13 @@ class Memory:
 
 
 def main() -> None:
-    from distributed import Client, LocalCluster
-
-    parser = argparse.ArgumentParser()
+    parser = script.make_parser(__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[20_000, 50_000, 100_000])
     parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
+    options = script.parse(parser, rows=[1000, 2000], workers=1)
+    script.require(parser, "distributed")
+    from distributed import Client, LocalCluster
+
     measured: list[tuple[int, float]] = []
     print("| rows | seconds | worker memory, MB | array, MB | relative difference |")
     print("|---|---|---|---|---|")

@@ -1,6 +1,6 @@
 """The loss of embeddings in a memory-mapped file: memory must stay flat as n grows.
 
-    python benchmarks/loss_streaming.py [--sizes 50000 100000 200000] [--threads 2]
+    python benchmarks/loss_streaming.py [--quick] [--sizes 50000 100000 200000] [--threads 2]
 
 Anonymous memory is what the computation itself holds; pages of the file that the system keeps in
 its cache can be dropped at any time and are not counted.
@@ -8,13 +8,13 @@ its cache can be dropped at any time and are not counted.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
+import script
 
 from screlax.bench.provenance import provenance_line
 from screlax.samples import supcon_loss
@@ -63,10 +63,10 @@ def measure(path: Path, count: int, threads: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = script.make_parser(__doc__)
     parser.add_argument("--sizes", type=int, nargs="*", default=[50_000, 100_000, 200_000])
     parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
+    options = script.parse(parser, sizes=[2000])
     print(f"_{provenance_line()}; {options.threads} threads_\n")
     print("| n | file MB | seconds, forward | extra memory MB | loss |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,6 @@
 """The native solver: accuracy on real profiles, speed against conic solvers, growth to 10⁷ classes.
 
-    python benchmarks/native.py --counts-dir FOLDER [--skip-conic] [--plot growth.png]
+    python benchmarks/native.py [--quick] [--counts-dir FOLDER] [--skip-conic] [--plot growth.png]
 
 Times are medians of interleaved runs in one process, always beside the certified relative gap;
 memory is the peak of a fresh process.
@@ -8,21 +8,31 @@ memory is the peak of a fresh process.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
-import subprocess
-import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import script
+from numpy.typing import NDArray
 
 import screlax
 from screlax.bench.provenance import provenance_line
 
+PROFILES = (
+    "cifar100-lt:100",
+    "cifar100-step:100",
+    "cifar10-lt:100",
+    "cifar10-step:100",
+    "covtype",
+    "imagenet12k",
+    "imagenet-lt",
+    "inat2018-supercategory",
+    "reuters46",
+)
 SETTINGS = [
     *((f"ridge λ={strength:g}", screlax.Ridge(strength)) for strength in (1.0, 1e-2, 1e-4)),
     *((f"sphere ρ/τ={radius:g}", screlax.Sphere(radius)) for radius in (1.0, 10.0)),
@@ -40,11 +50,11 @@ def median_seconds(work: Callable[[], object], repeats: int = 7) -> float:
     return statistics.median(times)
 
 
-def real_profiles(folder: Path) -> None:
+def real_profiles(counts: dict[str, NDArray[np.int64]]) -> None:
     print("| profile | k | m | worst certified gap | at | median ms | slowest ms |")
     print("|---|---|---|---|---|---|---|")
-    for path in sorted(folder.glob("*.csv")):
-        sizes = screlax.ClassSizes.from_counts(screlax.read_counts(path))
+    for name, each in counts.items():
+        sizes = screlax.ClassSizes.from_counts(each)
         rows = []
         for label, control in SETTINGS:
             problem = screlax.UFM(sizes, control)
@@ -54,15 +64,14 @@ def real_profiles(folder: Path) -> None:
         gap, label, _ = max(rows)
         times = [row[2] for row in rows]
         print(
-            f"| {path.stem} | {sizes.classes} | {sizes.orbits} | {gap:.1e} | {label} "
+            f"| {name} | {sizes.classes} | {sizes.orbits} | {gap:.1e} | {label} "
             f"| {statistics.median(times):.1f} | {max(times):.1f} |",
             flush=True,
         )
 
 
-def against_conic(folder: Path) -> None:
-    counts = screlax.read_counts(folder / "cifar100_lt_exp_if100.csv")
-    problem = screlax.UFM(counts, screlax.Ridge(0.01))
+def against_conic(name: str) -> None:
+    problem = screlax.UFM(screlax.profile(name), screlax.Ridge(0.01))
     native = screlax.solve_relaxation(problem)
     rows = [
         ("native", median_seconds(lambda: screlax.solve_relaxation(problem)), native.relative_gap)
@@ -72,14 +81,14 @@ def against_conic(folder: Path) -> None:
             warnings.simplefilter("ignore", screlax.InaccurateWarning)
             solution = screlax.solve_relaxation(problem, solver=solver, tol=1e-5)
         rows.append((solver, solution.seconds["total"], solution.relative_gap))
-    print("\n| CIFAR-100-LT exponential, λ=0.01, orbit level | seconds | certified gap | slower |")
+    print(f"\n| {name}, λ=0.01, orbit level | seconds | certified gap | slower |")
     print("|---|---|---|---|")
     for solver, seconds, gap in rows:
         print(f"| {solver} | {seconds:.4g} | {gap:.1e} | {seconds / rows[0][1]:,.0f}× |")
 
 
-def against_eigh(folder: Path) -> None:
-    counts = screlax.read_counts(folder / "imagenet_lt.csv")
+def against_eigh(turns: int) -> None:
+    counts = screlax.profile("imagenet-lt")
     matrix = np.random.default_rng(0).standard_normal((310, 310))
     matrix = matrix + matrix.T
     print(
@@ -94,7 +103,7 @@ def against_eigh(folder: Path) -> None:
             "path": lambda p=problem: screlax.regularization_path(p),
         }
         seconds: dict[str, list[float]] = {name: [] for name in work}
-        for _ in range(9):
+        for _ in range(turns):
             for name, run in work.items():
                 seconds[name].append(median_seconds(run, 1))
         solve, eigh, path = (1e3 * statistics.median(seconds[name]) for name in work)
@@ -109,7 +118,6 @@ import json, resource, sys, time
 import numpy as np
 import screlax
 k = int(sys.argv[1])
-start = time.perf_counter()
 i = np.arange(1, k + 1)
 sizes, copies = np.unique(np.maximum(2, np.floor(20 * k / i**0.9)).astype(int), return_counts=True)
 del i
@@ -119,21 +127,17 @@ solution = screlax.solve_relaxation(problem)
 end = time.perf_counter()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 gap = solution.relative_gap
-print(json.dumps([len(sizes), end - solve, solve - start, gap, solution.status, peak]))
+print(json.dumps([len(sizes), end - solve, gap, solution.status, peak]))
 """
 
 
-def growth(plot: Path | None) -> None:
+def growth(classes: Sequence[int], runs: int, plot: Path | None) -> None:
     print("\n| Zipf profile, k | m | solve + certificate | certified gap | peak memory |")
     print("|---|---|---|---|---|")
     points = []
-    for k in (10**4, 10**5, 10**6, 10**7):
-        runs = []
-        for _ in range(3):
-            command = [sys.executable, "-c", _FRESH, str(k)]
-            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            runs.append(json.loads(output))
-        m, seconds, _, gap, status, peak = sorted(runs, key=lambda run: run[1])[1]
+    for k in classes:
+        measured = [json.loads(script.fresh(_FRESH, k)) for _ in range(runs)]
+        m, seconds, gap, status, peak = sorted(measured, key=lambda run: run[1])[runs // 2]
         points.append((m, seconds))
         print(f"| {k:,} | {m:,} | {1e3 * seconds:.0f} ms | {gap:.1e} ({status}) | {peak:.0f} MB |")
     if plot is not None:
@@ -156,17 +160,32 @@ def _plot(points: list[tuple[int, float]], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--counts-dir", type=Path, required=True)
+    parser = script.make_parser(__doc__, counts=True)
+    parser.add_argument("--profiles", nargs="+", metavar="NAME", default=PROFILES)
+    parser.add_argument("--classes", type=int, nargs="+", default=[10**4, 10**5, 10**6, 10**7])
+    parser.add_argument("--conic", metavar="NAME", default="cifar100-lt:100")
+    parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--skip-conic", action="store_true", help="leave out the slow comparison")
     parser.add_argument("--plot", type=Path, help="write the growth figure here")
-    options = parser.parse_args()
+    options = script.parse(
+        parser,
+        profiles=["cifar10-lt:100", "covtype"],
+        classes=[10**4],
+        conic="covtype",
+        repeats=1,
+    )
+    script.require(
+        parser,
+        *([] if options.skip_conic else ["clarabel"]),
+        *(["matplotlib"] if options.plot else []),
+    )
+    counts = script.class_counts(parser, options.profiles, options.counts_dir)
     print(f"_{provenance_line()}_\n")
-    real_profiles(options.counts_dir)
-    against_eigh(options.counts_dir)
-    growth(options.plot)
+    real_profiles(counts)
+    against_eigh(options.repeats)
+    growth(options.classes, min(options.repeats, 3), options.plot)
     if not options.skip_conic:
-        against_conic(options.counts_dir)
+        against_conic(options.conic)
 
 
 if __name__ == "__main__":

