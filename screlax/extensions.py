@@ -30,6 +30,14 @@ def load_installed() -> tuple[str, ...]:
     return tuple(entry.name for entry in found)
 
 
+_loaded: list[str] = []
+
+
+def loaded_modules() -> tuple[str, ...]:
+    """Return the modules that `load_modules` has imported, for processes that need them too."""
+    return tuple(_loaded)
+
+
 def load_modules(names: Iterable[str]) -> None:
     """Import modules by name, also from the working directory.
 
@@ -44,6 +52,8 @@ def load_modules(names: Iterable[str]) -> None:
     for name in names:
         try:
             importlib.import_module(name)
+            if name not in _loaded:
+                _loaded.append(name)
         except (ImportError, ValueError) as error:
             raise InvalidInputError(
                 f"module {name!r} cannot be imported: {error}; it is looked for among the "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ from toy_extension import SoftMargin, TaperedBall
 
 import screlax
 from screlax import UFM, Ball, Budget, Ridge, Sphere
+from screlax.bench import problem_sets, problems
+from screlax.bench.methods import all_methods
+from screlax.bench.work import BenchWork, Case
 from screlax.cli import main
 from screlax.errors import FileFormatError, InvalidInputError
 from screlax.gram.cells import CellGram, Level
@@ -21,6 +25,9 @@ from screlax.losses import SupCon
 from screlax.problem.constraints.base import CONTROLS
 from screlax.problem.losses.base import LOSSES
 from screlax.problem.program import build_program
+from screlax.solve.base import METHODS
+
+HERE = Path(toy_extension.__file__).parent
 
 SIZES = [6, 3, 3, 2]
 PROBLEMS = {
@@ -31,22 +38,24 @@ PROBLEMS = {
     "toy constraint": UFM(SIZES, TaperedBall(2.0), 0.7),
     "both": UFM(SIZES, TaperedBall(2.0), 0.7, loss="soft-margin:margin=0.5"),
 }
-REGISTERED = {
-    registry_name: {name: registry.pop(name)}
-    for registry_name, registry, name in (
-        ("losses", LOSSES, "soft-margin"),
-        ("controls", CONTROLS, "tapered-ball"),
+REGISTERED = [
+    (registry, name, registry.pop(name))
+    for registry, name in (
+        (LOSSES, "soft-margin"),
+        (CONTROLS, "tapered-ball"),
+        (METHODS, "careful"),
     )
-}
+]
 """What importing registered, taken out again: other tests go over what the package has."""
+BENCH_PROBLEM = problems._REGISTERED.pop()
 
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch):
-    """Put both back for the time of a test."""
-    for registry, entries in ((LOSSES, REGISTERED["losses"]), (CONTROLS, REGISTERED["controls"])):
-        for name, entry in entries.items():
-            monkeypatch.setitem(registry, name, entry)
+    """Put everything back for the time of a test."""
+    for registry, name, entry in REGISTERED:
+        monkeypatch.setitem(registry, name, entry)
+    monkeypatch.setattr(problems, "_REGISTERED", [BENCH_PROBLEM])
 
 
 every_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
@@ -171,7 +180,7 @@ def test_with_imports_the_module_in_a_fresh_process(tmp_path):
     out = tmp_path / "solution.npz"
     command = [sys.executable, "-m", "screlax", "solve", "--profile", "step:4,6,3", "--out", out]
     command += ["--loss", "soft-margin", "--tapered-ball", "2", "--with", "toy_extension"]
-    where = Path(toy_extension.__file__).parent
+    where = HERE
     run = subprocess.run(command, capture_output=True, text=True, cwd=where)
     assert run.returncode == 0, run.stderr
     again = [sys.executable, "-m", "screlax", "certify", str(out)]
@@ -182,6 +191,16 @@ def test_with_imports_the_module_in_a_fresh_process(tmp_path):
         [*again, "--with=toy_extension"], capture_output=True, text=True, cwd=where
     )
     assert proved.returncode == 0, proved.stderr
+
+
+def test_methods_and_bench_problems_reach_the_processes_of_the_suite(monkeypatch):
+    monkeypatch.setattr("screlax.extensions._loaded", ["toy_extension"])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]))
+    method = next(method for method in all_methods() if method.name == "careful")
+    assert BENCH_PROBLEM in problem_sets(quick=True)
+    row = BenchWork(60.0).run(Case(BENCH_PROBLEM, method, 1e-9))
+    assert (row.outcome, row.method, row.problem) == ("ran", "careful", "soft margin")
+    assert row.relative_gap <= 1e-9
 
 
 def test_a_module_that_cannot_be_imported_is_named(capsys):

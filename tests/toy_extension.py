@@ -8,11 +8,15 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import special
 
+import screlax
+from screlax import UFM, Sphere
+from screlax.bench import BenchProblem, register_bench_problem
 from screlax.gram.cells import CellGram, Level
 from screlax.losses import GramLoss, Loss, register_loss
 from screlax.problem.constraints.base import register_constraint
 from screlax.problem.constraints.norms import RowNorms
 from screlax.problem.levels import cells_at, samples_to_classes
+from screlax.solve.cascade import BurerMonteiro
 
 
 @register_loss
@@ -92,6 +96,18 @@ class _Conic:
 
     def rows(self):
         return None
+
+
+@screlax.register_method
+class Careful(BurerMonteiro):
+    """The factored method under another name."""
+
+    name = "careful"
+
+
+register_bench_problem(
+    BenchProblem("toy", "soft margin", UFM([6, 3, 2], Sphere(1.0), loss=SoftMargin()))
+)
 
 
 @register_constraint

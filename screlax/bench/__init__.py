@@ -1,7 +1,14 @@
 """The benchmark suite: methods × problems, judged by the certificate and never by the method."""
 
-from .problems import BenchProblem, problem_sets
+from .problems import BenchProblem, problem_sets, register_bench_problem
 from .runner import BenchSettings, run_suite
 from .table import Row
 
-__all__ = ["BenchProblem", "BenchSettings", "Row", "problem_sets", "run_suite"]
+__all__ = [
+    "BenchProblem",
+    "BenchSettings",
+    "Row",
+    "problem_sets",
+    "register_bench_problem",
+    "run_suite",
+]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..gram.cells import Cells, Level
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
+from ..solve.base import METHODS
 from ..solve.solve import solve_relaxation
 from ..types import Matrix
 
@@ -49,8 +50,11 @@ class Method:
 
 
 def all_methods() -> list[Method]:
-    """Return every method of the suite, whether or not what it needs is installed."""
-    return [
+    """Return every method of the suite, whether or not what it needs is installed.
+
+    Methods that others registered (`screlax.register_method`) come last.
+    """
+    own = [
         Method("native", _relaxation("native"), (1e-9,)),
         Method("slack-vector", _relaxation("slack-vector"), (1e-9,), refusal=_singletons),
         Method("burer-monteiro", _relaxation("burer-monteiro"), (1e-9,), most_sizes=400),
@@ -67,6 +71,9 @@ def all_methods() -> list[Method]:
             refusal=_no_manifold,
         ),
     ]
+    known = {method.name for method in own} | {"closed-form"}
+    others = [name for name in METHODS if name not in known]
+    return [*own, *(Method(name, _relaxation(name), (1e-9,)) for name in others)]
 
 
 def _relaxation(solver: str) -> Callable[[UFM, float, float], Gram]:

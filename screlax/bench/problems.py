@@ -20,6 +20,26 @@ class BenchProblem:
     problem: UFM
 
 
+_REGISTERED: list[BenchProblem] = []
+
+
+def register_bench_problem(problem: BenchProblem) -> BenchProblem:
+    """Add a problem to the suite, also to its quick part.
+
+    Examples
+    --------
+    >>> from screlax import UFM, Sphere
+    >>> from screlax.bench import BenchProblem, problem_sets, register_bench_problem
+    >>> mine = BenchProblem("mine", "three classes", UFM([50, 20, 5], Sphere(1.0), 0.1))
+    >>> register_bench_problem(mine) in problem_sets(quick=True)
+    True
+    >>> from screlax.bench import problems
+    >>> problems._REGISTERED.remove(mine)
+    """
+    _REGISTERED.append(problem)
+    return problem
+
+
 def problem_sets(*, quick: bool) -> list[BenchProblem]:
     """Return the suite, or the part of it that a two-minute run takes.
 
@@ -28,10 +48,11 @@ def problem_sets(*, quick: bool) -> list[BenchProblem]:
     temperatures at which exponentials span the range of double precision.
     """
     settings = _small() if quick else [*_small(), *_large()]
-    return [
+    own = [
         BenchProblem(group, name, UFM(sizes, control, temperature))
         for group, name, sizes, control, temperature in settings
     ]
+    return [*own, *_REGISTERED]
 
 
 _Setting = tuple[str, str, ArrayLike | ClassSizes, Control, float]

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ..extensions import loaded_modules
 from ..tasks.work import Work
 from .methods import Method
 from .problems import BenchProblem
@@ -48,7 +49,9 @@ class BenchWork(Work[Case, Row]):
         try:
             done = subprocess.run(
                 [sys.executable, "-m", "screlax.bench.worker"],
-                input=json.dumps({**self.identity(task), "parent": os.getpid()}),
+                input=json.dumps(
+                    {**self.identity(task), "parent": os.getpid(), "modules": loaded_modules()}
+                ),
                 capture_output=True,
                 text=True,
                 timeout=self.limit + _GRACE,

@@ -12,6 +12,7 @@ import warnings
 from dataclasses import asdict, replace
 
 from ..errors import InaccurateWarning, ScrelaxError
+from ..extensions import load_installed, load_modules
 from ..gram.cells import CellGram, Level
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
@@ -69,6 +70,8 @@ def main() -> None:
     """Run the case that standard input names and print its row."""
     wanted = json.load(sys.stdin)
     end_with(wanted["parent"])
+    load_installed()
+    load_modules(wanted["modules"])
     case = next(c for c in problem_sets(quick=False) if c.name == wanted["problem"])
     method = next(m for m in all_methods() if m.name == wanted["method"])
     _warm_up(method)
