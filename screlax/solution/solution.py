@@ -43,7 +43,8 @@ class Solution:
         Dual point behind the lower bound, by distinct class size at unit temperature; None where
         the softmax rows of the Gram matrix give the best bound.
     certificate : Certificate
-        Proved bounds, computed at the level the problem was solved at.
+        Proved bounds, computed at the level the problem was solved at; at orbits when read from a
+        file, from the points in it.
     tol : float
         Relative gap up to which `status` is optimal.
     solver, solver_reason : str
