@@ -219,6 +219,28 @@ def test_matrices_of_tiny_norms_come_back_feasible_to_rounding_of_their_size(pro
     assert problem.control.violation(proved.own, relaxation.cells) <= 1e-13
 
 
+@pytest.mark.parametrize(
+    ("problem", "wrong"),
+    [
+        (
+            UFM.from_pairs([881, 865, 495, 159], [1388, 4291, 110401, 1439178], Sphere(2.3e-4)),
+            lambda beta: 150 * beta,
+        ),
+        (UFM([321, 22, 6, 3], Budget(842.0)), lambda beta: np.full_like(beta, 1e300)),
+        (UFM([321, 22, 6, 3], Budget(8.0)), lambda beta: beta + 1e9),
+        (UFM([321, 22, 6, 3], Sphere(8.0)), lambda beta: beta + 1e9),
+    ],
+)
+def test_normalizers_too_large_to_leave_digits_prove_nothing_false(problem, wrong):
+    solution = solve_relaxation(problem)
+    gram = solution.orbit_gram
+    given = dataclasses.replace(gram, log_normalizer=wrong(gram.log_normalizer))
+    proof = prove_gram(problem, Level.ORBITS, given)
+    assert proof.certificate.upper >= solution.lower
+    assert proof.certificate.lower <= solution.upper
+    assert np.abs(proof.gram.own).max() <= 1.001 * problem.samples * problem.control.parameter
+
+
 # ----------------------------------------------------------------- signs and rounding
 
 

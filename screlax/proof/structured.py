@@ -124,7 +124,7 @@ def prove(equations: SlackVectorEquations, state: State) -> StructuredProof:
     make = PenaltyPoints if equations.is_penalty else BoundedPoints
     with np.errstate(all="ignore"):
         points = make(equations, state, equations.moments(state))
-        feasible = np.isfinite(points.upper) & (points.spread_min >= 0)
+        feasible = points.is_sound & np.isfinite(points.upper) & (points.spread_min >= 0)
         sound = feasible & np.isfinite(points.gap)
     return StructuredProof(
         points.own,

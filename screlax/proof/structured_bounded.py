@@ -9,11 +9,13 @@ from ..gram.kernels import Array
 from ..gram.rounding import UNIT
 from ..problem.losses.rows_minorant import relative_entropy
 from .structured_rounding import (
+    MOST_MOVED,
     SMALL,
     SUM,
     Rounding,
     divergence_error,
     log_size,
+    others_are_known,
     own_errors,
     row_loss,
 )
@@ -22,7 +24,8 @@ from .structured_rounding import (
 class BoundedPoints:
     """Own = ρ is given, so the centres take up the residual of (E2).
 
-    Attributes are those of `StructuredProof` with the same names.
+    Attributes are those of `StructuredProof` with the same names, and `is_sound`, shape (B,):
+    whether these are digits.
     """
 
     def __init__(self, equations: SlackVectorEquations, state: State, moments: Moments) -> None:
@@ -58,11 +61,15 @@ class BoundedPoints:
     def _bounds(self) -> None:
         equations, moments, state = self._equations, self._moments, self._state
         sizes, mass = equations.sizes, equations.mass
-        moved = moments.slack * np.exp(self._move)
-        share = equations.share_of_others(moved, moments.interpolation, moments.kernels)
-        leaving = 2 * moved * share / sizes
+        moved = state.log_slack + self._move
+        log_peak = moved.max(axis=1, keepdims=True)
+        slack = np.exp(moved - log_peak)
+        share = equations.share_of_others(slack, moments.interpolation, moments.kernels)
         inside = np.log(sizes - 1) + self.own
-        self._outside = state.log_normalizer + 2 * moments.log_peak + np.log(leaving)
+        unit = state.log_normalizer + 2 * log_peak
+        self._outside = unit + np.log(2 * slack * share / sizes)
+        has_digits = np.abs(moments.centre).max(axis=1) <= MOST_MOVED * self._limit[:, 0]
+        self.is_sound = has_digits & others_are_known(self._outside, unit, inside)
         log_total = np.logaddexp(inside, self._outside)
         # each log(p_gh/q_gh) is bounded; u − 1 + e^{−u} ≤ u² e^{|u|}/2
         size = np.abs(self._move)

@@ -9,11 +9,13 @@ from ..gram.kernels import Array
 from ..gram.rounding import UNIT
 from ..problem.losses.rows_minorant import relative_entropy
 from .structured_rounding import (
+    MOST_MOVED,
     SMALL,
     SUM,
     Rounding,
     divergence_error,
     log_size,
+    others_are_known,
     own_errors,
     row_loss,
 )
@@ -22,7 +24,8 @@ from .structured_rounding import (
 class PenaltyPoints:
     """Own is free, so it takes up the residual of (E2).
 
-    Attributes are those of `StructuredProof` with the same names.
+    Attributes are those of `StructuredProof` with the same names, and `is_sound`, shape (B,):
+    whether these are digits.
     """
 
     def __init__(self, equations: SlackVectorEquations, state: State, moments: Moments) -> None:
@@ -40,15 +43,20 @@ class PenaltyPoints:
         self._along: Array | None = None
         self.own = 0.0 - moments.product / moments.slack  # not −0.0 where G is zero
         self.centre = moments.centre
-        self._outside = state.log_normalizer + 2 * moments.log_peak + np.log(leaving)
+        unit = state.log_normalizer + 2 * moments.log_peak
+        self._outside = unit + np.log(leaving)
+        largest = np.maximum(np.abs(self.own), np.abs(self.centre)).max(axis=1)
         if equations.is_budget:
-            self._meet_the_trace()
+            unit = unit + 2 * self._meet_the_trace()
             share, slack_per_sample = 0.0, residual + missing
         else:
             share = missing / (missing + self._half)
             slack_per_sample = (1 - share) * residual + share * self._half
         self._kept = (1 - share) * off
         self._bounds(slack_per_sample)
+        has_digits = largest <= MOST_MOVED * np.abs(self.own).max(axis=1)
+        inside = np.log(equations.sizes - 1) + self.own
+        self.is_sound = has_digits & others_are_known(self._outside, unit, inside)
         self.spread_min = (self.own - 2 * self.centre).min(axis=1)
         self.slack_min = residual.min(axis=1)
 
@@ -59,8 +67,8 @@ class PenaltyPoints:
             return np.asarray((leaving @ equations.mass)[:, None] / equations.samples)
         return np.asarray(equations.parameters[:, None] / 2)
 
-    def _meet_the_trace(self) -> None:
-        """Move centres and own together, which keeps G v = 0, to the trace of the budget."""
+    def _meet_the_trace(self) -> Array:
+        """Move centres and own to the trace of the budget, which keeps G v = 0; return the move."""
         equations, moments = self._equations, self._moments
         self._along = 2 * (1 - moments.total / moments.slack)
         wanted = equations.samples * equations.parameters - self.own @ equations.mass
@@ -68,6 +76,7 @@ class PenaltyPoints:
         self.own = self.own + self._shift * self._along
         self.centre = self.centre + self._shift
         self._outside = self._outside + 2 * self._shift
+        return self._shift
 
     def _bounds(self, slack_per_sample: Array) -> None:
         equations = self._equations

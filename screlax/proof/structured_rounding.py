@@ -38,6 +38,23 @@ class Rounding:
     centre: Array
 
 
+MOST_MOVED = 100.0
+"""A matrix is not made feasible from numbers so much larger: too few digits would be left."""
+
+_LOST = -740.0
+"""Logarithm of what is nothing beside one in double precision, even summed."""
+
+
+def others_are_known(outside: Array, unit: Array, inside: Array) -> Array:
+    """Whether Σ p_cc' over the other classes is a number or too small to matter, shape (B,).
+
+    Sums are relative to e^unit; where they underflow, that need not be small beside e^inside.
+    """
+    underflown = outside - unit < np.log(np.finfo(float).tiny)
+    nothing = unit + np.log(np.finfo(float).tiny) - inside < _LOST
+    return np.asarray((~underflown | nothing).all(axis=1))
+
+
 def row_loss(sizes: Array, outside: Array) -> Array:
     """Return log(s − 1 + e^outside), accurate also where it is nearly zero."""
     if (outside < 30.0).all():
