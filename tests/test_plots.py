@@ -78,9 +78,9 @@ def _nothing_leaks():
     assert dict(matplotlib.rcParams) == settings
 
 
-def drawn(figure, tmp_path) -> None:
+def drawn(figure) -> None:
     """Render, where legends, layout and texts are computed and may warn."""
-    getattr(figure, "figure", figure).savefig(tmp_path / "picture.png", dpi=40)
+    getattr(figure, "figure", figure).draw_without_rendering()
 
 
 def image_of(ax):
@@ -232,13 +232,13 @@ def test_spectrum_of_a_million_classes_is_thinned_and_keeps_both_ends(million):
     np.testing.assert_array_equal(line.get_ydata(), values[line.get_xdata() - 1])
 
 
-def test_spectrum_of_too_many_sizes_is_refused_and_left_out_of_the_overview(tmp_path):
+def test_spectrum_of_too_many_sizes_is_refused_and_left_out_of_the_overview():
     sizes = np.arange(2, 6002)
     solution = solve_relaxation(UFM.from_pairs(sizes, np.full(6000, 200), Ridge(0.01)))
     with pytest.raises(ProblemTooLargeError, match=r"6,000 distinct class sizes.*up to 4,000"):
         plots.plot_spectrum(solution)
     figure = plots.plot_solution(solution)
-    drawn(figure, tmp_path)
+    drawn(figure)
     texts = [text.get_text() for ax in figure.axes for text in ax.texts]
     assert any("no spectrum beyond" in text for text in texts)
 
@@ -332,7 +332,7 @@ def test_embedding_of_a_million_classes_shows_one_of_each_size(million):
 # ----------------------------------------------------------------- runs
 
 
-def test_convergence_draws_relative_gaps_and_marks_those_that_are_no_more(tmp_path):
+def test_convergence_draws_relative_gaps_and_marks_those_that_are_no_more():
     runs = {"one": [12.0, 11.0, 10.5], "two": np.array([[0, 20, 9.0], [5, 10, 9.0], [6, 9.9, 9.0]])}
     ax = plots.plot_convergence(runs, lower=10.0, tol=1e-3)
     one, two, below, tolerance = ax.lines
@@ -343,7 +343,7 @@ def test_convergence_draws_relative_gaps_and_marks_those_that_are_no_more(tmp_pa
     assert below.get_label() == "two: below 1e-20"
     assert tolerance.get_ydata()[0] == 1e-3
     assert ax.get_yscale() == "log"
-    drawn(ax, tmp_path)
+    drawn(ax)
 
 
 def test_convergence_of_a_single_run_without_a_bound():
@@ -392,7 +392,7 @@ def test_landscape_rows_without_numbers_are_refused(rows):
 # ----------------------------------------------------------------- comparison
 
 
-def test_comparison_shows_both_matrices_in_one_scale(ten, tmp_path):
+def test_comparison_shows_both_matrices_in_one_scale(ten):
     rng = np.random.default_rng(3)
     means = ten.embeddings().vectors + 0.3 * rng.standard_normal((10, 9))
     given = means @ means.T
@@ -408,17 +408,17 @@ def test_comparison_shows_both_matrices_in_one_scale(ten, tmp_path):
     unit = means / np.linalg.norm(means, axis=1, keepdims=True)
     expected = (unit @ unit.T)[order][:, order][np.triu_indices(10, 1)]
     np.testing.assert_allclose(cosines.lines[0].get_ydata(), expected, atol=1e-14)
-    drawn(figure, tmp_path)
+    drawn(figure)
 
 
-def test_comparison_of_many_classes_draws_densities_and_counts_every_pair(thousand, tmp_path):
+def test_comparison_of_many_classes_draws_densities_and_counts_every_pair(thousand):
     gram = thousand.class_gram
     figure = plots.plot_comparison(gram, gram, thousand.problem.class_sizes, max_classes=200)
     density = figure.axes[3].collections[0]
     assert density.get_array().sum() == 200 * 199 / 2
     assert image_of(figure.axes[0]).shape == (200, 200)
     assert figure.axes[0].get_xlabel() == "200 of 1,000 classes, evenly spaced"
-    drawn(figure, tmp_path)
+    drawn(figure)
 
 
 @pytest.mark.parametrize("gram", [np.eye(3), np.full((2, 2), np.nan), -np.eye(2), "text"])
@@ -432,14 +432,14 @@ def test_comparison_refuses_what_is_no_gram_matrix(gram):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HARD)
-def test_every_picture_of_hard_cases_renders_without_a_warning(name, tmp_path):
+def test_every_picture_of_hard_cases_renders_without_a_warning(name):
     solution = HARD[name]()
-    drawn(plots.plot_solution(solution), tmp_path)
-    drawn(plots.plot_embedding(solution, dim=3), tmp_path)
-    drawn(plots.plot_gram(solution, kind="inner products"), tmp_path)
-    drawn(plots.plot_path_overview([solution]), tmp_path)
+    drawn(plots.plot_solution(solution))
+    drawn(plots.plot_embedding(solution, dim=3))
+    drawn(plots.plot_gram(solution, kind="inner products"))
+    drawn(plots.plot_path_overview([solution]))
     sizes = solution.problem.class_sizes
-    drawn(plots.plot_comparison(solution.class_gram, solution.class_gram, sizes), tmp_path)
+    drawn(plots.plot_comparison(solution.class_gram, solution.class_gram, sizes))
 
 
 def test_minority_collapse_is_told_by_the_cosines():
@@ -455,20 +455,20 @@ def test_the_zero_solution_has_no_cosines_and_says_so():
 
 
 @pytest.mark.slow
-def test_overview_of_a_thousand_and_a_million_classes(thousand, million, tmp_path):
+def test_overview_of_a_thousand_and_a_million_classes(thousand, million):
     for solution in (thousand, million):
         figure = plots.plot_solution(solution)
-        drawn(figure, tmp_path)
+        drawn(figure)
         assert "optimal" in figure.get_suptitle()
     assert "1 M classes of 1 to 1,000 samples, ridge λ = 0.01" in figure.get_suptitle()
 
 
-def test_drawing_into_a_part_of_a_figure(ten, path, tmp_path):
+def test_drawing_into_a_part_of_a_figure(ten, path):
     figure = Figure(layout="constrained", figsize=(16, 9))
     left, right = figure.subfigures(1, 2)
     assert plots.plot_solution(ten, left) is left
     assert plots.plot_path_overview(path, right) is right
-    drawn(figure, tmp_path)
+    drawn(figure)
 
 
 SINGLE = [
@@ -579,7 +579,7 @@ def texts_of(figure) -> list:
     return [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
 
 
-def test_labels_are_drawn_as_they_are_written(tmp_path):
+def test_labels_are_drawn_as_they_are_written():
     sizes = [9, 8, 7, 6, 5, 4, 3, 2]
     solution = solve_relaxation(UFM(sizes, Sphere(1.0), class_labels=MARKUP))
     shown = [label.replace("\n", r"\n") for label in MARKUP]
@@ -589,7 +589,7 @@ def test_labels_are_drawn_as_they_are_written(tmp_path):
         plots.plot_embedding(solution, dim=3),
         plots.plot_convergence({label: [2.0, 1.0] for label in MARKUP}),
     ):
-        drawn(ax.figure, tmp_path)
+        drawn(ax.figure)
         texts = {text.get_text().strip(): text for text in texts_of(ax.figure)}
         assert "$x$" in texts
         for label in {*shown} & {*texts}:
@@ -601,13 +601,13 @@ def test_labels_are_drawn_as_they_are_written(tmp_path):
     assert [text.get_text().strip() for text in legend.get_texts()] == shown
 
 
-def test_a_missing_character_is_taken_from_another_font_or_escaped(tmp_path, monkeypatch):
+def test_a_missing_character_is_taken_from_another_font_or_escaped(monkeypatch):
     from screlax.plots import labels
 
     problem = UFM([4, 3, 2], Sphere(1.0), class_labels=["猫", "犬", "dog"])
     monkeypatch.setattr(labels, "_family_with", lambda character: None)
     ax = plots.plot_gram(solve_relaxation(problem))
-    drawn(ax.figure, tmp_path)
+    drawn(ax.figure)
     assert [tick.get_text() for tick in ax.get_xticklabels()] == [r"\u732b", r"\u72ac", "dog"]
     monkeypatch.setattr(labels, "_family_with", lambda character: "DejaVu Sans Mono")
     tick = plots.plot_gram(solve_relaxation(problem)).get_xticklabels()[0]
