@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("claims", nargs="*", metavar="CLAIM", help=", ".join(CLAIMS))
     parser.add_argument("--jobs", type=int, default=2)
     options = script.parse(parser, jobs=1)
-    script.require(parser, "clarabel", *(["joblib"] if options.jobs != 1 else []))
+    script.require("clarabel", *(["joblib"] if options.jobs != 1 else []))
     chosen = options.claims or list(CLAIMS)
     unknown = [name for name in chosen if name not in CLAIMS]
     if unknown:

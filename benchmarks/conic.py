@@ -53,8 +53,8 @@ def main() -> None:
     parser.add_argument("--time-limit", type=float, default=60.0)
     parser.add_argument("--profiles", nargs="+", metavar="NAME", default=PROFILES)
     options = script.parse(parser, profiles=["covtype"], time_limit=2.0)
-    script.require(parser, "clarabel")
-    profiles = script.class_counts(parser, options.profiles, options.counts_dir)
+    script.require("clarabel")
+    profiles = script.class_counts(options.profiles, options.counts_dir)
     print(f"_{provenance_line()}; time limit {options.time_limit:g} s_\n")
     print("| profile | control | SCS | Clarabel |\n|---|---|---|---|")
     for name, counts in profiles.items():

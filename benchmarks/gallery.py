@@ -27,7 +27,7 @@ def main() -> None:
     parser = script.make_parser(__doc__)
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     options = script.parse(parser)
-    script.require(parser, "matplotlib")
+    script.require("matplotlib")
     options.out.mkdir(parents=True, exist_ok=True)
     print("| picture | kB |\n|---|---|")
     save(geometry(screlax.profile("imagenet-lt")), options.out / "geometry.png")

@@ -115,7 +115,8 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=50)
     parser.add_argument("--jobs", type=int, default=2)
     options = script.parse(parser, profiles=["step, 100 and 5"], starts=2, jobs=1)
-    script.require(parser, "matplotlib", *(["joblib"] if options.jobs != 1 else []))
+    script.require("matplotlib", *(["joblib"] if options.jobs != 1 else []))
+    script.require_folder(options.out)
     import matplotlib
 
     matplotlib.use("Agg")

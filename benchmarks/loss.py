@@ -198,7 +198,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--no-memory", action="store_true")
     options = script.parse(parser, sizes=[256], threads=[1], repeats=1)
-    script.require(parser, "torch", "pytorch_metric_learning")
+    script.require("torch", "pytorch_metric_learning")
     versions = (f"{name} {metadata.version(name)}" for name in ("torch", "pytorch-metric-learning"))
     print(f"_{provenance_line()}; peers: {', '.join(versions)}_\n")
     shapes = [(count, FEATURES) for count in options.sizes]

@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[20_000, 50_000, 100_000])
     parser.add_argument("--workers", type=int, default=2)
     options = script.parse(parser, rows=[1000, 2000], workers=1)
-    script.require(parser, "distributed")
+    script.require("distributed")
     from distributed import Client, LocalCluster
 
     measured: list[tuple[int, float]] = []

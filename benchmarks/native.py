@@ -175,11 +175,11 @@ def main() -> None:
         repeats=1,
     )
     script.require(
-        parser,
         *([] if options.skip_conic else ["clarabel"]),
         *(["matplotlib"] if options.plot else []),
     )
-    counts = script.class_counts(parser, options.profiles, options.counts_dir)
+    script.require_folder(options.plot)
+    counts = script.class_counts(options.profiles, options.counts_dir)
     print(f"_{provenance_line()}_\n")
     real_profiles(counts)
     against_eigh(options.repeats)

@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--compare", type=int, default=40)
     options = script.parse(parser, count=20, compare=4)
-    script.require(parser, "clarabel")
+    script.require("clarabel")
     survey(options.count, options.seed)
     compare(options.compare, options.seed)
 

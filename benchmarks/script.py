@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +21,14 @@ from numpy.typing import NDArray
 HERE = Path(__file__).resolve().parent
 PATHS = [str(HERE), str(HERE.parent)]
 sys.path[:0] = PATHS
-os.environ["PYTHONPATH"] = os.pathsep.join([*PATHS, *sys.path[len(PATHS) :]])
+os.environ["PYTHONPATH"] = os.pathsep.join([*PATHS, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 EXTRAS = {
     "clarabel": "bench",
     "distributed": "dask",
     "joblib": "bench",
     "matplotlib": "bench",
+    "mpmath": "bench",
     "pytorch_metric_learning": "torch",
     "sklearn": "torch",
     "torch": "torch",
@@ -57,22 +59,27 @@ def parse(parser: argparse.ArgumentParser, **quick: object) -> argparse.Namespac
     return options
 
 
-def require(parser: argparse.ArgumentParser, *modules: str) -> None:
+def require(*modules: str) -> None:
     """Say which extra installs a module that is missing."""
     for module in modules:
         if find_spec(module) is None:
             extra = f"pip install '{HERE.parent}[{EXTRAS[module]}]'"
-            refuse(parser, f"needs {module}, which is not installed: {extra}")
+            refuse(f"needs {module}, which is not installed: {extra}")
 
 
-def refuse(parser: argparse.ArgumentParser, message: object) -> None:
+def require_folder(file: Path | None) -> None:
+    """Refuse a file that cannot be written, before hours of work go into it."""
+    if file is not None and not file.resolve().parent.is_dir():
+        refuse(f"no folder {file.parent} to write {file.name} in")
+
+
+def refuse(message: object) -> NoReturn:
     """End the script with a line and status 2."""
-    parser.exit(2, f"{parser.prog}: {message}\n")
+    print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr)
+    raise SystemExit(2)
 
 
-def class_counts(
-    parser: argparse.ArgumentParser, names: Iterable[str], folder: Path | None
-) -> dict[str, NDArray[np.int64]]:
+def class_counts(names: Iterable[str], folder: Path | None) -> dict[str, NDArray[np.int64]]:
     """Return class counts by name: of the named profiles, or of all files of a folder."""
     import screlax
     from screlax.errors import InvalidInputError
@@ -81,13 +88,12 @@ def class_counts(
         if folder is None:
             return {name: screlax.profile(name) for name in names}
         if not folder.is_dir():
-            refuse(parser, f"--counts-dir: no folder {folder}")
+            refuse(f"--counts-dir: no folder {folder}")
         found = {path.stem: screlax.read_counts(path) for path in sorted(folder.glob("*.csv"))}
     except InvalidInputError as error:
-        refuse(parser, error)
+        refuse(error)
     if not found:
         refuse(
-            parser,
             f"--counts-dir: no .csv file in {folder}; `screlax profiles imagenet-lt > "
             f"{folder / 'imagenet-lt.csv'}` writes one",
         )

@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--cold", action="store_true")
     parser.add_argument("--patience", type=float, default=600.0, metavar="SECONDS")
     options = script.parse(parser, side=2, pairs=1, patience=1.0)
-    script.require(parser, "joblib")
+    script.require("joblib")
     from joblib.externals.loky import get_reusable_executor
 
     points = grid(options.side)

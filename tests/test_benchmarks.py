@@ -74,6 +74,19 @@ def test_every_script_is_named_with_its_command():
     assert started == {command.split()[0] for command in SCRIPTS}
 
 
+@pytest.mark.parametrize(
+    "command", ["landscape.py --out", "native.py --plot", "trained_network.py --figure"]
+)
+def test_a_picture_without_a_folder_is_refused_before_any_work(command, tmp_path):
+    name, option = command.split()
+    script = ROOT / "benchmarks" / name
+    done = run([sys.executable, str(script), option, "absent/picture.png"], tmp_path)
+    if "is not installed" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"{name}: no folder absent to write picture.png in\n"
+
+
 @pytest.mark.parametrize("name", ["native.py", "conic.py"])
 @pytest.mark.parametrize(
     ("folder", "message"),
@@ -119,6 +132,7 @@ runpy.run_path(script, run_name="__main__")
 @pytest.mark.parametrize(
     ("command", "module", "extra"),
     [
+        ("attack.py", "mpmath", "bench"),
         ("claims.py", "clarabel", "bench"),
         ("claims.py", "joblib", "bench"),
         ("conic.py", "clarabel", "bench"),
