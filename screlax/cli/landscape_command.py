@@ -114,6 +114,7 @@ def _record(landscape: Landscape) -> dict[str, Any]:
     return {
         "classes": problem.classes,
         "samples": problem.samples,
+        "loss": str(problem.loss),
         "control": [problem.control.name, problem.control.parameter],
         "temperature": problem.temperature,
         "level": landscape.level,

@@ -11,7 +11,17 @@ from ..sweeps import SweepInterrupted, SweepTable, sweep
 from ..sweeps.config import read_sweep
 from .output import say_written
 
-_SHOWN = ("profile", "imbalance", "seed", "control", "parameter", "temperature", "status", "value")
+_SHOWN = (
+    "profile",
+    "imbalance",
+    "seed",
+    "loss",
+    "control",
+    "parameter",
+    "temperature",
+    "status",
+    "value",
+)
 _SHOWN_ROWS = 20
 
 DESCRIPTION = (

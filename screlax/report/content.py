@@ -90,6 +90,7 @@ def _summary(solution: Solution) -> dict[str, Any]:
         "distinct_sizes": sizes.orbits,
         "largest": int(sizes.distinct[0]),
         "smallest": int(sizes.distinct[-1]),
+        "loss": str(problem.loss),
         "control": problem.control.name,
         "parameter": problem.control.parameter,
         "temperature": problem.temperature,
