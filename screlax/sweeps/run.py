@@ -128,8 +128,9 @@ def _check(points: Sequence[Any]) -> None:
             raise InvalidInputError(
                 f"points[{number}] is {point!r}; a sweep takes SweepPoint objects, see grid"
             )
-    known = ["auto", *available_solvers()]
-    for solver in sorted({point.solver for point in points}):
+    wanted = {point.solver for point in points} - {"auto"}
+    known = ["auto", *available_solvers()] if wanted else []  # asking cvxpy's takes a while
+    for solver in sorted(wanted):
         if solver.lower() not in map(str.lower, known):
             raise SolverUnavailableError(
                 f"solver {solver!r} is not installed here; there are: {', '.join(known)}"
