@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...gram.cells import CellGram, Cells
 from ...gram.rounding import TINY, entry_sizes, summation
@@ -71,6 +72,11 @@ class RowSoftmax(GramLoss):
         return float(self.anchors.sum())
 
     @property
+    def has_own(self) -> NDArray[np.bool_]:
+        """Rows whose own entry occurs in the loss, as exponential or as target, shape (m,)."""
+        return (self.weight.own > 0) | (self.target.own > 0)
+
+    @property
     def infimum(self) -> float:
         """Σ_g ω_g Σ_h T_gh log(w_gh/T_gh), the dual bound of the targets, whose slack is zero.
 
@@ -121,7 +127,7 @@ class RowSoftmax(GramLoss):
         """
         weighted = self.anchors[:, None] * (at.pair - self.target.pair)
         # rows sum to one: p_own − t is minus the rest, which keeps its digits where p_own is near t
-        own = np.where(self.weight.own > 0, -weighted.sum(axis=1), 0.0)
+        own = np.where(self.has_own, -weighted.sum(axis=1), 0.0)
         return CellGram(own, (weighted + weighted.T) / 2)
 
     def curvature(self, at: RowWeights, direction: CellGram) -> CellGram:
@@ -192,9 +198,12 @@ class RowSoftmax(GramLoss):
 
 
 def _excess(weight: Vector | Matrix, target: Vector | Matrix, entry: Vector | Matrix) -> Matrix:
-    """Return (weight − target) e^entry + target (e^entry − 1), zero where there is no weight."""
+    """Return weight e^entry − target, as (weight − target) e^entry + target (e^entry − 1).
+
+    Where there is no weight that is −target, however large the entry.
+    """
     value = (weight - target) * np.exp(entry) + target * np.expm1(entry)
-    return np.where(weight > 0, value, 0.0)
+    return np.where(weight > 0, value, -target)
 
 
 def _ratio(mass: Vector | Matrix, weight: Vector | Matrix) -> Vector | Matrix:

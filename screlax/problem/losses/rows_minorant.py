@@ -50,7 +50,7 @@ class RowsMinorant(Minorant):
     def sizes(self) -> CellGram:
         """See `Minorant`."""
         weighted = self.loss.anchors[:, None] * (self.rows.pair + self.loss.target.pair)
-        own = np.where(self.loss.weight.own > 0, weighted.sum(axis=1), 0.0)
+        own = np.where(self.loss.has_own, weighted.sum(axis=1), 0.0)
         return CellGram(own, (weighted + weighted.T) / 2)
 
     def mixed(self, kept: float) -> RowsMinorant:
