@@ -180,62 +180,55 @@ def repair_dual(
     control, cells = relaxation.control, relaxation.cells
     along = products_by_cell(minorant.coefficients, gram)
     multipliers = control.multipliers(along, gram.own, cells, given)
-    blocks, margin = _slack_and_margin(relaxation, minorant, multipliers)
+    slack, sizes = _slack_and_sizes(minorant, multipliers)
+    blocks, margin = _blocks_and_margin(relaxation, slack, sizes)
     if not (math.isfinite(margin) and np.isfinite(blocks.shared).all()):
-        return _dual(relaxation, minorant, multipliers, -math.inf, False)
+        return FeasibleDual(minorant, multipliers, slack, sizes, -math.inf, False)
     smallest = blocks.smallest_eigenvalue()
     missing = max(0.0, 3 * margin - smallest)
-    found = _with_more(relaxation, minorant, multipliers, missing)
-    if control.is_penalty and not _is_semidefinite(relaxation, *found):
+    dual = _with_more(relaxation, minorant, multipliers, missing, smallest)
+    if control.is_penalty and not dual.is_proved:
         # mixing shrinks what is added as well
         missing *= 1 + 3 * margin / control.parameter * 2
-        found = _with_more(relaxation, minorant, multipliers, missing + 3 * margin)
-    return _dual(relaxation, *found, smallest, _is_semidefinite(relaxation, *found))
-
-
-def _dual(
-    relaxation: Program,
-    minorant: Minorant,
-    multipliers: Vector,
-    smallest: float,
-    is_proved: bool,
-) -> FeasibleDual:
-    slack, sizes = _slack(minorant, multipliers), minorant.sizes
-    sizes = CellGram(sizes.own + np.abs(multipliers), sizes.pair)
-    return FeasibleDual(minorant, multipliers, slack, sizes, smallest, is_proved)
-
-
-def _slack(minorant: Minorant, multipliers: Vector) -> CellGram:
-    coefficients = minorant.coefficients
-    return CellGram(coefficients.own + multipliers, coefficients.pair)
+        dual = _with_more(relaxation, minorant, multipliers, missing + 3 * margin, smallest)
+    return dual
 
 
 def _with_more(
-    relaxation: Program, minorant: Minorant, multipliers: Vector, missing: float
-) -> tuple[Minorant, Vector]:
+    relaxation: Program,
+    minorant: Minorant,
+    multipliers: Vector,
+    missing: float,
+    smallest: float,
+) -> FeasibleDual:
     """Raise the eigenvalues of the slack per sample by `missing`, before mixing if by mixing."""
     raised = relaxation.control.raised(multipliers, missing, relaxation.cells)
-    if raised is not None:
-        return minorant, raised
-    least = float((multipliers / relaxation.cells.mass).min())
-    return minorant.mixed(least / (missing + least)), multipliers
+    if raised is None:
+        least = float((multipliers / relaxation.cells.mass).min())
+        minorant = minorant.mixed(least / (missing + least))
+    else:
+        multipliers = raised
+    slack, sizes = _slack_and_sizes(minorant, multipliers)
+    blocks, margin = _blocks_and_margin(relaxation, slack, sizes)
+    is_proved = is_positive_definite(blocks.shared, -margin) and (blocks.split >= margin).all()
+    return FeasibleDual(minorant, multipliers, slack, sizes, smallest, bool(is_proved))
 
 
-def _is_semidefinite(relaxation: Program, minorant: Minorant, multipliers: Vector) -> bool:
-    """Whether the slack of these very numbers is positive semidefinite beyond rounding."""
-    blocks, margin = _slack_and_margin(relaxation, minorant, multipliers)
-    definite = is_positive_definite(blocks.shared, -margin)
-    return bool(definite and (blocks.split >= margin).all())
+def _slack_and_sizes(minorant: Minorant, multipliers: Vector) -> tuple[CellGram, CellGram]:
+    """Return S, and entry by entry the sum of the sizes of what it sums."""
+    slope, sizes = minorant.coefficients, minorant.sizes
+    return (
+        CellGram(slope.own + multipliers, slope.pair),
+        CellGram(sizes.own + np.abs(multipliers), sizes.pair),
+    )
 
 
-def _slack_and_margin(
-    relaxation: Program, minorant: Minorant, multipliers: Vector
+def _blocks_and_margin(
+    relaxation: Program, slack: CellGram, sizes: CellGram
 ) -> tuple[Blocks, float]:
     """Return the slack per sample, and how far rounding can have moved its eigenvalues."""
-    blocks = slack_blocks(relaxation.cells, _slack(minorant, multipliers))
-    sizes = minorant.sizes
-    largest = CellGram(sizes.own + np.abs(multipliers), sizes.pair)
-    return blocks, _tolerance(slack_blocks(relaxation.cells, largest).shared)
+    margin = _tolerance(slack_blocks(relaxation.cells, sizes).shared)
+    return slack_blocks(relaxation.cells, slack), margin
 
 
 def products_by_cell(slack: CellGram, gram: CellGram) -> Vector:

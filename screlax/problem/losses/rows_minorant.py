@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,7 @@ class RowsMinorant(Minorant):
     gram: CellGram
     softmax: RowWeights
 
-    @property
+    @cached_property
     def coefficients(self) -> CellGram:
         """See `Minorant`."""
         return self.loss.gradient(self.rows)
