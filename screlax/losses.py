@@ -7,15 +7,26 @@
 """
 
 from .problem.losses.base import LOSSES, GramLoss, Loss, register_loss
-from .problem.losses.row_softmax import RowSoftmax, RowWeights
+from .problem.losses.class_averaged import ClassAveraged
+from .problem.losses.class_softmax import ClassSoftmax, ClassTerms
+from .problem.losses.negatives_only import NegativesOnly
+from .problem.losses.prototypes import Prototypes
+from .problem.losses.row_softmax import RowSoftmax
+from .problem.losses.softmax_rows import RowWeights, SoftmaxRows
 from .problem.losses.supcon import SupCon
 
 __all__ = [
     "LOSSES",
+    "ClassAveraged",
+    "ClassSoftmax",
+    "ClassTerms",
     "GramLoss",
     "Loss",
+    "NegativesOnly",
+    "Prototypes",
     "RowSoftmax",
     "RowWeights",
+    "SoftmaxRows",
     "SupCon",
     "register_loss",
 ]

@@ -22,8 +22,8 @@ from problems import (
 from screlax import UFM, Ball, Certificate, InaccurateWarning, Ridge, Sphere, solve_relaxation
 from screlax.gram.cells import CellGram, Level
 from screlax.problem.levels import lift_from_orbits, quotient_to_orbits
-from screlax.problem.losses.row_softmax import RowWeights
 from screlax.problem.losses.rows_minorant import relative_entropy
+from screlax.problem.losses.softmax_rows import RowWeights
 from screlax.problem.program import Program, build_program
 from screlax.proof.dense import Proof, certify, dual_bound
 from screlax.proof.dual import DualPoint

@@ -21,8 +21,6 @@ BAD_COUNTS = {
     "fraction": ([3, 2.5], r"got 2\.5 at position 1"),
     "nan": ([3, float("nan")], "got nan at position 1"),
     "infinite": ([3, float("inf")], "got inf at position 1"),
-    "one class": ([7], "at least two classes"),
-    "singletons": ([1, 1, 1], "all 3 classes are singletons"),
     "text": (["3", "2"], "numbers, got '3' at position 0, which is str"),
     "one text": ("32", "sequence with one number each, got '32'"),
     "bytes": (b"32", "sequence with one number each"),
@@ -51,6 +49,17 @@ def test_bad_counts_are_refused_with_their_reason(bad, message):
         UFM(bad, Ridge(0.1))
 
 
+def test_sizes_without_a_loss_are_refused_where_the_loss_is_known():
+    for counts, pairs, message in (
+        ([7], ([7], [1]), "at least two classes"),
+        ([1, 1, 1], ([1], [3]), "all 3 classes are singletons"),
+    ):
+        with pytest.raises(InvalidInputError, match=message):
+            UFM(counts, Ridge(0.1))
+        with pytest.raises(InvalidInputError, match=message):
+            UFM.from_pairs(*pairs, Ridge(0.1))
+
+
 @pytest.mark.parametrize(
     ("sizes", "multiplicities", "message"),
     [
@@ -59,8 +68,6 @@ def test_bad_counts_are_refused_with_their_reason(bad, message):
         ([3, -2], [1, 1], "class sizes must be positive whole numbers"),
         ([], [], "class sizes are empty"),
         ([3], [], "multiplicities are empty"),
-        ([3], [1], "at least two classes"),
-        ([1], [9], "all 9 classes are singletons"),
         ([3, 2], [[1, 1]], "multiplicities must be one-dimensional"),
     ],
 )

@@ -9,7 +9,7 @@ from problems import CASES, Case
 from screlax import Ridge
 from screlax.gram.blocks import slack_blocks
 from screlax.gram.cells import CellGram, Level
-from screlax.problem.losses.row_softmax import RowWeights
+from screlax.problem.losses.softmax_rows import RowWeights
 from screlax.problem.program import Program, build_program
 from screlax.proof.dual import DualPoint, dual_from_orbits, dual_to_orbits
 

@@ -9,7 +9,7 @@ from problems import distance_of_grams
 
 from screlax import UFM, Budget, Sphere, solve_relaxation
 from screlax.gram.cells import CellGram, Level
-from screlax.losses import Loss, RowSoftmax, RowWeights
+from screlax.losses import Loss, RowWeights, SoftmaxRows
 from screlax.problem.levels import cells_at
 from screlax.problem.program import build_program
 
@@ -30,7 +30,7 @@ class Weighted(Loss):
         pair = np.tile(cells.points * each, (len(cells), 1))
         np.fill_diagonal(pair, (cells.points - 1) * each)
         target = RowWeights(np.ones(len(cells)), np.zeros_like(pair))
-        return RowSoftmax(cells, cells.mass, RowWeights(self.own(size), pair), target)
+        return SoftmaxRows(cells, cells.mass, RowWeights(self.own(size), pair), target)
 
 
 NEGATIVES_ONLY = Weighted(np.zeros_like, lambda size: size)

@@ -12,7 +12,7 @@ from screlax import UFM, InaccurateWarning, solve_relaxation
 from screlax.gram.cells import CellGram, Level
 from screlax.problem import program
 from screlax.problem.levels import lift_from_orbits
-from screlax.problem.losses.row_softmax import RowWeights
+from screlax.problem.losses.softmax_rows import RowWeights
 from screlax.proof.dense import certify
 from screlax.proof.dual import DualPoint
 from screlax.proof.repair import products_by_cell

@@ -92,13 +92,13 @@ def sensitivity_of(problem: UFM, gram: SlackVectorGram) -> Sensitivity:
     ProblemTooLargeError
         If there are so many distinct sizes that m×m derivatives make no sense.
     """
-    m = problem.class_sizes.orbits
+    m = problem.points.orbits
     if m > _MAX_ORBITS:
         raise ProblemTooLargeError(
             f"derivatives by {m:,} class sizes are {m:,}×{m:,} numbers; the limit is {_MAX_ORBITS}"
         )
     tau, control = problem.temperature, problem.control_at_unit_temperature
-    equations = equations_for(problem.class_sizes, control)
+    equations = equations_for(problem.points, control)
     state = state_of_gram(equations, gram)
     if equations.is_budget:
         state = _with_multiplier(equations, state)

@@ -38,7 +38,9 @@ def problem_line(solution: Solution) -> str:
     )
 
 
-def certificate_lines(certificate: Certificate, status: str, tol: float, anchors: int) -> list[str]:
+def certificate_lines(
+    certificate: Certificate, status: str, tol: float, anchors: float
+) -> list[str]:
     """Return the certificate in words."""
     reason = certificate.shortfall(tol)
     return [

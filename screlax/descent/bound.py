@@ -29,9 +29,9 @@ def gram_bound(problem: UFM, level: Level, embeddings: Matrix) -> float:
     Samples are first averaged over their class (means of inner products and of squared norms).
     """
     if level is Level.SAMPLES:
-        label = samples_to_classes(problem.class_sizes).cell_of_point
+        label = samples_to_classes(problem.points).cell_of_point
         first = np.flatnonzero(np.diff(label, prepend=-1))
-        size = np.asarray(problem.class_sizes, dtype=float)
+        size = np.asarray(problem.points, dtype=float)
         means = np.add.reduceat(embeddings, first) / size[:, None]
         squares = np.einsum("ij,ij->i", embeddings, embeddings)
         gram = means @ means.T

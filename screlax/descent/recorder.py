@@ -27,7 +27,7 @@ class Recorder:
         start: int,
         target: float,
         max_iterations: int,
-        anchors: int,
+        anchors: float,
         callback: Callback | None,
     ) -> None:
         self.start, self._target, self._limit = start, target, max_iterations

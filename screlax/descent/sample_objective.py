@@ -50,9 +50,9 @@ class SampleObjective:
         block_numbers: int = _BLOCK_NUMBERS,
         kept_numbers: int = _KEPT_NUMBERS,
     ) -> None:
-        sizes = np.asarray(problem.class_sizes)
-        self.labels = samples_to_classes(problem.class_sizes).cell_of_point
-        self.cells = cells_at(problem.class_sizes, Level.SAMPLES)
+        sizes = np.asarray(problem.points)
+        self.labels = samples_to_classes(problem.points).cell_of_point
+        self.cells = cells_at(problem.points, Level.SAMPLES)
         self.mass = self.cells.mass
         self.control = problem.control_at_unit_temperature
         self.anchors = float(problem.anchors)

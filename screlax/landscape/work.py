@@ -98,7 +98,7 @@ def _check_described(described: dict[str, Any], gap: float) -> None:
 
 def _settings(problem: UFM, seed: int, level: str) -> dict[str, Any]:
     """Return everything besides dimension and start that a point depends on, as JSON has it."""
-    sizes = problem.class_sizes
+    sizes = problem.points
     order = sizes.orbit_of_class
     return {
         "screlax": __version__,

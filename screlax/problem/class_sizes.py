@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -32,10 +32,13 @@ class ClassSizes:
     Behaves like a read-only sequence of k integers, but stores only the m distinct sizes and
     how often each occurs, plus (when built from a list) which class has which size.
 
+    An orbit is a set of classes that nothing distinguishes: those of one size, and, once a loss
+    has told classes of one size apart (`refined`), of the same weights too.
+
     Attributes
     ----------
     distinct : ndarray of int64, shape (m,)
-        The distinct class sizes, largest first. Orbit g is the set of classes of size distinct[g].
+        The class size of each orbit, largest first; one size may have several orbits.
     multiplicities : ndarray of int64, shape (m,)
         How many classes have that size (κ_g).
     orbit_of_class : ndarray of int64, shape (k,), or None
@@ -60,16 +63,6 @@ class ClassSizes:
             if array is not None:
                 array.setflags(write=False)
         _check_samples(self.distinct, self.multiplicities)
-        if self.classes < 2:
-            raise InvalidInputError(
-                "a contrastive problem needs at least two classes, got one; "
-                "with one class there is nothing to contrast against"
-            )
-        if self.distinct[0] < 2:
-            raise InvalidInputError(
-                f"all {self.classes} classes are singletons: no sample has a positive partner, "
-                "so the loss has no term; at least one class needs two samples"
-            )
 
     @classmethod
     def from_counts(
@@ -151,8 +144,46 @@ class ClassSizes:
         )
         return sizes, labels
 
+    def refined(self, columns: NDArray[np.float64]) -> tuple[ClassSizes, NDArray[np.int64]]:
+        """Split the orbits by further numbers of the classes.
+
+        Parameters
+        ----------
+        columns : ndarray, shape (k, q)
+            Numbers by which classes differ, in class order.
+
+        Returns
+        -------
+        sizes : ClassSizes
+            The same classes in the same order; the orbits of one size by ascending numbers.
+        first : ndarray of int64
+            A class of each orbit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import screlax
+        >>> sizes = screlax.ClassSizes.from_counts([5, 20, 5, 5])
+        >>> finer, first = sizes.refined(np.array([[1.0], [1.0], [2.0], [1.0]]))
+        >>> finer.distinct, finer.multiplicities, first
+        (array([20,  5,  5]), array([1, 2, 1]), array([1, 0, 2]))
+        """
+        keys = np.column_stack([-np.asarray(self, dtype=float), columns])
+        _, first, orbit, copies = np.unique(
+            keys, axis=0, return_index=True, return_inverse=True, return_counts=True
+        )
+        distinct = np.asarray(self)[first]
+        sizes = ClassSizes(distinct, copies.astype(np.int64), orbit.reshape(-1).astype(np.int64))
+        return sizes, first.astype(np.int64)
+
+    def with_sizes(self, distinct: NDArray[np.int64]) -> ClassSizes:
+        """Return the same classes in the same orbits with other sizes, one for each orbit."""
+        return ClassSizes(
+            np.asarray(distinct, dtype=np.int64), self.multiplicities, self.orbit_of_class
+        )
+
     @classmethod
-    def from_pairs(cls, sizes: ArrayLike, multiplicities: ArrayLike) -> Self:
+    def from_pairs(cls, sizes: ArrayLike, multiplicities: ArrayLike) -> ClassSizes:
         """Build from (size, multiplicity) pairs, so that 10⁷ classes never become an array.
 
         Parameters
@@ -174,6 +205,25 @@ class ClassSizes:
         >>> sizes.orbits, sizes.classes
         (2, 1000002)
         """
+        return cls.refined_pairs(sizes, multiplicities, None)[0]
+
+    @classmethod
+    def refined_pairs(
+        cls, sizes: ArrayLike, multiplicities: ArrayLike, columns: NDArray[np.float64] | None
+    ) -> tuple[ClassSizes, NDArray[np.int64]]:
+        """Build from pairs as `from_pairs`, and tell those of different `columns` (p, q) apart.
+
+        Returns the sizes and, for each orbit, the position of one of its pairs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import screlax
+        >>> weights = np.array([[1.0], [2.0], [1.0]])
+        >>> sizes, pairs = screlax.ClassSizes.refined_pairs([9, 5, 5], [2, 1, 4], weights)
+        >>> sizes.distinct, sizes.multiplicities, pairs
+        (array([9, 5, 5]), array([2, 4, 1]), array([0, 2, 1]))
+        """
         _in_step(sizes, multiplicities)
         size_array, counts = (
             _whole_numbers(PerClass(number_array(values, what), None), what)
@@ -184,10 +234,13 @@ class ClassSizes:
                 f"{len(size_array)} sizes but {len(counts)} multiplicities; give one for each size"
             )
         _check_samples(size_array, counts)
-        ascending, inverse = np.unique(size_array, return_inverse=True)
-        total = np.zeros(len(ascending), dtype=np.int64)
+        keys, axis = -size_array, None
+        if columns is not None:
+            keys, axis = np.column_stack([keys, columns]), 0
+        _, first, inverse = np.unique(keys, axis=axis, return_index=True, return_inverse=True)
+        total = np.zeros(len(first), dtype=np.int64)
         np.add.at(total, inverse.reshape(-1), counts)
-        return cls(ascending[::-1].copy(), total[::-1].copy())
+        return cls(size_array[first], total), first.astype(np.int64)
 
     @property
     def classes(self) -> int:
@@ -196,7 +249,7 @@ class ClassSizes:
 
     @property
     def orbits(self) -> int:
-        """Number of distinct sizes m."""
+        """Number of orbits m: of distinct sizes, unless a loss tells more classes apart."""
         return len(self.distinct)
 
     @property
@@ -207,7 +260,7 @@ class ClassSizes:
     @property
     def singletons(self) -> int:
         """Number of classes with a single sample (they only ever serve as negatives)."""
-        return int(self.multiplicities[-1]) if self.distinct[-1] == 1 else 0
+        return int(self.multiplicities[self.distinct == 1].sum())
 
     @property
     def anchors(self) -> int:

@@ -27,6 +27,28 @@ class PerClass:
     numbers: NDArray[Any]
     labels: tuple[Hashable, ...] | None
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PerClass):
+            return NotImplemented
+        return np.array_equal(self.numbers, other.numbers) and self.labels == other.labels
+
+    def __hash__(self) -> int:
+        return hash((self.numbers.tobytes(), self.labels))
+
+    def __str__(self) -> str:
+        return numbers_in_words(self.numbers)
+
+    def in_order_of(self, labels: Sequence[Hashable] | None, classes: int, what: str) -> Any:
+        """Return the numbers in class order, shape (k,); classes without labels are 0 … k−1."""
+        if self.labels is not None:
+            return self.numbers_of(range(classes) if labels is None else labels, what)
+        if len(self.numbers) != classes:
+            raise InvalidInputError(
+                f"{what} are {len(self.numbers)} numbers, but there are {classes} classes; give "
+                "one for each class"
+            )
+        return self.numbers
+
     def place(self, position: int) -> str:
         """Say where a number is."""
         if self.labels is None:
@@ -43,6 +65,12 @@ class PerClass:
                 + (other_type(missing[0], place) or "; give one for every label")
             )
         return self.numbers[[place[label] for label in wanted]]
+
+
+def numbers_in_words(numbers: NDArray[Any]) -> str:
+    """Return the least and the largest of some numbers, or the one that all are."""
+    least, most = f"{numbers.min():g}", f"{numbers.max():g}"
+    return least if least == most else f"{least}..{most}"
 
 
 def per_class(values: Any, what: str) -> PerClass:

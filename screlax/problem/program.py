@@ -79,7 +79,7 @@ class Program:
 
 def level_size(problem: UFM, level: Level) -> int:
     """Return the number of cells of a problem at a level: n, k or m."""
-    sizes = problem.class_sizes
+    sizes = problem.points
     return {
         Level.SAMPLES: sizes.samples,
         Level.CLASSES: sizes.classes,
@@ -95,7 +95,6 @@ def build_program(problem: UFM, level: Level) -> Program:
     ProblemTooLargeError
         If the level's matrices would not fit in memory; names the level to use instead.
     """
-    sizes = problem.class_sizes
-    require_level_memory(level, level_size(problem, level), sizes.orbits)
-    loss = problem.loss.at_level(sizes, level)
+    require_level_memory(level, level_size(problem, level), problem.points.orbits)
+    loss = problem.loss.at_level(problem.class_sizes, level)
     return Program(level, loss, problem.control_at_unit_temperature)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError
-from ..gram.blocks import slack_blocks
-from ..gram.cells import CellGram, Level
 from .class_sizes import ClassSizes
 from .constraints.norms import Control, check_control, check_temperature
 from .labels import ClassNumbers, count_labels
@@ -81,12 +79,14 @@ class UFM:
         loss: Loss | str | None = None,
     ) -> None:
         sizes, labels = ClassSizes.with_labels(class_sizes, class_labels)
+        chosen, sizes = check_loss(SupCon() if loss is None else loss).resolved(sizes, labels)
+        chosen.check(sizes)
         object.__setattr__(self, "class_sizes", sizes)
         object.__setattr__(self, "control", check_control(control))
         object.__setattr__(self, "temperature", check_temperature(temperature))
         _check_magnitudes(self.control, self.temperature)
         object.__setattr__(self, "class_labels", labels)
-        object.__setattr__(self, "loss", SupCon() if loss is None else check_loss(loss))
+        object.__setattr__(self, "loss", chosen)
 
     @classmethod
     def from_labels(
@@ -137,6 +137,8 @@ class UFM:
     ) -> UFM:
         """Build from (size, multiplicity) pairs; see `ClassSizes.from_pairs`.
 
+        Options of the loss that differ between classes are one number per pair here.
+
         Examples
         --------
         >>> import screlax
@@ -144,7 +146,14 @@ class UFM:
         >>> problem.classes, problem.samples
         (1000002, 10002000)
         """
-        return cls(ClassSizes.from_pairs(sizes, multiplicities), control, temperature, loss=loss)
+        chosen = check_loss(SupCon() if loss is None else loss)
+        chosen, classes = chosen.resolved_for_pairs(sizes, multiplicities)
+        return cls(classes, control, temperature, loss=chosen)
+
+    @cached_property
+    def points(self) -> ClassSizes:
+        """How many embeddings every class has: samples, times views, and prototypes."""
+        return self.loss.points(self.class_sizes)
 
     @property
     def samples(self) -> int:
@@ -156,10 +165,10 @@ class UFM:
         """Number of classes k."""
         return self.class_sizes.classes
 
-    @property
-    def anchors(self) -> int:
-        """Number of anchors: the objective divided by it is the per-anchor mean."""
-        return self.class_sizes.anchors
+    @cached_property
+    def anchors(self) -> float:
+        """Number of anchors Σ a_c: the objective divided by it is the per-anchor mean."""
+        return self.loss.anchor_count(self.class_sizes)
 
     @property
     def infimum(self) -> float:
@@ -219,20 +228,7 @@ class UFM:
         >>> round(problem.zero_threshold(), 6)  # 2n/((n−1)τ) = 22/5
         4.4
         """
-        if not self.loss.has_slack_vector:
-            return self._general_threshold() / self.temperature
-        n, singletons = self.samples, self.class_sizes.singletons
-        scale = (n - 1) * self.temperature
-        if self.classes - singletons >= 2:
-            return 2 * n / scale
-        return (singletons + math.sqrt(singletons * n)) / scale
-
-    def _general_threshold(self) -> float:
-        """Return 2 eig_max(−N^{-1/2} ∇loss(0) N^{-1/2}), or zero, at unit temperature."""
-        loss = self.loss.at_level(self.class_sizes, Level.ORBITS)
-        zero = CellGram(np.zeros(len(loss.cells)), np.zeros((len(loss.cells),) * 2))
-        slope = slack_blocks(loss.cells, loss.gradient(loss.expand(zero)))
-        return max(0.0, -2 * slope.smallest_eigenvalue())
+        return self.loss.zero_threshold(self.class_sizes) / self.temperature
 
     def is_zero_optimal(self) -> bool:
         """Whether G = 0 is the optimum: ridge at or above `zero_threshold`.

@@ -32,7 +32,7 @@ class DualPoint:
 
 def dual_to_orbits(problem: UFM, relaxation: Program, dual: DualPoint) -> DualPoint:
     """Average a dual point of any level over the symmetry; its bound does not get worse."""
-    level, sizes = relaxation.level, problem.class_sizes
+    level, sizes = relaxation.level, problem.points
     if level is Level.ORBITS:
         return dual
     ratio = relaxation.loss.rows_to_gram(dual.rows)
@@ -55,7 +55,7 @@ def dual_from_orbits(problem: UFM, relaxation: Program, dual: DualPoint) -> Dual
     """Repeat an orbit dual point at the level of a relaxation; its bound stays the same."""
     if relaxation.level is Level.ORBITS:
         return dual
-    sizes = problem.class_sizes
+    sizes = problem.points
     orbits = build_program(problem, Level.ORBITS)
     ratio = lift_from_orbits(sizes, relaxation.level, orbits.loss.rows_to_gram(dual.rows))
     if dual.multipliers is None:

@@ -38,18 +38,18 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
             proof = _structured(problem, gram)
             if proof is not None:
                 return proof
-        gram = lift_from_orbits(problem.class_sizes, level, gram.dense())
+        gram = lift_from_orbits(problem.points, level, gram.dense())
     return certify(build_program(problem, level), gram, duals)
 
 
 def _structured(problem: UFM, gram: SlackVectorGram) -> Proof | None:
     """Return the proof in O(m), or None where it fails and a dense one may still succeed."""
-    equations = equations_for(problem.class_sizes, problem.control_at_unit_temperature)
+    equations = equations_for(problem.points, problem.control_at_unit_temperature)
     proof = prove(equations, state_of_gram(equations, gram))
     certificate = proof.certificate()
     if not proof.departure(gram) <= 1:
         # the proof is of the matrix that v and Z imply; that given is another
         certificate = dataclasses.replace(certificate, upper=math.inf, gap=math.inf)
-    if not certificate.proves(1e-3) and problem.class_sizes.orbits < SLACK_VECTOR_ONLY:
+    if not certificate.proves(1e-3) and problem.points.orbits < SLACK_VECTOR_ONLY:
         return None
     return Proof(certificate, proof.gram(gram.copies), None)

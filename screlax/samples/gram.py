@@ -25,7 +25,7 @@ def gram_loss(
 ) -> float:
     """Return the supervised contrastive loss of a Gram matrix of samples or of class means.
 
-    The definition is that of the convex relaxation (`screlax.losses.RowSoftmax.value`), so
+    The definition is that of the convex relaxation (`screlax.losses.SoftmaxRows.value`), so
     that with G_ij = ⟨h_i, h_j⟩ the value is that of `supcon_loss`, and at a class-level Gram matrix
     M it is that of embeddings without variability within classes, G_ij = M_{y_i y_j}:
 

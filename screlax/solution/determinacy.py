@@ -27,7 +27,7 @@ def value_determines_geometry(problem: UFM, gram: AnyGram, certificate: Certific
         return False
     if not gram.own.any():
         return True  # zero has no angles, and a trace of its own
-    sizes = problem.class_sizes
+    sizes = problem.points
     size, own = sizes.distinct.astype(float), gram.own / problem.temperature
     mass = size * sizes.multiplicities
     anchored = size > 1

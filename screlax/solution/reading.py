@@ -27,8 +27,8 @@ from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import control_named
-from ..problem.losses.base import check_loss
-from ..problem.losses.row_softmax import RowWeights
+from ..problem.losses.base import loss_of_record
+from ..problem.losses.softmax_rows import RowWeights
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint
@@ -127,7 +127,7 @@ def _solution(arrays: dict[str, Any]) -> Solution:
     name, parameter = record["control"]
     sizes = _sizes(arrays)
     labels = None if record["labels"] is None else as_label(record["labels"])
-    loss = check_loss(record.get("loss", "supcon"))
+    loss = loss_of_record(record.get("loss", "supcon"))
     problem = UFM(sizes, control_named(name, parameter), record["temperature"], labels, loss=loss)
     dual = _dual(arrays, sizes.orbits)
     claimed = _certificate(record["certificate"])
@@ -146,17 +146,17 @@ def _solution(arrays: dict[str, Any]) -> Solution:
 
 def _sizes(arrays: dict[str, Any]) -> ClassSizes:
     distinct, multiplicities = _whole(arrays, "distinct_sizes"), _whole(arrays, "multiplicities")
+    ClassSizes.from_pairs(distinct, multiplicities)  # refuses what are no numbers of samples
+    if (np.diff(distinct) > 0).any():
+        raise ValueError("class sizes are not in order")
+    orbit = None
     if "orbit_of_class" in arrays:
         orbit = _whole(arrays, "orbit_of_class")
         if orbit.size and not 0 <= orbit.min() <= orbit.max() < len(distinct):
             raise ValueError(f"a class of a size that is not among the {len(distinct)} listed")
-        sizes = ClassSizes.from_counts(distinct[orbit])
-    else:
-        sizes = ClassSizes.from_pairs(distinct, multiplicities)
-    found = (sizes.distinct, sizes.multiplicities)
-    if not all(map(np.array_equal, found, (distinct, multiplicities))):
-        raise ValueError("class sizes and their multiplicities do not agree")
-    return sizes
+        if not np.array_equal(np.bincount(orbit, minlength=len(distinct)), multiplicities):
+            raise ValueError("class sizes and their multiplicities do not agree")
+    return ClassSizes(distinct, multiplicities, orbit)
 
 
 def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
@@ -167,7 +167,7 @@ def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
         if "log_slack" in arrays:
             slack = _numbers(arrays, "log_slack", (m,))
         else:  # files written before it was stored
-            slack = centre + np.log(problem.class_sizes.distinct) - normalizer / 2
+            slack = centre + np.log(problem.points.distinct) - normalizer / 2
         scale = _positive(arrays["scale"], "scale")
         if not math.isclose(scale, problem.temperature):
             raise ValueError(f"scale {scale} is not the temperature {problem.temperature}")

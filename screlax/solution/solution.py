@@ -145,7 +145,7 @@ class Solution:
         """
         k = self.problem.classes
         require_memory(16 * k * k, f"the Gram matrix of {k:,} classes", "; use orbit_gram")
-        return classes_to_orbits(self.problem.class_sizes).lift(self.orbit_gram.dense())
+        return classes_to_orbits(self.problem.points).lift(self.orbit_gram.dense())
 
     def sample_gram(self, labels: ArrayLike | Sequence[Hashable]) -> Matrix:
         """Return the Gram matrix of samples with these labels, shape (len(labels), len(labels)).
@@ -162,7 +162,7 @@ class Solution:
         number = self.problem.class_index(labels)
         count = len(number)
         require_memory(16 * count**2, f"the Gram matrix of {count:,} samples", "; use class_gram")
-        orbit = self.problem.class_sizes.orbit_index()[number]
+        orbit = self.problem.points.orbit_index()[number]
         matrix = self.orbit_gram.pair[np.ix_(orbit, orbit)]
         same = number[:, None] == number[None, :]
         return np.where(same, self.orbit_gram.own[orbit][:, None], matrix)
@@ -170,7 +170,7 @@ class Solution:
     @property
     def eigenvalues(self) -> np.ndarray:
         """Eigenvalues of the class Gram matrix, shape (k,), largest first."""
-        values, copies = class_spectrum(self.orbit_gram, self.problem.class_sizes.multiplicities)
+        values, copies = class_spectrum(self.orbit_gram, self.problem.points.multiplicities)
         return np.sort(np.repeat(values, copies))[::-1]
 
     @property
@@ -181,7 +181,7 @@ class Solution:
         """
         if self.certificate.proves(self.tol) and has_known_rank(self.orbit_gram):
             return self.problem.classes - 1
-        values, copies = class_spectrum(self.orbit_gram, self.problem.class_sizes.multiplicities)
+        values, copies = class_spectrum(self.orbit_gram, self.problem.points.multiplicities)
         return int(copies[values > self.rank_tolerance * max(values.max(), 0.0)].sum())
 
     @property

@@ -48,7 +48,7 @@ def _to_arrays(solution: Solution) -> dict[str, Any]:
     problem, sizes = solution.problem, solution.problem.class_sizes
     record = {
         "control": [problem.control.name, problem.control.parameter],
-        "loss": str(problem.loss),
+        "loss": problem.loss.record(),
         "temperature": problem.temperature,
         "certificate": asdict(solution.certificate),
         "tol": solution.tol,

@@ -29,10 +29,10 @@ def proved_again(
     prove = certifier_named(certifier)
     if level is not Level.ORBITS:
         cells = level_size(problem, level)
-        require_level_memory(level, cells, problem.class_sizes.orbits)
+        require_level_memory(level, cells, problem.points.orbits)
     unit: AnyGram = gram.scaled(1 / problem.temperature)
     if isinstance(unit, CellGram):
-        unit = lift_from_orbits(problem.class_sizes, level, unit)
+        unit = lift_from_orbits(problem.points, level, unit)
     if dual is None:
         return prove(problem, level, unit, ())
     lifted = dual_from_orbits(problem, build_program(problem, level), dual)
@@ -88,7 +88,7 @@ def claimed_rounding(claimed: Certificate) -> float:
 
 
 def _require_same(what: str, claimed: float, found: float, allowed: float) -> None:
-    if not abs(claimed - found) <= allowed:
+    if not (claimed == found or abs(claimed - found) <= allowed):
         raise ValueError(f"it claims that the {what} is {claimed!r}, and its numbers say {found!r}")
 
 

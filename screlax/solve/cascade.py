@@ -46,7 +46,7 @@ class SlackVector:
         """Return why the equations do not apply, or None when they do."""
         if not problem.has_slack_vector:
             return f"its equations do not hold for {problem.description}"
-        if problem.class_sizes.singletons:
+        if problem.points.singletons:
             return "its equations are for classes of at least two samples"
         return None
 
@@ -105,7 +105,7 @@ class Native:
 
 def _slack_vector_root(problem: UFM) -> tuple[SlackVectorGram, int, bool, str]:
     """Return the Gram matrix reached, Newton steps, whether it proves optimal, and a message."""
-    equations = equations_for(problem.class_sizes, problem.control_at_unit_temperature)
+    equations = equations_for(problem.points, problem.control_at_unit_temperature)
     result = solve_slack_vector(equations)
     proof = prove(equations, result.state)
     message = "slack-vector Newton" if result.converged[0] else NOT_CONVERGED
@@ -118,7 +118,7 @@ def _descend(
     problem: UFM, level: Level, options: SolverOptions, near: SlackVectorGram | None, start: float
 ) -> Candidate:
     """Run Burer–Monteiro at orbit level from near a Gram matrix, or from separate classes."""
-    cells = problem.class_sizes.orbits
+    cells = problem.points.orbits
     require_memory(8 * 40 * cells**2, f"Burer–Monteiro with {cells:,} distinct class sizes")
     guess = CellGram(np.ones(cells), np.eye(cells))
     if near is not None and near.is_finite():
@@ -131,11 +131,11 @@ def _descend(
 
 def _with_singletons(problem: UFM, level: Level, options: SolverOptions, start: float) -> Candidate:
     """Return the first candidate that proves optimal, or the last there is."""
-    cells = problem.class_sizes.orbits
+    cells = problem.points.orbits
     require_memory(8 * 40 * cells**2, f"singletons beside {cells:,} distinct class sizes")
     relaxation = build_program(problem, Level.ORBITS)
     deadline = _deadline(options, start)
-    candidates = singleton_candidates(problem.class_sizes, relaxation, deadline)
+    candidates = singleton_candidates(problem.points, relaxation, deadline)
     for candidate in candidates:  # each is computed only when the one before does not prove
         if _proves(relaxation, candidate[0]):
             break
@@ -148,7 +148,7 @@ def _collapsed(problem: UFM) -> CellGram | None:
     On a ball or sphere with a high temperature: one dominating class opposite all others, or many
     singletons opposite all other classes. The slack then has rank k − 1.
     """
-    sizes, control = problem.class_sizes, problem.control_at_unit_temperature
+    sizes, control = problem.points, problem.control_at_unit_temperature
     if not control.fixes_norms or sizes.orbits > _MAX_COLLAPSED_ORBITS:
         return None
     side = np.full(sizes.orbits, -1.0)
@@ -165,7 +165,7 @@ def _collapsed(problem: UFM) -> CellGram | None:
 
 def _singletons_are_opposite(problem: UFM, radius: float) -> bool:
     """Whether all anchored samples share a point: exactly if κ_0 ≥ 2 n_a e^{2ρ}."""
-    alone = problem.class_sizes.singletons
+    alone = problem.points.singletons
     return alone * math.exp(-2 * radius) >= 2 * problem.anchors
 
 
@@ -174,7 +174,7 @@ def _minorities_collapse(problem: UFM, radius: float) -> bool:
 
     With n_1 the largest class, n_o the other anchored samples, κ_0 singletons.
     """
-    sizes = problem.class_sizes
+    sizes = problem.points
     if sizes.multiplicities[0] != 1:
         return False
     largest, alone = float(sizes.distinct[0]), float(sizes.singletons)
@@ -216,5 +216,5 @@ def _result(
     start: float,
 ) -> Candidate:
     if level is not Level.ORBITS:
-        gram = lift_from_orbits(problem.class_sizes, level, gram.dense())
+        gram = lift_from_orbits(problem.points, level, gram.dense())
     return Candidate(gram, (), iterations, message, {"solve": time.perf_counter() - start})

@@ -37,7 +37,7 @@ class ClosedForm:
         """Return why there is no formula, or None when there is one."""
         if not problem.has_slack_vector:
             return f"no formula is known for {problem.description}"
-        sizes = problem.class_sizes
+        sizes = problem.points
         if problem.is_zero_optimal() or sizes.orbits == 1 or _is_antipodal(problem):
             return None
         return (
@@ -48,9 +48,9 @@ class ClosedForm:
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
         """Evaluate the formula at any level; see `Method.solve`."""
         reject_options(self.name, options)
-        orbits = problem.class_sizes.orbits
+        orbits = problem.points.orbits
         if problem.is_zero_optimal():
-            if level is Level.ORBITS and not problem.class_sizes.singletons:
+            if level is Level.ORBITS and not problem.points.singletons:
                 return Candidate(_zero_gram(problem), iterations=0, message="closed form")
             gram = CellGram(np.zeros(orbits), np.zeros((orbits, orbits)))
         elif orbits == 2:
@@ -59,13 +59,13 @@ class ClosedForm:
         else:
             norm = balanced_norm(problem)
             gram = CellGram(np.array([norm]), np.array([[-norm / (problem.classes - 1)]]))
-        lifted = lift_from_orbits(problem.class_sizes, level, gram)
+        lifted = lift_from_orbits(problem.points, level, gram)
         return Candidate(lifted, iterations=0, message="closed form")
 
 
 def _zero_gram(problem: UFM) -> SlackVectorGram:
     """Return G = 0 with its normalisers Z = n − 1, so that its certificate takes O(m) as well."""
-    sizes = problem.class_sizes
+    sizes = problem.points
     zero, copies = np.zeros(sizes.orbits), sizes.multiplicities.astype(float)
     normalizer = np.full(sizes.orbits, math.log(sizes.samples - 1))
     log_slack = np.log(sizes.distinct) - normalizer / 2
@@ -81,7 +81,7 @@ def balanced_norm(problem: UFM) -> float:
     control = problem.control_at_unit_temperature
     if not control.is_penalty:
         return control.parameter
-    k, size = problem.classes, int(problem.class_sizes.distinct[0])
+    k, size = problem.classes, int(problem.points.distinct[0])
     miss = control.parameter * (k - 1) / (2 * k)
     odds = (1 - miss) / miss * (k - 1) * size / (size - 1)
     return (k - 1) / k * math.log(odds)

@@ -70,7 +70,7 @@ class Conic:
         )
 
     def _require_memory(self, problem: UFM, level: Level) -> None:
-        sizes = problem.class_sizes
+        sizes = problem.points
         cells = level_size(problem, level)
         hint = f"; level='orbits' has {sizes.orbits:,} cells" if level is not Level.ORBITS else ""
         require_memory(

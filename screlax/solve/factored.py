@@ -25,7 +25,7 @@ from scipy import linalg
 
 from ..gram.blocks import gram_blocks
 from ..gram.cells import CellGram
-from ..problem.losses.row_softmax import RowWeights
+from ..problem.losses.softmax_rows import RowWeights
 from ..problem.program import Program
 from ..types import Matrix
 from .lifted import Lifted

@@ -119,9 +119,7 @@ def path_table(solutions: Sequence[Solution]) -> dict[str, Vector]:
     >>> table["parameter"], table["trace"].round(6)  # n ρ
     (array([0.5, 1. , 2. ]), array([ 37.5,  75. , 150. ]))
     """
-    mass = [
-        s.problem.class_sizes.distinct * s.problem.class_sizes.multiplicities for s in solutions
-    ]
+    mass = [s.problem.points.distinct * s.problem.points.multiplicities for s in solutions]
     return {
         "parameter": np.array([s.problem.control.parameter for s in solutions]),
         "temperature": np.array([s.problem.temperature for s in solutions]),
@@ -172,7 +170,7 @@ def _with(problem: UFM, *, parameter: float | None = None, temperature: float | 
     if parameter is not None:
         control = control.with_parameter(parameter)
     return UFM(
-        problem.class_sizes,
+        problem.points,
         control,
         problem.temperature if temperature is None else float(temperature),
         problem.class_labels,
@@ -192,9 +190,9 @@ def _batched_proofs(problem: UFM, problems: list[UFM]) -> list[_Proved | None]:
     if not controls:
         return located
     parameters = np.array([control.parameter for control in controls])
-    everything = equations_for(problem.class_sizes, controls[0], parameters)
+    everything = equations_for(problem.points, controls[0], parameters)
     starts = _interpolated_starts(everything)
-    size = max(1, _BATCH_NUMBERS // (16 * problem.class_sizes.orbits))
+    size = max(1, _BATCH_NUMBERS // (16 * problem.points.orbits))
     for first in range(0, len(inside), size):
         batch = slice(first, first + size)
         local = everything.at(parameters[batch])

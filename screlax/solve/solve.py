@@ -16,6 +16,7 @@ from ..optional import require_level_memory
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Control
 from ..problem.levels import quotient_to_orbits
+from ..problem.losses.base import Loss
 from ..problem.program import build_program, level_size
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
@@ -31,6 +32,7 @@ def solve_relaxation(
     control: Control | None = None,
     *,
     temperature: float | None = None,
+    loss: Loss | str | None = None,
     solver: str = "auto",
     level: str = "auto",
     tol: float | None = None,
@@ -48,6 +50,8 @@ def solve_relaxation(
         What keeps the embeddings bounded; only together with class sizes.
     temperature : float, optional
         τ, 1.0 by default; only together with class sizes.
+    loss : Loss or str, optional
+        As for `UFM`, `SupCon()` by default; only together with class sizes.
     solver : str, default "auto"
         "auto" is the closed form where there is one, else "native" (slack-vector Newton, then
         Burer–Monteiro); also "slack-vector", "burer-monteiro", "closed-form", and "SCS",
@@ -90,7 +94,7 @@ def solve_relaxation(
     <Status.OPTIMAL: 'optimal'>
     """
     solution = silent_solution(
-        _as_problem(problem, control, temperature),
+        _as_problem(problem, control, temperature=temperature, loss=loss),
         solver=solver,
         level=level,
         tol=tol,
@@ -119,7 +123,7 @@ def silent_solution(
     chosen_level, level_reason = _choose_level(ufm, level)
     if chosen_level is not Level.ORBITS:  # before anything is lifted; orbits may need no matrix
         cells = level_size(ufm, chosen_level)
-        require_level_memory(chosen_level, cells, ufm.class_sizes.orbits)
+        require_level_memory(chosen_level, cells, ufm.points.orbits)
     method, solver_reason = choose_method(solver, ufm, chosen_level)
     wanted = float(method.default_tol if tol is None else tol)
     limit = None if time_limit is None else float(time_limit)
@@ -145,21 +149,23 @@ def silent_solution(
     )
 
 
-def _as_problem(problem: Any, control: Control | None, temperature: float | None) -> UFM:
+def _as_problem(problem: Any, control: Control | None, **others: Any) -> UFM:
+    given = {name: value for name, value in others.items() if value is not None}
     if isinstance(problem, UFM):
-        for name, value in (("control", control), ("temperature", temperature)):
-            if value is not None:
-                raise InvalidInputError(
-                    f"the problem already has a {name}, {getattr(problem, name)}, and {value} was "
-                    f"given as well; give it in one place only"
-                )
+        if control is not None:
+            given = {"control": control, **given}
+        for name, value in given.items():
+            raise InvalidInputError(
+                f"the problem already has a {name}, {getattr(problem, name)}, and {value} was "
+                f"given as well; give it in one place only"
+            )
         return problem
     if control is None:
         raise InvalidInputError(
             "class sizes alone do not bound the embeddings: choose a control, "
             "Ridge(λ), Ball(ρ), Sphere(ρ) or Budget(ρ); normalised embeddings are Sphere(1.0)"
         )
-    return UFM(problem, control, 1.0 if temperature is None else temperature)
+    return UFM(problem, control, **given)
 
 
 def check_limits(solver: Any, tol: Any, time_limit: Any) -> None:
@@ -174,7 +180,7 @@ def check_limits(solver: Any, tol: Any, time_limit: Any) -> None:
 
 def _choose_level(problem: UFM, level: str) -> tuple[Level, str]:
     if level == "auto":
-        m, k = problem.class_sizes.orbits, problem.classes
+        m, k = problem.points.orbits, problem.classes
         return Level.ORBITS, f"the smallest exact program: {m} distinct sizes of {k} classes"
     return check_level(level), "requested"
 
@@ -192,7 +198,7 @@ def _certify(
     proof = prove_gram(problem, level, gram, result.duals)
     feasible, dual = proof.gram, proof.dual
     if isinstance(feasible, CellGram):
-        feasible = quotient_to_orbits(problem.class_sizes, level, feasible)
+        feasible = quotient_to_orbits(problem.points, level, feasible)
     if dual is not None:
         dual = dual_to_orbits(problem, build_program(problem, level), dual)
     return proof.certificate, feasible.scaled(problem.temperature), dual

@@ -1,3 +1,9 @@
 """The losses, one a file; each is a convex function of the Gram matrix at every level."""
 
-from . import supcon  # noqa: F401  (registers itself)
+from . import (  # noqa: F401  (each registers itself)
+    class_averaged,
+    negatives_only,
+    prototypes,
+    row_softmax,
+    supcon,
+)

@@ -7,18 +7,24 @@ of `Loss` in a file of its own, decorated with `register_loss`; what it returns 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InvalidInputError, SolverCapabilityError
 from ...extensions import load_installed
+from ...gram.blocks import slack_blocks
 from ...gram.cells import CellGram, Cells, Level
 from ...gram.rounding import entry_sizes, summation
 from ..class_sizes import ClassSizes
+from ..per_class import PerClass
+from ..per_orbit import PerOrbit
 from .minorant import Minorant, Tangent
 
 
@@ -139,24 +145,147 @@ class GramLoss(ABC):
 class Loss(ABC):
     """A loss as a user says it; subclasses are frozen dataclasses whose fields are its options.
 
+    Options that are one number per class (`per_class_options`) come as the user gave them, in class
+    order or by label; `UFM` resolves them, after which they are one number per orbit of its
+    `class_sizes`, whose orbits they refine. `sizes` below are those of a problem.
+
     Attributes
     ----------
     name : str
         What files, sweeps and the command line (``--loss name:option=value``) call it.
-    has_slack_vector : bool
-        Whether the solvers by slack vector (`screlax.equations`) hold for it.
+    per_class_options : tuple of str
+        Options that may differ between classes.
     """
 
     name: ClassVar[str]
-    has_slack_vector: ClassVar[bool] = False
+    per_class_options: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def has_slack_vector(self) -> bool:
+        """Whether the solvers by slack vector (`screlax.equations`) hold for it."""
+        return False
 
     @abstractmethod
     def at_level(self, sizes: ClassSizes, level: Level) -> GramLoss:
         """Return the loss of these class sizes as a function of the Gram matrix at a level."""
 
+    def points(self, sizes: ClassSizes) -> ClassSizes:
+        """Return how many embeddings every class has, in the order of `sizes`.
+
+        More than samples where there are views or prototypes; the levels of a problem, its control
+        and its certificate are about these.
+        """
+        return sizes
+
+    def anchor_count(self, sizes: ClassSizes) -> float:
+        """Return the number of terms of the sum, by which its mean is divided."""
+        return whole_if_whole(self.at_level(sizes, Level.ORBITS).anchor_count)
+
     def infimum(self, sizes: ClassSizes) -> float:
         """Return a number that the loss is never below, rounded down; −inf if none is known."""
         return self.at_level(sizes, Level.ORBITS).infimum
+
+    def zero_threshold(self, sizes: ClassSizes) -> float:
+        """Return λ_max = 2 eig_max(−R^{-1/2} ∇loss(0) R^{-1/2}), or zero, at unit temperature.
+
+        R are the numbers of embeddings per class.
+        """
+        loss = self.at_level(sizes, Level.ORBITS)
+        zero = CellGram(np.zeros(len(loss.cells)), np.zeros((len(loss.cells),) * 2))
+        slope = slack_blocks(loss.cells, loss.gradient(loss.expand(zero)))
+        return max(0.0, -2 * slope.smallest_eigenvalue())
+
+    def check(self, sizes: ClassSizes) -> None:
+        """Refuse class sizes with which the loss is no problem.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is nothing to contrast, or no sample has a positive partner.
+        """
+        points = self.points(sizes)
+        if points.classes < 2:
+            raise InvalidInputError(
+                "a contrastive problem needs at least two classes, got one; "
+                "with one class there is nothing to contrast against"
+            )
+        if points.distinct.max() < 2:
+            raise InvalidInputError(
+                f"all {points.classes} classes are singletons: no sample has a positive partner, "
+                "so the loss has no term; at least one class needs two samples, or two views"
+            )
+
+    def resolved(
+        self, sizes: ClassSizes, labels: Sequence[Hashable] | None
+    ) -> tuple[Self, ClassSizes]:
+        """Return the loss with one number per orbit for each option, and sizes of these orbits.
+
+        Raises
+        ------
+        InvalidInputError
+            If an option has no number for a class, or is that of another problem.
+        """
+        given = self._per_class(PerClass)
+        if not given:
+            self._check_orbits(sizes)
+            return self, sizes
+        columns = [
+            option.in_order_of(labels, sizes.classes, name) for name, option in given.items()
+        ]
+        known = {
+            name: option.numbers[sizes.orbit_index()]
+            for name, option in self._per_class(PerOrbit).items()
+        }
+        return self._refined(dict(zip(given, columns, strict=True)) | known, sizes.refined)
+
+    def resolved_for_pairs(
+        self, sizes: ArrayLike, multiplicities: ArrayLike
+    ) -> tuple[Self, ClassSizes]:
+        """Return what `resolved` does where options have one number per pair; see `from_pairs`."""
+        given = self._per_class(PerClass)
+        pairs = np.size(sizes)
+        columns = {name: option.in_order_of(None, pairs, name) for name, option in given.items()}
+        if not given:
+            return self, ClassSizes.from_pairs(sizes, multiplicities)
+        return self._refined(
+            columns, lambda numbers: ClassSizes.refined_pairs(sizes, multiplicities, numbers)
+        )
+
+    def _per_class(self, kind: type) -> dict[str, Any]:
+        """Return the per-class options that are of a kind: as given, or as resolved."""
+        options = {name: getattr(self, name) for name in self.per_class_options}
+        return {name: option for name, option in options.items() if isinstance(option, kind)}
+
+    def _check_orbits(self, sizes: ClassSizes) -> None:
+        """Refuse numbers per orbit that were resolved for other class sizes."""
+        for name, option in self._per_class(PerOrbit).items():
+            if len(option.numbers) != sizes.orbits:
+                raise InvalidInputError(
+                    f"{name} are of another problem, with {len(option.numbers)} orbits instead of "
+                    f"{sizes.orbits}; give the loss as it was before it was part of a problem"
+                )
+
+    def _refined(
+        self,
+        columns: dict[str, Any],
+        refine: Callable[[NDArray[np.float64]], tuple[ClassSizes, NDArray[np.int64]]],
+    ) -> tuple[Self, ClassSizes]:
+        """Refine the orbits by columns of numbers, and keep one number per orbit of each."""
+        sizes, first = refine(np.column_stack(list(columns.values())).astype(float))
+        options = {
+            name: PerOrbit(np.asarray(column, dtype=float)[first])
+            for name, column in columns.items()
+        }
+        return dataclasses.replace(self, **options), sizes
+
+    def record(self) -> dict[str, Any]:
+        """Return name and options that are not the default, as JSON has them."""
+        record: dict[str, Any] = {"name": self.name}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                record[field.name] = value.numbers.tolist() if _is_listed(value) else value
+        return record
 
     def __str__(self) -> str:
         """Return ``name``, or ``name:option=value,…`` with the options that are not the default."""
@@ -166,6 +295,15 @@ class Loss(ABC):
             if getattr(self, field.name) != field.default
         ]
         return self.name + (":" + ",".join(options) if options else "")
+
+
+def _is_listed(value: Any) -> bool:
+    return isinstance(value, (PerClass, PerOrbit))
+
+
+def whole_if_whole(number: float) -> float:
+    """Return a whole number as an integer: counts are printed as such."""
+    return int(number) if number.is_integer() else number
 
 
 LOSSES: dict[str, type[Loss]] = {}
@@ -194,6 +332,17 @@ def register_loss(loss: Known) -> Known:
     return loss
 
 
+def loss_of_record(record: Any) -> Loss:
+    """Return the loss of `Loss.record`; lists are numbers per orbit."""
+    if isinstance(record, str):  # files of 0.2
+        return check_loss(record)
+    options = {name: value for name, value in record.items() if name != "name"}
+    for name, value in options.items():
+        if isinstance(value, list):
+            options[name] = PerOrbit(np.array(value, dtype=float))
+    return _loss_named(record["name"], options)
+
+
 def check_loss(loss: object) -> Loss:
     """Return a loss unchanged, or made from its text ``name:option=value,…``.
 
@@ -207,6 +356,11 @@ def check_loss(loss: object) -> Loss:
     if not isinstance(loss, str):
         raise InvalidInputError(f"loss must be a loss or its name, got {loss!r}")
     name, _, rest = loss.partition(":")
+    return _loss_named(name, dict(_option(part) for part in rest.split(",") if part))
+
+
+def _loss_named(name: str, options: dict[str, Any]) -> Loss:
+    """Return the loss of that name with these options, or say what is wrong with them."""
     if name not in LOSSES:
         load_installed()
     if name not in LOSSES:
@@ -214,13 +368,15 @@ def check_loss(loss: object) -> Loss:
             f"there is no loss {name!r}; choose one of {', '.join(sorted(LOSSES))}, or load the "
             "module that registers it (--with MODULE)"
         )
-    kind, given = LOSSES[name], dict(_option(part) for part in rest.split(",") if part)
-    known = {field.name for field in fields(kind)}
-    for option in given:
+    known = {field.name: field.default for field in fields(LOSSES[name])}
+    for option in options:
         if option not in known:
             choices = ", ".join(sorted(known)) or "none"
             raise InvalidInputError(f"loss {name!r} has no option {option!r}; it has {choices}")
-    return kind(**given)
+    missing = [n for n, default in known.items() if default is MISSING and n not in options]
+    if missing:
+        raise InvalidInputError(f"loss {name!r} needs {', '.join(missing)}, as {missing[0]}=value")
+    return LOSSES[name](**options)
 
 
 def _option(text: str) -> tuple[str, Any]:

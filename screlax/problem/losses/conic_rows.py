@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse
 
 if TYPE_CHECKING:
-    from .row_softmax import RowSoftmax, RowWeights
+    from .softmax_rows import RowWeights, SoftmaxRows
 
 
 class ConicRows:
@@ -25,12 +25,12 @@ class ConicRows:
 
     Parameters
     ----------
-    loss : RowSoftmax
+    loss : SoftmaxRows
     own, pair : cvxpy.Expression, shapes (m,) and (m, m)
         The entries of X = G/τ.
     """
 
-    def __init__(self, loss: RowSoftmax, own: Any, pair: Any) -> None:
+    def __init__(self, loss: SoftmaxRows, own: Any, pair: Any) -> None:
         import cvxpy
 
         self._size = len(loss.anchors)
@@ -52,7 +52,7 @@ class ConicRows:
 
     def rows(self) -> RowWeights | None:
         """Return the solver's multipliers of the entries as rows, or None where there are none."""
-        from .row_softmax import RowWeights
+        from .softmax_rows import RowWeights
 
         values = self._exponentials.dual_value
         if values is None or values[0] is None:
@@ -64,7 +64,7 @@ class ConicRows:
         pair[self._row[split:], self._column[split:]] = mass[split:]
         return RowWeights(own, pair)
 
-    def _list_entries(self, loss: RowSoftmax) -> None:
+    def _list_entries(self, loss: SoftmaxRows) -> None:
         """List the entries with a positive weight in rows that have anchors, own entries first."""
         anchored = loss.anchors > 0
         own = np.flatnonzero(anchored & (loss.weight.own > 0))

@@ -20,7 +20,7 @@ from ...types import Matrix, Vector
 from .minorant import Minorant
 
 if TYPE_CHECKING:
-    from .row_softmax import RowSoftmax, RowWeights
+    from .softmax_rows import RowWeights, SoftmaxRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class RowsMinorant(Minorant):
 
     Attributes
     ----------
-    loss : RowSoftmax
+    loss : SoftmaxRows
     rows : RowWeights
         P, taken as the numbers they are.
     gram : CellGram
@@ -37,7 +37,7 @@ class RowsMinorant(Minorant):
         Softmax rows at `gram`.
     """
 
-    loss: RowSoftmax
+    loss: SoftmaxRows
     rows: RowWeights
     gram: CellGram
     softmax: RowWeights

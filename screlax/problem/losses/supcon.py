@@ -2,69 +2,83 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from ...gram.cells import Level
-from ..class_sizes import ClassSizes, loss_floor
-from ..levels import cells_at, samples_to_classes
-from .base import Loss, register_loss
-from .row_softmax import RowSoftmax, RowWeights
+from ...checks import whole_number
+from ..class_sizes import ClassSizes
+from .base import register_loss
+from .class_softmax import ClassSoftmax, ClassTerms
+
+
+@dataclass(frozen=True)
+class Views(ClassSoftmax):
+    """What losses have in common whose samples come in several augmented views.
+
+    Parameters
+    ----------
+    views : int, default 1
+        V, the number of views of every sample; each is an embedding, an anchor and a positive of
+        all others of its class. With two, a class of one sample has positives too.
+    """
+
+    views: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "views", whole_number(self.views, "views"))
+
+    def embeddings(self, sizes: ClassSizes) -> ClassTerms:
+        """Return the terms of all embeddings alike: a = o = u = r = V n_c, anchors from two on."""
+        count = self.views * sizes.distinct.astype(float)
+        return ClassTerms(np.where(count > 1, count, 0.0), count, count, count)
 
 
 @register_loss
 @dataclass(frozen=True)
-class SupCon(Loss):
+class SupCon(Views):
     """Supervised contrastive loss over all samples, summed over anchors.
 
         SC(G) = Σ_i [ log Σ_{l≠i} exp(G_il/τ) − (1/(n_{y_i}−1)) Σ_{j≠i, y_j=y_i} G_ij/τ ]
 
-    Anchors are the samples whose class has at least two. In the form of `RowSoftmax`:
-
-        level     u (own weight)   V (pair weight)              t   T
-        samples   0                1 off the diagonal           0   1/(n_c−1) on positives
-        classes   n_c − 1          n_c' off the diagonal        1   0
-        orbits    s_g − 1          κ_h s_h, (κ_g−1)s_g within   1   0
+    Anchors are the samples whose class has at least two. In the form of `ClassSoftmax`, with V
+    views n_c standing for V n_c: a_c = n_c, o_c = n_c − 1, u_c = n_c, r_c = n_c.
 
     Source: Khosla et al. 2020; Behnia and Thrampoulidis, ISIT 2024 (arXiv 2402.18884).
+
+    Examples
+    --------
+    >>> import screlax
+    >>> two = screlax.UFM([50, 20, 1], screlax.Sphere(1.0), loss=screlax.losses.SupCon(views=2))
+    >>> two.anchors, list(two.points)
+    (142, [100, 40, 2])
     """
 
     name: ClassVar[str] = "supcon"
-    has_slack_vector: ClassVar[bool] = True
 
-    def infimum(self, sizes: ClassSizes) -> float:
-        """Return Σ n_c log(n_c − 1) over the anchored classes, in O(m)."""
-        return loss_floor(sizes.distinct.astype(float), sizes.multiplicities.astype(float))
+    @property
+    def has_slack_vector(self) -> bool:
+        """See `Loss.has_slack_vector`."""
+        return self.class_weights is None
 
-    def at_level(self, sizes: ClassSizes, level: Level) -> RowSoftmax:
-        """See `Loss.at_level`."""
-        return _sample_rows(sizes) if level is Level.SAMPLES else _class_rows(sizes, level)
+    def unweighted_terms(self, sizes: ClassSizes) -> ClassTerms:
+        """See `ClassSoftmax`."""
+        every = self.embeddings(sizes)
+        return ClassTerms(every.anchors, every.own - 1, every.pair, every.embeddings)
 
+    def zero_threshold(self, sizes: ClassSizes) -> float:
+        """Return λ_max at unit temperature, without class weights from a formula.
 
-def _sample_rows(sizes: ClassSizes) -> RowSoftmax:
-    """Rows of the n×n program: weights one off the diagonal, targets the mean of the positives."""
-    label, cells = samples_to_classes(sizes).cell_of_point, cells_at(sizes, Level.SAMPLES)
-    size, n = cells.class_size, len(label)
-    others = 1.0 - np.eye(n)
-    positives = (label[:, None] == label[None, :]) * others
-    target = positives / np.maximum(size - 1, 1)[:, None]
-    zeros = np.zeros(n)
-    return RowSoftmax(
-        cells,
-        (size > 1).astype(float),
-        RowWeights(zeros, others),
-        RowWeights(zeros, target),
-    )
-
-
-def _class_rows(sizes: ClassSizes, level: Level) -> RowSoftmax:
-    """Rows of the k×k or the m×m program; a class is an orbit with one class."""
-    cells = cells_at(sizes, level)
-    size = cells.class_size
-    pair = np.tile(cells.mass, (len(cells), 1))
-    np.fill_diagonal(pair, cells.mass - size)
-    target = RowWeights((size > 1).astype(float), np.zeros_like(pair))
-    anchors = np.where(size > 1, cells.mass, 0.0)
-    return RowSoftmax(cells, anchors, RowWeights(size - 1, pair), target)
+        2n/(n−1) with at least two classes of two or more samples, whatever the imbalance; with one
+        such class and κ singletons (κ + √(κn))/(n−1).
+        """
+        if self.class_weights is not None:
+            return super().zero_threshold(sizes)
+        points = self.points(sizes)
+        n, singletons = points.samples, points.singletons
+        if points.classes - singletons >= 2:
+            return 2 * n / (n - 1)
+        return (singletons + math.sqrt(singletons * n)) / (n - 1)

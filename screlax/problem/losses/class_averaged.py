@@ -1,0 +1,62 @@
+"""The loss whose denominator averages over the samples of each class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ...errors import InvalidInputError
+from ..class_sizes import ClassSizes
+from .base import register_loss
+from .class_softmax import ClassSoftmax, ClassTerms
+
+
+@register_loss
+@dataclass(frozen=True)
+class ClassAveraged(ClassSoftmax):
+    """Balanced contrastive loss (BCL): every class counts once in the denominator.
+
+        Σ_i w_i [ log Σ_c mean_{l in c, l≠i} exp(G_il/τ) − mean_{j≠i, y_j=y_i} G_ij/τ ]
+
+    In the form of `ClassSoftmax`: o_c = u_c = 1, r_c = n_c, and a_c = n_c where every sample is an
+    anchor of weight one (as the public code weighs), or a_c = 1 where every class is. Class
+    centres, which the public code adds, are taken as tied to the class means. Classes of one sample
+    have no positives, and serve as negatives.
+
+    Parameters
+    ----------
+    anchors : str, default "samples"
+        What has one unit of anchor mass: "samples" or "classes". With "classes" the optimum on a
+        sphere is a simplex ETF, whatever the class sizes.
+
+    Source: Zhu et al. 2022, "Balanced contrastive learning for long-tailed visual recognition"
+    (arXiv 2207.09052), equation 5.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> loss = screlax.losses.ClassAveraged(anchors="classes")
+    >>> solution = screlax.solve_relaxation([100, 10, 2], screlax.Sphere(1.0), 0.1, loss=loss)
+    >>> solution.class_gram.round(6)[0]
+    array([ 1. , -0.5, -0.5])
+    """
+
+    name: ClassVar[str] = "class-averaged"
+    anchors: str = "samples"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.anchors not in ("samples", "classes"):
+            raise InvalidInputError(
+                f"anchors of a class-averaged loss are 'samples' or 'classes', got {self.anchors!r}"
+            )
+
+    def unweighted_terms(self, sizes: ClassSizes) -> ClassTerms:
+        """See `ClassSoftmax`."""
+        size = sizes.distinct.astype(float)
+        mass = size if self.anchors == "samples" else np.ones_like(size)
+        return ClassTerms(
+            np.where(size > 1, mass, 0.0), np.ones_like(size), np.ones_like(size), size
+        )

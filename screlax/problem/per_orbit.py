@@ -1,0 +1,68 @@
+"""Options of a loss that have one number per class: from what the user gave to one per orbit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..checks import real_number
+from ..errors import InvalidInputError
+from ..types import Vector
+from .per_class import PerClass, numbers_in_words, per_class
+
+
+@dataclass(frozen=True, eq=False)
+class PerOrbit:
+    """One number per orbit of a problem's `class_sizes`: an option as `UFM` resolved it."""
+
+    numbers: NDArray[Any]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PerOrbit) and np.array_equal(self.numbers, other.numbers)
+
+    def __hash__(self) -> int:
+        return hash(self.numbers.tobytes())
+
+    def __str__(self) -> str:
+        return numbers_in_words(self.numbers)
+
+
+PerClassOption = float | PerClass | PerOrbit
+"""A number for all classes, or one per class: as given, or as resolved."""
+
+
+def per_class_option(value: Any, what: str, *, whole: bool = False, least: float = 0.0) -> Any:
+    """Check an option that is one number or one per class; `what` it is is for messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is not finite, below `least`, or not whole where it has to be.
+    """
+    if isinstance(value, PerOrbit):
+        return value
+    given: Any = value
+    try:
+        given = real_number(value)
+        numbers = np.array([given])
+    except TypeError:
+        given = value if isinstance(value, PerClass) else per_class(value, what)
+        numbers = np.asarray(given.numbers, dtype=float)
+    wrong = ~(np.isfinite(numbers) & (numbers >= least))
+    if whole:
+        wrong |= numbers != np.floor(numbers)
+    if wrong.any():
+        kind = "whole numbers" if whole else "finite numbers"
+        bad = value if isinstance(given, float) else numbers[int(np.argmax(wrong))]
+        raise InvalidInputError(f"{what} must be {kind} of at least {least:g}, got {bad!r}")
+    return given
+
+
+def orbit_numbers(value: Any, orbits: int) -> Vector:
+    """Return a resolved option as one number per orbit, shape (m,)."""
+    if isinstance(value, PerOrbit):
+        return np.asarray(value.numbers, dtype=float)
+    return np.full(orbits, float(value))
