@@ -325,7 +325,7 @@ def register_loss(loss: Known) -> Known:
     ... class Halved(screlax.losses.SupCon):
     ...     name: ClassVar[str] = "halved"
     >>> screlax.UFM([5, 3], screlax.Sphere(1.0), loss="halved").loss
-    Halved()
+    Halved(class_weights=None, views=1)
     >>> del screlax.losses.LOSSES["halved"]
     """
     LOSSES[loss.name] = loss

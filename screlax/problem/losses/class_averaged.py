@@ -38,7 +38,9 @@ class ClassAveraged(ClassSoftmax):
     --------
     >>> import screlax
     >>> loss = screlax.losses.ClassAveraged(anchors="classes")
-    >>> solution = screlax.solve_relaxation([100, 10, 2], screlax.Sphere(1.0), 0.1, loss=loss)
+    >>> solution = screlax.solve_relaxation(
+    ...     [100, 10, 2], screlax.Sphere(1.0), temperature=0.1, loss=loss
+    ... )
     >>> solution.class_gram.round(6)[0]
     array([ 1. , -0.5, -0.5])
     """

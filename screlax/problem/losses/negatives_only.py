@@ -30,7 +30,9 @@ class NegativesOnly(Views):
     --------
     >>> import screlax
     >>> loss = screlax.losses.NegativesOnly()
-    >>> solution = screlax.solve_relaxation([100, 50, 10, 2], screlax.Sphere(1.0), 0.1, loss=loss)
+    >>> solution = screlax.solve_relaxation(
+    ...     [100, 50, 10, 2], screlax.Sphere(1.0), temperature=0.1, loss=loss
+    ... )
     >>> print(solution.status)
     optimal
     """

@@ -37,7 +37,9 @@ class Prototypes(ClassSoftmax):
     --------
     >>> import screlax
     >>> loss = screlax.losses.Prototypes(per_class=100)
-    >>> solution = screlax.solve_relaxation([50, 5, 1], screlax.Sphere(1.0), 0.1, loss=loss)
+    >>> solution = screlax.solve_relaxation(
+    ...     [50, 5, 1], screlax.Sphere(1.0), temperature=0.1, loss=loss
+    ... )
     >>> list(solution.problem.points), bool(abs(solution.class_gram[0, 1] + 0.5) < 0.01)
     ([150, 105, 101], True)
     """
