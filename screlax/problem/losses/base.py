@@ -22,10 +22,12 @@ from ...extensions import load_installed
 from ...gram.blocks import slack_blocks
 from ...gram.cells import CellGram, Cells, Level
 from ...gram.rounding import entry_sizes, summation
+from ...types import Vector
 from ..class_sizes import ClassSizes
 from ..per_class import PerClass
 from ..per_orbit import PerOrbit
 from .minorant import Minorant, Tangent
+from .sample_terms import SampleTerms
 
 
 class ConicLoss(Protocol):
@@ -194,6 +196,46 @@ class Loss(ABC):
         zero = CellGram(np.zeros(len(loss.cells)), np.zeros((len(loss.cells),) * 2))
         slope = slack_blocks(loss.cells, loss.gradient(loss.expand(zero)))
         return max(0.0, -2 * slope.smallest_eigenvalue())
+
+    @property
+    def anchor_weights(self) -> Any:
+        """Class weights as given, None where all classes weigh the same."""
+        return None
+
+    def sample_terms(
+        self, counts: Vector, anchored: Vector, labels: Sequence[Hashable] | None
+    ) -> SampleTerms:
+        """Return what the loss is for samples, which embeddings are evaluated by.
+
+        Parameters
+        ----------
+        counts : ndarray, shape (k,)
+            Embeddings of each class, at least one: views, keys and prototypes included.
+        anchored : ndarray, shape (k,)
+            How many of them are anchors.
+        labels : sequence of hashable, or None
+            Of the classes, for options that are one number for each.
+
+        Raises
+        ------
+        InvalidInputError
+            If the loss has no form for samples, or an option does not fit the classes.
+        """
+        raise InvalidInputError(
+            f"{type(self).__name__} says nothing of samples; it can be evaluated for a Gram matrix"
+        )
+
+    def prototypes(self, classes: int, labels: Sequence[Hashable] | None) -> Vector | None:
+        """Return how many prototypes each class has, shape (k,), or None where there are none.
+
+        Embeddings given without prototypes get as many copies of each class mean.
+        """
+        return None
+
+    @property
+    def keys_are_anchors(self) -> bool:
+        """Whether prototypes, or keys, have loss terms of their own."""
+        return False
 
     def check(self, sizes: ClassSizes) -> None:
         """Refuse class sizes with which the loss is no problem.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from ...errors import InvalidInputError
+from ...types import Vector
 from ..class_sizes import ClassSizes
 from .base import register_loss
 from .class_softmax import ClassSoftmax, ClassTerms
+from .sample_terms import SampleTerms
 
 
 @register_loss
@@ -62,3 +65,10 @@ class ClassAveraged(ClassSoftmax):
         return ClassTerms(
             np.where(size > 1, mass, 0.0), np.ones_like(size), np.ones_like(size), size
         )
+
+    def sample_terms(
+        self, counts: Vector, anchored: Vector, labels: Sequence[Hashable] | None
+    ) -> SampleTerms:
+        """See `Loss.sample_terms`."""
+        terms = super().sample_terms(counts, anchored, labels)
+        return terms if self.anchors == "samples" else terms.of_anchors(counts, anchored)

@@ -10,10 +10,12 @@ on every one of another; by convexity all embeddings of a class coincide at the 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from abc import abstractmethod
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ from ..class_sizes import ClassSizes
 from ..levels import cells_at, samples_to_classes
 from ..per_orbit import orbit_numbers, per_class_option
 from .base import Loss, whole_if_whole
+from .sample_terms import SampleTerms
 from .softmax_rows import RowWeights, SoftmaxRows
 
 
@@ -83,6 +86,26 @@ class ClassSoftmax(Loss):
             return terms
         weights = orbit_numbers(self.class_weights, sizes.orbits)
         return ClassTerms(weights * terms.anchors, terms.own, terms.pair, terms.embeddings)
+
+    @property
+    def anchor_weights(self) -> Any:
+        """See `Loss.anchor_weights`."""
+        return self.class_weights
+
+    def of_embeddings(self) -> Self:
+        """Return the loss whose samples are single embeddings, all of which are there already."""
+        return self
+
+    def sample_terms(
+        self, counts: Vector, anchored: Vector, labels: Sequence[Hashable] | None
+    ) -> SampleTerms:
+        """See `Loss.sample_terms`: each number is spread evenly over embeddings of the class."""
+        loss = dataclasses.replace(self.of_embeddings(), class_weights=None)
+        loss, sizes = loss.resolved(ClassSizes.from_counts(counts.astype(np.int64)), labels)
+        terms = loss.terms(sizes).take(sizes.orbit_index())
+        return SampleTerms(
+            terms.anchors / counts, terms.own / np.maximum(counts - 1, 1), terms.pair / counts
+        )
 
     def points(self, sizes: ClassSizes) -> ClassSizes:
         """See `Loss.points`."""

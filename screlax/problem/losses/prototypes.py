@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ...types import Vector
 from ..class_sizes import ClassSizes
+from ..per_class import PerClass
 from ..per_orbit import orbit_numbers, per_class_option
 from .base import register_loss
 from .class_softmax import ClassSoftmax, ClassTerms
@@ -60,3 +64,19 @@ class Prototypes(ClassSoftmax):
         count = samples + orbit_numbers(self.per_class, sizes.orbits)
         anchors = count if self.loss_terms else samples
         return ClassTerms(np.where(count > 1, anchors, 0.0), count - 1, count, count)
+
+    def of_embeddings(self) -> Self:
+        """See `ClassSoftmax.of_embeddings`: prototypes are embeddings."""
+        return dataclasses.replace(self, per_class=0)
+
+    def prototypes(self, classes: int, labels: Sequence[Hashable] | None) -> Vector | None:
+        """See `Loss.prototypes`."""
+        if isinstance(self.per_class, PerClass):
+            numbers = self.per_class.in_order_of(labels, classes, "prototypes per class")
+            return np.asarray(numbers, dtype=float)
+        return orbit_numbers(self.per_class, classes)
+
+    @property
+    def keys_are_anchors(self) -> bool:
+        """See `Loss.keys_are_anchors`."""
+        return self.loss_terms

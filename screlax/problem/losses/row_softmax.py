@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ...types import Vector
 from ..class_sizes import ClassSizes
 from ..per_orbit import orbit_numbers, per_class_option
 from .base import register_loss
 from .class_softmax import ClassSoftmax, ClassTerms
+from .sample_terms import SampleTerms
 
 
 @register_loss
@@ -55,3 +58,9 @@ class RowSoftmax(ClassSoftmax):
             orbit_numbers(getattr(self, name), sizes.orbits) for name in self.per_class_options[1:]
         ]
         return ClassTerms(numbers[0], numbers[1], numbers[2], sizes.distinct.astype(float))
+
+    def sample_terms(
+        self, counts: Vector, anchored: Vector, labels: Sequence[Hashable] | None
+    ) -> SampleTerms:
+        """See `Loss.sample_terms`."""
+        return super().sample_terms(counts, anchored, labels).of_anchors(counts, anchored)

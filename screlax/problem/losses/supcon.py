@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -30,6 +31,10 @@ class Views(ClassSoftmax):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "views", whole_number(self.views, "views"))
+
+    def of_embeddings(self) -> Self:
+        """See `ClassSoftmax.of_embeddings`: views are embeddings."""
+        return dataclasses.replace(self, views=1)
 
     def embeddings(self, sizes: ClassSizes) -> ClassTerms:
         """Return the terms of all embeddings alike: a = o = u = r = V n_c, anchors from two on."""
