@@ -63,7 +63,7 @@ def test_table_of_a_small_problem(capsys):
     code, out, err = run(capsys, "solve", "--counts", "counts.csv", *RIDGE, *CLARABEL)
     assert (code, err) == (0, "")
     assert "k=4 classes, n=29 samples, m=4 distinct sizes (2 to 15)" in out
-    assert "loss supcon, ridge 0.3, temperature 0.7" in out
+    assert "loss supcon, real features, ridge 0.3, temperature 0.7" in out
     assert "status       optimal (certified relative gap" in out
     assert f"value        {LONG_TAILED.optimum:.6f}"[:20] in out
     assert "solver       CLARABEL (requested)" in out
@@ -81,7 +81,13 @@ def test_json_holds_the_whole_result(capsys):
     assert record["certificate"]["lower"] <= LONG_TAILED.optimum <= record["certificate"]["upper"]
     assert record["problem"] == {
         **{"classes": 4, "samples": 29, "distinct_sizes": 4},
-        **{"loss": "supcon", "control": "ridge", "parameter": 0.3, "temperature": 0.7},
+        **{
+            "loss": "supcon",
+            "features": "real",
+            "control": "ridge",
+            "parameter": 0.3,
+            "temperature": 0.7,
+        },
     }
     assert record["geometry"]["size"] == [15, 8, 4, 2]
     assert record["geometry"]["classes"] == [1, 1, 1, 1]

@@ -115,6 +115,7 @@ def _record(landscape: Landscape) -> dict[str, Any]:
         "classes": problem.classes,
         "samples": problem.samples,
         "loss": str(problem.loss),
+        "features": problem.features.value,
         "control": [problem.control.name, problem.control.parameter],
         "temperature": problem.temperature,
         "level": landscape.level,

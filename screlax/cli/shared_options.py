@@ -2,10 +2,12 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from ..errors import InvalidInputError
 from ..problem.constraints.norms import CONTROLS, Control
 from ..problem.count_files import read_labelled_counts, read_pairs
+from ..problem.features import Features
 from ..problem.label_files import read_labels
 from ..problem.losses.base import LOSSES, check_loss
 from ..problem.profiles import profile
@@ -39,21 +41,28 @@ def add_problem_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[:OPTION=VALUE,…]",
         help=f"one of {', '.join(LOSSES)} (default supcon)",
     )
+    parser.add_argument(
+        "--features",
+        choices=[sign.value for sign in Features],
+        default=Features.REAL.value,
+        help="nonnegative: embeddings behind a ReLU (default real)",
+    )
 
 
 def problem_of(options: argparse.Namespace) -> UFM:
     """Return the problem that the options describe: one source of class sizes, one control."""
     sources = ("counts", "labels", "pairs", "profile")
     source = _exactly_one(options, sources, "source of class sizes")
-    control, tau, loss = _control(options), options.temperature, check_loss(options.loss)
+    control, tau = _control(options), options.temperature
+    kind: dict[str, Any] = {"loss": check_loss(options.loss), "features": options.features}
     if source == "pairs":
-        return UFM.from_pairs(*read_pairs(options.pairs), control, tau, loss=loss)
+        return UFM.from_pairs(*read_pairs(options.pairs), control, tau, **kind)
     if source == "labels":
-        return UFM.from_labels(read_labels(options.labels), control, tau, loss=loss)
+        return UFM.from_labels(read_labels(options.labels), control, tau, **kind)
     if source == "counts":
         labels, counts = read_labelled_counts(options.counts)
-        return UFM(counts, control, tau, labels, loss=loss)
-    return UFM(profile(options.profile), control, tau, loss=loss)
+        return UFM(counts, control, tau, labels, **kind)
+    return UFM(profile(options.profile), control, tau, **kind)
 
 
 def _control(options: argparse.Namespace) -> Control:

@@ -33,7 +33,8 @@ def problem_line(solution: Solution) -> str:
     return (
         f"problem      k={sizes.classes:,} classes, n={sizes.samples:,} samples, "
         f"m={sizes.orbits:,} distinct sizes ({sizes.distinct[-1]:,} to {sizes.distinct[0]:,}), "
-        f"loss {problem.loss}, {control.name} {control.parameter:g}, "
+        f"loss {problem.loss}, {problem.features} features, "
+        f"{control.name} {control.parameter:g}, "
         f"temperature {problem.temperature:g}"
     )
 
@@ -100,6 +101,7 @@ def solution_record(solution: Solution) -> dict[str, Any]:
             "samples": sizes.samples,
             "distinct_sizes": sizes.orbits,
             "loss": str(problem.loss),
+            "features": problem.features.value,
             "control": problem.control.name,
             "parameter": problem.control.parameter,
             "temperature": problem.temperature,

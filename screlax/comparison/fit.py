@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..gram.geometry import gram_distance
 from ..io.arrays import as_embeddings
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import CONTROLS, check_temperature
+from ..problem.features import Features
 from ..problem.label_files import as_labels
 from ..problem.labels import count_labels
 from ..problem.ufm import UFM
@@ -95,6 +96,7 @@ def fit_control(
     scale: str = "free",
     normalize: bool = False,
     points: int = 61,
+    features: Features | str = Features.REAL,
 ) -> ControlFit:
     """Find the λ or ρ whose optimum is nearest to embeddings, for users who do not know it.
 
@@ -119,6 +121,8 @@ def fit_control(
         Divide each embedding by its norm first.
     points : int, default 61
         Number of parameters of the coarse search.
+    features : {"real", "nonnegative"}
+        As for `UFM`: whether the optima have nonnegative embeddings.
 
     Returns
     -------
@@ -144,7 +148,7 @@ def fit_control(
     check_choice(scale, "scale", SCALES)
     points = whole_number(points, "points", 3)
     tau = check_temperature(temperature)
-    problem, gram = _class_gram(embeddings, labels, kind, tau, class_sizes, normalize)
+    problem, gram = _class_gram(embeddings, labels, kind, tau, class_sizes, normalize, features)
     distance = _distance_to(gram, scale == "free")
     parameters = _range_of(problem, points)
     path = regularization_path(problem, strengths=parameters)
@@ -159,6 +163,7 @@ def _class_gram(
     temperature: float,
     class_sizes: Any,
     normalize: bool,
+    features: Features | str,
 ) -> tuple[UFM, Matrix]:
     rows = as_embeddings(embeddings)
     names = as_labels(labels, len(rows))
@@ -170,7 +175,7 @@ def _class_gram(
             "give one size per class, in sorted label order"
         )
     given = sizes if named is None else dict(zip(named, sizes, strict=True))
-    problem = UFM(given, CONTROLS[kind](1.0), temperature, class_labels)
+    problem = UFM(given, CONTROLS[kind](1.0), temperature, class_labels, features=features)
     _, found = usable_statistics(problem, rows, names, normalize=normalize, within=False)
     return problem, found.means @ found.means.T
 
@@ -205,9 +210,7 @@ def _refine(
 
     def solved(logarithm: float) -> Solution:
         control = problem.control.with_parameter(math.exp(logarithm))
-        return solve_relaxation(
-            UFM(problem.class_sizes, control, problem.temperature, problem.class_labels)
-        )
+        return solve_relaxation(replace(problem, control=control))
 
     found = optimize.minimize_scalar(
         lambda logarithm: distance(solved(logarithm).class_gram),

@@ -9,6 +9,7 @@ from ..descent.second_order import GLOBAL_GAP
 from ..descent.validate import check_matrix
 from ..errors import SolverFailedError
 from ..gram.cells import Level
+from ..problem.features import Features
 from ..problem.losses.supcon import SupCon
 from ..problem.program import level_size
 from ..problem.ufm import UFM
@@ -52,9 +53,9 @@ class DescentWork(Work[Place, LandscapePoint]):
         return f"{self._folder}/dim-{task[0]:06d}-start-{task[1]:06d}"
 
     def former(self, task: Place) -> str | None:
-        """Return the archive that was in the folder of a survey when there was one loss."""
+        """Return the archive of a survey of real features from when there was one loss."""
         settings = {**self._settings, "format": 1, "screlax": "0.1.0"}
-        if settings.pop("loss") != str(SupCon()):
+        if (settings.pop("loss"), settings.pop("features")) != (str(SupCon()), Features.REAL):
             return None
         text = json.dumps(settings, sort_keys=True)
         folder = hashlib.sha256(text.encode()).hexdigest()[:20]
@@ -108,6 +109,7 @@ def _settings(problem: UFM, seed: int, level: str) -> dict[str, Any]:
         "control": [problem.control.name, problem.control.parameter],
         "temperature": problem.temperature,
         "loss": str(problem.loss),
+        "features": problem.features.value,
         "level": level,
         "seed": seed,
     }

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InvalidInputError
 from .class_sizes import ClassSizes
 from .constraints.norms import Control, check_control, check_temperature
+from .features import Features, check_features
 from .labels import ClassNumbers, count_labels
 from .losses.base import Loss, check_loss
 from .losses.supcon import SupCon
@@ -44,6 +45,8 @@ class UFM:
         τ > 0.
     loss : Loss or str, default SupCon()
         The loss, or its text ``name:option=value,…``; `screlax.problem.losses` has them.
+    features : {"real", "nonnegative"}, default "real"
+        Whether embeddings must be nonnegative, H ≥ 0, as behind a ReLU; keyword only.
     class_labels : sequence of hashable, optional
         The label that each class stands for, in class order; `from_labels` fills it in. NumPy
         scalars become Python objects. With a mapping or Series this is the order of the classes.
@@ -68,6 +71,7 @@ class UFM:
     temperature: float = 1.0
     class_labels: tuple[Hashable, ...] | None = field(default=None, compare=False)
     loss: Loss = field(default_factory=SupCon)
+    features: Features = Features.REAL
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class UFM:
         class_labels: Sequence[Hashable] | None = None,
         *,
         loss: Loss | str | None = None,
+        features: Features | str = Features.REAL,
     ) -> None:
         sizes, labels = ClassSizes.with_labels(class_sizes, class_labels)
         chosen, sizes = check_loss(SupCon() if loss is None else loss).resolved(sizes, labels)
@@ -87,6 +92,7 @@ class UFM:
         _check_magnitudes(self.control, self.temperature)
         object.__setattr__(self, "class_labels", labels)
         object.__setattr__(self, "loss", chosen)
+        object.__setattr__(self, "features", check_features(features))
 
     @classmethod
     def from_labels(
@@ -96,6 +102,7 @@ class UFM:
         temperature: float = 1.0,
         *,
         loss: Loss | str | None = None,
+        features: Features | str = Features.REAL,
     ) -> UFM:
         """Build from one label per sample, of any hashable type.
 
@@ -106,7 +113,7 @@ class UFM:
         ----------
         labels : array-like, shape (n,), tensor, pandas Series or data frame of one column
             Integers, strings, tuples, anything hashable.
-        control, temperature, loss
+        control, temperature, loss, features
             As for `UFM`.
 
         Raises
@@ -123,7 +130,7 @@ class UFM:
         (('cat', 'dog'), [1, 3])
         """
         class_labels, counts = count_labels(labels)
-        return cls(counts, control, temperature, class_labels, loss=loss)
+        return cls(counts, control, temperature, class_labels, loss=loss, features=features)
 
     @classmethod
     def from_pairs(
@@ -134,6 +141,7 @@ class UFM:
         temperature: float = 1.0,
         *,
         loss: Loss | str | None = None,
+        features: Features | str = Features.REAL,
     ) -> UFM:
         """Build from (size, multiplicity) pairs; see `ClassSizes.from_pairs`.
 
@@ -148,7 +156,7 @@ class UFM:
         """
         chosen = check_loss(SupCon() if loss is None else loss)
         chosen, classes = chosen.resolved_for_pairs(sizes, multiplicities)
-        return cls(classes, control, temperature, loss=chosen)
+        return cls(classes, control, temperature, loss=chosen, features=features)
 
     @cached_property
     def points(self) -> ClassSizes:
@@ -182,12 +190,14 @@ class UFM:
     @property
     def has_slack_vector(self) -> bool:
         """Whether the solvers by slack vector hold for this loss and control."""
+        if self.features.are_nonnegative:
+            return False
         return self.loss.has_slack_vector and self.control.has_slack_vector
 
     @property
     def description(self) -> str:
-        """Loss and control in words, for messages: ``loss supcon, control sphere``."""
-        return f"loss {self.loss}, control {self.control.name}"
+        """In words, for messages: ``loss supcon, control sphere, real features``."""
+        return f"loss {self.loss}, control {self.control.name}, {self.features} features"
 
     @property
     def control_at_unit_temperature(self) -> Control:

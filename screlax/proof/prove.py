@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 
 from ..equations.slack_vector import equations_for
+from ..errors import SolverCapabilityError
 from ..gram.cells import Level
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..problem.levels import lift_from_orbits
@@ -33,6 +34,8 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
     duals : iterable of DualPoint
         Further dual candidates at that level.
     """
+    if problem.features.are_nonnegative:
+        raise SolverCapabilityError("nonnegative features cannot be certified yet")
     if isinstance(gram, SlackVectorGram):
         if level is Level.ORBITS and problem.has_slack_vector:
             proof = _structured(problem, gram)

@@ -91,6 +91,7 @@ def _summary(solution: Solution) -> dict[str, Any]:
         "largest": int(sizes.distinct[0]),
         "smallest": int(sizes.distinct[-1]),
         "loss": str(problem.loss),
+        "features": problem.features.value,
         "control": problem.control.name,
         "parameter": problem.control.parameter,
         "temperature": problem.temperature,

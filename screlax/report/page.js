@@ -68,7 +68,7 @@
     const s = data.summary, c = data.certificate;
     byId("problem").textContent =
       `${count(s.classes)} classes, ${count(s.samples)} samples (${count(s.smallest)} to ${count(s.largest)} per class), ` +
-      `loss ${s.loss}, ${s.control} ${number(s.parameter)}, temperature ${number(s.temperature)}; rank ${count(s.rank)}; solved by ${s.solver}`;
+      `loss ${s.loss}, ${s.features} features, ${s.control} ${number(s.parameter)}, temperature ${number(s.temperature)}; rank ${count(s.rank)}; solved by ${s.solver}`;
     const verdict = byId("verdict");
     element("span", s.status, verdict).className = s.status;
     verdict.append(

@@ -128,7 +128,14 @@ def _solution(arrays: dict[str, Any]) -> Solution:
     sizes = _sizes(arrays)
     labels = None if record["labels"] is None else as_label(record["labels"])
     loss = loss_of_record(record.get("loss", "supcon"))
-    problem = UFM(sizes, control_named(name, parameter), record["temperature"], labels, loss=loss)
+    problem = UFM(
+        sizes,
+        control_named(name, parameter),
+        record["temperature"],
+        labels,
+        loss=loss,
+        features=record.get("features", "real"),
+    )
     dual = _dual(arrays, sizes.orbits)
     claimed = _certificate(record["certificate"])
     certificate, gram = verified(problem, _gram(arrays, problem), dual, claimed)

@@ -49,6 +49,7 @@ def _to_arrays(solution: Solution) -> dict[str, Any]:
     record = {
         "control": [problem.control.name, problem.control.parameter],
         "loss": problem.loss.record(),
+        "features": problem.features.value,
         "temperature": problem.temperature,
         "certificate": asdict(solution.certificate),
         "tol": solution.tol,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.polynomial.chebyshev import chebfit, chebvander
@@ -169,12 +170,8 @@ def _with(problem: UFM, *, parameter: float | None = None, temperature: float | 
     control = problem.control
     if parameter is not None:
         control = control.with_parameter(parameter)
-    return UFM(
-        problem.points,
-        control,
-        problem.temperature if temperature is None else float(temperature),
-        problem.class_labels,
-    )
+    tau = problem.temperature if temperature is None else float(temperature)
+    return replace(problem, control=control, temperature=tau)
 
 
 _Proved = tuple[Certificate, SlackVectorGram]

@@ -15,6 +15,7 @@ from ..gram.curve import AnyGram
 from ..optional import require_level_memory
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Control
+from ..problem.features import Features
 from ..problem.levels import quotient_to_orbits
 from ..problem.losses.base import Loss
 from ..problem.program import build_program, level_size
@@ -33,6 +34,7 @@ def solve_relaxation(
     *,
     temperature: float | None = None,
     loss: Loss | str | None = None,
+    features: Features | str | None = None,
     solver: str = "auto",
     level: str = "auto",
     tol: float | None = None,
@@ -52,6 +54,8 @@ def solve_relaxation(
         τ, 1.0 by default; only together with class sizes.
     loss : Loss or str, optional
         As for `UFM`, `SupCon()` by default; only together with class sizes.
+    features : {"real", "nonnegative"}, optional
+        As for `UFM`, "real" by default; only together with class sizes.
     solver : str, default "auto"
         "auto" is the closed form where there is one, else "native" (slack-vector Newton, then
         Burer–Monteiro); also "slack-vector", "burer-monteiro", "closed-form", and "SCS",
@@ -94,7 +98,7 @@ def solve_relaxation(
     <Status.OPTIMAL: 'optimal'>
     """
     solution = silent_solution(
-        _as_problem(problem, control, temperature=temperature, loss=loss),
+        _as_problem(problem, control, temperature=temperature, loss=loss, features=features),
         solver=solver,
         level=level,
         tol=tol,

@@ -12,6 +12,7 @@ from ..checks import require_few
 from ..errors import InvalidInputError
 from ..io.arrays import real_array
 from ..problem.constraints.norms import CONTROLS, Control, control_named
+from ..problem.features import Features, check_features
 from ..problem.losses.base import Loss, check_loss
 from .point import SweepPoint, whole_counts
 
@@ -35,6 +36,7 @@ def grid(
     solver: str = "auto",
     tol: float | None = None,
     loss: Loss | str | Iterable[Loss | str] = "supcon",
+    features: Features | str | Iterable[Features | str] = Features.REAL,
     **controls: ArrayLike,
 ) -> list[SweepPoint]:
     """Return every combination of the given values, the last named varying fastest.
@@ -59,6 +61,8 @@ def grid(
         As for `solve_relaxation`, the same for all points.
     loss : Loss or str, or sequence of them, default "supcon"
         Losses, as for `UFM`.
+    features : {"real", "nonnegative"}, or sequence of them, default "real"
+        Signs of the embeddings, as for `UFM`.
     **controls : float or sequence of float
         Values of other registered controls, by name.
 
@@ -89,6 +93,7 @@ def grid(
         _listed(seeds, "seeds"),
         _listed(dims, "dims"),
         [check_loss(one) for one in _listed(loss, "losses")],
+        [check_features(sign) for sign in _listed(features, "features")],
     )
     require_few(math.prod(map(len, axes)), "points of a grid")
     return [
@@ -103,8 +108,9 @@ def grid(
             tol=tol,
             dim=dim,
             loss=one,
+            features=sign,
         )
-        for (name, counts), factor, control, tau, seed, dim, one in product(*axes)
+        for (name, counts), factor, control, tau, seed, dim, one, sign in product(*axes)
     ]
 
 

@@ -13,6 +13,7 @@ from ..checks import whole_number
 from ..errors import InvalidInputError
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Control, check_control, check_temperature
+from ..problem.features import Features, check_features
 from ..problem.losses.base import Loss, check_loss
 from ..problem.losses.supcon import SupCon
 from ..problem.profiles import profile as named_profile
@@ -48,6 +49,7 @@ class SweepPoint:
         Embedding dimension: then the point is the best of ten descents in it, at class level, and
         its gap the proved distance from the optimum over all dimensions.
     loss : Loss or str, default SupCon()
+    features : {"real", "nonnegative"}, default "real"
         As for `UFM`.
 
     Raises
@@ -75,6 +77,7 @@ class SweepPoint:
     tol: float | None = None
     dim: int | None = None
     loss: Loss = field(default_factory=SupCon)
+    features: Features = Features.REAL
 
     def __post_init__(self) -> None:
         if not isinstance(self.profile, str):
@@ -83,6 +86,7 @@ class SweepPoint:
         object.__setattr__(self, "temperature", check_temperature(self.temperature))
         check_limits(self.solver, self.tol, None)
         object.__setattr__(self, "loss", check_loss(self.loss))
+        object.__setattr__(self, "features", check_features(self.features))
         if self.seed is not None:
             object.__setattr__(self, "seed", whole_number(self.seed, "seed", 0))
         if self.dim is not None:
@@ -102,7 +106,13 @@ class SweepPoint:
 
     def problem(self) -> UFM:
         """Return the problem of this point."""
-        return UFM(self.class_sizes(), self.control, self.temperature, loss=self.loss)
+        return UFM(
+            self.class_sizes(),
+            self.control,
+            self.temperature,
+            loss=self.loss,
+            features=self.features,
+        )
 
     def class_sizes(self) -> NDArray[np.int64]:
         """Return the class sizes, drawn at random where there is a seed, shape (k,)."""
@@ -130,6 +140,7 @@ class SweepPoint:
             "tol": None if self.tol is None else float(self.tol),
             "dim": self.dim,
             "loss": str(self.loss),
+            "features": self.features.value,
         }
 
     def key(self) -> str:

@@ -118,7 +118,8 @@ def _table(points: list[SweepPoint], results: dict[SweepPoint, Result]) -> Sweep
 
 def _row(point: SweepPoint, result: Result) -> Row:
     control = {"control": point.control.name, "parameter": point.control.parameter}
-    parameters = {**vars(point), **control, "loss": str(point.loss), "solver": None}
+    said = {"loss": str(point.loss), "features": point.features.value, "solver": None}
+    parameters = {**vars(point), **control, **said}
     return {name: {**parameters, **result}.get(name) for name in COLUMNS}
 
 

@@ -20,6 +20,7 @@ COLUMNS: dict[str, type] = {
     "classes": int,
     "samples": int,
     "loss": str,
+    "features": str,
     "control": str,
     "parameter": float,
     "temperature": float,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..errors import Status
+from ..problem.features import Features
 from ..problem.losses.supcon import SupCon
 from ..tasks.work import Work
 from .evaluate import FAILED, Result, evaluate, failure
@@ -29,9 +30,9 @@ class SweepWork(Work[SweepPoint, Result]):
         return f"{key[:2]}/{key}"
 
     def former(self, task: SweepPoint) -> str | None:
-        """Return the same for the key that it had when there was one loss."""
+        """Return the same for the key that it had when there was one loss, of real features."""
         identity = task.canonical()
-        if identity.pop("loss") != str(SupCon()):
+        if (identity.pop("loss"), identity.pop("features")) != (str(SupCon()), Features.REAL):
             return None
         key = hashed("0.1.0", identity)
         return f"{key[:2]}/{key}.json"
