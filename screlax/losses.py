@@ -6,7 +6,7 @@
 <class 'screlax.problem.losses.supcon.SupCon'>
 """
 
-from .problem.losses.base import LOSSES, GramLoss, Loss, register_loss
+from .problem.losses.base import LOSSES, GramLoss, Loss, check_loss, register_loss
 from .problem.losses.class_averaged import ClassAveraged
 from .problem.losses.class_softmax import ClassSoftmax, ClassTerms
 from .problem.losses.negatives_only import NegativesOnly
@@ -28,5 +28,6 @@ __all__ = [
     "RowWeights",
     "SoftmaxRows",
     "SupCon",
+    "check_loss",
     "register_loss",
 ]

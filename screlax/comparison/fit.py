@@ -18,6 +18,7 @@ from ..problem.constraints.norms import CONTROLS, check_temperature
 from ..problem.features import Features
 from ..problem.label_files import as_labels
 from ..problem.labels import count_labels
+from ..problem.losses.base import Loss
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.path import regularization_path
@@ -93,6 +94,7 @@ def fit_control(
     *,
     temperature: float,
     class_sizes: ArrayLike | ClassSizes | None = None,
+    loss: Loss | str | None = None,
     scale: str = "free",
     normalize: bool = False,
     points: int = 61,
@@ -115,6 +117,8 @@ def fit_control(
     class_sizes : array-like of int, mapping or Series, optional
         Sizes of the classes in training: in sorted label order, or by label; by default the counts
         of `labels`.
+    loss : Loss or str, optional
+        The training loss, as for `UFM`; `SupCon()` by default.
     scale : {"free", "fixed"}
         Whether the scale of the embeddings is compared too.
     normalize : bool, default False
@@ -148,7 +152,9 @@ def fit_control(
     check_choice(scale, "scale", SCALES)
     points = whole_number(points, "points", 3)
     tau = check_temperature(temperature)
-    problem, gram = _class_gram(embeddings, labels, kind, tau, class_sizes, normalize, features)
+    problem, gram = _class_gram(
+        embeddings, labels, kind, tau, class_sizes, loss, normalize, features
+    )
     distance = _distance_to(gram, scale == "free")
     parameters = _range_of(problem, points)
     path = regularization_path(problem, strengths=parameters)
@@ -162,6 +168,7 @@ def _class_gram(
     kind: str,
     temperature: float,
     class_sizes: Any,
+    loss: Loss | str | None,
     normalize: bool,
     features: Features | str,
 ) -> tuple[UFM, Matrix]:
@@ -175,7 +182,9 @@ def _class_gram(
             "give one size per class, in sorted label order"
         )
     given = sizes if named is None else dict(zip(named, sizes, strict=True))
-    problem = UFM(given, CONTROLS[kind](1.0), temperature, class_labels, features=features)
+    problem = UFM(
+        given, CONTROLS[kind](1.0), temperature, class_labels, loss=loss, features=features
+    )
     _, found = usable_statistics(problem, rows, names, normalize=normalize, within=False)
     return problem, found.means @ found.means.T
 

@@ -55,7 +55,7 @@ class DescentWork(Work[Place, LandscapePoint]):
     def former(self, task: Place) -> str | None:
         """Return the archive of a survey of real features from when there was one loss."""
         settings = {**self._settings, "format": 1, "screlax": "0.1.0"}
-        if (settings.pop("loss"), settings.pop("features")) != (str(SupCon()), Features.REAL):
+        if settings.pop("loss") != SupCon().text or "features" in settings:
             return None
         text = json.dumps(settings, sort_keys=True)
         folder = hashlib.sha256(text.encode()).hexdigest()[:20]
@@ -108,8 +108,8 @@ def _settings(problem: UFM, seed: int, level: str) -> dict[str, Any]:
         "class_order": None if order is None else hashlib.sha256(order.tobytes()).hexdigest(),
         "control": [problem.control.name, problem.control.parameter],
         "temperature": problem.temperature,
-        "loss": str(problem.loss),
-        "features": problem.features.value,
+        "loss": problem.loss.text,
+        **({} if problem.features is Features.REAL else {"features": problem.features.value}),
         "level": level,
         "seed": seed,
     }

@@ -34,15 +34,22 @@ PerClassOption = float | PerClass | PerOrbit
 """A number for all classes, or one per class: as given, or as resolved."""
 
 
-def per_class_option(value: Any, what: str, *, whole: bool = False, least: float = 0.0) -> Any:
+def per_class_option(
+    value: Any, what: str, *, whole: bool = False, least: float = 0.0, word: str = ""
+) -> Any:
     """Check an option that is one number or one per class; `what` it is is for messages.
+
+    A text that is `word` is left as it is.
 
     Raises
     ------
     InvalidInputError
         If a number is not finite, below `least`, or not whole where it has to be.
     """
-    if isinstance(value, PerOrbit):
+    if isinstance(value, str) and value != word:
+        choice = f"numbers or {word!r}" if word else "numbers"
+        raise InvalidInputError(f"{what} must be {choice}, got {value!r}")
+    if isinstance(value, PerOrbit | str):
         return value
     given: Any = value
     try:
@@ -56,7 +63,7 @@ def per_class_option(value: Any, what: str, *, whole: bool = False, least: float
         wrong |= numbers != np.floor(numbers)
     if wrong.any():
         kind = "whole numbers" if whole else "finite numbers"
-        bad = value if isinstance(given, float) else numbers[int(np.argmax(wrong))]
+        bad = value if isinstance(given, float) else float(numbers[int(np.argmax(wrong))])
         raise InvalidInputError(f"{what} must be {kind} of at least {least:g}, got {bad!r}")
     return given
 

@@ -143,7 +143,10 @@ def _problems(
             "give strengths or temperatures, not both: a path has one parameter"
         )
     if temperatures is not None:
-        return [_with(problem, temperature=t) for t in _positive(temperatures, "temperatures")]
+        return [
+            replace(problem, temperature=t)
+            for t in _positive(temperatures, "temperatures").tolist()
+        ]
     if strengths is None:
         points = whole_number(points, "points", 2, MOST_TASKS)
         top = problem.zero_threshold() if problem.control.is_penalty else None
@@ -154,7 +157,8 @@ def _problems(
         )
     else:
         values = _positive(strengths, "strengths")
-    return [_with(problem, parameter=value) for value in values]
+    of = problem.control.with_parameter
+    return [replace(problem, control=of(value)) for value in values.tolist()]
 
 
 def _positive(values: ArrayLike, what: str) -> Vector:
@@ -164,14 +168,6 @@ def _positive(values: ArrayLike, what: str) -> Vector:
         shown = array[wrong][0] if array.size else "none"
         raise InvalidInputError(f"{what} must be positive and finite numbers, got {shown}")
     return array
-
-
-def _with(problem: UFM, *, parameter: float | None = None, temperature: float | None = None) -> UFM:
-    control = problem.control
-    if parameter is not None:
-        control = control.with_parameter(parameter)
-    tau = problem.temperature if temperature is None else float(temperature)
-    return replace(problem, control=control, temperature=tau)
 
 
 _Proved = tuple[Certificate, SlackVectorGram]

@@ -49,6 +49,7 @@ class SweepPoint:
         Embedding dimension: then the point is the best of ten descents in it, at class level, and
         its gap the proved distance from the optimum over all dimensions.
     loss : Loss or str, default SupCon()
+        As for `UFM`; numbers per class have to fit the profile's classes.
     features : {"real", "nonnegative"}, default "real"
         As for `UFM`.
 
@@ -95,6 +96,8 @@ class SweepPoint:
             _named_sizes(self.profile, self.imbalance)
         else:
             self._accept_counts()
+        if self.loss.differs_by_class:  # numbers that do not fit are found before any work
+            self.problem()
 
     def _accept_counts(self) -> None:
         if self.imbalance is not None:
@@ -139,8 +142,8 @@ class SweepPoint:
             "solver": self.solver,
             "tol": None if self.tol is None else float(self.tol),
             "dim": self.dim,
-            "loss": str(self.loss),
-            "features": self.features.value,
+            "loss": self.loss.text,
+            **({} if self.features is Features.REAL else {"features": self.features.value}),
         }
 
     def key(self) -> str:

@@ -8,9 +8,8 @@ of `Loss` in a file of its own, decorated with `register_loss`; what it returns 
 from __future__ import annotations
 
 import dataclasses
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
@@ -28,6 +27,7 @@ from ..per_class import PerClass
 from ..per_orbit import PerOrbit
 from .minorant import Minorant, Tangent
 from .sample_terms import SampleTerms
+from .text import json_ready, loss_text, read_loss
 
 
 class ConicLoss(Protocol):
@@ -320,27 +320,75 @@ class Loss(ABC):
         }
         return dataclasses.replace(self, **options), sizes
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that are not the default."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            field.name: values[field.name]
+            for field in fields(self)
+            if values[field.name] != field.default
+        }
+
+    @property
+    def differs_by_class(self) -> bool:
+        """Whether an option has one number per class, not yet resolved by a problem."""
+        return bool(self._per_class(PerClass))
+
+    @property
+    def orbit_options(self) -> dict[str, NDArray[Any]]:
+        """Options that a problem has resolved to one number per orbit, each of shape (m,)."""
+        return {name: option.numbers for name, option in self._per_class(PerOrbit).items()}
+
+    @property
+    def text(self) -> str:
+        """``name:option=value,…`` in full: `check_loss` makes the same loss of it.
+
+        Numbers per class are JSON, a list or an object by label. Those of a resolved loss are per
+        orbit of its problem, and text does not say which.
+        """
+        return loss_text(self.name, self.options)
+
+    def with_options(self, **options: Any) -> Self:
+        """Return the loss with other values of some options.
+
+        Raises
+        ------
+        InvalidInputError
+            If it has no such option.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> print(screlax.losses.SupCon().with_options(views=2))
+        supcon:views=2
+        """
+        self.check_options(options)
+        return dataclasses.replace(self, **options)
+
+    @classmethod
+    def check_options(cls, options: Iterable[str]) -> None:
+        """Refuse options that the loss does not have, with those that it has."""
+        known = sorted(field.name for field in fields(cls))
+        for option in options:
+            if option not in known:
+                raise InvalidInputError(
+                    f"loss {cls.name!r} has no option {option!r}; it has "
+                    f"{', '.join(known) or 'none'}"
+                )
+
     def record(self) -> dict[str, Any]:
         """Return name and options that are not the default, as JSON has them."""
-        record: dict[str, Any] = {"name": self.name}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value != field.default:
-                record[field.name] = value.numbers.tolist() if _is_listed(value) else value
-        return record
+        return {"name": self.name, **{name: json_ready(v) for name, v in self.options.items()}}
 
     def __str__(self) -> str:
-        """Return ``name``, or ``name:option=value,…`` with the options that are not the default."""
-        options = [
-            f"{field.name}={getattr(self, field.name)}"
-            for field in fields(self)
-            if getattr(self, field.name) != field.default
-        ]
-        return self.name + (":" + ",".join(options) if options else "")
-
-
-def _is_listed(value: Any) -> bool:
-    return isinstance(value, (PerClass, PerOrbit))
+        """Return `text` with the least and the largest of numbers that differ between classes."""
+        options = self.options
+        short = {
+            name: str(option)
+            for name, option in (self._per_class(PerClass) | self._per_class(PerOrbit)).items()
+        }
+        return loss_text(self.name, options, short)
 
 
 def whole_if_whole(number: float) -> float:
@@ -397,8 +445,7 @@ def check_loss(loss: object) -> Loss:
         return loss
     if not isinstance(loss, str):
         raise InvalidInputError(f"loss must be a loss or its name, got {loss!r}")
-    name, _, rest = loss.partition(":")
-    return _loss_named(name, dict(_option(part) for part in rest.split(",") if part))
+    return _loss_named(*read_loss(loss))
 
 
 def _loss_named(name: str, options: dict[str, Any]) -> Loss:
@@ -410,23 +457,9 @@ def _loss_named(name: str, options: dict[str, Any]) -> Loss:
             f"there is no loss {name!r}; choose one of {', '.join(sorted(LOSSES))}, or load the "
             "module that registers it (--with MODULE)"
         )
-    known = {field.name: field.default for field in fields(LOSSES[name])}
-    for option in options:
-        if option not in known:
-            choices = ", ".join(sorted(known)) or "none"
-            raise InvalidInputError(f"loss {name!r} has no option {option!r}; it has {choices}")
-    missing = [n for n, default in known.items() if default is MISSING and n not in options]
+    loss = LOSSES[name]
+    loss.check_options(options)
+    missing = [f.name for f in fields(loss) if f.default is MISSING and f.name not in options]
     if missing:
         raise InvalidInputError(f"loss {name!r} needs {', '.join(missing)}, as {missing[0]}=value")
-    return LOSSES[name](**options)
-
-
-def _option(text: str) -> tuple[str, Any]:
-    """Split ``option=value``; a value that reads as a number or a truth value is one."""
-    option, sign, value = text.partition("=")
-    if not sign:
-        raise InvalidInputError(f"an option of a loss is written option=value, got {text!r}")
-    try:
-        return option.strip(), json.loads(value)
-    except json.JSONDecodeError:
-        return option.strip(), value.strip()
+    return loss(**options)

@@ -29,6 +29,9 @@ from .base import Loss, whole_if_whole
 from .sample_terms import SampleTerms
 from .softmax_rows import RowWeights, SoftmaxRows
 
+BALANCED = "balanced"
+"""Class weights that make the classes weigh the same."""
+
 
 @dataclass(frozen=True, eq=False)
 class ClassTerms:
@@ -62,9 +65,10 @@ class ClassSoftmax(Loss):
 
     Parameters
     ----------
-    class_weights : float, array-like of shape (k,), mapping or pandas Series, optional
+    class_weights : float, array-like of shape (k,), mapping, pandas Series, or "balanced", optional
         α_c ≥ 0, by which the terms of the anchors of class c are multiplied; by default one. A
-        mapping and a Series say which label each is for. Keyword only.
+        mapping and a Series say which label each is for. "balanced" is α_c = n/(k n_c), as
+        scikit-learn's of that name: all classes weigh the same, n/k. Keyword only.
     """
 
     class_weights: Any = field(default=None, kw_only=True)
@@ -72,7 +76,7 @@ class ClassSoftmax(Loss):
 
     def __post_init__(self) -> None:
         if self.class_weights is not None:
-            weights = per_class_option(self.class_weights, "class_weights")
+            weights = per_class_option(self.class_weights, "class_weights", word=BALANCED)
             object.__setattr__(self, "class_weights", weights)
 
     @abstractmethod
@@ -84,7 +88,10 @@ class ClassSoftmax(Loss):
         terms = self.unweighted_terms(sizes)
         if self.class_weights is None:
             return terms
-        weights = orbit_numbers(self.class_weights, sizes.orbits)
+        if self.class_weights == BALANCED:
+            weights = sizes.samples / (sizes.classes * sizes.distinct.astype(float))
+        else:
+            weights = orbit_numbers(self.class_weights, sizes.orbits)
         return ClassTerms(weights * terms.anchors, terms.own, terms.pair, terms.embeddings)
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ...errors import InvalidInputError
 from ...types import Vector
 from ..class_sizes import ClassSizes
 from ..per_class import PerClass
@@ -57,6 +58,8 @@ class Prototypes(ClassSoftmax):
         super().__post_init__()
         count = per_class_option(self.per_class, "prototypes per class", whole=True)
         object.__setattr__(self, "per_class", count)
+        if not isinstance(self.loss_terms, bool):
+            raise InvalidInputError(f"loss_terms must be true or false, got {self.loss_terms!r}")
 
     def unweighted_terms(self, sizes: ClassSizes) -> ClassTerms:
         """See `ClassSoftmax`."""

@@ -1,0 +1,107 @@
+"""A loss as text: it says the loss in full, and comes back as the same one."""
+
+from dataclasses import MISSING, fields
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import screlax
+from screlax.losses import (
+    LOSSES,
+    ClassAveraged,
+    NegativesOnly,
+    Prototypes,
+    RowSoftmax,
+    SupCon,
+    check_loss,
+)
+
+LOSSES_AND_TEXTS = [
+    (SupCon(), "supcon"),
+    (SupCon(views=2), "supcon:views=2"),
+    (SupCon(class_weights=0.3), "supcon:class_weights=0.3"),
+    (SupCon(class_weights="balanced"), "supcon:class_weights=balanced"),
+    (SupCon(class_weights=np.array([1, 2.5, 3])), "supcon:class_weights=[1,2.5,3]"),
+    (
+        SupCon(class_weights=pd.Series([1.0, 0.1], ["b", "a"])),
+        'supcon:class_weights={"a":0.1,"b":1}',
+    ),
+    (SupCon(class_weights={0: 1, 1: 0.1}), 'supcon:class_weights={"0":1,"1":0.1}'),
+    (NegativesOnly(views=3, class_weights=2), "negatives-only:class_weights=2,views=3"),
+    (ClassAveraged("classes"), "class-averaged:anchors=classes"),
+    (Prototypes([1, 2], loss_terms=False), "prototypes:per_class=[1,2],loss_terms=false"),
+    (RowSoftmax(1, [1.5, 2], 2), "row-softmax:anchor_mass=1,own_weight=[1.5,2],pair_weight=2"),
+]
+
+
+@pytest.mark.parametrize(("loss", "text"), LOSSES_AND_TEXTS)
+def test_text_says_the_loss_in_full(loss, text):
+    assert loss.text == text
+    assert check_loss(text) == loss
+    assert str(check_loss(text)) == str(loss)
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_the_name_alone_is_the_loss_or_says_what_it_needs(name):
+    needed = [field.name for field in fields(LOSSES[name]) if field.default is MISSING]
+    if not needed:
+        assert check_loss(name).text == name
+        return
+    with pytest.raises(screlax.ScrelaxError, match=f"loss {name!r} needs {', '.join(needed)}"):
+        check_loss(name)
+
+
+def test_what_is_shown_has_the_least_and_the_largest_of_many_numbers():
+    assert str(SupCon(class_weights=range(1, 1001))) == "supcon:class_weights=1..1000"
+
+
+def test_different_numbers_of_the_same_range_are_different_text():
+    first, second = SupCon(class_weights=[1, 2, 4]), SupCon(class_weights=[1, 3, 4])
+    assert str(first) == str(second)
+    assert first.text != second.text
+
+
+def test_labels_that_text_cannot_say_are_refused_when_read_back():
+    for weights in ({"0": 1.0, "1": 2.0}, {("a", 1): 1.0, ("b", 2): 2.0}):
+        text = SupCon(class_weights=weights).text
+        with pytest.raises(screlax.ScrelaxError, match="class_weights"):
+            check_loss(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("nosuch", "there is no loss 'nosuch'; choose one of class-averaged"),
+        ("supcon:view=2", "has no option 'view'; it has class_weights, views"),
+        ("class-averaged:views=2", "has no option 'views'; it has anchors, class_weights"),
+        ("supcon:views", "written option=value, got 'views'"),
+        ("supcon:views=1,views=2", "option 'views' is there twice"),
+        ("supcon:views=two", "views must be a whole number of at least 1, got 'two'"),
+        ("supcon:views=0", "views must be a whole number of at least 1, got 0"),
+        ("supcon:class_weights=[1,2", "is not valid JSON"),
+        ("supcon:class_weights=[1,2]x", "separated by commas, got 'x'"),
+        ('supcon:class_weights={"a":1,"a":2}', "label 'a' is there twice"),
+        ("supcon:class_weights=NaN", "finite numbers of at least 0, got nan"),
+        ("supcon:class_weights=[1,-2]", "finite numbers of at least 0, got -2.0"),
+        ("supcon:class_weights=heavy", "must be numbers or 'balanced', got 'heavy'"),
+        ("prototypes:per_class=1.5", "must be whole numbers"),
+        ("prototypes:loss_terms=False", "loss_terms must be true or false, got 'False'"),
+        ("class-averaged:anchors=all", "'samples' or 'classes', got 'all'"),
+        ("row-softmax:anchor_mass=1", "needs own_weight, pair_weight, as own_weight=value"),
+    ],
+)
+def test_text_that_is_no_loss_is_refused_with_the_reason(text, reason):
+    with pytest.raises(screlax.ScrelaxError) as refused:
+        screlax.UFM([50, 20], screlax.Sphere(1.0), loss=text)
+    assert reason in str(refused.value)
+
+
+def test_balanced_weights_give_every_class_the_same_mass_and_keep_the_sum():
+    problem = screlax.UFM([50, 20, 5], screlax.Sphere(1.0), loss="supcon:class_weights=balanced")
+    same = screlax.UFM(
+        [50, 20, 5], screlax.Sphere(1.0), loss=SupCon(class_weights=[25 / 50, 25 / 20, 25 / 5])
+    )
+    assert problem.anchors == same.anchors == 75
+    values = [screlax.solve_relaxation(one).value for one in (problem, same)]
+    assert values[0] == pytest.approx(values[1], rel=1e-9)
