@@ -40,10 +40,12 @@ SIZES = [100, 50, 10, 2]
 ETF = np.eye(4) - 0.25
 
 
+@pytest.mark.parametrize("length", [1.0, 5.0])
 @pytest.mark.parametrize("loss", [NEGATIVES_ONLY, AVERAGED, BELOW_ZERO])
-def test_values_are_those_of_the_definition_in_fifty_digits(loss):
+def test_values_are_those_of_the_definition_in_fifty_digits(loss, length):
+    """With long vectors also far below zero, where 1 + x of a row has no digits left."""
     rng = np.random.default_rng(0)
-    factor = rng.standard_normal((4, 3))
+    factor = length * rng.standard_normal((4, 3))
     gram = factor @ factor.T
     found = build_program(UFM(SIZES, Sphere(1.0), loss=loss), Level.CLASSES).loss
     with mpmath.workdps(50):

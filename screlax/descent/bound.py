@@ -6,7 +6,7 @@ from ..errors import InvalidInputError, SolverFailedError
 from ..gram.cells import CellGram, Level
 from ..problem.levels import samples_to_classes
 from ..problem.ufm import UFM
-from ..proof.certificate import relative_gap
+from ..proof.certificate import relative_gap, value_and_spread
 from ..proof.prove import prove_gram
 from ..solve.lifted import Lifted
 from ..solve.solve import silent_solution
@@ -74,13 +74,13 @@ def gaps_to(problem: UFM, value: float, lower: float, embeddings: Matrix) -> tup
         )
     largest = float(np.einsum("ij,ij->i", embeddings, embeddings).max()) / problem.temperature
     noise = 16 * float(np.finfo(float).eps) * problem.anchors * largest
-    difference = value - lower
-    if difference < -(_ROUNDING * abs(value) + noise):
+    difference, size = value - lower, value_and_spread(value, problem.infimum)
+    if difference < -(_ROUNDING * size + noise):
         raise InvalidInputError(
             f"lower={lower!r} is no lower bound of this problem: embeddings of value {value!r} "
             "exist; leave it out, or take it from solve_relaxation of the same problem"
         )
-    if difference < -_ROUNDING * abs(value):
+    if difference < -_ROUNDING * size:
         return noise, 1.0
     gap = max(difference, 0.0)
     return gap, relative_gap(gap, value, problem.infimum)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from scipy import optimize
 
+from ..proof.certificate import value_and_spread
 from ..solve.lifted import Lifted, LiftedPoint
 from ..solve.trust_region import minimize
 from ..types import Matrix
@@ -28,9 +29,16 @@ _REJECTED = 200
 _SUFFICIENT, _SHORTEST = 1e-4, 1e-12
 
 
-def relative_gradient(norm: float, point: Matrix, value: float) -> float:
-    """Return ‖gradient‖ ‖X‖ / value: first-order change of the value for a change of size ‖X‖."""
-    return norm * float(np.linalg.norm(point)) / value if value > 0 else 0.0
+def relative_gradient(problem: Lifted, norm: float, point: Matrix, value: float) -> float:
+    """Return ‖gradient‖ ‖X‖, the first-order change for a change of size ‖X‖, by value and spread.
+
+    Where the objective has no infimum, one unit per anchor is in the place of the spread.
+    """
+    objective = problem.objective
+    scale = value_and_spread(value, objective.infimum)
+    if not math.isfinite(objective.infimum):
+        scale += objective.anchors
+    return norm * float(np.linalg.norm(point)) / scale if scale > 0 else 0.0
 
 
 def descend_lbfgs(problem: Lifted, point: Matrix, recorder: Recorder) -> Matrix:
@@ -43,7 +51,7 @@ def descend_lbfgs(problem: Lifted, point: Matrix, recorder: Recorder) -> Matrix:
     def after_iteration(intermediate_result: optimize.OptimizeResult) -> None:
         run.move_to(intermediate_result.x)
         stop = recorder.note(run.value, run.norm)
-        close = relative_gradient(run.norm, run.point, run.value) <= _POLISH_BELOW
+        close = relative_gradient(problem, run.norm, run.point, run.value) <= _POLISH_BELOW
         if stop or close or recorder.remaining <= reserve:
             raise StopIteration
 
@@ -104,7 +112,7 @@ def descend_newton(
             return recorder.reason
         last = at
         value = problem.value(at)
-        flat = relative_gradient(norm, at, value) <= _GRADIENT_FLOOR
+        flat = relative_gradient(problem, norm, at, value) <= _GRADIENT_FLOOR
         return recorder.note(value, norm) or (FLAT if flat else "")
 
     result = minimize(
@@ -130,7 +138,7 @@ def descend_gradient(problem: Lifted, point: Matrix, recorder: Recorder) -> Matr
     value, norm = problem.value(point), float(np.linalg.norm(gradient))
     length = 1.0
     while not recorder.note(value, norm):
-        if relative_gradient(norm, point, value) <= _GRADIENT_FLOOR:
+        if relative_gradient(problem, norm, point, value) <= _GRADIENT_FLOOR:
             recorder.reason = FLAT
             break
         candidate = _shorten(problem, model, gradient, length)

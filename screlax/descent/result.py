@@ -19,7 +19,8 @@ class NonconvexResult:
     problem : UFM
         The problem whose embeddings were optimised.
     level : str
-        "classes" (p = k, one embedding per class) or "samples" (p = n, in class order).
+        "classes" (p = k, one embedding per class) or "samples" (every embedding by itself, views
+        and prototypes included, in class order: `problem.points`).
     dim : int
         Embedding dimension.
     method : str
@@ -39,7 +40,7 @@ class NonconvexResult:
         The embeddings of every run.
     histories : tuple of ndarray, each of shape (iterations + 1, 3)
         Per run the columns iteration, value and gradient norm: of the objective per anchor on the
-        manifold of the control, in coordinates √(n_c/τ) h.
+        manifold of the control, in coordinates √(r_c/τ) h, r_c the embeddings a row stands for.
     iterations : ndarray of int, shape (starts,)
         Iterations of every run, all phases together.
     seconds : ndarray, shape (starts,)
@@ -100,6 +101,6 @@ class NonconvexResult:
     def __repr__(self) -> str:
         return (
             f"<NonconvexResult {self.status}: value {self.value:.10g}, relative gap "
-            f"{self.relative_gap:.1e}, dim={self.dim}, {len(self.values)} starts, {self.method} "
-            f"at level {self.level}>"
+            f"{self.relative_gap:.1e}, {self.problem.description}, dim={self.dim}, "
+            f"{len(self.values)} starts, {self.method} at level {self.level}>"
         )

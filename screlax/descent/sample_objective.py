@@ -1,4 +1,4 @@
-"""The objective of one embedding per sample, with exact Hessian products, in blocks of rows."""
+"""The SC objective of one embedding per sample, with exact Hessian products, in row blocks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +32,10 @@ class SamplePoint:
 
 
 class SampleObjective:
-    """One embedding per sample, samples in class order: the loss of `supcon_loss`, summed.
+    """One embedding per point, in class order: the loss of `supcon_loss`, summed.
+
+    For losses that are SC of the points (`Loss.is_supcon_of_points`); a point is a sample, or a
+    view or a prototype where there are any.
 
     Value and gradient come from the fast loss. With P the softmax rows (zero for singletons), T
     the mean over positives, D = V Xᵀ + X Vᵀ and C_il = P_il (D_il − Σ_j P_ij D_ij),
@@ -55,13 +58,13 @@ class SampleObjective:
         self.cells = cells_at(problem.points, Level.SAMPLES)
         self.mass = self.cells.mass
         self.control = problem.control_at_unit_temperature
-        self.anchors = float(problem.anchors)
+        self.anchors, self.infimum = float(problem.anchors), problem.infimum
         self._first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
         self._positives = (sizes[self.labels] - 1).astype(float)
         self._anchored = self._positives > 0
         self._strength = 2 * float(self.control.penalty(self.cells)[0])
-        self._rows = max(1, block_numbers // problem.samples)
-        self._keeps = problem.samples**2 <= kept_numbers
+        self._rows = max(1, block_numbers // problem.points.samples)
+        self._keeps = problem.points.samples**2 <= kept_numbers
 
     def value_and_gradient(self, point: Matrix) -> tuple[float, Matrix]:
         """See `FactoredObjective`."""

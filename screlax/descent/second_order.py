@@ -33,7 +33,8 @@ NEGATIVE = 1e-7
 """Share of the largest Hessian eigenvalue below whose negative an eigenvalue is negative."""
 
 ROUNDING = 1e-14
-"""Eigenvalues up to this are rounding: at unit temperature curvature is a softmax probability."""
+"""Eigenvalues up to this, per anchor mass of an embedding, are rounding: at unit temperature
+curvature is a softmax probability."""
 
 _HALVINGS = 40
 
@@ -45,13 +46,16 @@ class SecondOrder:
     Attributes
     ----------
     gradient_norm : float
-        ‖projected gradient‖ ‖H‖ / value, the first-order change of the objective, as a share of
-        it, for a change of the embeddings by as much as they are; both norms weighted by n_c at
-        level "classes". A multiplier of the wrong sign counts as gradient.
+        ‖projected gradient‖ ‖H‖, the first-order change of the objective for a change of the
+        embeddings by as much as they are, as a share of value and spread, like gaps (of value and
+        the number of anchors where the objective has no infimum); both norms weighted by the
+        embeddings of each class at level "classes". A multiplier of the wrong sign counts as
+        gradient.
     smallest_eigenvalue : float
-        Smallest value of ⟨V, ∇²L V⟩ / Σ n_c ‖v_c‖² over tangent directions V orthogonal to the
+        Smallest value of ⟨V, ∇²L V⟩ / Σ r_c ‖v_c‖² over tangent directions V orthogonal to the
         rotations, L the Lagrangian (with one more coordinate for what a ball or budget leaves
-        unused); n_c = 1 at level "samples". +inf where there is no such direction.
+        unused); r_c are the embeddings of a class, 1 at level "samples". +inf where there is no
+        such direction.
     rotation_dimensions : int
         Dimension of the space {HΩ, Ω skew} that was projected out.
     direction : ndarray, shape (p, dim), or None
@@ -104,7 +108,8 @@ def check_second_order(
     ----------
     problem : UFM
     embeddings : array-like, shape (p, dim)
-        p = k at level "classes", p = n in class order at level "samples".
+        p = k at level "classes"; at level "samples" one row for every embedding, views and
+        prototypes included, in class order (`problem.points`).
     level : {"classes", "samples"}
         Whether samples of a class may move apart.
     lower : float, optional
@@ -129,7 +134,7 @@ def check_second_order(
     problem, checked_level = check_problem(problem), check_nonconvex_level(level)
     rows = level_size(problem, checked_level)
     given = check_matrix("embeddings", embeddings, (rows, None), f"one row per {level[:-1]}")
-    known = None if lower is None else finite_number(lower, "lower", 0)
+    known = None if lower is None else finite_number(lower, "lower")
     dim = given.shape[1]
     lifted = Lifted(objective_at(problem, checked_level, dim), dim)
     check_nonzero_rows("embeddings", given, problem.control)
@@ -143,7 +148,7 @@ def check_second_order(
     gap, relative = gaps_to(problem, value, bound, feasible)
 
     model = lifted.local_model(point)
-    gradient_norm = relative_gradient(_stationarity(lifted, model), point, value)
+    gradient_norm = relative_gradient(lifted, _stationarity(lifted, model), point, value)
     rotations = Rotations(lifted.rows(point))
 
     def project(direction: Matrix) -> Matrix:
@@ -152,7 +157,8 @@ def check_second_order(
         return np.hstack([kept, tangent[:, dim:]])
 
     lowest = smallest_eigenvalue(lambda step: lifted.hessian(model, step), project, lifted.shape)
-    is_negative = lowest.value < -max(NEGATIVE * lowest.largest, ROUNDING)
+    unit = lifted.objective.anchors / float(lifted.mass.sum())
+    is_negative = lowest.value < -max(NEGATIVE * lowest.largest, ROUNDING * unit)
     classification = _classify(relative, gradient_norm, is_negative)
     direction = None
     if classification == "strict saddle":

@@ -12,12 +12,12 @@ from .sample_objective import SampleObjective
 
 
 def objective_at(problem: UFM, level: Level, dim: int) -> FactoredObjective:
-    """Return the objective of one embedding of that dimension per class or per sample."""
-    if level is Level.CLASSES:
-        return CellObjective(build_program(problem, level), dim)
-    return SampleObjective(problem)
+    """Return the objective of one embedding of that dimension per class or per point."""
+    if level is Level.SAMPLES and problem.loss.is_supcon_of_points:
+        return SampleObjective(problem)
+    return CellObjective(build_program(problem, level), dim)
 
 
 def scale_of_rows(lifted: Lifted, problem: UFM) -> Matrix:
-    """Return √(n_c/τ), what embeddings are multiplied by to be X, shape (p, 1)."""
+    """Return √(r_c/τ), what embeddings are multiplied by to be X, shape (p, 1)."""
     return np.asarray(np.sqrt(lifted.mass / problem.temperature)[:, None])

@@ -13,6 +13,7 @@ from ..errors import InvalidInputError
 from ..optional import require_memory
 from ..problem.program import level_size
 from ..problem.ufm import UFM
+from ..proof.certificate import value_of_gap
 from ..solve.lifted import Lifted
 from ..types import Matrix
 from .bound import best_bound, gaps_to, relaxation_bound
@@ -53,7 +54,7 @@ def solve_nonconvex(
 ) -> NonconvexResult:
     """Minimise the nonconvex objective over embeddings, and prove how far each run got.
 
-        minimise  SC(HHᵀ) + (λ/2)‖H‖_F²   over H of shape (p, dim), within the control
+        minimise  loss(HHᵀ) + (λ/2)‖H‖_F²   over H of shape (p, dim), within the control
 
     The objective of every run is compared with a lower bound from the convex relaxation, which
     holds for embeddings of any dimension: where `dim` is at least the rank of the optimum a gap of
@@ -75,12 +76,14 @@ def solve_nonconvex(
     seed : int, default 0
         Start s draws from `numpy.random.default_rng([seed, s])`, whatever the number of starts.
     level : {"classes", "samples"}
-        One embedding per class, O(k² dim) an iteration, or per sample, O(n² dim), in class order
-        (`numpy.repeat(range(k), class_sizes)`).
+        One embedding per class, O(k² dim) an iteration; or every embedding by itself, O(n² dim):
+        one per sample, with views V per sample, and every prototype, in class order
+        (`numpy.repeat(range(k), problem.points)`).
     initial : array-like, shape (p, dim) or (starts, p, dim), optional
-        Start from these instead, p = k or n; with one matrix, `starts` must be 1. They are
-        rescaled to satisfy the control; on the boundary of a ball or budget they are moved
-        inside by a relative 1e-6 of the bound on ‖h‖², since a norm could not shrink otherwise.
+        Start from these instead, p = k or the number of embeddings; with one matrix, `starts` must
+        be 1. They are rescaled to satisfy the control; on the boundary of a ball or budget they are
+        moved inside by a relative 1e-6 of the bound on ‖h‖², since a norm could not shrink
+        otherwise.
     max_iterations : int, default 2000
         Per start, over all phases.
     tol : float, default 1e-9
@@ -119,14 +122,13 @@ def solve_nonconvex(
     tolerance = _check_tolerance(tol)
     checked_level = check_nonconvex_level(level)
     check_choice(method, "method", tuple(_METHODS))
-    known = None if lower is None else finite_number(lower, "lower", 0)
+    known = None if lower is None else finite_number(lower, "lower")
     rows = level_size(problem, checked_level)
     given = _check_initial(problem, initial, starts, rows, dim)
     require_memory(8.0 * rows * dim * (starts + 60), f"{starts} starts of {rows:,} embeddings")
     bound = relaxation_bound(problem) if known is None else known
     lifted = Lifted(objective_at(problem, checked_level, dim), dim)
-    # where (value − bound) / (2 value − infimum) is the tolerance
-    target = (bound - tolerance * problem.infimum) / (1 - 2 * tolerance)
+    target = value_of_gap(tolerance, bound, problem.infimum)
     runs = []
     for start in range(starts):
         recorder = Recorder(start, target, limit, problem.anchors, callback)

@@ -40,9 +40,9 @@ class LandscapePoint:
     gradient_norm : float
         Relative norm of the projected gradient.
     smallest_eigenvalue : float
-        Of the Hessian on the tangent space, less rotations, per sample.
+        Of the Hessian on the tangent space, less rotations, per embedding.
     embeddings : ndarray, shape (p, dim)
-        One per class, or one per sample in class order.
+        One per class, or every embedding by itself in class order (`problem.points`).
     """
 
     dim: int

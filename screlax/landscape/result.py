@@ -20,7 +20,7 @@ class Landscape:
     problem : UFM
         The problem whose embeddings were optimised.
     level : str
-        "classes" (one embedding per class) or "samples".
+        "classes" (one embedding per class) or "samples" (every embedding by itself).
     seed : int
         Seed of all random starts.
     solution : Solution
@@ -98,6 +98,6 @@ class Landscape:
     def __repr__(self) -> str:
         dims = ", ".join(map(str, self.dims))
         return (
-            f"<Landscape of k={self.problem.classes} classes at level {self.level}: dim {dims}; "
-            f"{len(self.points)} descents>"
+            f"<Landscape of k={self.problem.classes} classes at level {self.level}, "
+            f"{self.problem.description}: dim {dims}; {len(self.points)} descents>"
         )

@@ -51,7 +51,8 @@ def survey_landscape(
         Every start has a seed of its own, made from this one, the dimension and its number, so
         that more starts or dimensions leave the others as they are.
     level : str, default "classes"
-        "classes" moves one embedding per class, "samples" one per sample.
+        "classes" moves one embedding per class, "samples" every embedding by itself, views and
+        prototypes included.
     n_jobs : int or None, default 1
         Processes, −1 for as many as processors, None for what `joblib.parallel_config` says;
         needs joblib beyond one. The result does not depend on it.

@@ -42,7 +42,7 @@ def _row(points: list[LandscapePoint], reached: float) -> dict[str, Any]:
 def _different(values: NDArray[np.float64], tolerance: float) -> int:
     """Count the values that exceed the next smaller one by more than a relative tolerance."""
     ordered = np.sort(values)
-    return 1 + int((np.diff(ordered) > tolerance * ordered[1:]).sum())
+    return 1 + int((np.diff(ordered) > tolerance * np.abs(ordered[1:])).sum())
 
 
 def greatest_pairwise(embeddings: Sequence[Matrix]) -> tuple[float, float]:

@@ -99,7 +99,7 @@ def _check_described(described: dict[str, Any], gap: float) -> None:
 
 def _settings(problem: UFM, seed: int, level: str) -> dict[str, Any]:
     """Return everything besides dimension and start that a point depends on, as JSON has it."""
-    sizes = problem.points
+    sizes = problem.class_sizes
     order = sizes.orbit_of_class
     return {
         "screlax": __version__,

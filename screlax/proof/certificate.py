@@ -153,8 +153,21 @@ def relative_gap(gap: float, value: float, infimum: float) -> float:
     """
     if gap == 0:
         return 0.0
-    scale = abs(value) + (value - infimum if math.isfinite(infimum) else 0.0)
-    return gap / max(scale, sys.float_info.min) if math.isfinite(gap) else math.inf
+    scale = max(value_and_spread(value, infimum), sys.float_info.min)
+    return gap / scale if math.isfinite(gap) else math.inf
+
+
+def value_and_spread(value: float, infimum: float) -> float:
+    r"""Return \|value\| + value − infimum, without the spread where there is no infimum."""
+    return abs(value) + (value - infimum if math.isfinite(infimum) else 0.0)
+
+
+def value_of_gap(tolerance: float, lower: float, infimum: float) -> float:
+    r"""Return the value whose `relative_gap` to a lower bound is a tolerance, below 1/2."""
+    if not math.isfinite(infimum):
+        return lower / (1 - math.copysign(tolerance, lower))
+    value = lower - tolerance * infimum
+    return value / (1 - 2 * tolerance) if value > 0 else value
 
 
 def format_gap(gap: float, rounding: float) -> str:

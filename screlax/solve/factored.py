@@ -64,7 +64,7 @@ class CellObjective:
         self.relaxation, self.width = relaxation, width
         self.cells, self.control = relaxation.cells, relaxation.control
         self.mass = self.cells.mass
-        self.anchors = relaxation.loss.anchor_count
+        self.anchors, self.infimum = relaxation.loss.anchor_count, relaxation.infimum
         self._several = relaxation.cells.points > 1
         self.columns = width + bool(self._several.any())
         self._root = np.sqrt(self.mass)[:, None]

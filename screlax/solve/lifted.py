@@ -27,6 +27,8 @@ class FactoredObjective(Protocol):
     """The control at unit temperature."""
     anchors: float
     """Number of terms of the loss."""
+    infimum: float
+    """What it is never below, −inf if nothing is known."""
 
     def value(self, point: Matrix) -> float:
         """Return the objective, with its digits also where it is nearly zero."""

@@ -167,6 +167,11 @@ class Loss(ABC):
         """Whether the solvers by slack vector (`screlax.equations`) hold for it."""
         return False
 
+    @property
+    def is_supcon_of_points(self) -> bool:
+        """Whether it is SC with the `points` as samples, which has fast kernels."""
+        return False
+
     @abstractmethod
     def at_level(self, sizes: ClassSizes, level: Level) -> GramLoss:
         """Return the loss of these class sizes as a function of the Gram matrix at a level."""

@@ -61,6 +61,11 @@ class Prototypes(ClassSoftmax):
         if not isinstance(self.loss_terms, bool):
             raise InvalidInputError(f"loss_terms must be true or false, got {self.loss_terms!r}")
 
+    @property
+    def is_supcon_of_points(self) -> bool:
+        """See `Loss.is_supcon_of_points`."""
+        return self.loss_terms and self.class_weights is None
+
     def unweighted_terms(self, sizes: ClassSizes) -> ClassTerms:
         """See `ClassSoftmax`."""
         samples = sizes.distinct.astype(float)

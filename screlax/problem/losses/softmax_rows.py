@@ -26,6 +26,9 @@ from .rows_minorant import RowsMinorant
 _LARGE = 30.0
 """Entries this far above a row's mean positive make its loss large; then a shift is needed."""
 
+_SMALL = -0.5
+"""Below this excess a row's loss is well below zero, and is taken as the logarithm that it is."""
+
 
 @dataclass(frozen=True, eq=False)
 class RowWeights:
@@ -102,11 +105,13 @@ class SoftmaxRows(GramLoss):
             np.where(self.weight.own > 0, own, -np.inf),
             np.where(self.weight.pair > 0, pair, -np.inf).max(axis=1),
         )
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             excess = _excess(self.weight.own, self.target.own, own)
             excess = excess + _excess(self.weight.pair, self.target.pair, pair).sum(axis=1)
             near = np.log1p(excess)
-        rows = np.where(top < _LARGE, near, self._log_normalizer(gram) - mean)
+        # 1 + x has no digits where x is near −1, nor a sum that overflows
+        apart = self._log_normalizer(CellGram(own, pair))
+        rows = np.where((top < _LARGE) & (excess > _SMALL), near, apart)
         return float(self.anchors @ np.where(self.anchors > 0, rows, 0.0))
 
     def expand(self, gram: CellGram) -> RowWeights:

@@ -69,6 +69,11 @@ class SupCon(Views):
         """See `Loss.has_slack_vector`."""
         return self.class_weights is None
 
+    @property
+    def is_supcon_of_points(self) -> bool:
+        """See `Loss.is_supcon_of_points`."""
+        return self.class_weights is None
+
     def unweighted_terms(self, sizes: ClassSizes) -> ClassTerms:
         """See `ClassSoftmax`."""
         every = self.embeddings(sizes)
