@@ -117,6 +117,7 @@ def solve_nonconvex(
     <Status.OPTIMAL: 'optimal'>
     """
     problem, dim = check_problem(problem), whole_number(dim, "dim")
+    problem.require_bounded()
     starts, seed = whole_number(starts, "starts"), whole_number(seed, "seed", 0)
     limit = whole_number(max_iterations, "max_iterations")
     tolerance = _check_tolerance(tol)

@@ -240,6 +240,35 @@ class UFM:
         """
         return self.loss.zero_threshold(self.class_sizes) / self.temperature
 
+    def bounded_threshold(self) -> float:
+        """Return λ_b: with `Ridge(λ)` the objective is bounded if and only if λ ≥ λ_b; mostly 0.
+
+        It is positive for a loss with anchors whose own class is not in the denominator.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> loss = screlax.losses.NegativesOnly()
+        >>> screlax.UFM([5, 5, 5], screlax.Ridge(4.0), loss=loss).bounded_threshold()
+        3.0
+        """
+        return self.loss.bounded_threshold(self.class_sizes, self.features) / self.temperature
+
+    def require_bounded(self) -> None:
+        """Refuse a penalty below `bounded_threshold`, with which there is nothing to solve.
+
+        Raises
+        ------
+        InvalidInputError
+            If the objective falls without end; the message names λ_b.
+        """
+        if self.control.is_penalty and self.control.parameter < (least := self.bounded_threshold()):
+            raise InvalidInputError(
+                f"with {self.control} at temperature {self.temperature:g} the objective of loss "
+                f"{self.loss} falls without end: it has a minimum only for {self.control.symbol} "
+                f"of at least λ_b/τ = {least!r}; take more than that, or a ball, sphere or budget"
+            )
+
     def is_zero_optimal(self) -> bool:
         """Whether G = 0 is the optimum: ridge at or above `zero_threshold`.
 

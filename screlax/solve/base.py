@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from ..errors import InvalidInputError
@@ -58,6 +59,22 @@ class Candidate:
     iterations: int | None = None
     message: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def with_room(problem: UFM, share: float) -> UFM:
+    """Return the problem to solve so that an optimum up to rounding proves the one given.
+
+    Where a penalty and a loss without infimum leave no way to repair a dual slack that rounding
+    made indefinite, that is the problem of a smaller λ, by `share`: its slack is positive definite
+    for the λ given, and its optimum is worse by share · (λ/2) tr G at most.
+    """
+    control = problem.control
+    if not control.is_penalty or math.isfinite(problem.infimum):
+        return problem
+    least = max(
+        control.parameter * (1 - share), (control.parameter + problem.bounded_threshold()) / 2
+    )
+    return replace(problem, control=control.with_parameter(least))
 
 
 class Method(Protocol):

@@ -20,12 +20,15 @@ from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..proof.dense import certify
 from ..proof.structured import prove
-from .base import Candidate, SolverOptions, register_method, reject_options
+from .base import Candidate, SolverOptions, register_method, reject_options, with_room
 from .factored import solve_factored
 from .singletons.candidates import singleton_candidates
 from .slack_vector.solver import solve_slack_vector
 
 _MAX_COLLAPSED_ORBITS = 2000
+
+_ROOM = 1e-11
+"""See `with_room`."""
 
 PROVED = 1e-9
 """Certified relative gap up to which a slack-vector root is taken for the optimum."""
@@ -124,7 +127,9 @@ def _descend(
     if near is not None and near.is_finite():
         guess = near.dense()
     gram, run = solve_factored(
-        build_program(problem, Level.ORBITS), guess, deadline=_deadline(options, start)
+        build_program(with_room(problem, _ROOM), Level.ORBITS),
+        guess,
+        deadline=_deadline(options, start),
     )
     return _result(problem, level, gram, run.iterations, f"{DESCENT}{run.reason}", start)
 

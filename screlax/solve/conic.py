@@ -9,7 +9,7 @@ from ..gram.cells import Level
 from ..optional import require_memory
 from ..problem.program import build_program, level_size
 from ..problem.ufm import UFM
-from .base import Candidate, SolverOptions
+from .base import Candidate, SolverOptions, with_room
 from .conic_model import ConicModel
 from .conic_solvers import conic_memory, resolve_conic_solver, solver_arguments
 
@@ -51,7 +51,7 @@ class Conic:
         """
         start = time.perf_counter()
         self._require_memory(problem, level)
-        model = ConicModel(build_program(problem, level))
+        model = ConicModel(build_program(with_room(problem, self.default_tol / 10), level))
         modelled = time.perf_counter()
         status, iterations = self._run(model, options)
         seconds = {"model": modelled - start, "solve": time.perf_counter() - modelled}

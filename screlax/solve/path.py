@@ -35,6 +35,8 @@ from .solve import check_limits, solve_relaxation
 _REFINEMENTS = (2, 3, 4, 5)
 _FEWEST_INTERPOLATED = 17
 _MAX_POLISHING = 8
+_ABOVE = 1 + 1e-6
+"""How far above the smallest λ with an optimum a path ends."""
 _BATCH_NUMBERS = 25_000
 """Kernel entries evaluated at once: enough to amortise the interpreter, few enough for a cache."""
 
@@ -55,7 +57,8 @@ def regularization_path(
         Its own parameter (or temperature) is replaced along the path.
     strengths : array-like, optional
         Values of λ (ridge) or ρ (ball, sphere, budget), in the order wanted. By default `points`
-        values in geometric progression: λ from λ_max down to λ_max/10⁶, ρ from 10τ/10³ to 10τ.
+        values in geometric progression: λ from λ_max down to λ_max/10⁶, or to where the objective
+        is bounded (`UFM.bounded_threshold`), ρ from 10τ/10³ to 10τ.
     temperatures : array-like, optional
         Values of τ instead; not together with `strengths`.
     points : int, default 100
@@ -153,7 +156,7 @@ def _problems(
         values = (
             np.geomspace(10 * problem.temperature / 1e3, 10 * problem.temperature, points)
             if top is None
-            else np.geomspace(top, top / 1e6, points)
+            else np.geomspace(top, max(top / 1e6, _ABOVE * problem.bounded_threshold()), points)
         )
     else:
         values = _positive(strengths, "strengths")

@@ -124,6 +124,7 @@ def silent_solution(
     """Solve as `solve_relaxation` does; only the status says where the result is inaccurate."""
     start = time.perf_counter()
     check_limits(solver, tol, time_limit)
+    ufm.require_bounded()
     chosen_level, level_reason = _choose_level(ufm, level)
     if chosen_level is not Level.ORBITS:  # before anything is lifted; orbits may need no matrix
         cells = level_size(ufm, chosen_level)

@@ -11,7 +11,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, ClassVar, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,10 +23,14 @@ from ...gram.cells import CellGram, Cells, Level
 from ...gram.rounding import entry_sizes, summation
 from ...types import Vector
 from ..class_sizes import ClassSizes
+from ..features import Features
 from ..per_class import PerClass
 from ..per_orbit import PerOrbit
 from .minorant import Minorant, Tangent
 from .sample_terms import SampleTerms
+
+if TYPE_CHECKING:
+    from .class_softmax import ClassTerms
 from .text import json_ready, loss_text, read_loss
 
 
@@ -175,6 +179,17 @@ class Loss(ABC):
     @abstractmethod
     def at_level(self, sizes: ClassSizes, level: Level) -> GramLoss:
         """Return the loss of these class sizes as a function of the Gram matrix at a level."""
+
+    def class_terms(self, sizes: ClassSizes) -> ClassTerms | None:
+        """Return a, o, u, r of every orbit where the targets are the own class, else None.
+
+        Then the loss is one of the family of `screlax.problem.losses.class_softmax`.
+        """
+        return None
+
+    def bounded_threshold(self, sizes: ClassSizes, features: Features) -> float:
+        """Return λ_b at unit temperature: with a ridge below that the objective has no minimum."""
+        return 0.0
 
     def points(self, sizes: ClassSizes) -> ClassSizes:
         """Return how many embeddings every class has, in the order of `sizes`.

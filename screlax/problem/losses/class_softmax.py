@@ -23,11 +23,13 @@ from numpy.typing import NDArray
 from ...gram.cells import Cells, Level
 from ...types import Vector
 from ..class_sizes import ClassSizes
+from ..features import Features
 from ..levels import cells_at, samples_to_classes
 from ..per_orbit import orbit_numbers, per_class_option
 from .base import Loss, whole_if_whole
 from .sample_terms import SampleTerms
 from .softmax_rows import RowWeights, SoftmaxRows
+from .thresholds import bounded_threshold, nonnegative_bounded_threshold, zero_threshold
 
 BALANCED = "balanced"
 """Class weights that make the classes weigh the same."""
@@ -114,6 +116,10 @@ class ClassSoftmax(Loss):
             terms.anchors / counts, terms.own / np.maximum(counts - 1, 1), terms.pair / counts
         )
 
+    def class_terms(self, sizes: ClassSizes) -> ClassTerms:
+        """See `Loss.class_terms`."""
+        return self.terms(sizes)
+
     def points(self, sizes: ClassSizes) -> ClassSizes:
         """See `Loss.points`."""
         return sizes.with_sizes(self.unweighted_terms(sizes).embeddings.astype(np.int64))
@@ -131,6 +137,17 @@ class ClassSoftmax(Loss):
         parts = (terms.anchors * sizes.multiplicities)[anchored] * np.log(terms.own[anchored])
         unit = 8 * float(np.finfo(float).eps)
         return math.fsum(parts.tolist()) - unit * math.fsum(np.abs(parts).tolist())
+
+    def zero_threshold(self, sizes: ClassSizes) -> float:
+        """See `Loss.zero_threshold`; in O(m) memory."""
+        return zero_threshold(self.terms(sizes), sizes.multiplicities.astype(float))
+
+    def bounded_threshold(self, sizes: ClassSizes, features: Features) -> float:
+        """See `Loss.bounded_threshold`."""
+        terms, copies = self.terms(sizes), sizes.multiplicities.astype(float)
+        if features.are_nonnegative:
+            return nonnegative_bounded_threshold(terms)
+        return bounded_threshold(terms, copies)
 
     def at_level(self, sizes: ClassSizes, level: Level) -> SoftmaxRows:
         """See `Loss.at_level`."""
