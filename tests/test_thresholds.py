@@ -151,19 +151,24 @@ def test_ridges_are_refused_below_and_solved_above(sizes, temperature):
 
 
 def test_the_objective_does_fall_without_end_below():
-    """Along the optimum just above λ_b, which is large and points there."""
-    loss, sizes = NegativesOnly(), [50, 5, 2]
-    least = UFM(sizes, Ridge(9.0), loss=loss).bounded_threshold()
-    direction = solve_relaxation(UFM(sizes, Ridge(least * 1.0001), loss=loss)).class_gram
-    below = UFM(sizes, Ridge(least * 0.999), loss=loss)
-    value = [
-        below.loss.at_level(below.class_sizes, Level.CLASSES).value(
-            CellGram.from_matrix(direction * scale)
-        )
-        + below.control.strength / 2 * float(np.array(sizes) @ direction.diagonal()) * scale
-        for scale in (1e2, 1e3, 1e4)
-    ]
-    assert value[2] < value[1] < value[0]
+    """Along M = diag(1/v) − 11ᵀ/Σv, v = √(t n − n): the direction that decides where t = λ_b/2."""
+    loss, sizes = NegativesOnly(), np.array([50.0, 5.0, 2.0])
+    least = UFM([50, 5, 2], Ridge(9.0), loss=loss).bounded_threshold()
+    slack = np.sqrt((least / 2 - 1) * sizes)
+    direction = np.diag(1 / slack) - 1 / slack.sum()
+    assert linalg.eigvalsh(direction)[0] == pytest.approx(0, abs=1e-12)
+    rows = loss.at_level(UFM([50, 5, 2], Sphere(1.0), loss=loss).class_sizes, Level.CLASSES)
+
+    def falls(strength):
+        value = [
+            rows.value(CellGram.from_matrix(scale * direction))
+            + strength / 2 * scale * float(sizes @ direction.diagonal())
+            for scale in (1e4, 1e5, 1e6)
+        ]
+        return value[2] < value[1] < value[0]
+
+    assert falls(least * (1 - 1e-4))
+    assert not falls(least * (1 + 1e-4))
 
 
 @pytest.mark.parametrize("control", [Sphere(1.0), Budget(1.0)], ids=lambda control: control.name)
