@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from .solve.path import regularization_path as regularization_path
     from .solve.solve import solve_relaxation as solve_relaxation
     from .sweeps.grid import grid as grid
+    from .sweeps.loss_comparison import LossComparison as LossComparison
+    from .sweeps.losses import compare_losses as compare_losses
     from .sweeps.point import SweepPoint as SweepPoint
     from .sweeps.run import sweep as sweep
     from .sweeps.table import SweepTable as SweepTable
@@ -110,6 +112,8 @@ _HOME = {
     "Status": "errors",
     "SweepPoint": "sweeps.point",
     "SweepTable": "sweeps.table",
+    "LossComparison": "sweeps.loss_comparison",
+    "compare_losses": "sweeps.losses",
     "grid": "sweeps.grid",
     "sweep": "sweeps.run",
 }
@@ -129,6 +133,7 @@ __all__ = [
     "HeaderWarning",
     "InaccurateWarning",
     "Landscape",
+    "LossComparison",
     "NonconvexResult",
     "Ridge",
     "ScrelaxError",
@@ -141,6 +146,7 @@ __all__ = [
     "balanced",
     "check_second_order",
     "compare",
+    "compare_losses",
     "cvxpy_program",
     "exponential",
     "fit_control",

@@ -24,6 +24,7 @@ COMMANDS = {
     "solve": "solve a problem and prove the solution optimal",
     "path": "solve and certify along a path of λ, ρ or τ",
     "sweep": "solve and certify a grid of problems",
+    "losses": "compare the geometry of several losses",
     "landscape": "descend from many starts in several dimensions, with proved gaps",
     "certify": "re-prove a saved solution",
     "compare": "measure embeddings against a saved optimum",

@@ -3,18 +3,14 @@
 import argparse
 from pathlib import Path
 
-import numpy as np
-
-from ..errors import InvalidInputError
 from ..io.atomic import refuse_unwritable
 from ..io.tables import json_text, rows_of, text_lines, write_table
 from ..plots import plot_path_overview
 from ..solve.path import path_table, regularization_path
 from ..tasks.progress import progress
-from ..types import Vector
 from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
-from .shared_options import add_problem_options, problem_of
+from .shared_options import add_problem_options, numbers_of, problem_of
 
 DESCRIPTION = (
     "Solve a problem at many values of its control's parameter (whose own value is then only a "
@@ -46,7 +42,7 @@ def run(options: argparse.Namespace) -> bool:
     problem = problem_of(options)
     refuse_unwritable(options.out, ".csv")
     refuse_picture(options.plot)
-    values, temperatures = _numbers(options.values), _numbers(options.temperatures)
+    values, temperatures = numbers_of(options.values), numbers_of(options.temperatures)
     with progress(f"path of {problem.classes:,} classes"):
         solutions = regularization_path(
             problem,
@@ -66,12 +62,3 @@ def run(options: argparse.Namespace) -> bool:
         print("\n".join(text_lines(table, rows)))
         say_written(options.out, options.plot)
     return all(solution.status == "optimal" for solution in solutions)
-
-
-def _numbers(text: str | None) -> Vector | None:
-    if text is None:
-        return None
-    try:
-        return np.array([float(part) for part in text.split(",")])
-    except ValueError:
-        raise InvalidInputError(f"expected numbers separated by commas, got {text!r}") from None

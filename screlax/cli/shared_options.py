@@ -4,18 +4,44 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import InvalidInputError
 from ..problem.constraints.norms import CONTROLS, Control
 from ..problem.count_files import read_labelled_counts, read_pairs
 from ..problem.features import Features
 from ..problem.label_files import read_labels
-from ..problem.losses.base import LOSSES, check_loss
+from ..problem.losses.base import LOSSES, Loss, check_loss
+from ..problem.losses.class_softmax import BALANCED
 from ..problem.profiles import profile
 from ..problem.ufm import UFM
+from ..problem.weight_files import read_class_weights
+from ..types import Vector
 
 
 def add_problem_options(parser: argparse.ArgumentParser) -> None:
-    """Register the options."""
+    """Register what a problem is made of: class sizes, control, temperature, features, loss."""
+    add_class_sizes(parser)
+    add_model(parser)
+    loss = parser.add_argument_group("loss")
+    loss.add_argument(
+        "--loss",
+        default="supcon",
+        metavar="NAME[:OPTION=VALUE,…]",
+        help=f"one of {', '.join(LOSSES)} (default supcon)",
+    )
+    loss.add_argument(
+        "--views", type=int, metavar="V", help="augmented views of every sample, of the loss"
+    )
+    loss.add_argument(
+        "--class-weights",
+        metavar="FILE",
+        help="weights, or labels and weights: .csv, .txt, .npy, .json; or 'balanced': n/(k n_c)",
+    )
+
+
+def add_class_sizes(parser: argparse.ArgumentParser) -> None:
+    """Register where class sizes come from."""
     source = parser.add_argument_group("class sizes (choose one)")
     source.add_argument(
         "--counts", metavar="FILE", help="counts, or labels and counts: .csv, .txt, .npy, .json"
@@ -25,6 +51,10 @@ def add_problem_options(parser: argparse.ArgumentParser) -> None:
         "--pairs", metavar="FILE", help=".csv or .txt with two columns: size, number of classes"
     )
     source.add_argument("--profile", metavar="NAME[:IF]", help="for example cifar10-lt:100")
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Register control, temperature and features."""
     control = parser.add_argument_group("control (choose one)")
     for kind in CONTROLS.values():
         control.add_argument(
@@ -36,12 +66,6 @@ def add_problem_options(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument("--temperature", type=float, default=1.0, metavar="τ", help="default 1")
     parser.add_argument(
-        "--loss",
-        default="supcon",
-        metavar="NAME[:OPTION=VALUE,…]",
-        help=f"one of {', '.join(LOSSES)} (default supcon)",
-    )
-    parser.add_argument(
         "--features",
         choices=[sign.value for sign in Features],
         default=Features.REAL.value,
@@ -51,10 +75,9 @@ def add_problem_options(parser: argparse.ArgumentParser) -> None:
 
 def problem_of(options: argparse.Namespace) -> UFM:
     """Return the problem that the options describe: one source of class sizes, one control."""
-    sources = ("counts", "labels", "pairs", "profile")
-    source = _exactly_one(options, sources, "source of class sizes")
-    control, tau = _control(options), options.temperature
-    kind: dict[str, Any] = {"loss": check_loss(options.loss), "features": options.features}
+    source = source_of(options)
+    control, tau = control_of(options), options.temperature
+    kind: dict[str, Any] = {"loss": loss_of(options), "features": options.features}
     if source == "pairs":
         return UFM.from_pairs(*read_pairs(options.pairs), control, tau, **kind)
     if source == "labels":
@@ -65,9 +88,44 @@ def problem_of(options: argparse.Namespace) -> UFM:
     return UFM(profile(options.profile), control, tau, **kind)
 
 
-def _control(options: argparse.Namespace) -> Control:
+def source_of(options: argparse.Namespace) -> str:
+    """Return the option that says the class sizes."""
+    return _exactly_one(options, ("counts", "labels", "pairs", "profile"), "source of class sizes")
+
+
+def control_of(options: argparse.Namespace) -> Control:
+    """Return the control that was chosen."""
     name = _exactly_one(options, tuple(CONTROLS), "control")
     return CONTROLS[name](getattr(options, name))
+
+
+def loss_of(options: argparse.Namespace) -> Loss:
+    """Return the loss, with the views and weights that have options of their own."""
+    loss = check_loss(options.loss)
+    given: dict[str, Any] = {}
+    if options.views is not None:
+        given["views"] = options.views
+    if options.class_weights is not None:
+        listed = options.class_weights != BALANCED
+        given["class_weights"] = (
+            read_class_weights(options.class_weights) if listed else options.class_weights
+        )
+    for name in given:
+        if name in loss.options:
+            raise InvalidInputError(
+                f"--loss {options.loss} has {name} already; leave out --{name.replace('_', '-')}"
+            )
+    return loss.with_options(**given)
+
+
+def numbers_of(text: str | None) -> Vector | None:
+    """Return numbers that are separated by commas, None where there is no text."""
+    if text is None:
+        return None
+    try:
+        return np.array([float(part) for part in text.split(",")])
+    except ValueError:
+        raise InvalidInputError(f"expected numbers separated by commas, got {text!r}") from None
 
 
 def _exactly_one(options: argparse.Namespace, names: tuple[str, ...], what: str) -> str:

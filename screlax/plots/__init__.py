@@ -23,6 +23,7 @@ from .embedding import plot_embedding
 from .geometry import plot_angles, plot_norms
 from .gram import plot_gram
 from .landscape import plot_landscape
+from .losses import plot_losses
 from .overview import plot_solution
 from .path import plot_path, plot_path_overview
 from .spectrum import plot_spectrum
@@ -34,6 +35,7 @@ __all__ = [
     "plot_embedding",
     "plot_gram",
     "plot_landscape",
+    "plot_losses",
     "plot_norms",
     "plot_path",
     "plot_path_overview",

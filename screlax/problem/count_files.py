@@ -110,7 +110,7 @@ def read_pairs(path: str | os.PathLike[str]) -> tuple[NDArray[np.int64], NDArray
     if file.suffix.lower() not in (".csv", ".tsv", ".txt"):
         raise FileFormatError(f"{file}: pairs of size and multiplicity are read from .csv or .txt")
     sizes, multiplicities = array("q"), array("q")
-    for line, fields in _after_pair_header(file, _filled_rows(file)):
+    for line, fields in _after_pair_header(file, filled_rows(file)):
         if len(fields) != 2:
             raise FileFormatError(
                 f"{file}, line {line}: {len(fields)} columns in {','.join(fields)!r}; every line "
@@ -123,7 +123,7 @@ def read_pairs(path: str | os.PathLike[str]) -> tuple[NDArray[np.int64], NDArray
     return np.array(sizes, dtype=np.int64), np.array(multiplicities, dtype=np.int64)
 
 
-def _filled_rows(file: Path) -> Iterator[Row]:
+def filled_rows(file: Path) -> Iterator[Row]:
     """Yield the rows that are not blank, cut at the separator of the file."""
     found = separators_of(file)
     if len(found) > 1:
@@ -176,7 +176,7 @@ def _after_pair_header(file: Path, rows: Iterator[Row]) -> Iterator[Row]:
 def _text_counts(file: Path) -> tuple[list[int] | list[str] | None, array[int]]:
     counts, labels = array("q"), list[str]()
     columns, start = 0, 0
-    for line, fields in _after_header(file, _filled_rows(file)):
+    for line, fields in _after_header(file, filled_rows(file)):
         columns, start = columns or len(fields), start or line
         if len(fields) > 2 or len(fields) != columns:
             raise FileFormatError(
@@ -197,7 +197,7 @@ def _text_counts(file: Path) -> tuple[list[int] | list[str] | None, array[int]]:
 
 def _line_of(file: Path, position: int) -> str:
     """Say on which line an entry is, by reading the file again."""
-    rows = _after_header(file, _filled_rows(file))
+    rows = _after_header(file, filled_rows(file))
     return f"line {next(line for number, (line, _) in enumerate(rows) if number == position)}"
 
 

@@ -57,7 +57,7 @@ def _record(solution: Solution) -> Result:
         "relative_gap": solution.relative_gap,
         "rounding": solution.certificate.rounding,
         "rank": solution.rank,
-        **_geometry(_gram_of_ends(solution)),
+        **geometry_of_ends(solution),
         "solver": solution.solver,
         "error": None,
     }
@@ -85,13 +85,14 @@ def _descended(point: SweepPoint, solution: Solution) -> Result:
     }
 
 
-def _gram_of_ends(solution: Solution) -> Matrix:
+def geometry_of_ends(solution: Solution) -> Result:
+    """Return norms and cosines of the first two and the last two classes, largest first."""
     gram, sizes = solution.orbit_gram, solution.problem.class_sizes
     places = np.arange(sizes.classes)[_ENDS]
     orbits = np.searchsorted(np.cumsum(sizes.multiplicities), places, side="right")
     products = gram.rows(orbits)[:, orbits]
     np.fill_diagonal(products, gram.own[orbits])
-    return products
+    return _geometry(products)
 
 
 def _geometry(gram: Matrix) -> Result:

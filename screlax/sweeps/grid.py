@@ -84,16 +84,16 @@ def grid(
     """
     given = {"ridge": ridge, "ball": ball, "sphere": sphere, "budget": budget, **controls}
     bounds = _controls({name: value for name, value in given.items() if value is not None})
-    factors = [None] if imbalance is None else _numbers(imbalance, "imbalance")
+    factors = [None] if imbalance is None else numbers(imbalance, "imbalance")
     axes = (
         _named(profiles),
         factors,
         bounds,
-        _numbers(temperature, "temperature"),
-        _listed(seeds, "seeds"),
-        _listed(dims, "dims"),
-        [check_loss(one) for one in _listed(loss, "losses")],
-        [check_features(sign) for sign in _listed(features, "features")],
+        numbers(temperature, "temperature"),
+        listed(seeds, "seeds"),
+        listed(dims, "dims"),
+        [check_loss(one) for one in listed(loss, "losses")],
+        [check_features(sign) for sign in listed(features, "features")],
     )
     require_few(math.prod(map(len, axes)), "points of a grid")
     return [
@@ -122,11 +122,11 @@ def _controls(given: dict[str, Any]) -> list[Control]:
     return [
         control_named(name, value)
         for name, values in given.items()
-        for value in _numbers(values, name)
+        for value in numbers(values, name)
     ]
 
 
-def _numbers(values: Any, what: str) -> list[float]:
+def numbers(values: Any, what: str) -> list[float]:
     """List one number or several; what they must satisfy is checked where they are used."""
     array = real_array(values, what)
     if not array.size or array.dtype.kind == "b":
@@ -134,7 +134,8 @@ def _numbers(values: Any, what: str) -> list[float]:
     return [float(number) for number in array.reshape(-1)]
 
 
-def _listed(values: Any, what: str) -> list[Any]:
+def listed(values: Any, what: str) -> list[Any]:
+    """List one value or several; text is one."""
     if values is None or not hasattr(values, "__iter__") or isinstance(values, str):
         return [values]
     listed = list(values)

@@ -1,0 +1,93 @@
+"""`screlax losses`: the optimal geometry of several losses side by side, over the imbalance."""
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from ..io.tables import check_table_path, json_text
+from ..plots import plot_losses
+from ..problem.class_sizes import ClassSizes
+from ..problem.count_files import read_labelled_counts, read_pairs
+from ..problem.label_files import read_labels
+from ..sweeps.losses import compare_losses
+from ..tasks.progress import progress
+from .output import say_written
+from .picture import add_picture_option, refuse_picture, write_picture
+from .shared_options import (
+    add_class_sizes,
+    add_model,
+    control_of,
+    numbers_of,
+    source_of,
+)
+
+DESCRIPTION = (
+    "Solve one problem for several losses, certify each, and print norms, cosines, distance from "
+    "the balanced geometry (simplex ETF) and collapsed classes side by side. A loss that is no "
+    "problem with the control (unbounded, say) is listed with the reason, and does not count for "
+    "the exit code."
+)
+
+EXAMPLES = """examples:
+  screlax losses --profile cifar10-lt --imbalance 1,10,100 --sphere 1 --temperature 0.1
+  screlax losses --counts counts.csv --ridge 0.01 --loss supcon --loss supcon:views=2
+  screlax losses --profile step:10,500 --imbalance 1,10,100 --sphere 1 --plot losses.png --json
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Register the options."""
+    add = parser.add_argument
+    add_class_sizes(parser)
+    add_model(parser)
+    add(
+        "--loss",
+        action="append",
+        metavar="NAME[:OPTION=VALUE,…]",
+        help="a loss to compare; may be repeated (all that need no options)",
+    )
+    add("--imbalance", metavar="A,B,…", help="imbalance factors of a --profile without its own")
+    add("--tol", type=float, metavar="T", help="relative gap that counts as optimal (1e-9)")
+    add("--out", type=Path, metavar="FILE", help="write the table as .csv or .parquet")
+    add_picture_option(parser, "norms, cosines and distance from the ETF by loss")
+    add("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Compare, save, print; return whether every loss that is a problem here is certified."""
+    control, sizes = control_of(options), _sizes(options)
+    check_table_path(options.out)
+    refuse_picture(options.plot)
+    with progress("comparing losses"):
+        comparison = compare_losses(
+            sizes,
+            control,
+            options.temperature,
+            options.loss,
+            imbalance=numbers_of(options.imbalance),
+            features=options.features,
+            tol=options.tol,
+        )
+    if options.out is not None:
+        comparison.write(options.out)
+    write_picture(options.plot, lambda: plot_losses(comparison))
+    if options.json:
+        print(json_text({"counts": comparison.counts, "columns": comparison.to_dict()}))
+    else:
+        print(comparison.table())
+        say_written(options.out, options.plot)
+    return comparison.all_optimal
+
+
+def _sizes(options: argparse.Namespace) -> Any:
+    """Return class sizes as `compare_losses` takes them: a profile by its name."""
+    source = source_of(options)
+    if source == "pairs":
+        return ClassSizes.from_pairs(*read_pairs(options.pairs))
+    if source == "labels":
+        return Counter(read_labels(options.labels))
+    if source == "counts":
+        labels, counts = read_labelled_counts(options.counts)
+        return counts if labels is None else dict(zip(labels, counts.tolist(), strict=True))
+    return options.profile

@@ -1,0 +1,153 @@
+"""The geometry of several losses side by side, over the imbalance or for one set of class sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InvalidInputError
+from ..sweeps.loss_comparison import LossComparison
+from ..types import Vector
+from .canvas import figure_or_new, keep_flat_curves_flat, scale_horizontally
+from .labels import draw_literally, drawable, legend_label
+from .style import GUIDE, OKABE_ITO, curve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+_PANELS = {
+    "norm_ratio": "norm, smallest class over largest",
+    "cosine_extremes": "cosine, largest with smallest class",
+    "cosine_smallest": "cosine, two smallest classes",
+    "etf_distance": "Gram distance from the simplex ETF",
+}
+"""What is drawn: columns of the comparison, and the ratio of two."""
+
+_MARKS: dict[str, Any] = {"marker": "o", "markersize": 4}
+
+
+def plot_losses(
+    comparison: LossComparison, figure: Figure | SubFigure | None = None
+) -> Figure | SubFigure:
+    """Draw the optimal geometry of several losses, of `screlax.compare_losses`.
+
+    Four panels: the norm of the smallest class over that of the largest; the cosine between the
+    largest and the smallest class; that between the two smallest, which is one where minorities
+    collapse; the distance of the Gram matrix from that of a balanced problem. Over several
+    imbalance factors every loss is a curve, else a bar. A loss that was refused is named in the
+    legend, with nothing drawn; a certificate short of its tolerance is a hollow mark.
+
+    Parameters
+    ----------
+    comparison : LossComparison
+    figure : Figure or SubFigure, optional
+        An empty one to draw into; by default a new figure.
+
+    Returns
+    -------
+    Figure or SubFigure
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no comparison of losses.
+    MissingExtraError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax import plots
+    >>> found = screlax.compare_losses(
+    ...     "step:10,500", screlax.Sphere(1.0), 0.5, ["supcon", "class-averaged"], imbalance=[1, 10]
+    ... )
+    >>> figure = plots.plot_losses(found)
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['supcon', 'class-averaged']
+    """
+    if not isinstance(comparison, LossComparison):
+        raise InvalidInputError(
+            f"plot_losses draws what compare_losses returns, got {type(comparison).__name__}"
+        )
+    figure = figure_or_new(figure, 9.5, 7.5)
+    over = {row["imbalance"] for row in comparison.rows}
+    draw = _draw_curves if len(over) > 1 else _draw_bars
+    axes = figure.subplots(2, 2, sharey="row" if draw is _draw_bars else False)
+    for ax, (column, title) in zip(axes.flat, _PANELS.items(), strict=True):
+        draw(ax, comparison, column)
+        ax.set_title(title, fontsize="medium")
+        if column.startswith("cosine"):
+            _mark_balanced(ax, comparison, vertical=draw is _draw_bars)
+    if draw is _draw_curves:
+        handles, labels = axes.flat[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize="small")
+    figure.suptitle(comparison_title(comparison))
+    return figure
+
+
+def comparison_title(comparison: LossComparison) -> str:
+    """Return one line that says what was solved, for all losses."""
+    row = next((row for row in comparison.rows if row["classes"]), comparison.rows[0])
+    symbol = "λ" if row["control"] == "ridge" else "ρ"
+    classes = f"{row['classes']:,} classes, " if row["classes"] else ""
+    return (
+        f"Optima by loss: {classes}{row['control']} {symbol} = {row['parameter']:g}, "
+        f"temperature τ = {row['temperature']:g}"
+    )
+
+
+def _values(rows: tuple[dict[str, Any], ...], column: str) -> Vector:
+    """Return a column as numbers, NaN for none."""
+    if column == "norm_ratio":
+        small, large = _values(rows, "norm_smallest"), _values(rows, "norm_largest")
+        return np.divide(small, large, out=np.full_like(small, np.nan), where=large > 0)
+    return np.array([np.nan if row[column] is None else row[column] for row in rows])
+
+
+def _name(comparison: LossComparison, loss: str) -> str:
+    """Return what a legend calls a loss."""
+    refused = [row for row in comparison.of(loss) if row["status"] in ("refused", "failed")]
+    if not refused:
+        return loss
+    everywhere = len(refused) == len(comparison.of(loss))
+    return f"{loss} ({refused[0]['status']}{'' if everywhere else ' in part'})"
+
+
+def _draw_curves(ax: Axes, comparison: LossComparison, column: str) -> None:
+    for number, loss in enumerate(comparison.losses):
+        rows = comparison.of(loss)
+        over, values = _values(rows, "imbalance"), _values(rows, column)
+        order = np.argsort(over, kind="stable")
+        style = curve(number)
+        label = legend_label(_name(comparison, loss))
+        (line,) = ax.plot(
+            over[order], values[order], label=label, marker="o", markersize=4, **style
+        )
+        if any(row["status"] == "inaccurate" for row in rows):
+            line.set_markerfacecolor("none")
+    scale_horizontally(ax, _values(comparison.rows, "imbalance"))
+    ax.set_xlabel("imbalance factor")
+    keep_flat_curves_flat(ax)
+
+
+def _draw_bars(ax: Axes, comparison: LossComparison, column: str) -> None:
+    names = [drawable(_name(comparison, loss)) for loss in comparison.losses]
+    values = _values(tuple(comparison.of(loss)[0] for loss in comparison.losses), column)
+    shown = np.nan_to_num(values)
+    colours = [OKABE_ITO[number % len(OKABE_ITO)] for number in range(len(names))]
+    ax.barh(np.arange(len(names)), shown, color=colours)
+    ax.axvline(0.0, color=GUIDE, linewidth=0.8)
+    ax.set_yticks(np.arange(len(names)), names, fontsize="small")
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    draw_literally(ax.get_yticklabels())
+
+
+def _mark_balanced(ax: Axes, comparison: LossComparison, *, vertical: bool) -> None:
+    """Draw the cosine of a balanced problem, −1/(k−1), as a dotted line."""
+    classes = next((row["classes"] for row in comparison.rows if row["classes"]), None)
+    if classes is None:
+        return
+    place = -1 / (classes - 1)
+    (ax.axvline if vertical else ax.axhline)(place, color=GUIDE, linestyle=":", zorder=1)

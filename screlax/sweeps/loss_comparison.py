@@ -1,0 +1,199 @@
+"""The result of `compare_losses`: a row for each loss, as table, CSV, Parquet and JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..io.shown import one_line
+from ..io.tables import text_lines, write_table
+from ..solution.solution import Solution
+
+REFUSED = "refused"
+"""The status of a loss that is no problem with these class sizes and this control."""
+
+Row = dict[str, Any]
+
+COLUMNS: dict[str, type] = {
+    "imbalance": float,
+    "loss": str,
+    "control": str,
+    "parameter": float,
+    "temperature": float,
+    "classes": int,
+    "samples": int,
+    "embeddings": int,
+    "anchors": float,
+    "status": str,
+    "value": float,
+    "mean_value": float,
+    "lower": float,
+    "upper": float,
+    "gap": float,
+    "relative_gap": float,
+    "rank": int,
+    "norm_largest": float,
+    "norm_smallest": float,
+    "cosine_largest": float,
+    "cosine_extremes": float,
+    "cosine_smallest": float,
+    "etf_distance": float,
+    "same_direction": int,
+    "solver": str,
+    "reason": str,
+}
+"""Name and kind of every column; None stands for what does not exist."""
+
+_ZERO = 1e-12
+"""Cosines and distances below which text shows zero."""
+
+_SHOWN = {
+    "loss": "loss",
+    "status": "status",
+    "relative_gap": "gap",
+    "norm_largest": "‖h‖ large",
+    "norm_smallest": "‖h‖ small",
+    "cosine_largest": "cos large two",
+    "cosine_extremes": "large, small",
+    "cosine_smallest": "small two",
+    "etf_distance": "from ETF",
+    "same_direction": "one direction",
+    "rank": "rank",
+}
+"""Columns of the text, and their headings."""
+
+
+@dataclass(frozen=True, eq=False)
+class LossComparison:
+    """The optimal geometry of several losses, of one or several profiles of class sizes.
+
+    Attributes
+    ----------
+    rows : tuple of dict
+        One for each imbalance factor and loss, in this order, with the entries of `COLUMNS`:
+        imbalance, loss, control, parameter (λ or ρ), temperature, classes, samples, embeddings
+        (samples times views, and prototypes), anchors (Σ a_c); status ("optimal", "inaccurate";
+        "refused" where the loss is no problem here, "failed"), value (summed over anchors),
+        mean_value, lower, upper, gap, relative_gap; rank; the norms of a class of the largest and
+        of the smallest size; the cosines between the two largest classes, the largest and the
+        smallest, and the two smallest, which is 1 where minorities collapse; etf_distance,
+        ‖G/‖G‖ − G*/‖G*‖‖ of the class means from the simplex equiangular tight frame of a balanced
+        problem; same_direction, how many classes have the direction of another one; solver;
+        reason. None where there is no such number.
+    solutions : tuple of Solution or None
+        The certified optimum behind each row.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> found = screlax.compare_losses(
+    ...     "step:4,500", screlax.Sphere(1.0), 0.5, ["supcon", "class-averaged"], imbalance=[1, 250]
+    ... )
+    >>> found
+    <LossComparison: 2 losses, 4 rows: 4 optimal>
+    >>> [(row["loss"], row["same_direction"]) for row in found.rows[2:]]
+    [('supcon', 2), ('class-averaged', 2)]
+    """
+
+    rows: tuple[Row, ...]
+    solutions: tuple[Solution | None, ...]
+
+    def __post_init__(self) -> None:
+        complete = tuple({name: row.get(name) for name in COLUMNS} for row in self.rows)
+        object.__setattr__(self, "rows", complete)
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """The losses, in the order given."""
+        return tuple(dict.fromkeys(row["loss"] for row in self.rows))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows have each status."""
+        return dict(Counter(row["status"] for row in self.rows))
+
+    @property
+    def all_optimal(self) -> bool:
+        """Whether every loss that is a problem here is certified, and there is one."""
+        return set(self.counts) - {REFUSED} == {"optimal"}
+
+    def of(self, loss: str) -> tuple[Row, ...]:
+        """Return the rows of one loss, in the order of the imbalance factors.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> found = screlax.compare_losses([50, 20, 5], screlax.Sphere(1.0), losses=["supcon"])
+        >>> len(found.of("supcon"))
+        1
+        """
+        return tuple(row for row in self.rows if row["loss"] == loss)
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """Return the columns, ready for `pandas.DataFrame` and JSON.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> found = screlax.compare_losses([50, 20, 5], screlax.Sphere(1.0), losses=["supcon"])
+        >>> found.to_dict()["status"]
+        ['optimal']
+        """
+        return {name: [row[name] for row in self.rows] for name in COLUMNS}
+
+    def write(self, path: str | Path) -> Path:
+        """Write the columns as .csv or .parquet, by the suffix; atomically.
+
+        Raises
+        ------
+        InvalidInputError
+            If the suffix is another, the folder cannot be written to, or pyarrow is missing.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> found = screlax.compare_losses([50, 20, 5], screlax.Sphere(1.0), losses=["supcon"])
+        >>> found.write("losses.csv").read_text().splitlines()[0].split(",")[:2]
+        ['imbalance', 'loss']
+        """
+        return write_table(self.to_dict(), path, COLUMNS)
+
+    def table(self) -> str:
+        """Return the rows as text, under the imbalance where there is one, reasons at the end.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> found = screlax.compare_losses(
+        ...     [1, 1, 1], screlax.Sphere(1.0), losses=["supcon", "supcon:views=2"]
+        ... )
+        >>> print(found.table().splitlines()[-1].split(":")[0])
+        supcon refused
+        """
+        several = any(row["imbalance"] is not None for row in self.rows)
+        names = [*(["imbalance"] if several else []), *_SHOWN]
+        header = [_SHOWN.get(name, name) for name in names]
+        cells = ([_cell(name, row[name]) for name in names] for row in self.rows)
+        lines = text_lines(header, cells)
+        for row in self.rows:
+            if row["reason"]:
+                at = "" if row["imbalance"] is None else f" at imbalance {row['imbalance']:g}"
+                lines.append(one_line(f"{row['loss']} {row['status']}{at}: {row['reason']}"))
+        return "\n".join(dict.fromkeys(lines))
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{count} {status}" for status, count in sorted(self.counts.items()))
+        return f"<LossComparison: {len(self.losses)} losses, {len(self.rows)} rows: {said}>"
+
+
+def _cell(name: str, entry: Any) -> str:
+    """Return a number with four digits, and none for what is zero by rounding."""
+    if entry is None or entry != entry:
+        return "-"
+    if name.endswith("gap"):
+        return f"{entry:.0e}"
+    if isinstance(entry, float):
+        return "0" if abs(entry) < _ZERO else f"{entry:.4g}"
+    return str(entry)

@@ -1,0 +1,190 @@
+"""`compare_losses`: the optimal geometry of several losses side by side, over the imbalance."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from ..checks import require_few
+from ..errors import InaccurateWarning, InvalidInputError, ScrelaxError
+from ..problem.class_sizes import ClassSizes
+from ..problem.constraints.norms import Control, check_control, check_temperature
+from ..problem.features import Features, check_features
+from ..problem.losses.base import LOSSES, Loss, check_loss
+from ..problem.profiles import profile
+from ..problem.ufm import UFM
+from ..solution.frame import classes_sharing_direction, distance_to_frame
+from ..solution.solution import Solution
+from ..solve.solve import check_limits, solve_relaxation
+from .evaluate import FAILED, geometry_of_ends
+from .grid import listed, numbers
+from .loss_comparison import REFUSED, LossComparison, Row
+
+_BALANCED = "supcon:class_weights=balanced"
+
+Sizes = str | ArrayLike | Mapping[Hashable, int] | ClassSizes
+
+
+def compare_losses(
+    class_sizes: Sizes,
+    control: Control,
+    temperature: float = 1.0,
+    losses: Iterable[Loss | str] | Loss | str | None = None,
+    *,
+    imbalance: ArrayLike | None = None,
+    features: Features | str = Features.REAL,
+    tol: float | None = None,
+) -> LossComparison:
+    """Solve one problem for several losses, certify each, and put their geometries side by side.
+
+    Parameters
+    ----------
+    class_sizes : str, or array-like of int, shape (k,), mapping, Series or ClassSizes
+        Name of a profile as `screlax.profile` takes it, or class sizes as `UFM` does.
+    control : Ridge, Ball, Sphere or Budget
+        What keeps the embeddings bounded, the same for all losses.
+    temperature : float, default 1.0
+        τ.
+    losses : sequence of Loss or str, optional
+        What to compare, in this order; by default the supervised contrastive loss without and with
+        balanced class weights, and every other registered loss that needs no options.
+    imbalance : float or sequence of float, optional
+        Imbalance factors of a named profile that leaves it out of its name.
+    features : {"real", "nonnegative"}, default "real"
+        As for `UFM`.
+    tol : float, optional
+        As for `solve_relaxation`.
+
+    Returns
+    -------
+    LossComparison
+        A row for each imbalance factor and loss. A loss that is no problem here (unbounded with
+        this control, say) is a row with the reason.
+
+    Raises
+    ------
+    InvalidInputError
+        If class sizes, control or temperature make no problem for any loss, or there is no such
+        loss or option.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> found = screlax.compare_losses(
+    ...     [100, 50, 10, 2],
+    ...     screlax.Sphere(1.0),
+    ...     temperature=0.1,
+    ...     losses=["supcon", "class-averaged:anchors=classes", "negatives-only"],
+    ... )
+    >>> [round(row["etf_distance"], 3) for row in found.rows]
+    [0.097, 0.0, 0.484]
+    """
+    check_control(control)
+    tau = check_temperature(temperature)
+    check_limits("auto", tol, None)
+    sign, chosen = check_features(features), _losses(losses)
+    factors = [None] if imbalance is None else numbers(imbalance, "imbalance")
+    require_few(len(chosen) * len(factors), "problems of a comparison of losses")
+    profiles = [(factor, _sizes(class_sizes, factor)) for factor in factors]
+    for _, sizes in profiles:
+        ClassSizes.with_labels(sizes)  # refused here, not once for every loss
+    results = []
+    for factor, sizes in profiles:
+        for loss in chosen:
+            settings = {
+                "imbalance": factor,
+                "loss": str(loss),
+                "control": control.name,
+                "parameter": control.parameter,
+                "temperature": tau,
+            }
+            results.append(_row(settings, sizes, control, loss, sign, tol))
+    return LossComparison(
+        tuple(row for row, _ in results), tuple(solution for _, solution in results)
+    )
+
+
+def _losses(given: Any) -> list[Loss]:
+    """Return the losses to compare, all of them by default."""
+    if given is None:
+        others = [name for name in LOSSES if name != "supcon" and _needs_nothing(LOSSES[name])]
+        return [check_loss(text) for text in ("supcon", _BALANCED, *sorted(others))]
+    chosen = [check_loss(loss) for loss in listed(given, "losses")]
+    texts = [loss.text for loss in chosen]
+    twice = next((text for text in texts if texts.count(text) > 1), None)
+    if twice is not None:
+        raise InvalidInputError(f"loss {twice} is there twice; a comparison needs each once")
+    return chosen
+
+
+def _needs_nothing(loss: type[Loss]) -> bool:
+    return all(
+        field.default is not MISSING or field.default_factory is not MISSING
+        for field in fields(loss)
+    )
+
+
+def _sizes(class_sizes: Any, factor: float | None) -> Any:
+    """Return the class sizes of a profile, or those given, which take no factor."""
+    if isinstance(class_sizes, str):
+        return profile(class_sizes, factor)
+    if factor is not None:
+        raise InvalidInputError(
+            f"imbalance {factor:g} is of a named profile, such as 'cifar10-lt' or 'step:10,500'; "
+            "class sizes that are listed have the imbalance that they have"
+        )
+    return class_sizes
+
+
+def _row(
+    settings: Row,
+    sizes: Any,
+    control: Control,
+    loss: Loss,
+    features: Features,
+    tol: float | None,
+) -> tuple[Row, Solution | None]:
+    """Return the row of one loss, and its solution where there is one."""
+    try:
+        problem = UFM(sizes, control, settings["temperature"], loss=loss, features=features)
+        with warnings.catch_warnings():  # the status of the row says so
+            warnings.simplefilter("ignore", InaccurateWarning)
+            solution = solve_relaxation(problem, tol=tol)
+    except InvalidInputError as error:
+        return {**settings, "status": REFUSED, "reason": str(error)}, None
+    except ScrelaxError as error:
+        return {**settings, "status": FAILED, "reason": str(error)}, None
+    return {**settings, **_record(solution)}, solution
+
+
+def _record(solution: Solution) -> Row:
+    problem, sizes = solution.problem, solution.problem.class_sizes
+    copies = sizes.multiplicities
+    return {
+        "classes": sizes.classes,
+        "samples": sizes.samples,
+        "embeddings": problem.points.samples,
+        "anchors": float(problem.anchors),
+        "status": solution.status.value,
+        "value": solution.value,
+        "mean_value": solution.mean_value,
+        "lower": solution.lower,
+        "upper": solution.upper,
+        "gap": solution.gap,
+        "relative_gap": solution.relative_gap,
+        "rank": solution.rank,
+        **geometry_of_ends(solution),
+        "etf_distance": distance_to_frame(solution.orbit_gram, copies),
+        "same_direction": classes_sharing_direction(solution.orbit_gram, copies),
+        "solver": solution.solver,
+        "reason": None if solution.status == "optimal" else _why_inaccurate(solution),
+    }
+
+
+def _why_inaccurate(solution: Solution) -> str:
+    reason = solution.certificate.shortfall(solution.tol)
+    return reason or f"{solution.solver} ended with {solution.solver_message!r}"

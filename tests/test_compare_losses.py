@@ -1,0 +1,203 @@
+"""Losses side by side: known distances from the balanced geometry, and no loss left out."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import screlax
+from screlax import plots
+from screlax.cli import main
+from screlax.geometry import cosines_of, gram_distance
+from screlax.losses import ClassAveraged, SupCon
+from screlax.solution.frame import classes_sharing_direction, distance_to_frame
+
+TAIL = [100, 50, 10, 2]
+KNOWN = {  # mathematics, section 6: sphere, distance from the simplex ETF by temperature
+    "class-averaged:anchors=classes": {0.1: 0.0, 0.5: 0.0},
+    "class-averaged": {0.1: 0.110402, 0.5: 0.449343},
+    "negatives-only": {0.1: 0.484009, 0.5: 0.843259},
+}
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.5])
+def test_distances_from_the_balanced_geometry_are_the_known_ones(temperature):
+    found = screlax.compare_losses(TAIL, screlax.Sphere(1.0), temperature, list(KNOWN))
+    assert found.all_optimal
+    for row in found.rows:
+        assert row["etf_distance"] == pytest.approx(KNOWN[row["loss"]][temperature], abs=1e-6)
+
+
+@pytest.mark.parametrize("sizes", [TAIL, [50] * 4 + [5] * 6, [500, 2, 2, 2], [9, 7]])
+@pytest.mark.parametrize("control", [screlax.Ridge(0.05), screlax.Sphere(1.0)])
+@pytest.mark.parametrize("loss", ["supcon", "supcon:class_weights=balanced", "class-averaged"])
+def test_what_is_taken_from_orbits_is_that_of_the_matrix_of_all_classes(sizes, control, loss):
+    solution = screlax.solve_relaxation(sizes, control, temperature=0.5, loss=loss)
+    gram, k, copies = solution.class_gram, len(sizes), solution.problem.points.multiplicities
+    frame = gram_distance(gram, np.eye(k) - 1 / k)
+    assert distance_to_frame(solution.orbit_gram, copies) == pytest.approx(frame, abs=1e-12)
+    cosines = cosines_of(gram)
+    np.fill_diagonal(cosines, 0.0)
+    shared = int((cosines > 1 - 1e-6).any(axis=1).sum())
+    assert classes_sharing_direction(solution.orbit_gram, copies) == shared
+
+
+def test_minorities_that_collapse_are_counted_and_have_cosine_one():
+    """Sizes 1000, 2, 2 on a sphere: by the closed-form boundary, collapsed for τ = 1."""
+    (row,) = screlax.compare_losses([1000, 2, 2], screlax.Sphere(1.0), losses="supcon").rows
+    assert row["same_direction"] == 2
+    assert row["cosine_smallest"] == pytest.approx(1.0, abs=1e-9)
+
+
+def test_a_zero_solution_has_no_direction_and_no_distance():
+    (row,) = screlax.compare_losses([50, 20, 5], screlax.Ridge(9.0), losses="supcon").rows
+    assert row["status"] == "optimal"
+    assert row["same_direction"] == 0
+    assert math.isnan(row["etf_distance"])
+
+
+def test_a_loss_that_is_refused_is_a_row_with_the_reason():
+    losses = ["supcon:views=2", "supcon"]
+    found = screlax.compare_losses([1, 1, 1], screlax.Sphere(1.0), losses=losses)
+    assert [row["status"] for row in found.rows] == ["optimal", "refused"]
+    assert "singletons" in found.rows[1]["reason"]
+    assert found.rows[1]["value"] is None
+    assert found.solutions[1] is None
+    assert found.all_optimal
+    refused = screlax.compare_losses([1, 1, 1], screlax.Sphere(1.0), losses=["supcon"])
+    assert not refused.all_optimal
+
+
+def test_numbers_are_those_of_each_loss_alone():
+    losses = [SupCon(class_weights=[1, 2, 3]), ClassAveraged("classes"), SupCon(views=2)]
+    found = screlax.compare_losses([50, 20, 5], screlax.Ridge(0.1), 0.5, losses)
+    for row, solution, loss in zip(found.rows, found.solutions, losses, strict=True):
+        alone = screlax.solve_relaxation(
+            [50, 20, 5], screlax.Ridge(0.1), temperature=0.5, loss=loss
+        )
+        assert row["loss"] == str(loss)
+        assert row["value"] == solution.value == alone.value
+        assert row["anchors"] == alone.problem.anchors
+        assert row["embeddings"] == alone.problem.points.samples
+        norms = np.sqrt(np.diagonal(alone.class_gram))
+        assert row["norm_largest"] == pytest.approx(norms[0], rel=1e-12)
+        assert row["norm_smallest"] == pytest.approx(norms[2], rel=1e-12)
+
+
+def test_imbalance_makes_a_row_for_each_factor_and_loss():
+    found = screlax.compare_losses(
+        "step:4,500", screlax.Sphere(1.0), 0.5, ["supcon", "class-averaged"], imbalance=[1, 10]
+    )
+    assert [(row["imbalance"], row["loss"]) for row in found.rows] == [
+        (1.0, "supcon"),
+        (1.0, "class-averaged"),
+        (10.0, "supcon"),
+        (10.0, "class-averaged"),
+    ]
+    assert [row["imbalance"] for row in found.of("supcon")] == [1.0, 10.0]
+    assert all(row["etf_distance"] < 1e-9 for row in found.rows[:2])  # balanced
+    assert all(row["etf_distance"] > 0.01 for row in found.rows[2:])
+
+
+def test_by_default_every_loss_that_needs_no_options_is_there():
+    losses = screlax.compare_losses([20, 5], screlax.Sphere(1.0)).losses
+    assert losses[0] == "supcon"
+    assert {"supcon:class_weights=balanced", "class-averaged", "negatives-only"} <= set(losses)
+
+
+def test_weights_by_label_go_by_label():
+    sizes = {"cat": 50, "dog": 20, "fox": 5}
+    weights = {"fox": 4.0, "cat": 0.5, "dog": 1.0}
+    loss = SupCon(class_weights=weights)
+    (row,) = screlax.compare_losses(sizes, screlax.Sphere(1.0), losses=loss).rows
+    listed = SupCon(class_weights=[0.5, 1.0, 4.0])
+    (same,) = screlax.compare_losses([50, 20, 5], screlax.Sphere(1.0), losses=[listed]).rows
+    assert row["value"] == same["value"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "reason"),
+    [
+        ((TAIL, screlax.Sphere(1.0)), {"imbalance": 10}, "imbalance 10 is of a named profile"),
+        ((TAIL, screlax.Sphere(1.0)), {"losses": ["supcon", "supcon"]}, "is there twice"),
+        ((TAIL, screlax.Sphere(1.0)), {"losses": []}, "losses are empty"),
+        ((TAIL, screlax.Sphere(1.0)), {"losses": "nosuch"}, "there is no loss 'nosuch'"),
+        ((TAIL, 1.0), {}, "control"),
+        (([5, 0], screlax.Sphere(1.0)), {}, "positive whole numbers"),
+        (("nosuch", screlax.Sphere(1.0)), {}, "nosuch"),
+        ((TAIL, screlax.Sphere(1.0), -1.0), {}, "temperature"),
+        ((TAIL, screlax.Sphere(1.0)), {"features": "complex"}, "features must be"),
+        ((TAIL, screlax.Sphere(1.0)), {"tol": 0}, "tol"),
+    ],
+)
+def test_what_no_loss_could_be_compared_on_is_refused_at_once(arguments, options, reason):
+    with pytest.raises(screlax.ScrelaxError, match=reason):
+        screlax.compare_losses(*arguments, **options)
+
+
+def test_tables_are_columns_text_and_files(tmp_path):
+    found = screlax.compare_losses(TAIL, screlax.Sphere(1.0), 0.1, ["supcon", "negatives-only"])
+    columns = found.to_dict()
+    assert columns["loss"] == ["supcon", "negatives-only"]
+    assert {len(column) for column in columns.values()} == {2}
+    lines = found.write(tmp_path / "losses.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0].split(",") == list(columns)
+    assert float(lines[1].split(",")[lines[0].split(",").index("value")]) == columns["value"][0]
+    assert found.table().splitlines()[1].split()[0] == "supcon"
+
+
+def test_a_picture_names_every_loss_and_what_was_refused():
+    losses = ["supcon", "supcon:views=2"]
+    bars = plots.plot_losses(screlax.compare_losses([1, 1, 1], screlax.Sphere(1.0), losses=losses))
+    names = [label.get_text() for label in bars.axes[0].get_yticklabels()]
+    assert names == ["supcon (refused)", "supcon:views=2"]
+    over = screlax.compare_losses(
+        "step:4,500", screlax.Sphere(1.0), losses=losses, imbalance=[1, 10, 100]
+    )
+    figure = plots.plot_losses(over)
+    assert [line.get_label() for line in figure.axes[3].lines] == losses
+    distances = [row["etf_distance"] for row in over.of("supcon")]
+    assert list(figure.axes[3].lines[0].get_ydata()) == distances
+    assert "ρ = 1" in figure.get_suptitle()
+    with pytest.raises(screlax.ScrelaxError, match="plot_losses draws"):
+        plots.plot_losses(over.rows)
+
+
+def test_the_command_prints_the_table_and_its_exit_code_is_the_certificates(tmp_path, capsys):
+    out = tmp_path / "losses.csv"
+    arguments = ["losses", "--profile", "step:4,500", "--imbalance", "1,10", "--sphere", "1"]
+    losses = ["--loss", "supcon", "--loss", "class-averaged:anchors=classes"]
+    assert main([*arguments, *losses, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert said.count("class-averaged:anchors=classes") == 2
+    assert str(out) in said
+    assert main([*arguments, *losses, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["counts"] == {"optimal": 4}
+    assert record["columns"]["imbalance"] == [1.0, 1.0, 10.0, 10.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("counts.csv", "cat,50\ndog,20\nfox,5\n"),
+        ("labels.txt", "cat\n" * 50 + "dog\n" * 20 + "fox\n" * 5),
+        ("pairs.csv", "50,1\n20,1\n5,1\n"),
+    ],
+)
+def test_the_command_takes_every_source_of_class_sizes(tmp_path, capsys, name, text):
+    file = tmp_path / name
+    file.write_text(text, encoding="utf-8")
+    source = f"--{file.stem}"
+    assert main(["losses", source, str(file), "--sphere", "1", "--loss", "supcon", "--json"]) == 0
+    (value,) = json.loads(capsys.readouterr().out)["columns"]["value"]
+    assert value == screlax.solve_relaxation([50, 20, 5], screlax.Sphere(1.0)).value
+    assert main(["losses", source, str(file), "--sphere", "1", "--imbalance", "10"]) == 2
+
+
+def test_all_refused_is_not_certified(tmp_path, capsys):
+    file = tmp_path / "counts.csv"
+    file.write_text("1\n1\n", encoding="utf-8")
+    assert main(["losses", "--counts", str(file), "--sphere", "1", "--loss", "supcon"]) == 1
+    assert "supcon refused: " in capsys.readouterr().out
