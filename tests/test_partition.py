@@ -185,7 +185,7 @@ def test_levels_by_name(name):
 
 @pytest.mark.parametrize("name", ["sample", "ORBITS", "", None, 3])
 def test_other_levels_are_refused_with_the_names(name):
-    with pytest.raises(InvalidInputError, match="samples, classes, orbits"):
+    with pytest.raises(InvalidInputError, match="samples, instances, classes, orbits"):
         check_level(name)
 
 

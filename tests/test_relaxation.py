@@ -74,7 +74,11 @@ def test_collapsed_embeddings_have_one_value_at_every_level(level, case, seed):
 def test_trace_is_that_of_all_samples(case, level):
     relaxation = build_program(case.problem, level)
     gram = random_cells(relaxation, np.random.default_rng(1))
-    if level is Level.ORBITS:
+    if level is Level.INSTANCES:
+        assert float(relaxation.cells.mass @ gram.own) == pytest.approx(
+            float(case.sizes @ gram.own)
+        )
+    elif level is Level.ORBITS:
         expected = case.problem.class_sizes.distinct * case.problem.class_sizes.multiplicities
         assert float(relaxation.cells.mass @ gram.own) == pytest.approx(float(expected @ gram.own))
     else:
@@ -255,8 +259,8 @@ def test_control_at_unit_temperature(control, expected):
 
 def test_size_of_every_level():
     problem = UFM([5, 3, 3, 1, 1], Ridge(0.1))
-    assert [level_size(problem, level) for level in Level] == [13, 5, 3]
-    assert [build_program(problem, level).size for level in Level] == [13, 5, 3]
+    assert [level_size(problem, level) for level in Level] == [13, 5, 5, 3]
+    assert [build_program(problem, level).size for level in Level] == [13, 5, 5, 3]
 
 
 def test_level_that_does_not_fit_names_the_one_that_does(monkeypatch):

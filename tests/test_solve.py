@@ -90,7 +90,9 @@ def test_time_limit_must_be_positive(limit):
 
 @pytest.mark.parametrize("level", ["sample", "AUTO", "Orbits", "", None, 3])
 def test_level_must_be_one_of_the_names(level):
-    with pytest.raises(InvalidInputError, match="level must be auto, samples, classes, orbits"):
+    with pytest.raises(
+        InvalidInputError, match="must be auto, samples, instances, classes, orbits"
+    ):
         solve_relaxation(PROBLEM, level=level)
 
 

@@ -92,16 +92,19 @@ def gram_from_blocks(cells: Cells, blocks: Blocks) -> CellGram:
     return CellGram(np.diagonal(pair) + split / size, pair)
 
 
-def slack_blocks(cells: Cells, slack: CellGram) -> Blocks:
+def slack_blocks(cells: Cells, slack: CellGram, spread: Vector | None = None) -> Blocks:
     """Return the blocks of the dual slack per sample, N^{-1/2} S N^{-1/2}.
 
     `slack` holds coefficients of (own, pair), as `screlax.problem.program.Program.slack` returns
-    them. A difference of two points of a cell meets the coefficient of own less the share of pair.
+    them, `spread` those of differences within a point of the level (`GramLoss.spread`). A
+    difference of two points of a cell meets the coefficient of own less the share of pair.
     """
     root = np.sqrt(cells.mass)
     several = cells.points > 1
     shared = slack.pair / np.outer(root, root)
     shared[np.diag_indices_from(shared)] += slack.own / cells.mass
     others = np.where(several, cells.points - 1, 1)
-    split = (slack.own - np.diagonal(slack.pair) / others) / cells.mass
-    return Blocks(shared, np.where(several, split, np.inf))
+    split = np.where(several, (slack.own - np.diagonal(slack.pair) / others) / cells.mass, np.inf)
+    if spread is not None:
+        split = np.minimum(split, spread / cells.mass)
+    return Blocks(shared, split)

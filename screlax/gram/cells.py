@@ -14,9 +14,14 @@ from ..types import Matrix, Vector
 
 
 class Level(StrEnum):
-    """The level at which the relaxation is posed; all three have the same optimal value."""
+    """The level at which the relaxation is posed; all have the same optimal value.
+
+    Instances are samples that need not coincide within their class, exchangeable in it: a level of
+    losses with general targets, where classes and orbits are levels of the class means.
+    """
 
     SAMPLES = "samples"
+    INSTANCES = "instances"
     CLASSES = "classes"
     ORBITS = "orbits"
 
@@ -96,10 +101,58 @@ class CellGram:
         """Return itself: the form every other kind of Gram matrix can be brought to."""
         return self
 
+    @property
+    def scatter(self) -> Vector:
+        """How far points behind a cell's class mean are apart, see `ScatteredGram`; zero here."""
+        return np.zeros_like(self.own)
+
+    @property
+    def around_mean(self) -> tuple[Vector, Vector]:
+        """What a point, and the product of two, have beyond their class mean's squared norm."""
+        return np.zeros_like(self.own), np.zeros_like(self.own)
+
     @classmethod
     def from_matrix(cls, matrix: Matrix) -> CellGram:
         """Wrap an ordinary Gram matrix, every point a cell of its own."""
         return cls(np.diagonal(matrix).copy(), matrix)
+
+
+@dataclass(frozen=True, eq=False)
+class ScatteredGram(CellGram):
+    """A Gram matrix of class means whose samples do not coincide, but are exchangeable.
+
+    Attributes
+    ----------
+    own, pair
+        Of the class means, by orbit.
+    points_apart : ndarray, shape (m,)
+        How many points n each class has.
+    apart : ndarray, shape (m,)
+        e, half the squared distance of two points of a class: they have squared norm
+        own + e (n−1)/n and inner product own − e/n.
+    """
+
+    points_apart: Vector
+    apart: Vector
+
+    def scaled(self, factor: float) -> ScatteredGram:
+        """Return the Gram matrix multiplied by a number."""
+        own, pair, apart = self.own * factor, self.pair * factor, self.apart * factor
+        return ScatteredGram(own, pair, self.points_apart, apart)
+
+    def is_finite(self) -> bool:
+        """Whether every entry is a number."""
+        return super().is_finite() and bool(np.isfinite(self.apart).all())
+
+    @property
+    def scatter(self) -> Vector:
+        """Mean squared distance of the points of a class from their mean, e (n−1)/n."""
+        return self.apart * (self.points_apart - 1) / self.points_apart
+
+    @property
+    def around_mean(self) -> tuple[Vector, Vector]:
+        """See `CellGram.around_mean`."""
+        return self.scatter, -self.apart / self.points_apart
 
 
 def check_level(level: str) -> Level:

@@ -78,10 +78,11 @@ class Program:
 
 
 def level_size(problem: UFM, level: Level) -> int:
-    """Return the number of cells of a problem at a level: n, k or m."""
+    """Return the number of cells of a problem at a level: n, k, k or m."""
     sizes = problem.points
     return {
         Level.SAMPLES: sizes.samples,
+        Level.INSTANCES: sizes.classes,
         Level.CLASSES: sizes.classes,
         Level.ORBITS: sizes.orbits,
     }[level]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError
+from ..types import Vector
 from .class_sizes import ClassSizes
 from .constraints.norms import Control, check_control, check_temperature
 from .features import Features, check_features
@@ -162,6 +163,11 @@ class UFM:
     def points(self) -> ClassSizes:
         """How many embeddings every class has: samples, times views, and prototypes."""
         return self.loss.points(self.class_sizes)
+
+    @cached_property
+    def instances(self) -> Vector:
+        """Into how many points each class splits where it does not collapse, by orbit, (m,)."""
+        return self.loss.instances(self.class_sizes)
 
     @property
     def samples(self) -> int:

@@ -181,7 +181,7 @@ def repair_dual(
     along = products_by_cell(minorant.coefficients, gram)
     multipliers = control.multipliers(along, gram.own, cells, given)
     slack, sizes = _slack_and_sizes(minorant, multipliers)
-    blocks, margin = _blocks_and_margin(relaxation, slack, sizes)
+    blocks, margin = _blocks_and_margin(relaxation, minorant, multipliers, slack, sizes)
     if not (math.isfinite(margin) and np.isfinite(blocks.shared).all()):
         return FeasibleDual(minorant, multipliers, slack, sizes, -math.inf, False)
     smallest = blocks.smallest_eigenvalue()
@@ -209,7 +209,7 @@ def _with_more(
     else:
         multipliers = raised
     slack, sizes = _slack_and_sizes(minorant, multipliers)
-    blocks, margin = _blocks_and_margin(relaxation, slack, sizes)
+    blocks, margin = _blocks_and_margin(relaxation, minorant, multipliers, slack, sizes)
     is_proved = is_positive_definite(blocks.shared, -margin) and (blocks.split >= margin).all()
     return FeasibleDual(minorant, multipliers, slack, sizes, smallest, bool(is_proved))
 
@@ -224,11 +224,14 @@ def _slack_and_sizes(minorant: Minorant, multipliers: Vector) -> tuple[CellGram,
 
 
 def _blocks_and_margin(
-    relaxation: Program, slack: CellGram, sizes: CellGram
+    relaxation: Program, minorant: Minorant, multipliers: Vector, slack: CellGram, sizes: CellGram
 ) -> tuple[Blocks, float]:
     """Return the slack per sample, and how far rounding can have moved its eigenvalues."""
     margin = _tolerance(slack_blocks(relaxation.cells, sizes).shared)
-    return slack_blocks(relaxation.cells, slack), margin
+    spread = minorant.spread
+    if spread is not None:
+        spread = spread + multipliers
+    return slack_blocks(relaxation.cells, slack, spread), margin
 
 
 def products_by_cell(slack: CellGram, gram: CellGram) -> Vector:

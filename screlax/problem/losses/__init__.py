@@ -2,8 +2,11 @@
 
 from . import (  # noqa: F401  (each registers itself)
     class_averaged,
+    instance_mix,
     negatives_only,
     prototypes,
     row_softmax,
+    self_supervised,
+    soft_targets,
     supcon,
 )

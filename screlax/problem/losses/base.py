@@ -21,7 +21,8 @@ from ...extensions import load_installed
 from ...gram.blocks import slack_blocks
 from ...gram.cells import CellGram, Cells, Level
 from ...gram.rounding import entry_sizes, summation
-from ...types import Vector
+from ...types import Matrix, Vector
+from ..class_matrix import PerClassPair, PerOrbitPair, by_orbit, interchangeable
 from ..class_sizes import ClassSizes
 from ..features import Features
 from ..per_class import PerClass
@@ -120,6 +121,15 @@ class GramLoss(ABC):
             return None
         return Tangent(self, gram, self.gradient(at), self.value(gram))
 
+    def spread(self, at: Any) -> Vector | None:
+        """Return the slope along within-class spread, which a level of class means leaves out.
+
+        Per cell, in the units of `gradient`, +inf where a class has no two points that could
+        differ; the cell's multiplier is added to it. None where the embeddings of a class coincide
+        at every optimum, or are points of the level.
+        """
+        return None
+
     def rows_to_gram(self, rows: Any) -> CellGram:
         """Return dual variables as a matrix that goes up and down the levels like a Gram matrix."""
         raise InvalidInputError(f"{type(self).__name__} has no dual variables of its own")
@@ -151,9 +161,10 @@ class GramLoss(ABC):
 class Loss(ABC):
     """A loss as a user says it; subclasses are frozen dataclasses whose fields are its options.
 
-    Options that are one number per class (`per_class_options`) come as the user gave them, in class
-    order or by label; `UFM` resolves them, after which they are one number per orbit of its
-    `class_sizes`, whose orbits they refine. `sizes` below are those of a problem.
+    Options that are one number per class (`per_class_options`), or per pair of classes
+    (`per_pair_options`), come as the user gave them, in class order or by label; `UFM` resolves
+    them, after which they are by orbit of its `class_sizes`, whose orbits they refine. `sizes`
+    below are those of a problem.
 
     Attributes
     ----------
@@ -161,10 +172,13 @@ class Loss(ABC):
         What files, sweeps and the command line (``--loss name:option=value``) call it.
     per_class_options : tuple of str
         Options that may differ between classes.
+    per_pair_options : tuple of str
+        Options that are a matrix over classes, by which orbits are refined too.
     """
 
     name: ClassVar[str]
     per_class_options: ClassVar[tuple[str, ...]] = ()
+    per_pair_options: ClassVar[tuple[str, ...]] = ()
 
     @property
     def has_slack_vector(self) -> bool:
@@ -175,6 +189,22 @@ class Loss(ABC):
     def is_supcon_of_points(self) -> bool:
         """Whether it is SC with the `points` as samples, which has fast kernels."""
         return False
+
+    @property
+    def collapses(self) -> bool:
+        """Whether all embeddings of a class coincide at every optimum, by convexity alone.
+
+        Where they need not, a solution at a level of class means is proved by `GramLoss.spread`,
+        and level "instances" leaves them apart.
+        """
+        return True
+
+    def instances(self, sizes: ClassSizes) -> Vector:
+        """Return into how many points each class splits where it does not collapse, shape (m,).
+
+        Samples, whose views coincide.
+        """
+        return sizes.distinct.astype(float)
 
     @abstractmethod
     def at_level(self, sizes: ClassSizes, level: Level) -> GramLoss:
@@ -214,7 +244,8 @@ class Loss(ABC):
         """
         loss = self.at_level(sizes, Level.ORBITS)
         zero = CellGram(np.zeros(len(loss.cells)), np.zeros((len(loss.cells),) * 2))
-        slope = slack_blocks(loss.cells, loss.gradient(loss.expand(zero)))
+        at = loss.expand(zero)
+        slope = slack_blocks(loss.cells, loss.gradient(at), loss.spread(at))
         return max(0.0, -2 * slope.smallest_eigenvalue())
 
     @property
@@ -287,58 +318,81 @@ class Loss(ABC):
         InvalidInputError
             If an option has no number for a class, or is that of another problem.
         """
-        given = self._per_class(PerClass)
-        if not given:
+        given, matrices = self._options(PerClass), self._options(PerClassPair)
+        if not given and not matrices:
             self._check_orbits(sizes)
             return self, sizes
-        columns = [
-            option.in_order_of(labels, sizes.classes, name) for name, option in given.items()
-        ]
-        known = {
-            name: option.numbers[sizes.orbit_index()]
-            for name, option in self._per_class(PerOrbit).items()
+        orbit, count = sizes.orbit_index(), sizes.classes
+        columns = {name: option.numbers[orbit] for name, option in self._options(PerOrbit).items()}
+        for name, option in given.items():
+            columns[name] = option.in_order_of(labels, count, name)
+        pairs = {
+            name: option.of_classes(orbit) for name, option in self._options(PerOrbitPair).items()
         }
-        return self._refined(dict(zip(given, columns, strict=True)) | known, sizes.refined)
+        for name, option in matrices.items():
+            pairs[name] = option.in_order_of(labels, count, name)
+        return self._refined(columns, pairs, np.asarray(sizes, dtype=float), sizes.refined)
 
     def resolved_for_pairs(
         self, sizes: ArrayLike, multiplicities: ArrayLike
     ) -> tuple[Self, ClassSizes]:
         """Return what `resolved` does where options have one number per pair; see `from_pairs`."""
-        given = self._per_class(PerClass)
-        pairs = np.size(sizes)
-        columns = {name: option.in_order_of(None, pairs, name) for name, option in given.items()}
+        given = self._options(PerClass)
+        for name in self._options(PerClassPair):
+            raise InvalidInputError(
+                f"{name} are one number for each pair of classes, and (size, multiplicity) pairs "
+                "do not say which class is which; give one class size per class"
+            )
         if not given:
             return self, ClassSizes.from_pairs(sizes, multiplicities)
+        rows = np.size(sizes)
+        columns = {name: option.in_order_of(None, rows, name) for name, option in given.items()}
         return self._refined(
-            columns, lambda numbers: ClassSizes.refined_pairs(sizes, multiplicities, numbers)
+            columns,
+            {},
+            np.zeros(rows),
+            lambda numbers: ClassSizes.refined_pairs(sizes, multiplicities, numbers),
         )
 
-    def _per_class(self, kind: type) -> dict[str, Any]:
-        """Return the per-class options that are of a kind: as given, or as resolved."""
-        options = {name: getattr(self, name) for name in self.per_class_options}
+    def _options(self, kind: type) -> dict[str, Any]:
+        """Return the options of a kind by class or pair: as given, or as resolved."""
+        options = {name: getattr(self, name) for name in self._by_class()}
         return {name: option for name, option in options.items() if isinstance(option, kind)}
+
+    def _by_class(self) -> tuple[str, ...]:
+        return self.per_class_options + self.per_pair_options
 
     def _check_orbits(self, sizes: ClassSizes) -> None:
         """Refuse numbers per orbit that were resolved for other class sizes."""
-        for name, option in self._per_class(PerOrbit).items():
-            if len(option.numbers) != sizes.orbits:
+        lengths = {name: len(option.numbers) for name, option in self._options(PerOrbit).items()}
+        lengths |= {name: len(option.own) for name, option in self._options(PerOrbitPair).items()}
+        for name, length in lengths.items():
+            if length != sizes.orbits:
                 raise InvalidInputError(
-                    f"{name} are of another problem, with {len(option.numbers)} orbits instead of "
+                    f"{name} are of another problem, with {length} orbits instead of "
                     f"{sizes.orbits}; give the loss as it was before it was part of a problem"
                 )
 
     def _refined(
         self,
         columns: dict[str, Any],
+        matrices: dict[str, Matrix],
+        sizes: Vector,
         refine: Callable[[NDArray[np.float64]], tuple[ClassSizes, NDArray[np.int64]]],
     ) -> tuple[Self, ClassSizes]:
-        """Refine the orbits by columns of numbers, and keep one number per orbit of each."""
-        sizes, first = refine(np.column_stack(list(columns.values())).astype(float))
-        options = {
+        """Refine the orbits by numbers and matrices, and keep one number per orbit of each."""
+        table = np.column_stack([np.empty((len(sizes), 0)), *columns.values()]).astype(float)
+        for matrix in matrices.values():
+            alike = interchangeable(matrix, np.column_stack([sizes, table]))
+            table = np.column_stack([table, alike])
+        refined, first = refine(table)
+        options: dict[str, Any] = {
             name: PerOrbit(np.asarray(column, dtype=float)[first])
             for name, column in columns.items()
         }
-        return dataclasses.replace(self, **options), sizes
+        for name, matrix in matrices.items():
+            options[name] = by_orbit(matrix, refined.orbit_index(), first)
+        return dataclasses.replace(self, **options), refined
 
     @property
     def options(self) -> dict[str, Any]:
@@ -352,13 +406,13 @@ class Loss(ABC):
 
     @property
     def differs_by_class(self) -> bool:
-        """Whether an option has one number per class, not yet resolved by a problem."""
-        return bool(self._per_class(PerClass))
+        """Whether an option has one number per class or pair, not yet resolved by a problem."""
+        return bool(self._options(PerClass) or self._options(PerClassPair))
 
     @property
     def orbit_options(self) -> dict[str, NDArray[Any]]:
         """Options that a problem has resolved to one number per orbit, each of shape (m,)."""
-        return {name: option.numbers for name, option in self._per_class(PerOrbit).items()}
+        return {name: option.numbers for name, option in self._options(PerOrbit).items()}
 
     @property
     def text(self) -> str:
@@ -404,9 +458,9 @@ class Loss(ABC):
     def __str__(self) -> str:
         """Return `text` with the least and the largest of numbers that differ between classes."""
         options = self.options
+        kinds = (PerClass, PerOrbit, PerClassPair, PerOrbitPair)
         short = {
-            name: str(option)
-            for name, option in (self._per_class(PerClass) | self._per_class(PerOrbit)).items()
+            name: str(option) for kind in kinds for name, option in self._options(kind).items()
         }
         return loss_text(self.name, options, short)
 
@@ -443,13 +497,15 @@ def register_loss(loss: Known) -> Known:
 
 
 def loss_of_record(record: Any) -> Loss:
-    """Return the loss of `Loss.record`; lists are numbers per orbit."""
+    """Return the loss of `Loss.record`; lists are numbers per orbit, mappings matrices by orbit."""
     if isinstance(record, str):  # files of 0.2
         return check_loss(record)
     options = {name: value for name, value in record.items() if name != "name"}
     for name, value in options.items():
         if isinstance(value, list):
             options[name] = PerOrbit(np.array(value, dtype=float))
+        if isinstance(value, dict):
+            options[name] = PerOrbitPair.of_record(value)
     return _loss_named(record["name"], options)
 
 

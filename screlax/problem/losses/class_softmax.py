@@ -18,47 +18,22 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...gram.cells import Cells, Level
+from ...gram.cells import Level
 from ...types import Vector
 from ..class_sizes import ClassSizes
 from ..features import Features
-from ..levels import cells_at, samples_to_classes
 from ..per_orbit import orbit_numbers, per_class_option
 from .base import Loss, whole_if_whole
+from .class_rows import ClassTerms, Targets, rows_of_classes
 from .sample_terms import SampleTerms
-from .softmax_rows import RowWeights, SoftmaxRows
+from .softmax_rows import SoftmaxRows
 from .thresholds import bounded_threshold, nonnegative_bounded_threshold, zero_threshold
+
+__all__ = ["BALANCED", "ClassSoftmax", "ClassTerms"]
 
 BALANCED = "balanced"
 """Class weights that make the classes weigh the same."""
-
-
-@dataclass(frozen=True, eq=False)
-class ClassTerms:
-    """The numbers of the family for the classes of each orbit, all of shape (m,).
-
-    Attributes
-    ----------
-    anchors : ndarray
-        a, the anchor mass of *one* class; zero for a class that only serves as negatives.
-    own, pair : ndarray
-        o and u, how many embeddings the exponentials of its own and of another class stand for.
-    embeddings : ndarray
-        r, the number of embeddings of a class.
-    """
-
-    anchors: Vector
-    own: Vector
-    pair: Vector
-    embeddings: Vector
-
-    def take(self, index: NDArray[np.int64]) -> ClassTerms:
-        """Return the numbers of some orbits, or of classes by their orbit."""
-        return ClassTerms(
-            self.anchors[index], self.own[index], self.pair[index], self.embeddings[index]
-        )
 
 
 @dataclass(frozen=True)
@@ -116,9 +91,9 @@ class ClassSoftmax(Loss):
             terms.anchors / counts, terms.own / np.maximum(counts - 1, 1), terms.pair / counts
         )
 
-    def class_terms(self, sizes: ClassSizes) -> ClassTerms:
+    def class_terms(self, sizes: ClassSizes) -> ClassTerms | None:
         """See `Loss.class_terms`."""
-        return self.terms(sizes)
+        return self.terms(sizes) if self.collapses else None
 
     def points(self, sizes: ClassSizes) -> ClassSizes:
         """See `Loss.points`."""
@@ -128,8 +103,20 @@ class ClassSoftmax(Loss):
         """Return Σ_c a_c."""
         return whole_if_whole(float(self.terms(sizes).anchors @ sizes.multiplicities))
 
+    def row_targets(self, sizes: ClassSizes) -> Targets | None:
+        """Return what the rows of each orbit are drawn to; None is the own class, all of it alike.
+
+        With anything else the embeddings of a class need not coincide: then `collapses` is False.
+        """
+        return None
+
     def infimum(self, sizes: ClassSizes) -> float:
-        """Return Σ_c a_c log o_c, rounded down: every row is at least the log of its own weight."""
+        """Return Σ_c a_c log o_c, rounded down: every row is at least the log of its own weight.
+
+        With other targets Σ a_c T log(w/T), over the entries of a row.
+        """
+        if not self.collapses:
+            return super().infimum(sizes)
         terms = self.terms(sizes)
         anchored = terms.anchors > 0
         if (terms.own[anchored] == 0).any():
@@ -139,11 +126,15 @@ class ClassSoftmax(Loss):
         return math.fsum(parts.tolist()) - unit * math.fsum(np.abs(parts).tolist())
 
     def zero_threshold(self, sizes: ClassSizes) -> float:
-        """See `Loss.zero_threshold`; in O(m) memory."""
+        """See `Loss.zero_threshold`; in O(m) memory where classes collapse."""
+        if not self.collapses:
+            return super().zero_threshold(sizes)
         return zero_threshold(self.terms(sizes), sizes.multiplicities.astype(float))
 
     def bounded_threshold(self, sizes: ClassSizes, features: Features) -> float:
         """See `Loss.bounded_threshold`."""
+        if not self.collapses:
+            return super().bounded_threshold(sizes, features)
         terms, copies = self.terms(sizes), sizes.multiplicities.astype(float)
         if features.are_nonnegative:
             return nonnegative_bounded_threshold(terms)
@@ -151,39 +142,6 @@ class ClassSoftmax(Loss):
 
     def at_level(self, sizes: ClassSizes, level: Level) -> SoftmaxRows:
         """See `Loss.at_level`."""
-        points, terms = self.points(sizes), self.terms(sizes)
-        cells = cells_at(points, level)
-        if level is Level.ORBITS:
-            return _class_rows(cells, terms)
-        terms = terms.take(sizes.orbit_index())
-        if level is Level.CLASSES:
-            return _class_rows(cells, terms)
-        return _sample_rows(cells, terms, samples_to_classes(points).cell_of_point)
-
-
-def _class_rows(cells: Cells, terms: ClassTerms) -> SoftmaxRows:
-    """Rows of the k×k or the m×m program; a class is an orbit with one class."""
-    anchored = terms.anchors > 0
-    pair = np.tile(cells.points * terms.pair, (len(cells), 1))
-    np.fill_diagonal(pair, (cells.points - 1) * terms.pair)
-    own = np.where(anchored, terms.own, 0.0)
-    target = RowWeights(anchored.astype(float), np.zeros_like(pair))
-    return SoftmaxRows(cells, cells.points * terms.anchors, RowWeights(own, pair), target)
-
-
-def _sample_rows(cells: Cells, terms: ClassTerms, label: NDArray[np.int64]) -> SoftmaxRows:
-    """Rows of the n×n program; a class of one embedding has its own class on the diagonal."""
-    others = np.maximum(terms.embeddings - 1, 1)
-    alone = (terms.embeddings == 1) & (terms.anchors > 0)
-    same = label[:, None] == label[None, :]
-    np.fill_diagonal(same, False)
-    elsewhere = (label[:, None] != label[None, :]) * (terms.pair / terms.embeddings)[label]
-    return SoftmaxRows(
-        cells,
-        (terms.anchors / terms.embeddings)[label],
-        RowWeights(
-            np.where(alone, terms.own, 0.0)[label],
-            np.where(same, (terms.own / others)[label][:, None], elsewhere),
-        ),
-        RowWeights(alone.astype(float)[label], same / others[label][:, None]),
-    )
+        return rows_of_classes(
+            self.points(sizes), self.terms(sizes), self.row_targets(sizes), level
+        )

@@ -17,6 +17,7 @@ import numpy as np
 
 from ...gram.cells import CellGram
 from ...gram.rounding import entry_sizes, product, product_sizes, summation
+from ...types import Vector
 
 
 class Minorant(ABC):
@@ -31,6 +32,11 @@ class Minorant(ABC):
     @abstractmethod
     def sizes(self) -> CellGram:
         """Entry by entry, the sum of the sizes of what the coefficients sum."""
+
+    @property
+    def spread(self) -> Vector | None:
+        """Slope along within-class spread, see `GramLoss.spread`."""
+        return None
 
     @abstractmethod
     def mixed(self, kept: float) -> Minorant:

@@ -54,6 +54,11 @@ class RowsMinorant(Minorant):
         own = np.where(self.loss.has_own, weighted.sum(axis=1), 0.0)
         return CellGram(own, (weighted + weighted.T) / 2)
 
+    @property
+    def spread(self) -> Vector | None:
+        """See `Minorant`."""
+        return self.loss.spread(self.rows)
+
     def mixed(self, kept: float) -> RowsMinorant:
         """See `Minorant`: the infimum is the minorant of the targets, whose slope is zero."""
         return replace(self, rows=self.rows.mixed(self.loss.target, kept))

@@ -22,6 +22,7 @@ from ...types import Matrix, Vector
 from .base import GramLoss
 from .conic_rows import ConicRows
 from .rows_minorant import RowsMinorant
+from .within import WithinClass
 
 _LARGE = 30.0
 """Entries this far above a row's mean positive make its loss large; then a shift is needed."""
@@ -62,12 +63,15 @@ class SoftmaxRows(GramLoss):
         u and V: how many samples each exponential stands for.
     target : RowWeights
         t and T: the mean over the positives.
+    within : WithinClass, optional
+        What proves that classes collapse, at a level of class means where they need not.
     """
 
     cells: Cells
     anchors: Vector
     weight: RowWeights
     target: RowWeights
+    within: WithinClass | None = None
 
     @property
     def anchor_count(self) -> float:
@@ -89,6 +93,8 @@ class SoftmaxRows(GramLoss):
         own = _cross_entropy(self.target.own, self.weight.own)
         pair = _cross_entropy(self.target.pair, self.weight.pair)
         rows, size = own + pair.sum(axis=1), np.abs(own) + np.abs(pair).sum(axis=1)
+        if self.within is not None:
+            rows, size = rows - self.within.lost, size + self.within.lost
         rows, size = (np.where(self.anchors > 0, terms, 0.0) for terms in (rows, size))
         rounding = (len(rows) + 8) * float(np.finfo(float).eps) / 2
         return float(self.anchors @ rows - 2 * rounding * (self.anchors @ size))
@@ -134,6 +140,13 @@ class SoftmaxRows(GramLoss):
         # rows sum to one: p_own − t is minus the rest, which keeps its digits where p_own is near t
         own = np.where(self.has_own, -weighted.sum(axis=1), 0.0)
         return CellGram(own, (weighted + weighted.T) / 2)
+
+    def spread(self, at: RowWeights) -> Vector | None:
+        """See `GramLoss.spread`."""
+        if self.within is None:
+            return None
+        beyond = -(at.pair - self.target.pair).sum(axis=1)
+        return self.within.slope(self.anchors, beyond)
 
     def curvature(self, at: RowWeights, direction: CellGram) -> CellGram:
         """Return the Hessian applied to a direction: the softmax moves by p (d − ⟨p, d⟩)."""

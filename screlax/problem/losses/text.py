@@ -11,7 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ...errors import InvalidInputError
+from ..class_matrix import PerClassPair, PerOrbitPair
 from ..label_files import typed_labels
 from ..per_class import PerClass
 
@@ -52,10 +55,15 @@ def loss_text(name: str, options: dict[str, Any], short: Mapping[str, str] | Non
 
 
 def json_ready(value: Any) -> Any:
-    """Return the value of an option as JSON has it: numbers per class as a list, or by label.
+    """Return the value of an option as JSON has it: numbers per class as lists, or by label.
 
     Labels that text cannot say (tuples, whole numbers as text) are in pairs, which are not read.
     """
+    if isinstance(value, PerOrbitPair):
+        return value.record()
+    if isinstance(value, PerClassPair) and value.labels is not None:
+        rows = [json_ready(PerClass(row, value.labels)) for row in value.numbers]
+        value = PerClass(np.array(rows, dtype=object), value.labels)
     if isinstance(value, PerClass) and value.labels is not None:
         labels, numbers = list(value.labels), json_ready(value.numbers)
         keys = list(map(str, labels))
