@@ -9,7 +9,8 @@ from loss_reference import exact_losses
 
 import screlax
 from screlax import supcon_loss, supcon_loss_and_grad
-from screlax.samples.heights import exponential_remainder, heights_of_samples
+from screlax.gram.rounding import exponential_remainder
+from screlax.samples.heights import heights_of_samples
 
 EPSILON = np.finfo(float).eps
 

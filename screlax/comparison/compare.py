@@ -10,9 +10,10 @@ from scipy import linalg
 from ..checks import check_choice
 from ..errors import InvalidInputError
 from ..gram.geometry import cosines_of, gram_distance
-from ..io.arrays import as_embeddings
+from ..io.arrays import as_view_embeddings
 from ..optional import require_memory
 from ..problem.label_files import as_labels
+from ..problem.losses.base import Loss
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
@@ -49,15 +50,20 @@ def compare(
     ----------
     embeddings : array-like, torch tensor or path, shape (n, d)
         One row per sample; .npy files are memory-mapped, .npz files hold one array or one that is
-        called embeddings or features.
+        called embeddings or features. With a loss of V views also shape (n, V, d), the layout of
+        SupContrast: every view counts as an embedding.
     labels : array-like, torch tensor or path, shape (n,)
         Labels of the problem's classes (`problem.class_labels`, or class numbers from 0).
     solution : Solution
-        The optimum to compare with. Class counts need not be those of the problem (a test set, a
-        subset), but every class must have a sample.
+        The optimum to compare with, of whatever loss its problem has: the objective is evaluated by
+        that loss, which the result names, not by the one the embeddings were made with. Class
+        counts need not be those of the problem (a test set, a subset), but every class must have a
+        sample.
     loss : {"auto", "samples", "class-means", "none"}
         What to evaluate the objective at; see `LossGap`. "auto" is the samples, or the class means
-        where the counts differ from the problem's or there are more than 20,000 samples.
+        where the counts are not those of all embeddings of the problem, views and prototypes
+        included (`problem.points`), or there are more than 20,000 samples; more than 3,000 where
+        the loss is another than SC.
     scale : {"free", "fixed"}
         Whether the Procrustes alignment may rescale the embeddings.
     normalize : bool, default False
@@ -92,9 +98,8 @@ def compare(
             f"solution must be a screlax Solution (solve_relaxation, Solution.load), got "
             f"{type(solution).__name__}"
         )
-    rows = as_embeddings(embeddings)
     problem = solution.problem
-    labels = as_labels(labels, len(rows))
+    rows, labels, _ = rows_and_labels(embeddings, labels, problem.loss)
     number, statistics = usable_statistics(problem, rows, labels, normalize=normalize)
     optimal_gram, optimum = solution.class_gram, solution.embeddings().vectors
     if not optimal_gram.any():
@@ -105,10 +110,14 @@ def compare(
     class_gram = statistics.means @ statistics.means.T
     alignment = align(statistics.means, optimum, free_scale=scale == "free")
     return Comparison(
+        optimum_of=problem.description,
         samples=len(rows),
         classes=problem.classes,
         dim=rows.shape[1],
-        same_counts=np.array_equal(statistics.counts, np.asarray(problem.class_sizes)),
+        same_counts=any(
+            np.array_equal(statistics.counts, np.asarray(sizes))
+            for sizes in (problem.class_sizes, problem.points)
+        ),
         loss=loss_gap(rows, number, statistics, solution, loss, normalize),
         gram_distance=gram_distance(class_gram, optimal_gram),
         sample_gram_distance=_sample_distance(statistics, optimal_gram),
@@ -125,6 +134,15 @@ def compare(
         class_gram=class_gram,
         optimal_gram=optimal_gram,
     )
+
+
+def rows_and_labels(
+    embeddings: Any, labels: Any, loss: Loss
+) -> tuple[NDArray[Any], NDArray[Any], int]:
+    """Return embeddings as rows, their labels, and how many rows are views of one sample."""
+    rows, together = as_view_embeddings(embeddings, loss.view_count)
+    given = as_labels(labels, len(rows) // together)
+    return rows, given if together == 1 else np.repeat(given, together), together
 
 
 def usable_statistics(

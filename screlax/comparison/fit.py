@@ -12,22 +12,24 @@ from scipy import linalg, optimize
 from ..checks import check_choice, whole_number
 from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
-from ..io.arrays import as_embeddings
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import CONTROLS, check_temperature
 from ..problem.features import Features
-from ..problem.label_files import as_labels
 from ..problem.labels import count_labels
-from ..problem.losses.base import Loss
+from ..problem.losses.base import Loss, check_loss
+from ..problem.losses.supcon import SupCon
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.path import regularization_path
 from ..solve.solve import solve_relaxation
 from ..types import Matrix, Vector
-from .compare import SCALES, usable_statistics
+from .compare import SCALES, rows_and_labels, usable_statistics
 
 _DECADES = {"ridge": (-6.0, math.log10(0.999)), "other": (-3.0, 3.0)}
 """Range searched: λ/λ_max, or ρ/τ, as powers of ten."""
+
+_SAME = 1e-6
+"""Relative distance up to which two thresholds are the same."""
 
 _WITHIN = 1.1
 """Parameters whose distance is at most this many times the least count as fitting as well."""
@@ -77,13 +79,15 @@ class ControlFit:
     at_edge: bool
 
     def __str__(self) -> str:
-        control, (low, high) = self.solution.problem.control, self.interval
+        problem, (low, high) = self.solution.problem, self.interval
+        control = problem.control
         first, last = float(self.parameters[0]), float(self.parameters[-1])
         edge = " That is an end of the range searched: a bound only." if self.at_edge else ""
         return (
-            f"{control.name} {self.parameter:.6g} fits best, at Gram distance {self.distance:.4g}; "
-            f"from {low:.3g} to {high:.3g} it is within 1.1 times that. Searched from {first:.3g} "
-            f"(distance {self.distances[0]:.4g}) to {last:.3g} ({self.distances[-1]:.4g}).{edge}"
+            f"loss {problem.loss}: {control.name} {self.parameter:.6g} fits best, at Gram "
+            f"distance {self.distance:.4g}; from {low:.3g} to {high:.3g} it is within 1.1 times "
+            f"that. Searched from {first:.3g} (distance {self.distances[0]:.4g}) to {last:.3g} "
+            f"({self.distances[-1]:.4g}).{edge}"
         )
 
 
@@ -103,7 +107,8 @@ def fit_control(
     """Find the λ or ρ whose optimum is nearest to embeddings, for users who do not know it.
 
     The Gram matrix of the class means is compared with the certified optimum at `points` values in
-    geometric progression (λ from 1e-6 to 0.999 of λ_max, ρ/τ from 1e-3 to 1e3), and the best is
+    geometric progression (λ from 1e-6 to 0.999 of λ_max, counted from λ_b where a smaller one
+    leaves the loss unbounded; ρ/τ from 1e-3 to 1e3), and the best is
     refined by bounded scalar minimisation (Brent) of the distance in the logarithm.
 
     Parameters
@@ -172,9 +177,10 @@ def _class_gram(
     normalize: bool,
     features: Features | str,
 ) -> tuple[UFM, Matrix]:
-    rows = as_embeddings(embeddings)
-    names = as_labels(labels, len(rows))
+    chosen = check_loss(SupCon() if loss is None else loss)
+    rows, names, together = rows_and_labels(embeddings, labels, chosen)
     class_labels, counts = count_labels(names)
+    counts //= together
     sizes, named = ClassSizes.with_labels(counts if class_sizes is None else class_sizes)
     if sizes.classes != len(counts):
         raise InvalidInputError(
@@ -183,7 +189,7 @@ def _class_gram(
         )
     given = sizes if named is None else dict(zip(named, sizes, strict=True))
     problem = UFM(
-        given, CONTROLS[kind](1.0), temperature, class_labels, loss=loss, features=features
+        given, CONTROLS[kind](1.0), temperature, class_labels, loss=chosen, features=features
     )
     _, found = usable_statistics(problem, rows, names, normalize=normalize, within=False)
     return problem, found.means @ found.means.T
@@ -192,7 +198,13 @@ def _class_gram(
 def _range_of(problem: UFM, points: int) -> Vector:
     if problem.control.is_penalty:
         low, high = _DECADES["ridge"]
-        return problem.zero_threshold() * np.logspace(low, high, points)
+        least, zero = problem.bounded_threshold(), problem.zero_threshold()
+        if zero - least <= _SAME * zero:
+            raise InvalidInputError(
+                f"with loss {problem.loss} and a ridge the optimum is zero from λ = {zero:.6g} on, "
+                "and below there is none: no λ can be fitted; fit another kind"
+            )
+        return least + (zero - least) * np.logspace(low, high, points)
     low, high = _DECADES["other"]
     return problem.temperature * np.logspace(low, high, points)
 

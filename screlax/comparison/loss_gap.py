@@ -1,16 +1,19 @@
 """The objective of the relaxation at given embeddings, against its certified lower bound."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from ..errors import InvalidInputError, SolverFailedError
-from ..gram.cells import Cells, Level
+from ..gram.cells import CellGram, Cells, Level
 from ..optional import require_memory
 from ..problem.levels import cells_at
+from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
+from ..proof.certificate import relative_gap
 from ..samples.heights import heights_of_samples
 from ..solution.solution import Solution
 from ..types import Matrix
@@ -26,35 +29,45 @@ _MISTRUST = 1e-9
 LARGEST_EXACT = 20_000
 """Samples up to which `loss="auto"` evaluates the loss of all pairs: about a second."""
 
+LARGEST_DENSE = 3000
+"""The same for losses that are evaluated by n×n matrices."""
+
 
 @dataclass(frozen=True)
 class LossGap:
-    """How far the objective at the embeddings is from the best possible one.
+    """How far the objective of the problem at the embeddings is from the best possible one.
 
-    No loss is below the floor Σ n_c log(n_c − 1) over classes of two samples or more. Where it
-    comes close, most of the objective is that constant, and what embeddings decide is the height
-    above it. Heights are computed as such, not by subtraction, and are right to some rounding
-    units however small they are; what differences within a class contribute, to the rounding of
-    the rescaled embeddings.
+    No value is below the floor, `UFM.infimum`: for SC Σ n_c log(n_c − 1) over classes of two
+    samples or more. Where it comes close, most of the objective is that constant, and what
+    embeddings decide is the height above it. Heights are computed as such, not by subtraction, and
+    are right to some rounding units however small they are; what differences within a class
+    contribute, to the rounding of the rescaled embeddings.
 
     Attributes
     ----------
+    of : str
+        The loss, in words.
     level : {"samples", "class means"}
         Of what the objective was evaluated: all embeddings, or their class means in the place of
-        every sample, with the class sizes of the problem.
+        every embedding of the problem.
     value : float
         The objective, summed over anchors, of feasible embeddings: see `violation`.
     lower : float
         The certified lower bound for embeddings of any dimension.
     floor : float
-        Σ n_c log(n_c − 1).
+        `UFM.infimum`; −inf where no number is known.
     height, optimal_height : float
-        value − floor, and the proved lower bound on it.
+        value − floor, and the proved lower bound on it; +inf without a floor.
     gap : float
         Proved: the objective is at most this much above the optimum. The difference of the
         heights and a bound on their rounding errors, hence positive also at the optimum.
+    relative_to_spread : float
+        The same by value and spread of the objective, gap/(|value| + value − floor) or, without a
+        floor, gap/|value|: the relative gap of certificates, which also holds where values may be
+        zero or negative.
     relative_gap : float
-        gap/value: the share of the objective that better embeddings might save.
+        gap/value: the share of the objective that better embeddings might save. This and the next
+        are infinite where the floor is below zero: then such shares say nothing.
     relative_to_optimum : float
         gap/lower: the objective exceeds the optimum by at most this many times the optimum.
     relative_to_height : float
@@ -67,6 +80,7 @@ class LossGap:
         Why this level.
     """
 
+    of: str
     level: str
     value: float
     lower: float
@@ -74,6 +88,7 @@ class LossGap:
     height: float
     optimal_height: float
     gap: float
+    relative_to_spread: float
     relative_gap: float
     relative_to_optimum: float
     relative_to_height: float
@@ -92,19 +107,19 @@ def loss_gap(
     """Evaluate the objective as `how` says, of embeddings (n, d) and their class statistics."""
     if how == "none":
         return None
-    same = np.array_equal(statistics.counts, np.asarray(solution.problem.class_sizes))
+    problem = solution.problem
+    missing = _why_not_samples(problem, statistics)
     reason = "as asked" if how == "class-means" else ""
-    if how == "auto" and not same:
-        reason = "the class counts differ from those of the problem"
-    elif how == "auto" and len(number) > LARGEST_EXACT:
-        reason = f"more than {LARGEST_EXACT:,} samples; loss='samples' takes all pairs"
+    if how == "auto":
+        most = LARGEST_EXACT if problem.loss.is_supcon_of_points else LARGEST_DENSE
+        many = f"more than {most:,} samples; loss='samples' takes all pairs"
+        reason = missing or (many if len(number) > most else "")
     if reason:
         return _of_means(statistics, solution, reason)
-    if not same:
+    if missing:
         raise InvalidInputError(
-            f"{len(number):,} embeddings with other class counts than the problem's "
-            f"{solution.problem.samples:,} samples have the objective of another problem; use "
-            "loss='class-means'"
+            f"{len(number):,} embeddings have the objective of another problem: {missing}, which "
+            f"has {problem.points.samples:,} embeddings; use loss='class-means'"
         )
     require_memory(3 * 8 * embeddings.size, "the embeddings in double precision")
     rows = np.array(embeddings, dtype=np.float64)
@@ -113,61 +128,71 @@ def loss_gap(
     return _of_samples(rows, number, solution)
 
 
+def _why_not_samples(problem: UFM, statistics: ClassStatistics) -> str:
+    """Say why embeddings with these counts are not all embeddings of a problem, or nothing."""
+    if np.array_equal(statistics.counts, np.asarray(problem.points)):
+        return ""
+    if np.array_equal(statistics.counts, np.asarray(problem.class_sizes)):
+        return "samples without all their views and prototypes are not those of the problem"
+    return "the class counts differ from those of the problem"
+
+
+@dataclass(frozen=True)
+class _Evaluated:
+    """An objective above a base, the infimum or zero, and a bound on its rounding error."""
+
+    base: float
+    above: float
+    rounding: float
+
+
 def _of_samples(rows: Matrix, number: np.ndarray, solution: Solution) -> LossGap:
     problem = solution.problem
-    size = np.asarray(problem.class_sizes, dtype=float)[number]
-    ones = np.ones(len(rows))
-    feasible, violation = make_feasible(rows, problem, Cells(ones, ones, size))
-    heights, spread = heights_of_samples(feasible, number, problem.temperature)
-    squares = np.einsum("ij,ij->i", feasible, feasible)
-    height = float(heights.sum()) + _penalty(problem, float(squares.sum()))
-    found = _Height(height, spread, float(squares.max()))
+    order = np.argsort(number, kind="stable")
+    rows, number = rows[order], number[order]
+    feasible, violation = make_feasible(rows, problem, cells_at(problem.points, Level.SAMPLES))
+    if problem.loss.is_supcon_of_points:
+        heights, spread = heights_of_samples(feasible, number, problem.temperature)
+        squares = np.einsum("ij,ij->i", feasible, feasible)
+        height = float(heights.sum()) + _penalty(problem, float(squares.sum()))
+        found = _of_height(problem, height, spread, float(squares.max()))
+    else:
+        found = _evaluated(problem, build_program(problem, Level.SAMPLES), feasible @ feasible.T)
     return _gap("samples", found, solution, violation, "all pairs of samples")
 
 
 def _of_means(statistics: ClassStatistics, solution: Solution, reason: str) -> LossGap:
     problem = solution.problem
-    cells = cells_at(problem.class_sizes, Level.CLASSES)
-    feasible, violation = make_feasible(np.array(statistics.means), problem, cells)
-    gram = feasible @ feasible.T
-    return _gap("class means", _height(problem, gram), solution, violation, reason)
+    program = build_program(problem, Level.CLASSES)
+    feasible, violation = make_feasible(np.array(statistics.means), problem, program.cells)
+    found = _evaluated(problem, program, feasible @ feasible.T)
+    return _gap("class means", found, solution, violation, reason)
 
 
-@dataclass(frozen=True)
-class _Height:
-    """An objective above the floor, its part due to spread within classes, the largest ‖h‖²."""
-
-    value: float
-    spread: float
-    largest: float
-
-    def rounding(self, problem: UFM) -> float:
-        """Bound its rounding errors: of the exponents, of the spread, and what underflows.
-
-        A difference d within a class counts as d²/2 and is off by the rounding of the embeddings.
-        """
-        unit = _ROUNDING * (1 + self.largest / problem.temperature)
-        errors = unit * self.value + problem.anchors * np.finfo(float).tiny
-        if self.spread > 0:
-            errors += unit * (math.sqrt(self.spread * problem.anchors) + unit * problem.anchors)
-        return errors
+def _evaluated(problem: UFM, program: Program, gram: Matrix) -> _Evaluated:
+    """Return the objective of a Gram matrix, by its height where the loss knows it."""
+    unit = CellGram.from_matrix(gram / problem.temperature)
+    largest = float(np.diagonal(gram).max())
+    penalty = float(program.penalty @ unit.own)
+    height, spread = program.loss.height(unit)
+    if math.isfinite(height):
+        return _of_height(problem, height + penalty, spread, largest)
+    value = program.loss.value(unit) + penalty
+    size = abs(value) + problem.anchors * (1 + largest / problem.temperature)
+    return _Evaluated(0.0, value, _ROUNDING * size)
 
 
-def _height(problem: UFM, gram: Matrix) -> _Height:
-    """Return the objective above the floor at class means, from differences of inner products.
+def _of_height(problem: UFM, height: float, spread: float, largest: float) -> _Evaluated:
+    """Bound the rounding errors of a height: of the exponents, of the spread, of what underflows.
 
-    Σ n_c log(1 + Σ_{c'≠c} n_c' e^{(M_cc' − M_cc)/τ}/(n_c − 1)), and the penalty.
+    `spread` is its part due to differences d within classes; each counts as d²/2 and is off by the
+    rounding of the embeddings, of squared norms up to `largest`.
     """
-    sizes = np.asarray(problem.class_sizes, dtype=float)
-    anchored = sizes > 1
-    entries = gram[anchored] - np.diag(gram)[anchored, None]
-    entries /= problem.temperature
-    entries += np.log(sizes)
-    entries[np.arange(len(entries)), np.flatnonzero(anchored)] = -np.inf
-    excess = special.logsumexp(entries, axis=1) - np.log(sizes[anchored] - 1)
-    loss = float(sizes[anchored] @ np.logaddexp(0.0, excess))
-    height = loss + _penalty(problem, float(sizes @ np.diag(gram)))
-    return _Height(height, 0.0, float(np.diag(gram).max()))
+    unit = _ROUNDING * (1 + largest / problem.temperature)
+    errors = unit * height + problem.anchors * np.finfo(float).tiny
+    if spread > 0:
+        errors += unit * (math.sqrt(spread * problem.anchors) + unit * problem.anchors)
+    return _Evaluated(problem.infimum, height, errors)
 
 
 def _penalty(problem: UFM, trace: float) -> float:
@@ -175,37 +200,42 @@ def _penalty(problem: UFM, trace: float) -> float:
     return problem.control.parameter / 2 * trace if problem.control.is_penalty else 0.0
 
 
-def _gap(level: str, found: _Height, solution: Solution, violation: float, reason: str) -> LossGap:
-    """Compare the height with that of the optimum, which loses its proved gap."""
-    problem, height = solution.problem, found.value
-    if not math.isfinite(height):
+def _gap(
+    level: str, found: _Evaluated, solution: Solution, violation: float, reason: str
+) -> LossGap:
+    """Compare the objective with that of the optimum, which loses its proved gap."""
+    problem, floor = solution.problem, solution.problem.infimum
+    if not math.isfinite(found.above):
         raise InvalidInputError(
-            f"the objective at the embeddings is {height}: inner products over the temperature are "
-            "beyond double precision; rescale the embeddings"
+            f"the objective at the embeddings is {found.above}: inner products over the "
+            "temperature are beyond double precision; rescale the embeddings"
         )
-    sizes = np.asarray(problem.class_sizes, dtype=float)
-    floor = float(special.xlogy(sizes[sizes > 1], sizes[sizes > 1] - 1).sum())
-    best, rounding = _height(problem, solution.class_gram), found.rounding(problem)
-    # no height is negative
-    optimal_height = max(best.value - best.rounding(problem) - solution.certificate.gap, 0.0)
-    difference = height - optimal_height
-    if difference < -(_MISTRUST * best.value + rounding):
+    program = build_program(problem, Level.CLASSES)
+    best = _evaluated(problem, program, solution.class_gram)
+    optimal = best.above - best.rounding - solution.certificate.gap
+    if found.base == floor:
+        optimal = max(optimal, 0.0)  # no height is negative
+    difference, value = found.above - optimal, found.base + found.above
+    if difference < -(_MISTRUST * abs(best.above) + found.rounding):
         raise SolverFailedError(
-            f"the objective {floor + height} is below the lower bound {solution.lower} of the "
+            f"the objective {value} is below the lower bound {solution.lower} of the "
             "solution, which therefore proves nothing; see solution.recheck()"
         )
-    gap, value = max(difference, 0.0) + rounding, floor + height
+    gap = max(difference, 0.0) + found.rounding
+    shares, has_height = floor >= 0, found.base == floor
     return LossGap(
+        of=str(problem.loss),
         level=level,
         value=value,
         lower=solution.lower,
         floor=floor,
-        height=height,
-        optimal_height=optimal_height,
+        height=found.above if has_height else value - floor,
+        optimal_height=optimal if has_height else solution.lower - floor,
         gap=gap,
-        relative_gap=_ratio(gap, value),
-        relative_to_optimum=_ratio(gap, solution.lower),
-        relative_to_height=_ratio(gap, optimal_height),
+        relative_to_spread=relative_gap(gap, value, floor),
+        relative_gap=_ratio(gap, value if shares else 0.0),
+        relative_to_optimum=_ratio(gap, solution.lower if shares else 0.0),
+        relative_to_height=_ratio(gap, optimal) if has_height else math.inf,
         violation=violation,
         reason=reason,
     )

@@ -15,7 +15,8 @@ from .metrics import CollapseMetrics
 
 _LISTED = 20
 _NUMBERS = (
-    *("samples", "classes", "dim", "same_counts", "gram_distance", "sample_gram_distance"),
+    *("optimum_of", "samples", "classes", "dim", "same_counts"),
+    *("gram_distance", "sample_gram_distance"),
     *("residual", "scale", "nearest_mean_agreement"),
 )
 
@@ -56,10 +57,13 @@ class Comparison:
 
     Attributes
     ----------
+    optimum_of : str
+        Loss, control and features of the problem whose optimum it is.
     samples, classes, dim : int
-        Of the embeddings.
+        Of the embeddings; every view counts.
     same_counts : bool
-        Whether every class has as many samples as in the problem.
+        Whether every class has as many samples as in the problem, or as many embeddings where there
+        are several views or prototypes.
     loss : LossGap or None
         The objective at the embeddings against its certified lower bound.
     gram_distance : float
@@ -96,6 +100,7 @@ class Comparison:
     True
     """
 
+    optimum_of: str
     samples: int
     classes: int
     dim: int
@@ -155,6 +160,7 @@ class Comparison:
         lines = [
             f"embeddings   {self.samples:,} samples, {self.classes:,} classes, dimension {self.dim}"
             + ("" if self.same_counts else "; class counts differ from the problem's"),
+            f"optimum      {self.optimum_of}",
             *_loss_lines(self.loss),
             f"Gram         ‖G/‖G‖ − G*/‖G*‖‖ = {self.gram_distance:.6g} of class means, "
             f"{self.sample_gram_distance:.6g} of samples",
@@ -188,11 +194,9 @@ class Comparison:
 
     def __repr__(self) -> str:
         loss = self.loss
-        gap = (
-            "" if loss is None else f", loss {loss.relative_to_optimum:.3g} of it above the optimum"
-        )
+        gap = "" if loss is None else f", loss at most {_excess(loss)} above the optimum"
         return (
-            f"<Comparison n={self.samples:,}, k={self.classes:,}: Gram distance "
+            f"<Comparison n={self.samples:,}, k={self.classes:,}, {self.optimum_of}: Gram distance "
             f"{self.gram_distance:.4g}, Procrustes residual {self.residual:.4g}{gap}>"
         )
 
@@ -204,13 +208,24 @@ def _loss_lines(loss: LossGap | None) -> list[str]:
     if loss.violation > 1e-6:
         changed = f"; rescaled to the control, ‖h‖² was off by up to {loss.violation:.2g} of ρ"
     of = "" if loss.level == "samples" else " of their class means, NOT of all samples"
-    return [
-        f"loss         {loss.value:.10g} ≥ {loss.lower:.10g}{of}: proved to exceed the optimum by "
-        f"at most {_times(loss.relative_to_optimum, 'the optimum')} ({loss.reason}{changed})",
-        f"height       {loss.height:.6g} ≥ {loss.optimal_height:.6g} above Σ n log(n−1) = "
-        f"{loss.floor:.10g}, which no loss is below: at most "
-        f"{_times(loss.relative_to_height, 'that of the optimum')} more",
+    lines = [
+        f"loss         {loss.value:.10g} ≥ {loss.lower:.10g} by {loss.of}{of}: proved to exceed "
+        f"the optimum by at most {_excess(loss)} ({loss.reason}{changed})"
     ]
+    if math.isfinite(loss.floor):
+        lines.append(
+            f"height       {loss.height:.6g} ≥ {loss.optimal_height:.6g} above "
+            f"{loss.floor:.10g}, which no value is below: at most "
+            f"{_times(loss.relative_to_height, 'that of the optimum')} more"
+        )
+    return lines
+
+
+def _excess(loss: LossGap) -> str:
+    """Say a gap by the optimum, or where values may be negative by value and spread."""
+    if loss.floor >= 0:
+        return _times(loss.relative_to_optimum, "the optimum")
+    return f"{loss.gap:.3g}, {loss.relative_to_spread:.3g} of value and spread"
 
 
 def _times(ratio: float, of: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
-from ..io.arrays import as_embeddings
+from ..io.arrays import as_view_embeddings
 from ..io.atomic import write_bytes
 from ..io.tables import columns_of, csv_bytes, json_text
 from ..problem.label_files import as_labels
@@ -70,6 +70,7 @@ class GeometryTracker:
             if not solution.orbit_gram.own.any():
                 raise InvalidInputError("the optimum is zero: there is no geometry to be near to")
         self._solution = solution
+        self._views = 1 if solution is None else solution.problem.loss.view_count
         self._normalize = normalize
         self._numbers = ClassNumbers(self._names, len(self._names))
         self._statistics: ClassStatistics | None = None
@@ -82,6 +83,8 @@ class GeometryTracker:
 
     def update(self, embeddings: Any, labels: Any) -> None:
         """Add a batch, shape (n, d), with one label per row.
+
+        With a solution whose loss has V views also shape (n, V, d), with one label per sample.
 
         Raises
         ------
@@ -96,8 +99,9 @@ class GeometryTracker:
         >>> tracker.statistics.counts
         array([2, 1])
         """
-        rows = as_embeddings(embeddings)
-        numbers = self._numbers(as_labels(labels, len(rows)))
+        rows, together = as_view_embeddings(embeddings, self._views)
+        numbers = self._numbers(as_labels(labels, len(rows) // together))
+        numbers = numbers if together == 1 else np.repeat(numbers, together)
         batch = class_statistics(
             rows, numbers, classes=np.arange(len(self._names)), normalize=self._normalize
         )

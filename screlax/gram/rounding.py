@@ -5,9 +5,11 @@ Source: Higham, Accuracy and Stability of Numerical Algorithms, chapters 3, 4 an
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..types import Vector
+from ..types import Matrix, Vector
 from .cells import CellGram
 
 UNIT = float(np.finfo(float).eps) / 2
@@ -15,6 +17,9 @@ UNIT = float(np.finfo(float).eps) / 2
 
 TINY = 4 * float(np.finfo(float).smallest_subnormal)
 """Largest absolute error of what underflows."""
+
+_SERIES = 0.5
+"""Below this e^d − 1 − d is summed by its series, above it subtracts."""
 
 
 def summation(count: int) -> float:
@@ -40,3 +45,14 @@ def product_sizes(first: CellGram, second: CellGram) -> float:
     return float(
         np.abs(first.own) @ np.abs(second.own) + np.vdot(np.abs(first.pair), np.abs(second.pair))
     )
+
+
+def exponential_remainder(values: Matrix) -> Matrix:
+    """Return f(d) = e^d − 1 − d, to a few rounding units also where d is small."""
+    with np.errstate(over="ignore"):
+        far = np.expm1(values) - values
+    small = np.clip(values, -_SERIES, _SERIES)
+    tail: Any = np.ones_like(small)
+    for power in range(16, 2, -1):
+        tail = 1.0 + tail * small / power
+    return np.where(np.abs(values) < _SERIES, small * small / 2 * tail, far)

@@ -49,12 +49,23 @@ def as_embeddings(source: Any) -> NDArray[Any]:
     >>> rows.shape, rows.dtype
     ((5, 3), dtype('float32'))
     """
+    return as_view_embeddings(source, 1)[0]
+
+
+def as_view_embeddings(source: Any, views: int) -> tuple[NDArray[Any], int]:
+    """Return embeddings as rows, and how many belong to one sample: one, or so many views.
+
+    Views are taken from an array of shape (n, views, d) alone, and come sample by sample.
+    """
     if isinstance(source, str | os.PathLike):
         name = f"embeddings of {source}"
         array = real_array(array_from_file(Path(source)), name)
     else:
         name = "embeddings"
         array = real_array(source, name)
+    together = 1
+    if array.ndim == 3 and views > 1 and array.shape[1] == views:
+        array, together = array.reshape(-1, array.shape[-1]), views
     if array.ndim == 3:
         raise InvalidInputError(
             f"{name} must have shape (n, d), one row per sample, got {array.shape}; of (n, views, "
@@ -66,7 +77,7 @@ def as_embeddings(source: Any) -> NDArray[Any]:
             f"{name} must have shape (n, d), one row per sample, got {array.shape}; reshape them"
         )
     require_entries(array, name)
-    return array
+    return array, together
 
 
 def require_entries(array: NDArray[Any], name: str) -> None:

@@ -216,6 +216,7 @@ def _comparison(name: str, found: Comparison) -> dict[str, Any]:
     optimal = _cosines(found.optimal_gram, order[places])
     return {
         "name": one_line(name),
+        "optimum_of": found.optimum_of,
         "samples": found.samples,
         "dim": found.dim,
         "gram_distance": found.gram_distance,

@@ -129,16 +129,18 @@
     const section = byId("comparisons");
     element("h2", `${found.name} against the optimum`, section);
     const rows = [
+      ["optimum", found.optimum_of],
       ["samples", count(found.samples)],
       ["Gram distance of class means ‖G/‖G‖ − G*/‖G*‖‖", number(found.gram_distance)],
       ["Gram distance of samples", number(found.sample_gram_distance)],
       ["Procrustes residual", `${number(found.residual)} at scale ${number(found.scale)}`],
     ];
     if (found.loss) {
-      const { level, relative_to_optimum: ratio, relative_to_height: above } = found.loss;
+      const { of, level, floor, gap, relative_to_spread: spread, relative_to_optimum: ratio, relative_to_height: above } = found.loss;
       const times = (value) => (value === null ? "not bounded" : `at most ${number(value, 4)} times that`);
-      rows.push([`objective above the optimum, proved (${level})`, times(ratio)]);
-      rows.push(["the same of the heights above Σ n log(n − 1)", times(above)]);
+      const parts = `at most ${number(gap, 4)}, ${number(spread, 4)} of value and spread`;
+      rows.push([`objective (loss ${of}) above the optimum, proved (${level})`, floor >= 0 && floor !== null ? times(ratio) : parts]);
+      if (floor !== null) rows.push([`the same of the heights above ${number(floor)}`, times(above)]);
     }
     if (found.nearest_mean_agreement !== null) rows.push(["nearest class mean agreement", number(found.nearest_mean_agreement)]);
     for (const [name, value] of Object.entries(found.metrics)) rows.push([name.replaceAll("_", " "), number(value)]);

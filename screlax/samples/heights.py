@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..gram.rounding import exponential_remainder
 from ..types import Matrix, Vector
 from .kernels.near_zero import NEAR
 from .supcon import supcon_loss
@@ -14,9 +15,6 @@ from .workers import Workers, thread_count
 
 _BLOCK = 256
 """Rows at a time."""
-
-_SERIES = 0.5
-"""Below this e^d − 1 − d is summed by its series, above it subtracts."""
 
 
 def heights_of_samples(
@@ -90,14 +88,3 @@ def _spread(
     entries -= entries.sum(axis=1, keepdims=True) / (len(members) - 1)
     entries[every, itself] = 0.0
     return np.asarray(exponential_remainder(entries).sum(axis=1))
-
-
-def exponential_remainder(values: Matrix) -> Matrix:
-    """Return f(d) = e^d − 1 − d, to a few rounding units also where d is small."""
-    with np.errstate(over="ignore"):
-        far = np.expm1(values) - values
-    small = np.clip(values, -_SERIES, _SERIES)
-    tail: Any = np.ones_like(small)
-    for power in range(16, 2, -1):
-        tail = 1.0 + tail * small / power
-    return np.where(np.abs(values) < _SERIES, small * small / 2 * tail, far)

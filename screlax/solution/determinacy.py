@@ -10,11 +10,10 @@ from ..proof.certificate import Certificate
 
 
 def value_determines_geometry(problem: UFM, gram: AnyGram, certificate: Certificate) -> bool:
-    """Whether double precision sees an orthogonal frame of the same norms above the floor.
+    """Whether double precision sees an orthogonal frame of the same norms above the infimum.
 
-    A row of the loss there is log(s − 1 + (n − s) e^{−own}), so that its height above the floor
-    Σ n_c log(n_c − 1) is a sum of positive terms that keeps its digits. Where it is below the
-    rounding of the certificate, so are all frames between that one and the optimum.
+    Where its height, known with its digits, is below the rounding of the certificate, so are all
+    frames between that one and the optimum.
 
     Parameters
     ----------
@@ -27,10 +26,5 @@ def value_determines_geometry(problem: UFM, gram: AnyGram, certificate: Certific
         return False
     if not gram.own.any():
         return True  # zero has no angles, and a trace of its own
-    sizes = problem.points
-    size, own = sizes.distinct.astype(float), gram.own / problem.temperature
-    mass = size * sizes.multiplicities
-    anchored = size > 1
-    outside = (problem.samples - size[anchored]) / (size[anchored] - 1)
-    height = float(mass[anchored] @ np.log1p(outside * np.exp(-own[anchored])))
-    return height > certificate.rounding
+    own = gram.own / problem.temperature
+    return problem.loss.frame_height(problem.class_sizes, own) > certificate.rounding

@@ -74,6 +74,14 @@ class GramLoss(ABC):
     def value(self, gram: CellGram) -> float:
         """Return the loss, with its digits also where it is near its infimum."""
 
+    def height(self, gram: CellGram) -> tuple[float, float]:
+        """Return loss − infimum, with its digits where it is small, and a part of it.
+
+        The part is what is due to entries that differ among the positives of a row, whose digits
+        are those of the entries. Both are +inf where the infimum is −inf.
+        """
+        return self.value(gram) - self.infimum, 0.0
+
     @abstractmethod
     def expand(self, gram: CellGram) -> Any:
         """Everything that `gradient`, `curvature` and `change` share at a Gram matrix."""
@@ -186,6 +194,11 @@ class Loss(ABC):
         return False
 
     @property
+    def view_count(self) -> int:
+        """Number of views of every sample."""
+        return 1
+
+    @property
     def is_supcon_of_points(self) -> bool:
         """Whether it is SC with the `points` as samples, which has fast kernels."""
         return False
@@ -287,6 +300,14 @@ class Loss(ABC):
     def keys_are_anchors(self) -> bool:
         """Whether prototypes, or keys, have loss terms of their own."""
         return False
+
+    def frame_height(self, sizes: ClassSizes, own: Vector) -> float:
+        """Return loss − infimum at orthogonal class means of these squared norms, shape (m,).
+
+        With its digits where it is small; +inf where the infimum is −inf.
+        """
+        zeros = np.zeros((len(own), len(own)))
+        return self.at_level(sizes, Level.ORBITS).height(CellGram(own, zeros))[0]
 
     def check(self, sizes: ClassSizes) -> None:
         """Refuse class sizes with which the loss is no problem.

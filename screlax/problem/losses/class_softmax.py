@@ -140,6 +140,15 @@ class ClassSoftmax(Loss):
             return nonnegative_bounded_threshold(terms)
         return bounded_threshold(terms, copies)
 
+    def frame_height(self, sizes: ClassSizes, own: Vector) -> float:
+        """Return Σ a_c log(1 + Σ_{c'≠c} u_c' e^{−own_c}/o_c); see `Loss.frame_height`."""
+        terms, copies = self.terms(sizes), sizes.multiplicities
+        anchored = terms.anchors > 0
+        outside = (float(terms.pair @ copies) - terms.pair)[anchored]
+        with np.errstate(divide="ignore"):
+            rows = np.log1p(outside * np.exp(-own[anchored]) / terms.own[anchored])
+        return float((terms.anchors * copies)[anchored] @ rows)
+
     def at_level(self, sizes: ClassSizes, level: Level) -> SoftmaxRows:
         """See `Loss.at_level`."""
         return rows_of_classes(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gram.cells import CellGram, Cells
-from ...gram.rounding import TINY, entry_sizes, summation
+from ...gram.rounding import TINY, entry_sizes, exponential_remainder, summation
 from ...types import Matrix, Vector
 from .base import GramLoss
 from .conic_rows import ConicRows
@@ -119,6 +119,33 @@ class SoftmaxRows(GramLoss):
         apart = self._log_normalizer(CellGram(own, pair))
         rows = np.where((top < _LARGE) & (excess > _SMALL), near, apart)
         return float(self.anchors @ np.where(self.anchors > 0, rows, 0.0))
+
+    def height(self, gram: CellGram) -> tuple[float, float]:
+        """See `GramLoss.height`.
+
+        With y = entry + log(weight/target) where there is a target, d = y − Σ target y and
+        f(d) = e^d − 1 − d, a row is log(1 + Σ target f(d) + Σ weight e^{entry − Σ target y}), the
+        last sum over entries without a target.
+        """
+        anchored, target, weight = self.anchors > 0, self.target, self.weight
+        own, pair = gram.own + _shift(target.own, weight.own), gram.pair.copy()
+        pair += _shift(target.pair, weight.pair)
+        mean = np.where(target.own > 0, target.own * own, 0.0)
+        mean += np.where(target.pair > 0, target.pair * pair, 0.0).sum(axis=1)
+        if not np.isfinite(mean[anchored]).all():
+            return np.inf, np.inf
+        mean = np.where(anchored, mean, 0.0)
+        own, pair = own - mean, pair - mean[:, None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            spread = _remainders(target.own, own) + _remainders(target.pair, pair).sum(axis=1)
+            excess = spread + _without_target(target.own, weight.own, own)
+            excess += _without_target(target.pair, weight.pair, pair).sum(axis=1)
+            near = np.log1p(excess)
+        far = self._log_normalizer(CellGram(gram.own - mean, gram.pair - mean[:, None]))
+        is_near = excess < _LARGE
+        rows = np.where(anchored, np.where(is_near, near, far), 0.0)
+        part = np.where(anchored & is_near, spread, 0.0)
+        return float(self.anchors @ rows), float(self.anchors @ part)
 
     def expand(self, gram: CellGram) -> RowWeights:
         """Return the softmax rows at a Gram matrix G/τ."""
@@ -222,6 +249,24 @@ def _excess(weight: Vector | Matrix, target: Vector | Matrix, entry: Vector | Ma
     """
     value = (weight - target) * np.exp(entry) + target * np.expm1(entry)
     return np.where(weight > 0, value, -target)
+
+
+def _shift(target: Vector | Matrix, weight: Vector | Matrix) -> Vector | Matrix:
+    """Return log(weight/target), −inf without weight, zero without target."""
+    with np.errstate(divide="ignore"):
+        return np.where(target > 0, np.log(weight) - np.log(np.where(target > 0, target, 1.0)), 0.0)
+
+
+def _remainders(target: Vector | Matrix, entry: Vector | Matrix) -> Matrix:
+    """Return target f(entry), zero without target."""
+    return np.where(target > 0, target * exponential_remainder(np.where(target > 0, entry, 0.0)), 0)
+
+
+def _without_target(
+    target: Vector | Matrix, weight: Vector | Matrix, entry: Vector | Matrix
+) -> Matrix:
+    """Return weight e^entry where there is no target, else zero."""
+    return np.where((target == 0) & (weight > 0), weight * np.exp(entry), 0.0)
 
 
 def _ratio(mass: Vector | Matrix, weight: Vector | Matrix) -> Vector | Matrix:

@@ -36,6 +36,11 @@ class Views(ClassSoftmax):
         """See `ClassSoftmax.of_embeddings`: views are embeddings."""
         return dataclasses.replace(self, views=1)
 
+    @property
+    def view_count(self) -> int:
+        """See `Loss.view_count`."""
+        return self.views
+
     def embeddings(self, sizes: ClassSizes) -> ClassTerms:
         """Return the terms of all embeddings alike: a = o = u = r = V n_c, anchors from two on."""
         count = self.views * sizes.distinct.astype(float)
