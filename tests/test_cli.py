@@ -80,9 +80,10 @@ def test_json_holds_the_whole_result(capsys):
     assert record["mean_value"] == pytest.approx(LONG_TAILED.optimum / 29, rel=1e-6)
     assert record["certificate"]["lower"] <= LONG_TAILED.optimum <= record["certificate"]["upper"]
     assert record["problem"] == {
-        **{"classes": 4, "samples": 29, "distinct_sizes": 4},
+        **{"classes": 4, "samples": 29, "embeddings": 29, "anchors": 29, "distinct_sizes": 4},
         **{
             "loss": "supcon",
+            "loss_options": {"name": "supcon"},
             "features": "real",
             "control": "ridge",
             "parameter": 0.3,

@@ -30,7 +30,8 @@ def test_json_holds_the_numbers_of_the_survey(capsys):
 
 def test_table_has_a_line_for_each_dimension(capsys):
     assert main([*PROBLEM, "--dims", "2,3"]) == 0
-    first, heading, *rows = capsys.readouterr().out.splitlines()
+    problem, first, heading, *rows = capsys.readouterr().out.splitlines()
+    assert "loss supcon" in problem
     assert "optimal" in first
     assert "rank 3" in first
     assert heading.split()[:3] == ["d", "starts", "reached"]

@@ -12,7 +12,8 @@ PROBLEM = ["path", "--profile", "exponential:6,200,20"]
 
 def test_table_has_a_line_for_each_point_and_descends_from_zero(capsys):
     assert main([*PROBLEM, "--ridge", "1", "--points", "5"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first.startswith("path of loss supcon, control ridge")
     assert lines[0].split()[:3] == ["parameter", "temperature", "value"]
     assert len(lines) == 6
     assert float(lines[1].split()[4]) == 0.0  # the trace at λ_max
@@ -25,8 +26,9 @@ def test_csv_holds_the_same_numbers_as_json(capsys, tmp_path):
     arguments = [*PROBLEM, "--sphere", "1", "--values", "0.5,2", "--out", str(out), "--json"]
     assert main(arguments) == 0
     record = json.loads(capsys.readouterr().out)
-    table = np.genfromtxt(out, delimiter=",", names=True)
+    table = np.genfromtxt(out, delimiter=",", names=True, dtype=None, encoding="utf-8")
     assert record["parameter"] == [0.5, 2.0]
+    assert record["loss"] == ["supcon", "supcon"]
     for name, column in record.items():
         np.testing.assert_array_equal(table[name], column)
 

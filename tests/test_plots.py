@@ -460,7 +460,7 @@ def test_overview_of_a_thousand_and_a_million_classes(thousand, million):
         figure = plots.plot_solution(solution)
         drawn(figure)
         assert "optimal" in figure.get_suptitle()
-    assert "1 M classes of 1 to 1,000 samples, ridge λ = 0.01" in figure.get_suptitle()
+    assert "1 M classes of 1 to 1,000 samples, supcon, ridge λ = 0.01" in figure.get_suptitle()
 
 
 def test_drawing_into_a_part_of_a_figure(ten, path):

@@ -47,7 +47,8 @@ def run(options: argparse.Namespace) -> bool:
     proved = certificate.proves(tol)
     status = "optimal" if proved else "inaccurate"
     if options.json:
-        print(json_text({"status": status, "tol": tol, **certificate.record()}))
+        problem = {"loss": str(solution.problem.loss), "control": solution.problem.control.name}
+        print(json_text({"status": status, "tol": tol, **problem, **certificate.record()}))
         return proved
     origin = f"that of the file, but at most {LARGEST_TOL:g}" if options.tol is None else "--tol"
     print(problem_line(solution))

@@ -137,6 +137,7 @@ def _lines(landscape: Landscape) -> list[str]:
     header = [_HEADINGS.get(name, name.replace("_", " ")) for name in table]
     rows = ([_cell(*entry) for entry in zip(table, row, strict=True)] for row in rows_of(table))
     return [
+        f"problem      k={landscape.problem.classes:,} classes, {landscape.problem.description}",
         f"optimum      {solution.value:.12g} over all dimensions, {solution.status.value} "
         f"(certified relative gap {solution.certificate.gap_in_words}), rank {solution.rank}",
         *text_lines(header, rows),

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from ..io.atomic import refuse_unwritable
-from ..io.tables import json_text, rows_of, text_lines, write_table
+from ..io.tables import Table, json_text, rows_of, text_lines, write_table
 from ..plots import plot_path_overview
 from ..solve.path import path_table, regularization_path
 from ..tasks.progress import progress
@@ -51,14 +51,17 @@ def run(options: argparse.Namespace) -> bool:
             points=options.points,
             tol=options.tol,
         )
-    table = path_table(solutions)
+    numbers = path_table(solutions)
+    loss = str(problem.loss)
+    table: Table = {"loss": [loss] * len(solutions), **numbers}
     if options.out:
         write_table(table, options.out)
     write_picture(options.plot, lambda: plot_path_overview(solutions))
     if options.json:
         print(json_text(table))
     else:
-        rows = ([f"{number:.6g}" for number in row] for row in rows_of(table))
-        print("\n".join(text_lines(table, rows)))
+        rows = ([f"{number:.6g}" for number in row] for row in rows_of(numbers))
+        print(f"path of {problem.description}, k={problem.classes:,} classes")
+        print("\n".join(text_lines(numbers, rows)))
         say_written(options.out, options.plot)
     return all(solution.status == "optimal" for solution in solutions)

@@ -7,6 +7,7 @@ import numpy as np
 from ..io.shown import shortened
 from ..io.tables import text_lines
 from ..plots.selection import orbits_at
+from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..solution.orbit_geometry import orbit_geometry
 from ..solution.solution import Solution
@@ -32,11 +33,28 @@ def problem_line(solution: Solution) -> str:
     control = problem.control
     return (
         f"problem      k={sizes.classes:,} classes, n={sizes.samples:,} samples, "
-        f"m={sizes.orbits:,} distinct sizes ({sizes.distinct[-1]:,} to {sizes.distinct[0]:,}), "
+        f"{_points_in_words(problem)}m={sizes.orbits:,} {_kinds_in_words(problem)} "
+        f"({sizes.distinct[-1]:,} to {sizes.distinct[0]:,}), "
         f"loss {problem.loss}, {problem.features} features, "
         f"{control.name} {control.parameter:g}, "
         f"temperature {problem.temperature:g}"
     )
+
+
+def _points_in_words(problem: UFM) -> str:
+    """Say how many embeddings and anchors there are, where that is not the number of samples."""
+    samples, words = problem.samples, ""
+    if problem.points.samples != samples:
+        words += f"{problem.points.samples:,} embeddings, "
+    if problem.anchors not in (samples, problem.points.samples):
+        words += f"{problem.anchors:,.10g} anchors, "
+    return words
+
+
+def _kinds_in_words(problem: UFM) -> str:
+    """Say what an orbit is."""
+    others = " and ".join(name.replace("_", " ") for name in problem.orbit_options)
+    return f"kinds of size and {others}" if others else "distinct sizes"
 
 
 def certificate_lines(
@@ -99,8 +117,11 @@ def solution_record(solution: Solution) -> dict[str, Any]:
         "problem": {
             "classes": sizes.classes,
             "samples": sizes.samples,
+            "embeddings": problem.points.samples,
+            "anchors": problem.anchors,
             "distinct_sizes": sizes.orbits,
             "loss": str(problem.loss),
+            "loss_options": problem.loss.record(),
             "features": problem.features.value,
             "control": problem.control.name,
             "parameter": problem.control.parameter,
@@ -119,11 +140,13 @@ def geometry_record(solution: Solution) -> dict[str, Any]:
     complete = sizes.orbits <= MOST_LISTED
     orbits = np.arange(sizes.orbits) if complete else orbits_at(sizes, 1 - np.array(_QUANTILES))
     geometry = orbit_geometry(solution.problem, solution.orbit_gram, orbits)
+    options = solution.problem.orbit_options
     return {
         "all_sizes": complete,
         **({} if complete else {"quantile": list(_QUANTILES)}),
         "size": sizes.distinct[orbits].tolist(),
         "classes": sizes.multiplicities[orbits].tolist(),
+        **{name: numbers[orbits].tolist() for name, numbers in options.items()},
         **{name: column.tolist() for name, column in geometry.items()},
     }
 
@@ -140,10 +163,13 @@ def _geometry_lines(solution: Solution) -> list[str]:
         names = [special.get(quantile, f"{quantile:.0%}") for quantile in _QUANTILES]
         title = "class size"
     geometry = orbit_geometry(problem, solution.orbit_gram, orbits)
-    header = [title, "size", "‖h‖", "cos to largest", "cos mean", "cos nearest"]
+    options = {name.replace("_", " "): numbers for name, numbers in problem.orbit_options.items()}
+    header = [title, "size", *options, "‖h‖", "cos to largest", "cos mean", "cos nearest"]
     sizes_shown = (f"{size:,}" for size in sizes.distinct[orbits])
+    distinguished = ([f"{number:.5g}" for number in of[orbits]] for of in options.values())
     norms = (f"{norm:.5g}" for norm in geometry["norm"])
     cosines = (
         [f"{c:.5f}" for c in geometry[f"cosine_{n}"]] for n in ("largest", "mean", "nearest")
     )
-    return text_lines(header, zip(names, sizes_shown, norms, *cosines, strict=True))
+    columns = (names, sizes_shown, *distinguished, norms, *cosines)
+    return text_lines(header, zip(*columns, strict=True))

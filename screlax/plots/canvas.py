@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InvalidInputError, MissingExtraError
+from .labels import drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,14 +45,19 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def axes_or_new(ax: Axes | None, dim: int = 2) -> Axes:
-    """Return the axes given, refused unless of that dimension, or those of a new figure."""
+def axes_or_new(ax: Axes | None, dim: int = 2, title: str = "") -> Axes:
+    """Return the axes given, refused unless of that dimension, or those of a new figure.
+
+    A figure of its own has a title that says what it is of; axes given have one already, or none.
+    """
     require_matplotlib()
     from matplotlib.axes import Axes
 
     if ax is None:
         projection: dict[str, Any] = {"projection": "3d"} if dim == 3 else {}
-        created: Axes = new_figure(5.2, 4.2).add_subplot(**projection)
+        figure = new_figure(5.2, 4.2)
+        figure.suptitle(drawable(title), fontsize="small")
+        created: Axes = figure.add_subplot(**projection)
         return created
     if not isinstance(ax, Axes):
         raise InvalidInputError(f"ax must be a matplotlib Axes or None, got {type(ax).__name__}")

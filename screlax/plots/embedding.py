@@ -11,6 +11,7 @@ from ..checks import check_choice
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
 from .canvas import axes_or_new, is_spatial, one_two_five, short_count, spans_decades
+from .captions import caption
 from .labels import draw_literally, drawable
 from .selection import Selection, select_classes, selected_gram
 from .style import GUIDE, ORDERED
@@ -69,7 +70,7 @@ def plot_embedding(
     if dim is None:
         dim = 3 if is_spatial(ax) else 2
     check_choice(dim, "dim", (2, 3))
-    ax = axes_or_new(ax, dim)
+    ax = axes_or_new(ax, dim, caption(solution.problem))
     selection = select_classes(solution.problem, max_classes)
     gram = selected_gram(solution.orbit_gram, selection.orbits)
     found = recover_embeddings(gram, dim, truncate=True, tolerance=solution.rank_tolerance)

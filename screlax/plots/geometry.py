@@ -13,7 +13,8 @@ from ..gram.geometry import cosines_of
 from ..solution.solution import Solution
 from ..types import Vector
 from .canvas import axes_or_new, keep_flat_curves_flat, say, scale_sizes, short_count
-from .selection import select_orbits
+from .captions import caption
+from .selection import option_names, select_orbits
 from .style import CURVE_OF, GUIDE, curve
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def plot_norms(solution: Solution, ax: Axes | None = None, *, label: str | None 
     >>> [line.get_label() for line in axes.lines]
     ['λ = 0.01', 'λ = 0.1']
     """
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, title=caption(solution.problem))
     orbits = select_orbits(solution.problem.class_sizes, MOST_SIZES)
     norm = np.sqrt(solution.orbit_gram.own[orbits])
     _draw_curve(ax, solution, orbits, norm, label, len(ax.lines))
@@ -113,7 +114,7 @@ def plot_angles(
     >>> [line.get_label() for line in axes.lines]
     ['with the largest class (500)', 'with the nearest class', 'balanced: −1/(k−1)']
     """
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, title=caption(solution.problem))
     if isinstance(references, str | int | np.integer):
         references = [references]
     named = [
@@ -148,13 +149,17 @@ def _draw_curve(
     label: str | None,
     number: int,
 ) -> None:
-    place = solution.problem.class_sizes.distinct[orbits]
-    marker = "o" if len(orbits) <= _MARKED else ""
-    ax.plot(place, y, label=label, marker=marker, markersize=4, **curve(number))
+    sizes = solution.problem.class_sizes
+    style, marker = curve(number), "o" if len(orbits) <= _MARKED else ""
+    if sizes.sizes_repeat:  # several norms of one size: no line joins them
+        style["linestyle"], marker = "", "o" if len(orbits) <= _MARKED else "."
+    ax.plot(sizes.distinct[orbits], y, label=label, marker=marker, markersize=4, **style)
 
 
 def _finish(ax: Axes, solution: Solution) -> None:
     scale_sizes(ax, solution.problem.class_sizes.distinct)
+    if others := option_names(solution.problem):
+        ax.set_xlabel(f"{ax.get_xlabel()}; those of one size differ in {others}")
     keep_flat_curves_flat(ax)
 
 

@@ -15,6 +15,7 @@ from ..io.shown import width_of
 from ..solution.solution import Solution
 from ..types import Matrix
 from .canvas import axes_or_new, short_count
+from .captions import caption
 from .labels import draw_literally, drawable
 from .selection import NAMED, Selection, select_classes, selected_gram
 from .style import SIGNED, UNDEFINED
@@ -78,7 +79,7 @@ def plot_gram(
     (4, 4)
     """
     check_choice(kind, "kind", tuple(KINDS))
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, title=caption(solution.problem))
     selection = select_classes(solution.problem, max_classes)
     matrix = shown_matrix(solution, selection, kind)
     image = draw_heat_map(ax, matrix, selection)

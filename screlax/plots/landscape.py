@@ -12,6 +12,7 @@ from ..errors import InvalidInputError
 from ..landscape import Landscape
 from ..types import Vector
 from .canvas import axes_or_new, draw_gaps, number_whole, spans_decades
+from .captions import caption
 from .style import ENDS, GUIDE, OKABE_ITO
 
 if TYPE_CHECKING:
@@ -71,13 +72,15 @@ def plot_landscape(
     >>> axes.get_xlabel()
     'embedding dimension d'
     """
+    title = ""
     if isinstance(landscape, Landscape):
+        title = caption(landscape.problem)
         rank = landscape.solution.rank if rank is None else rank
         tol = REACHED if tol is None else tol
         landscape = [vars(point) for point in landscape.points]
     dims, gaps = _column(landscape, "dim"), _column(landscape, "relative_gap")
     ends = [row.get("classification") for row in landscape]
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, title=title)
     many = spans_decades(dims, 100.0)
     _draw_runs(ax, dims if many else _side_by_side(dims, gaps), gaps, ends)
     _draw_summaries(ax, dims, np.where(np.isnan(gaps), np.inf, gaps))

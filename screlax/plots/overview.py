@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..solution.solution import Solution
 from .canvas import figure_or_new, say, short_count
+from .captions import caption
 from .embedding import plot_embedding
 from .geometry import plot_angles, plot_norms
 from .gram import plot_gram
@@ -65,13 +66,11 @@ def plot_solution(
 
 def solution_title(solution: Solution) -> str:
     """Return two lines: the problem, and what is proved of the solution."""
-    problem, sizes = solution.problem, solution.problem.class_sizes
-    symbol = "λ" if problem.control.name == "ridge" else "ρ"
+    sizes = solution.problem.class_sizes
     low, high = int(sizes.distinct[-1]), int(sizes.distinct[0])
     span = short_count(low) + ("" if low == high else f" to {short_count(high)}")
     return (
-        f"{short_count(sizes.classes)} classes of {span} samples, {problem.control.name} "
-        f"{symbol} = {problem.control.parameter:g}, temperature τ = {problem.temperature:g}\n"
+        f"{short_count(sizes.classes)} classes of {span} samples, {caption(solution.problem)}\n"
         f"{solution.status}: objective {solution.mean_value:.6g} per anchor, "
         f"certified relative gap {solution.certificate.gap_in_words}"
     )

@@ -20,6 +20,7 @@ from .canvas import (
     scale_horizontally,
     short_count,
 )
+from .captions import model_in_words
 from .selection import orbits_at
 from .style import CURVE_OF, GUIDE, OKABE_ITO, curve
 
@@ -69,7 +70,7 @@ def plot_path(
     """
     check_choice(quantity, "quantity", tuple(_DRAW))
     name, place = path_parameter(solutions)
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, title=_caption(solutions))
     order = np.argsort(place, kind="stable")
     _DRAW[quantity](ax, place[order], [solutions[index] for index in order])
     scale_horizontally(ax, place)
@@ -114,7 +115,15 @@ def plot_path_overview(
     figure = figure_or_new(figure, 9.5, 6.5)
     for ax, quantity in zip(figure.subplots(2, 2).flat, _DRAW, strict=True):
         plot_path(solutions, ax, quantity=quantity)
+    figure.suptitle(_caption(solutions))
     return figure
+
+
+def _caption(solutions: Sequence[Solution]) -> str:
+    """Return what is the same all along a path."""
+    problem = solutions[0].problem
+    words = [*model_in_words(problem), problem.control.name, f"{problem.classes:,} classes"]
+    return ", ".join(words)
 
 
 def path_parameter(solutions: Sequence[Solution]) -> tuple[str, Vector]:
@@ -126,9 +135,10 @@ def path_parameter(solutions: Sequence[Solution]) -> tuple[str, Vector]:
     for solution in solutions:
         problem = solution.problem
         same = type(problem.control) is type(first.control)
-        if not same or problem.class_sizes != first.class_sizes:
+        if not same or problem.class_sizes != first.class_sizes or problem.loss != first.loss:
             raise InvalidInputError(
-                "the solutions are no path: they differ in their class sizes or kind of control"
+                "the solutions are no path: they differ in their class sizes, kind of control or "
+                "loss"
             )
     strength = np.array([solution.problem.control.parameter for solution in solutions])
     temperature = np.array([solution.problem.temperature for solution in solutions])

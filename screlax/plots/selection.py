@@ -61,14 +61,30 @@ def select_classes(problem: UFM, most: int) -> Selection:
     names = None
     if len(orbits) <= NAMED:
         names = [f"{short_count(copies)} ×" for copies in sizes.multiplicities[orbits]]
-    return Selection(orbits, sizes.distinct[orbits], size_rule(sizes, len(orbits)), names)
+    return Selection(orbits, sizes.distinct[orbits], size_rule(problem, len(orbits)), names)
 
 
-def size_rule(sizes: ClassSizes, drawn: int) -> str:
+def size_rule(problem: UFM, drawn: int) -> str:
     """Return in words that one class of each of so many sizes is drawn."""
+    sizes, others = problem.class_sizes, option_names(problem)
+    kinds = f"kinds of size and {others}" if others else "sizes"
     if drawn == sizes.orbits:
-        return f"one class of each of {drawn:,} sizes ({short_count(sizes.classes)} classes)"
-    return f"one class of each of {drawn:,} of {sizes.orbits:,} sizes"
+        return f"one class of each of {drawn:,} {kinds} ({short_count(sizes.classes)} classes)"
+    return f"one class of each of {drawn:,} of {sizes.orbits:,} {kinds}"
+
+
+def option_names(problem: UFM) -> str:
+    """Return what tells classes of one size apart, in words; empty where nothing does."""
+    return " and ".join(name.replace("_", " ") for name in problem.orbit_options)
+
+
+def options_in_words(problem: UFM, orbits: NDArray[np.int64]) -> list[str]:
+    """Return for each orbit the numbers that tell it from others of its size, or nothing."""
+    columns = [
+        [f"{name.replace('_', ' ')} {number:g}" for number in numbers[orbits]]
+        for name, numbers in problem.orbit_options.items()
+    ]
+    return [", ".join(words) for words in zip(*columns, strict=True)] or [""] * len(orbits)
 
 
 def select_orbits(sizes: ClassSizes, most: int) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from ..errors import ProblemTooLargeError
 from ..solution.solution import Solution
 from ..types import Vector
 from .canvas import axes_or_new, number_whole, spans_decades
+from .captions import caption
 from .style import GUIDE, OKABE_ITO
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def plot_spectrum(solution: Solution, ax: Axes | None = None) -> Axes:
     >>> axes.lines[0].get_label()
     'rank 3 of 4 (1 zero)'
     """
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, title=caption(solution.problem))
     orbits = solution.problem.class_sizes.orbits
     if orbits > MOST_DISTINCT:
         raise ProblemTooLargeError(

@@ -253,6 +253,11 @@ class ClassSizes:
         return len(self.distinct)
 
     @property
+    def sizes_repeat(self) -> bool:
+        """Whether a loss tells classes of one size apart, so that a size has several orbits."""
+        return len(np.unique(self.distinct)) < self.orbits
+
+    @property
     def samples(self) -> int:
         """Number of samples n."""
         return int(self.distinct @ self.multiplicities)

@@ -206,6 +206,14 @@ class UFM:
         return f"loss {self.loss}, control {self.control.name}, {self.features} features"
 
     @property
+    def orbit_options(self) -> dict[str, NDArray[np.float64]]:
+        """What tells classes of one size apart: numbers by orbit, by name of the loss's option.
+
+        Empty where the size of a class says all about it.
+        """
+        return self.loss.orbit_options if self.class_sizes.sizes_repeat else {}
+
+    @property
     def control_at_unit_temperature(self) -> Control:
         """The control of the equivalent problem in G/τ with τ = 1; the value is the same."""
         return self.control.at_unit_temperature(self.temperature)

@@ -14,7 +14,13 @@ from ..gram.geometry import cosines_of
 from ..io.shown import one_line
 from ..plots import style
 from ..plots.gram import colour_limit, shown_matrix, without_itself
-from ..plots.selection import class_names, select_classes, select_orbits
+from ..plots.selection import (
+    class_names,
+    option_names,
+    options_in_words,
+    select_classes,
+    select_orbits,
+)
 from ..plots.spectrum import kept_eigenvalues
 from ..problem.ufm import UFM
 from ..solution.orbit_geometry import orbit_geometry
@@ -91,6 +97,10 @@ def _summary(solution: Solution) -> dict[str, Any]:
         "largest": int(sizes.distinct[0]),
         "smallest": int(sizes.distinct[-1]),
         "loss": str(problem.loss),
+        "loss_options": problem.loss.record(),
+        "embeddings": problem.points.samples,
+        "anchors": problem.anchors,
+        "distinguished_by": option_names(problem),
         "features": problem.features.value,
         "control": problem.control.name,
         "parameter": problem.control.parameter,
@@ -111,7 +121,9 @@ def _heat_map(solution: Solution) -> dict[str, Any]:
         names = class_names(problem)
     else:
         copies = problem.class_sizes.multiplicities[selection.orbits]
-        names = [f"{n:,} × {size:,}" for n, size in zip(copies, selection.sizes, strict=True)]
+        others = options_in_words(problem, selection.orbits)
+        kinds = zip(copies, selection.sizes, others, strict=True)
+        names = [f"{n:,} × {size:,}{f' ({words})' if words else ''}" for n, size, words in kinds]
     limit = colour_limit(cosines)
     return {"cosines": rounded(cosines), "names": names, "rule": selection.rule, "limit": limit}
 
@@ -125,6 +137,7 @@ def _curves(solution: Solution) -> dict[str, Any]:
     return {
         "size": sizes.distinct[orbits].tolist(),
         "classes": sizes.multiplicities[orbits].tolist(),
+        "options": options_in_words(solution.problem, orbits),
         **{name: rounded(column) for name, column in geometry.items()},
     }
 
@@ -184,10 +197,13 @@ def _table(solution: Solution, comparisons: Mapping[str, Comparison]) -> dict[st
     else:
         orbits = select_orbits(sizes, MOST_LISTED)
         orbit = np.arange(len(orbits))
+        kind = "kind" if problem.orbit_options else "size"
         columns = {
-            "classes of this size": sizes.multiplicities[orbits].tolist(),
+            f"classes of this {kind}": sizes.multiplicities[orbits].tolist(),
             "samples": sizes.distinct[orbits].tolist(),
         }
+    for name, numbers in problem.orbit_options.items():
+        columns[name.replace("_", " ")] = rounded(numbers[orbits][orbit])
     geometry = orbit_geometry(problem, solution.orbit_gram, orbits)
     for name, title in (
         ("norm", "norm"),

@@ -41,7 +41,8 @@
   const spans = (sizes) => Math.max(...sizes) >= 10 * Math.min(...sizes);
   const heightAxis = (values) => (Math.min(...values) > 0 && spans(values) ? { type: "log" } : { rangemode: "tozero" });
   const sizeAxis = (sizes) => (spans(sizes) ? { type: "log", dtick: 1 } : {});
-  const mode = (sizes) => (sizes.length > 60 ? "lines" : "lines+markers");
+  // several kinds of classes of one size: no line joins them
+  const mode = (sizes) => (new Set(sizes).size < sizes.length ? "markers" : sizes.length > 60 ? "lines" : "lines+markers");
 
   function curve(sizes, values, name, color, more = {}) {
     return { x: sizes, y: values, name, mode: mode(sizes), line: { color, width: 2 }, ...more };
@@ -68,6 +69,8 @@
     const s = data.summary, c = data.certificate;
     byId("problem").textContent =
       `${count(s.classes)} classes, ${count(s.samples)} samples (${count(s.smallest)} to ${count(s.largest)} per class), ` +
+      (s.embeddings !== s.samples ? `${count(s.embeddings)} embeddings, ` : "") +
+      (s.anchors !== s.samples && s.anchors !== s.embeddings ? `${number(s.anchors, 10)} anchors, ` : "") +
       `loss ${s.loss}, ${s.features} features, ${s.control} ${number(s.parameter)}, temperature ${number(s.temperature)}; rank ${count(s.rank)}; solved by ${s.solver}`;
     const verdict = byId("verdict");
     element("span", s.status, verdict).className = s.status;
@@ -86,15 +89,17 @@
   }
 
   function showGeometry() {
-    const h = data.heat_map, g = data.curves;
+    const h = data.heat_map, g = data.curves, { distinguished_by: by } = data.summary;
+    const ofSize = "samples of the class" + (by ? `; those of one size differ in ${plain(by)}` : "");
+    const hover = by ? { text: g.options.map(plain) } : {};
     heatMap("heat-map", h.cosines, h.names, h.rule ? `Cosines: ${h.rule}` : "Cosines, largest class first", h.limit);
-    Plotly.newPlot("norms", [curve(g.size, g.norm, "norm", colours.optimum)],
-      layout("Norm against class size", "samples of the class", "‖h‖", { xaxis: sizeAxis(g.size), yaxis: { rangemode: "tozero" } }), settings);
+    Plotly.newPlot("norms", [curve(g.size, g.norm, "norm", colours.optimum, hover)],
+      layout("Norm against class size", ofSize, "‖h‖", { xaxis: sizeAxis(g.size), yaxis: { rangemode: "tozero" } }), settings);
     Plotly.newPlot("cosines", [
-      curve(g.size, g.cosine_mean, "mean over the others", colours.mean),
-      curve(g.size, g.cosine_nearest, "nearest other class", colours.nearest),
-      curve(g.size, g.cosine_largest, "largest class", colours.largest),
-    ], layout("Cosines against class size", "samples of the class", "cosine", { xaxis: sizeAxis(g.size) }), settings);
+      curve(g.size, g.cosine_mean, "mean over the others", colours.mean, hover),
+      curve(g.size, g.cosine_nearest, "nearest other class", colours.nearest, hover),
+      curve(g.size, g.cosine_largest, "largest class", colours.largest, hover),
+    ], layout("Cosines against class size", ofSize, "cosine", { xaxis: sizeAxis(g.size) }), settings);
     if (data.spectrum.length) {
       const { rank, classes } = data.summary;
       const numbers = data.spectrum.map((_, i) => i + 1);

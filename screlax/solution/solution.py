@@ -340,5 +340,6 @@ class Solution:
         return (
             f"<Solution {self.status}: value {self.value:.10g}, "
             f"relative gap {self.certificate.gap_in_words}, "
-            f"k={self.problem.classes}, rank {self.rank}, {self.solver} at level {self.level}>"
+            f"{self.problem.description}, k={self.problem.classes}, rank {self.rank}, "
+            f"{self.solver} at level {self.level}>"
         )

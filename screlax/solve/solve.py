@@ -223,7 +223,7 @@ def _warn_of_gap(solution: Solution) -> None:
     )
     warnings.warn(
         f"not proved optimal: certified relative gap {certificate.gap_in_words} exceeds "
-        f"tol {tol:.0e} {why}",
+        f"tol {tol:.0e} of {solution.problem.description} {why}",
         InaccurateWarning,
         stacklevel=3,
     )

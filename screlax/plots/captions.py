@@ -1,0 +1,24 @@
+"""What a picture is of, in words."""
+
+from __future__ import annotations
+
+from ..problem.ufm import UFM
+
+
+def caption(problem: UFM) -> str:
+    """Return loss, control and temperature in one line: ``supcon, sphere ρ = 1, τ = 0.1``."""
+    control = problem.control
+    symbol = "λ" if control.name == "ridge" else "ρ"
+    return ", ".join(
+        [
+            *model_in_words(problem),
+            f"{control.name} {symbol} = {control.parameter:g}",
+            f"τ = {problem.temperature:g}",
+        ]
+    )
+
+
+def model_in_words(problem: UFM) -> list[str]:
+    """Return the loss, and that features are nonnegative where they are."""
+    sign = [f"{problem.features} features"] if problem.features.are_nonnegative else []
+    return [str(problem.loss), *sign]
