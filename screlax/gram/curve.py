@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..optional import require_memory
 from ..types import Matrix, Vector
 from .cells import CellGram
+from .diagonal import DiagonalGram
 from .kernels import log_cosh_half
 
 
@@ -91,5 +92,5 @@ class SlackVectorGram:
         return CellGram(self.own, self.pair)
 
 
-AnyGram = CellGram | SlackVectorGram
-"""Either form; both have `own`, `pair`, `spread`, `rows`, `scaled`, `is_finite` and `dense`."""
+AnyGram = CellGram | SlackVectorGram | DiagonalGram
+"""Any form; all have `own`, `pair`, `spread`, `rows`, `scaled`, `is_finite` and `dense`."""

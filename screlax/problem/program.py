@@ -1,6 +1,7 @@
 """The convex program at a level: a loss plus a control, over positive semidefinite matrices.
 
     minimise   loss(X) + Σ_g penalty_g own_g   over X = G/τ ⪰ 0 within the control
+                                                 (and X ≥ 0 for nonnegative features)
 
 One description serves all three levels (`screlax.problem.levels`). Positive semidefiniteness of the
 points' Gram matrix splits into that of the m×m matrix √(κ_g κ_h) pair_gh + diag(δ), and δ ≥ 0 where
@@ -33,11 +34,14 @@ class Program:
         The loss at this level.
     control : Control
         Ridge(λτ), Ball(ρ/τ), Sphere(ρ/τ) or Budget(ρ/τ): the control on G/τ.
+    is_nonnegative : bool
+        Whether the entries of X must be at least zero as well (nonnegative features).
     """
 
     level: Level
     loss: GramLoss
     control: Control
+    is_nonnegative: bool = False
 
     @property
     def cells(self) -> Cells:
@@ -98,4 +102,5 @@ def build_program(problem: UFM, level: Level) -> Program:
     """
     require_level_memory(level, level_size(problem, level), problem.points.orbits)
     loss = problem.loss.at_level(problem.class_sizes, level)
-    return Program(level, loss, problem.control_at_unit_temperature)
+    control = problem.control_at_unit_temperature
+    return Program(level, loss, control, problem.features.are_nonnegative)

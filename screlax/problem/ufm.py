@@ -244,6 +244,9 @@ class UFM:
         imbalance; with one such class and κ singletons (κ + √(κn))/((n−1)τ). Both are the λ at
         which the dual slack at G = 0, where every softmax row is uniform, becomes singular; for
         any other loss that is λ_max = 2 eig_max(−N^{-1/2} ∇loss(0) N^{-1/2})/τ, N the class sizes.
+        With nonnegative features it is 2 max a_c U_c/(r_c (o_c + U_c) τ) where the targets are the
+        own class (`screlax.equations.orthogonal`), for SC 2 max (n−n_c)/((n−1)τ); for any other
+        loss the λ_max of real features, above which the optimum is zero as well.
 
         Examples
         --------
@@ -252,7 +255,11 @@ class UFM:
         >>> round(problem.zero_threshold(), 6)  # 2n/((n−1)τ) = 22/5
         4.4
         """
-        return self.loss.zero_threshold(self.class_sizes) / self.temperature
+        terms = self.loss.class_terms(self.class_sizes) if self.features.are_nonnegative else None
+        if terms is None:
+            return self.loss.zero_threshold(self.class_sizes) / self.temperature
+        largest = float(terms.rates(self.points.multiplicities.astype(float)).max())
+        return 2 * largest / self.temperature
 
     def bounded_threshold(self) -> float:
         """Return λ_b: with `Ridge(λ)` the objective is bounded if and only if λ ≥ λ_b; mostly 0.

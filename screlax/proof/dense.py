@@ -6,7 +6,8 @@ from its three nonnegative parts
     upper − lower = (loss − minorant)(G) + ⟨S, G⟩ + Σ_g y_g (limit_g − own_g)
 
 instead of subtracting two nearly equal numbers; for a row softmax the first is the Kullback–Leibler
-divergence Σ_g ω_g KL(p_g ‖ softmax_g).
+divergence Σ_g ω_g KL(p_g ‖ softmax_g). With nonnegative features S is less Y ≥ 0, the multipliers
+of the entries' bound, and ⟨Y, G⟩ is a fourth part.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ..gram.curve import AnyGram
 from ..gram.rounding import product, product_sizes, summation
 from ..problem.losses.minorant import Minorant
 from ..problem.program import Program
-from ..types import Vector
+from ..types import Matrix, Vector
 from .certificate import Certificate
 from .dual import DualPoint
 from .repair import FeasibleDual, repair_dual, repair_primal
@@ -68,8 +69,13 @@ def certify(relaxation: Program, gram: CellGram, duals: Iterable[DualPoint] = ()
         error += (summation(relaxation.size) + primal.shift) * abs(float(penalty))
         value += float(penalty)
         bounds = [
-            _bound(relaxation, repair_dual(relaxation, minorant, feasible, given), feasible, origin)
-            for minorant, given, origin in _candidates(relaxation, feasible, at, duals)
+            _bound(
+                relaxation,
+                repair_dual(relaxation, minorant, feasible, given, entries),
+                feasible,
+                origin,
+            )
+            for minorant, given, entries, origin in _candidates(relaxation, feasible, at, duals)
         ]
     best = max(bounds, key=lambda bound: max(bound.direct, value - bound.gap - bound.rounding))
     certificate = Certificate.around(
@@ -84,7 +90,7 @@ def certify(relaxation: Program, gram: CellGram, duals: Iterable[DualPoint] = ()
     return Proof(certificate, feasible, best.origin)
 
 
-_Candidate = tuple[Minorant, Vector | None, DualPoint | None]
+_Candidate = tuple[Minorant, Vector | None, Matrix | None, DualPoint | None]
 
 
 def _candidates(
@@ -94,13 +100,37 @@ def _candidates(
     loss = relaxation.loss
     own = loss.minorant(gram, at)
     assert own is not None
-    yield own, None, None
+    yield own, None, _entries(relaxation, own, gram, None), None
     for dual in duals:
         minorant = loss.minorant(gram, at, dual.rows)
         if minorant is not None:
-            yield minorant, None, DualPoint(dual.rows)
+            bound = _entries(relaxation, minorant, gram, dual.entries)
+            given = bound if dual.entries is not None else None
+            yield minorant, None, bound, DualPoint(dual.rows, None, given)
             if dual.multipliers is not None and np.isfinite(dual.multipliers).all():
-                yield minorant, dual.multipliers, dual
+                yield (
+                    minorant,
+                    dual.multipliers,
+                    bound,
+                    DualPoint(dual.rows, dual.multipliers, given),
+                )
+
+
+def _entries(
+    relaxation: Program, minorant: Minorant, gram: CellGram, given: Matrix | None
+) -> Matrix | None:
+    """Return multipliers Y ≥ 0 of the entries' bound, None without one.
+
+    Those given, or by default what is positive in the slope where the Gram matrix is zero: at
+    orthogonal classes the slack is then diagonal.
+    """
+    if not relaxation.is_nonnegative:
+        return None
+    if given is None or not np.isfinite(given).all():
+        given = np.where(gram.pair == 0, minorant.coefficients.pair, 0.0)
+    bound = np.maximum(given + given.T, 0.0) / 2
+    np.fill_diagonal(bound, np.where(relaxation.cells.points > 1, np.diagonal(bound), 0.0))
+    return bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,5 +172,7 @@ def duality_gap(relaxation: Program, dual: FeasibleDual, gram: CellGram) -> tupl
     excess, error = dual.minorant.excess()
     slackness, sizes = relaxation.control.slackness(dual.multipliers, gram.own, relaxation.cells)
     gap = excess + product(dual.slack, gram) + slackness
+    if dual.entries is not None:
+        gap += float(np.vdot(dual.entries, gram.pair))
     sizes += product_sizes(dual.sizes, gram)
     return gap, error + summation(relaxation.size) * sizes

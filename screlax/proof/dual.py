@@ -20,19 +20,29 @@ from ..problem.levels import (
 )
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
-from ..types import Vector
+from ..types import Matrix, Vector
+from .dual_entries import entries_from_orbits, entries_to_instances, entries_to_orbits
 
 
 @dataclass(frozen=True, eq=False)
 class DualPoint:
     """Dual variables: of the loss, and the weight y_g of own_g in the Lagrangian, per cell.
 
-    Those of the loss are stochastic rows P for a row softmax. Without multipliers, those that make
-    the Lagrangian stationary are taken.
+    Those of the loss are stochastic rows P for a row softmax; without, those of the Gram matrix are
+    taken. Without multipliers, those that make the Lagrangian stationary are.
+
+    Attributes
+    ----------
+    rows : Any
+    multipliers : ndarray, shape (m,), optional
+    entries : ndarray, shape (m, m), optional
+        Y ≥ 0, multipliers of the bound pair ≥ 0 of nonnegative features, in the form of the
+        coefficients of `pair`.
     """
 
     rows: Any
     multipliers: Vector | None = None
+    entries: Matrix | None = None
 
 
 def dual_to_orbits(problem: UFM, relaxation: Program, dual: DualPoint) -> DualPoint:
@@ -58,7 +68,10 @@ def dual_to_orbits(problem: UFM, relaxation: Program, dual: DualPoint) -> DualPo
     np.fill_diagonal(pair, ratio.own)
     target = build_program(problem, Level.ORBITS)
     rate = None if rate is None else partition.average(rate)
-    return _from_ratio(target, partition.quotient(pair), rate)
+    entries = dual.entries
+    if entries is not None:
+        entries = entries_to_orbits(entries, problem, level)
+    return _moved(dual, target, partition.quotient(pair), rate, entries)
 
 
 def dual_to_instances(problem: UFM, relaxation: Program, dual: DualPoint) -> DualPoint:
@@ -70,13 +83,15 @@ def dual_to_instances(problem: UFM, relaxation: Program, dual: DualPoint) -> Dua
     within = views.without_collapse().quotient(ratio.pair)
     ratio = classes.quotient(within.pair)
     rate = None if rate is None else classes.average(views.average(rate))
-    return _from_ratio(build_program(problem, Level.INSTANCES), ratio, rate)
+    entries = None if dual.entries is None else entries_to_instances(dual.entries, problem)
+    return _moved(dual, build_program(problem, Level.INSTANCES), ratio, rate, entries)
 
 
 def _per_sample(relaxation: Program, dual: DualPoint) -> tuple[CellGram, Vector | None]:
-    """Return rows divided by weights, and multipliers by mass."""
-    ratio = relaxation.loss.rows_to_gram(dual.rows)
-    return ratio, None if dual.multipliers is None else dual.multipliers / relaxation.cells.mass
+    """Return rows divided by weights (zeros if there are none), and multipliers by mass."""
+    return _ratio(
+        relaxation, dual
+    ), None if dual.multipliers is None else dual.multipliers / relaxation.cells.mass
 
 
 def dual_from_orbits(problem: UFM, relaxation: Program, dual: DualPoint) -> DualPoint:
@@ -85,15 +100,30 @@ def dual_from_orbits(problem: UFM, relaxation: Program, dual: DualPoint) -> Dual
         return dual
     sizes = problem.points
     orbits = build_program(problem, Level.ORBITS)
-    ratio = lift_from_orbits(sizes, relaxation.level, orbits.loss.rows_to_gram(dual.rows))
+    ratio = lift_from_orbits(sizes, relaxation.level, _ratio(orbits, dual))
+    entries = dual.entries
+    if entries is not None:
+        entries = entries_from_orbits(entries, problem, relaxation.level)
     if dual.multipliers is None:
-        return _from_ratio(relaxation, ratio, None)
+        return _moved(dual, relaxation, ratio, None, entries)
     rate = (dual.multipliers / orbits.cells.mass)[sizes.orbit_index()]
     if relaxation.level is Level.SAMPLES:
         rate = rate[samples_to_classes(sizes).cell_of_point]
-    return _from_ratio(relaxation, ratio, rate)
+    return _moved(dual, relaxation, ratio, rate, entries)
 
 
-def _from_ratio(relaxation: Program, ratio: CellGram, rate: Vector | None) -> DualPoint:
-    rows = relaxation.loss.rows_from_gram(ratio)
-    return DualPoint(rows, None if rate is None else rate * relaxation.cells.mass)
+def _ratio(relaxation: Program, dual: DualPoint) -> CellGram:
+    if dual.rows is None:
+        return CellGram(np.zeros(relaxation.size), np.zeros((relaxation.size,) * 2))
+    return relaxation.loss.rows_to_gram(dual.rows)
+
+
+def _moved(
+    dual: DualPoint,
+    relaxation: Program,
+    ratio: CellGram,
+    rate: Vector | None,
+    entries: Matrix | None,
+) -> DualPoint:
+    rows = None if dual.rows is None else relaxation.loss.rows_from_gram(ratio)
+    return DualPoint(rows, None if rate is None else rate * relaxation.cells.mass, entries)

@@ -6,15 +6,17 @@ import dataclasses
 import math
 from collections.abc import Iterable
 
+from ..equations.orthogonal import orthogonal_classes
 from ..equations.slack_vector import equations_for
-from ..errors import SolverCapabilityError
 from ..gram.cells import Level
 from ..gram.curve import AnyGram, SlackVectorGram
+from ..gram.diagonal import DiagonalGram
 from ..problem.levels import lift_from_orbits
 from ..problem.program import build_program
 from ..problem.ufm import UFM
 from .dense import Proof, certify
 from .dual import DualPoint
+from .orthogonal import prove_orthogonal
 from .structured import prove, state_of_gram
 
 SLACK_VECTOR_ONLY = 6000
@@ -34,8 +36,11 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
     duals : iterable of DualPoint
         Further dual candidates at that level.
     """
-    if problem.features.are_nonnegative:
-        raise SolverCapabilityError("nonnegative features cannot be certified yet")
+    if isinstance(gram, DiagonalGram):
+        classes = orthogonal_classes(problem)
+        if level is Level.ORBITS and classes is not None:
+            return Proof(*prove_orthogonal(problem, classes, gram), None)
+        gram = lift_from_orbits(problem.points, level, gram.dense())
     if isinstance(gram, SlackVectorGram):
         if level is Level.ORBITS and problem.has_slack_vector:
             proof = _structured(problem, gram)

@@ -1,11 +1,13 @@
 """Making approximate primal and dual points exactly feasible.
 
-Primal: negative eigenvalues of the n×n Gram matrix are set to zero, then rows are rescaled to the
-control's bound. Dual: a minorant of the loss and multipliers give S; where its smallest eigenvalue
-per sample is −ε, bounded controls add ε to every multiplier, and for a penalty the minorant is
-mixed with the loss's infimum by θ = ε/(ε + λ/2), where S is (λ/2)N. S is then computed again from
-what came out, and has to be positive semidefinite by more than rounding; a point that loses its
-digits on the way proves nothing.
+Primal: negative eigenvalues of the n×n Gram matrix are set to zero, then negative entries where
+features are nonnegative (and what that lacks is added to the diagonal), then rows are rescaled to
+the control's bound. Dual: a minorant of the loss and multipliers, less Y ≥ 0 for nonnegative
+features, give S; where its smallest eigenvalue per sample is −ε, bounded controls add ε to every
+multiplier, and for a penalty the minorant (and Y) is mixed with the loss's infimum by
+θ = ε/(ε + λ/2), where S is (λ/2)N. S is then computed again from what came out, and has to be
+positive semidefinite by more than rounding; a point that loses its digits on the way proves
+nothing.
 """
 
 from __future__ import annotations
@@ -78,6 +80,8 @@ def repair_primal(relaxation: Program, gram: CellGram) -> FeasibleGram:
     gram = _with_one_diagonal(relaxation, gram.own, gram.pair)
     if _lacks(relaxation, gram) > 0:
         gram = _semidefinite(relaxation, gram)
+    if relaxation.is_nonnegative and gram.pair.min() < 0:
+        gram = _lifted(relaxation, CellGram(gram.own, np.maximum(gram.pair, 0.0)))
     gram = _within_bound(relaxation, gram)
     return FeasibleGram(
         gram, smallest, 2 * _tolerance(scaled_blocks(relaxation.cells, gram).shared)
@@ -99,7 +103,11 @@ def _semidefinite(relaxation: Program, gram: CellGram) -> CellGram:
     values, vectors = linalg.eigh(blocks.shared)
     shared = (vectors * np.maximum(values, 0.0)) @ vectors.T
     clipped = gram_from_blocks(relaxation.cells, Blocks(shared, np.maximum(blocks.split, 0.0)))
-    clipped = _with_one_diagonal(relaxation, clipped.own, clipped.pair)
+    return _lifted(relaxation, _with_one_diagonal(relaxation, clipped.own, clipped.pair))
+
+
+def _lifted(relaxation: Program, clipped: CellGram) -> CellGram:
+    """Add to the diagonal what keeps a matrix from being positive semidefinite."""
     missing = _lacks(relaxation, clipped)
     if missing == 0:
         return clipped
@@ -153,6 +161,8 @@ class FeasibleDual:
         Smallest slack eigenvalue per sample before repair.
     is_proved : bool
         Whether S, of these very numbers, is positive semidefinite beyond rounding.
+    entries : ndarray, shape (m, m), or None
+        Y ≥ 0, coefficients of `pair`; S is then less Y.
     """
 
     minorant: Minorant
@@ -161,10 +171,15 @@ class FeasibleDual:
     sizes: CellGram
     smallest: float
     is_proved: bool
+    entries: Matrix | None = None
 
 
 def repair_dual(
-    relaxation: Program, minorant: Minorant, gram: CellGram, given: Vector | None = None
+    relaxation: Program,
+    minorant: Minorant,
+    gram: CellGram,
+    given: Vector | None = None,
+    entries: Matrix | None = None,
 ) -> FeasibleDual:
     """Make a dual point of a minorant, and check the slack again of what came out.
 
@@ -176,21 +191,25 @@ def repair_dual(
         A feasible Gram matrix G/τ.
     given : ndarray, shape (m,), optional
         Multipliers; by default those that make the Lagrangian stationary along `gram`.
+    entries : ndarray, shape (m, m), optional
+        Y ≥ 0, of nonnegative features.
     """
     control, cells = relaxation.control, relaxation.cells
-    along = products_by_cell(minorant.coefficients, gram)
+    slope, _ = _slack_and_sizes(minorant, np.zeros(len(cells)), entries)
+    along = products_by_cell(slope, gram)
     multipliers = control.multipliers(along, gram.own, cells, given)
-    slack, sizes = _slack_and_sizes(minorant, multipliers)
+    slack, sizes = _slack_and_sizes(minorant, multipliers, entries)
     blocks, margin = _blocks_and_margin(relaxation, minorant, multipliers, slack, sizes)
     if not (math.isfinite(margin) and np.isfinite(blocks.shared).all()):
-        return FeasibleDual(minorant, multipliers, slack, sizes, -math.inf, False)
+        return FeasibleDual(minorant, multipliers, slack, sizes, -math.inf, False, entries)
     smallest = blocks.smallest_eigenvalue()
     missing = max(0.0, 3 * margin - smallest)
-    dual = _with_more(relaxation, minorant, multipliers, missing, smallest)
+    lacking = minorant, multipliers, entries
+    dual = _with_more(relaxation, *lacking, missing, smallest)
     if control.is_penalty and not dual.is_proved:
         # mixing shrinks what is added as well
         missing *= 1 + 3 * margin / control.parameter * 2
-        dual = _with_more(relaxation, minorant, multipliers, missing + 3 * margin, smallest)
+        dual = _with_more(relaxation, *lacking, missing + 3 * margin, smallest)
     return dual
 
 
@@ -198,6 +217,7 @@ def _with_more(
     relaxation: Program,
     minorant: Minorant,
     multipliers: Vector,
+    entries: Matrix | None,
     missing: float,
     smallest: float,
 ) -> FeasibleDual:
@@ -205,21 +225,27 @@ def _with_more(
     raised = relaxation.control.raised(multipliers, missing, relaxation.cells)
     if raised is None:
         least = float((multipliers / relaxation.cells.mass).min())
-        minorant = minorant.mixed(least / (missing + least))
+        kept = least / (missing + least)
+        minorant = minorant.mixed(kept)
+        entries = None if entries is None else kept * entries
     else:
         multipliers = raised
-    slack, sizes = _slack_and_sizes(minorant, multipliers)
+    slack, sizes = _slack_and_sizes(minorant, multipliers, entries)
     blocks, margin = _blocks_and_margin(relaxation, minorant, multipliers, slack, sizes)
     is_proved = is_positive_definite(blocks.shared, -margin) and (blocks.split >= margin).all()
-    return FeasibleDual(minorant, multipliers, slack, sizes, smallest, bool(is_proved))
+    proved = bool(is_proved)
+    return FeasibleDual(minorant, multipliers, slack, sizes, smallest, proved, entries)
 
 
-def _slack_and_sizes(minorant: Minorant, multipliers: Vector) -> tuple[CellGram, CellGram]:
+def _slack_and_sizes(
+    minorant: Minorant, multipliers: Vector, entries: Matrix | None
+) -> tuple[CellGram, CellGram]:
     """Return S, and entry by entry the sum of the sizes of what it sums."""
     slope, sizes = minorant.coefficients, minorant.sizes
+    bound = 0.0 if entries is None else entries
     return (
-        CellGram(slope.own + multipliers, slope.pair),
-        CellGram(sizes.own + np.abs(multipliers), sizes.pair),
+        CellGram(slope.own + multipliers, slope.pair - bound),
+        CellGram(sizes.own + np.abs(multipliers), sizes.pair + bound),
     )
 
 

@@ -25,6 +25,7 @@ from ..checks import real_number
 from ..errors import FileFormatError
 from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
+from ..gram.diagonal import DiagonalGram
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import control_named
 from ..problem.losses.base import loss_of_record
@@ -45,7 +46,7 @@ READABLE = ("screlax-solution-1", FORMAT)
 TEXT_FIELDS = ("solver", "solver_reason", "level", "level_reason", "solver_message")
 """Attributes of a solution that are stored as they are."""
 
-_PAIRS = ("pair_upper.npy", "dual_pair.npy")
+_PAIRS = ("pair_upper.npy", "dual_pair.npy", "dual_entries.npy")
 """Members that grow with the square of the number of distinct sizes."""
 
 _HEADER, _MOST, _MEMBERS = 1024, 1 << 28, 32
@@ -175,16 +176,13 @@ def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
             slack = _numbers(arrays, "log_slack", (m,))
         else:  # files written before it was stored
             slack = centre + np.log(problem.points.distinct) - normalizer / 2
-        scale = _positive(arrays["scale"], "scale")
-        if not math.isclose(scale, problem.temperature):
-            raise ValueError(f"scale {scale} is not the temperature {problem.temperature}")
+        scale = _scale(arrays, problem)
         return SlackVectorGram(own, centre, normalizer, slack, copies.astype(float), scale)
+    if "unit_norms" in arrays:
+        norms = _numbers(arrays, "unit_norms", (m,))
+        return DiagonalGram(norms, copies.astype(float), _scale(arrays, problem))
     own = _numbers(arrays, "own", (m,))
-    values = _numbers(arrays, "pair_upper", (m * (m + 1) // 2,))
-    upper = np.triu_indices(m)
-    pair = np.empty((m, m))
-    pair[upper] = values
-    pair.T[upper] = values
+    pair = _symmetric(arrays, "pair_upper", m)
     away = np.where(copies == 1, np.abs(np.diagonal(pair) - own), 0.0)
     if away.any():
         raise ValueError(
@@ -194,15 +192,34 @@ def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
     return CellGram(own, pair)
 
 
+def _scale(arrays: dict[str, Any], problem: UFM) -> float:
+    scale = _positive(arrays["scale"], "scale")
+    if not math.isclose(scale, problem.temperature):
+        raise ValueError(f"scale {scale} is not the temperature {problem.temperature}")
+    return scale
+
+
 def _dual(arrays: dict[str, Any], orbits: int) -> DualPoint | None:
-    if "dual_own" not in arrays:
+    rows = multipliers = entries = None
+    if "dual_own" in arrays:
+        own = _numbers(arrays, "dual_own", (orbits,))
+        rows = RowWeights(own, _numbers(arrays, "dual_pair", (orbits, orbits)))
+    if "dual_multipliers" in arrays:
+        multipliers = _numbers(arrays, "dual_multipliers", (orbits,))
+    if "dual_entries" in arrays:
+        entries = _symmetric(arrays, "dual_entries", orbits)
+    if rows is None and entries is None:
         return None
-    rows = RowWeights(
-        _numbers(arrays, "dual_own", (orbits,)), _numbers(arrays, "dual_pair", (orbits, orbits))
-    )
-    if "dual_multipliers" not in arrays:
-        return DualPoint(rows)
-    return DualPoint(rows, _numbers(arrays, "dual_multipliers", (orbits,)))
+    return DualPoint(rows, multipliers, entries)
+
+
+def _symmetric(arrays: dict[str, Any], name: str, orbits: int) -> Matrix:
+    """Return a symmetric matrix from its upper triangle."""
+    upper = np.triu_indices(orbits)
+    matrix = np.empty((orbits, orbits))
+    matrix[upper] = _numbers(arrays, name, (len(upper[0]),))
+    matrix.T[upper] = matrix[upper]
+    return matrix
 
 
 def _certificate(fields: dict[str, Any]) -> Certificate | None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from ..gram.curve import AnyGram, SlackVectorGram
+from ..gram.diagonal import DiagonalGram
 from ..types import Vector
 
 _DENSE_SPECTRUM = 1000
@@ -17,11 +18,13 @@ def class_spectrum(gram: AnyGram, copies: NDArray[np.int64]) -> tuple[Vector, ND
 
     Parameters
     ----------
-    gram : CellGram or SlackVectorGram
+    gram : CellGram, SlackVectorGram or DiagonalGram
         By distinct class size.
     copies : ndarray of int, shape (m,)
         Number of classes of each size.
     """
+    if isinstance(gram, DiagonalGram):
+        return gram.own, copies
     root = np.sqrt(copies.astype(float))
     spread = np.where(copies > 1, gram.spread, 0.0)
     shared = root[:, None] * gram.pair * root + np.diag(spread)

@@ -1,7 +1,8 @@
 """Solutions on disk: one .npz file, written atomically, without pickle, at orbit level.
 
 A dense Gram matrix takes m×m numbers (m distinct sizes, upper triangle, compressed), a
-slack-vector one 4m; a class takes one small integer. `reading` turns the arrays into a solution.
+slack-vector one 4m, orthogonal classes m; a class takes one small integer. `reading` turns the
+arrays into a solution.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from ..errors import InvalidInputError
 from ..gram.curve import SlackVectorGram
+from ..gram.diagonal import DiagonalGram
 from ..io.atomic import atomic_file
 from ..problem.ufm import UFM
 from .reading import FORMAT, TEXT_FIELDS, as_label, load_solution
@@ -82,6 +84,8 @@ def _gram_arrays(solution: Solution) -> dict[str, Any]:
             "log_slack": gram.log_slack,
             "scale": np.array(float(gram.scale)),
         }
+    if isinstance(gram, DiagonalGram):
+        return {"unit_norms": gram.unit_own, "scale": np.array(float(gram.scale))}
     return {"own": gram.own, "pair_upper": gram.pair[np.triu_indices(len(gram.own))]}
 
 
@@ -89,7 +93,11 @@ def _dual_arrays(solution: Solution) -> dict[str, Any]:
     dual = solution.orbit_dual
     if dual is None:
         return {}
-    arrays = {"dual_own": dual.rows.own, "dual_pair": dual.rows.pair}
+    arrays = {}
+    if dual.rows is not None:
+        arrays = {"dual_own": dual.rows.own, "dual_pair": dual.rows.pair}
+    if dual.entries is not None:
+        arrays["dual_entries"] = dual.entries[np.triu_indices(len(dual.entries))]
     if dual.multipliers is not None:
         arrays["dual_multipliers"] = dual.multipliers
     return arrays

@@ -7,6 +7,7 @@ import numpy as np
 from ..gram.blocks import scaled_blocks
 from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
+from ..gram.diagonal import DiagonalGram
 from ..optional import require_level_memory
 from ..problem.levels import lift_from_orbits
 from ..problem.program import Program, build_program, level_size
@@ -54,13 +55,26 @@ def verified(
     """
     unit = gram.scaled(1 / problem.temperature)
     proof = proved_again(problem, gram, dual, Level.ORBITS, "double")
-    if isinstance(proof.gram, SlackVectorGram) and np.isfinite(proof.certificate.upper):
+    is_feasible = np.isfinite(proof.certificate.upper)
+    if isinstance(proof.gram, SlackVectorGram) and is_feasible:
         gram = proof.gram.scaled(problem.temperature)
+    elif isinstance(proof.gram, DiagonalGram):
+        _require_norms(unit, proof.gram, is_feasible)
     else:
         _require_feasible(build_program(problem, Level.ORBITS), unit.dense())
     if claimed is not None:
         _require_agreement(claimed, proof.certificate)
     return proof.certificate, gram
+
+
+def _require_norms(given: AnyGram, feasible: AnyGram, is_feasible: np.bool_) -> None:
+    """Refuse orthogonal classes that the control or their sign excludes."""
+    away = float(np.abs(given.own - feasible.own).max())
+    if not is_feasible or away > 0:
+        raise ValueError(
+            f"its Gram matrix is not feasible: squared norms from {given.own.min():.2g}, and the "
+            f"nearest feasible ones differ by up to {away:.2g}"
+        )
 
 
 def _require_agreement(claimed: Certificate, found: Certificate) -> None:

@@ -22,6 +22,7 @@ from ..proof.dense import certify
 from ..proof.structured import prove
 from .base import Candidate, SolverOptions, register_method, reject_options, with_room
 from .factored import solve_factored
+from .orthogonal import orthogonal_candidate, orthogonal_gram
 from .singletons.candidates import singleton_candidates
 from .slack_vector.solver import solve_slack_vector
 
@@ -47,6 +48,8 @@ class SlackVector:
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return why the equations do not apply, or None when they do."""
+        if problem.features.are_nonnegative:
+            return "its equations are for real features; use solver='native'"
         if not problem.has_slack_vector:
             return f"its equations do not hold for {problem.description}"
         if problem.points.singletons:
@@ -70,6 +73,8 @@ class BurerMonteiro:
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return None: the factored problem has no special form to rely on."""
+        if problem.features.are_nonnegative:
+            return "its embeddings have any sign; use solver='native' for nonnegative features"
         return None
 
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
@@ -92,6 +97,9 @@ class Native:
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
         """Solve by the first method whose result proves optimal. See `Method.solve`."""
         reject_options(self.name, options)
+        orthogonal = orthogonal_gram(problem)
+        if orthogonal is not None:
+            return orthogonal_candidate(problem, level, orthogonal)
         start = time.perf_counter()
         if not problem.has_slack_vector:
             return _descend(problem, level, options, None, start)

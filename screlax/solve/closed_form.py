@@ -6,6 +6,9 @@
       ball, sphere, budget   a = ρ
       ridge                  1 − p = λτ(k−1)/(2k),  a = τ ((k−1)/k) log( p/(1−p) · (k−1)s/(s−1) )
 
+* Nonnegative features, where the targets are the own class: orthogonal classes, with norms that are
+  separate formulas (`screlax.equations.orthogonal`).
+
 * Two classes on a ball or sphere: own = ρ and pair = −ρ, whatever their sizes; the loss increases
   with their inner product.
 
@@ -24,6 +27,7 @@ from ..gram.curve import SlackVectorGram
 from ..problem.levels import lift_from_orbits
 from ..problem.ufm import UFM
 from .base import Candidate, SolverOptions, register_method, reject_options
+from .orthogonal import orthogonal_candidate, orthogonal_gram
 
 
 @register_method
@@ -35,6 +39,8 @@ class ClosedForm:
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return why there is no formula, or None when there is one."""
+        if orthogonal_gram(problem) is not None:
+            return None
         if not problem.has_slack_vector:
             return f"no formula is known for {problem.description}"
         sizes = problem.points
@@ -48,6 +54,9 @@ class ClosedForm:
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
         """Evaluate the formula at any level; see `Method.solve`."""
         reject_options(self.name, options)
+        orthogonal = orthogonal_gram(problem)
+        if orthogonal is not None:
+            return orthogonal_candidate(problem, level, orthogonal)
         orbits = problem.points.orbits
         if problem.is_zero_optimal():
             if level is Level.ORBITS and not problem.points.singletons:

@@ -10,7 +10,7 @@ from scipy import sparse
 from ..gram.cells import CellGram
 from ..problem.program import Program
 from ..proof.dual import DualPoint
-from ..types import Vector
+from ..types import Matrix, Vector
 
 
 class ConicModel:
@@ -54,9 +54,15 @@ class ConicModel:
         penalty = relaxation.penalty / anchors
         if penalty.any():
             objective = objective + penalty @ own
+        self._entries = self._nonnegative_entries(flat)
         self.problem = cvxpy.Problem(
             cvxpy.Minimize(objective * (anchors / self._anchors)),
-            [*self._loss.constraints, self._semidefinite(cvxpy), *self._norm_bounds],
+            [
+                *self._loss.constraints,
+                self._semidefinite(cvxpy),
+                *self._norm_bounds,
+                *self._entries,
+            ],
         )
 
     def solve(
@@ -92,14 +98,34 @@ class ConicModel:
 
     def dual(self) -> DualPoint | None:
         """Return the solver's dual variables, or None where there are none."""
-        rows = self._loss.rows()
-        return None if rows is None else DualPoint(rows, self._multipliers())
+        rows, entries = self._loss.rows(), self._entry_multipliers()
+        if rows is None and entries is None:
+            return None
+        return DualPoint(rows, self._multipliers(), entries)
 
     def _multipliers(self) -> Vector | None:
         """Return the weight of each own_g in the solver's Lagrangian, on the scale of the sum."""
         values = [constraint.dual_value for constraint in self._norm_bounds]
         multipliers = self.relaxation.control.conic_multipliers(values, self.relaxation.cells)
         return None if multipliers is None else multipliers * self._anchors
+
+    def _nonnegative_entries(self, flat: Any) -> list[Any]:
+        """Return the bound of the inner products of different points, if there is one."""
+        size, alone = self.relaxation.size, self.relaxation.cells.points == 1
+        if not self.relaxation.is_nonnegative:
+            return []
+        row, column = np.triu_indices(size)
+        different = (row != column) | ~alone[row]
+        self._bounded = row[different], column[different]
+        return [flat[self._bounded[0] * size + self._bounded[1]] >= 0]
+
+    def _entry_multipliers(self) -> Matrix | None:
+        """Return the multipliers of that bound as coefficients of `pair`, on the sum's scale."""
+        if not self._entries or self._entries[0].dual_value is None:
+            return None
+        found = np.zeros((self.relaxation.size,) * 2)
+        found[self._bounded] = self._entries[0].dual_value
+        return (found + found.T) / 2 * (self._anchors * self._temperature)
 
     def _spread_per_cell(self, spread: Any) -> Any:
         size, several = self.relaxation.size, self._several

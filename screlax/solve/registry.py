@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import InvalidInputError, SolverCapabilityError
+from ..errors import InvalidInputError
 from ..extensions import load_installed
 from ..gram.cells import Level
 from ..problem.ufm import UFM
@@ -29,8 +29,6 @@ def choose_method(solver: str, problem: UFM, level: Level) -> tuple[Method, str]
     InvalidInputError
         If the solver cannot take this problem, with its reason.
     """
-    if problem.features.are_nonnegative:
-        raise SolverCapabilityError("nonnegative features cannot be solved yet")
     name = solver.lower()
     if name == "auto":
         return _best_method(problem, level)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,16 @@ from ...extensions import load_installed
 from ...gram.cells import Cells
 from ...gram.manifold import Manifold
 from ...types import Vector
+
+
+class SeparateClasses(Protocol):
+    """The loss of orthogonal classes, see `screlax.equations.orthogonal`."""
+
+    def norms_at(self, multipliers: Vector) -> Vector:
+        """Return the squared norms that minimise the Lagrangian at multipliers per cell."""
+
+    def norms_of_mean(self, mean: float) -> Vector:
+        """Return the best squared norms of that mean over all embeddings."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +160,14 @@ class Control(ABC):
         limits = self.limits(cells)
         sizes = np.abs(multipliers) @ (np.abs(limits) + np.abs(own))
         return float(multipliers @ (limits - own)), float(sizes)
+
+    def orthogonal_norms(self, classes: SeparateClasses, cells: Cells) -> Vector | None:
+        """Return the best squared norms of orthogonal classes, shape (m,), None if unknown.
+
+        Only at level "orbits"; the loss falls as any of them grows, and nothing couples them but
+        the control.
+        """
+        return None
 
     @abstractmethod
     def manifold(self, cells: Cells) -> Manifold:

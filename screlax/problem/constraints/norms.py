@@ -13,7 +13,7 @@ from ...gram.cells import Cells
 from ...gram.manifold import Manifold
 from ...gram.rounding import UNIT, summation
 from ...types import Vector
-from .base import CONTROLS, Control, control_named, register_constraint
+from .base import CONTROLS, Control, SeparateClasses, control_named, register_constraint
 
 __all__ = [
     "CONTROLS",
@@ -93,6 +93,10 @@ class Ridge(Control):
         """Return zero: the penalty is part of the objective."""
         return 0.0, 0.0
 
+    def orthogonal_norms(self, classes: SeparateClasses, cells: Cells) -> Vector:
+        """Return the norms at the penalty, which is the multiplier."""
+        return classes.norms_at(self.penalty(cells))
+
     def manifold(self, cells: Cells) -> Manifold:
         """Return the whole space."""
         return Manifold()
@@ -149,6 +153,10 @@ class RowNorms(Control):
             away = own > 0
             given = np.where(away, -along / np.where(away, own, 1.0), 0.0)
         return given if self.is_equation else np.maximum(given, 0.0)
+
+    def orthogonal_norms(self, classes: SeparateClasses, cells: Cells) -> Vector:
+        """Return the largest norms allowed."""
+        return self.limits(cells)
 
     def manifold(self, cells: Cells) -> Manifold:
         """Return the product of spheres, of one more dimension where it is a bound."""
@@ -282,6 +290,10 @@ class Budget(Control):
             trace = float(cells.mass @ own)
             rate = -float(along.sum()) / trace if trace > 0 else 0.0
         return max(0.0, rate) * cells.mass
+
+    def orthogonal_norms(self, classes: SeparateClasses, cells: Cells) -> Vector:
+        """Return the norms of least loss with that mean."""
+        return classes.norms_of_mean(self.mean_squared_norm)
 
     def manifold(self, cells: Cells) -> Manifold:
         """Return the sphere of one more dimension."""

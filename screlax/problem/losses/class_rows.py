@@ -35,6 +35,19 @@ class ClassTerms:
     pair: Vector
     embeddings: Vector
 
+    def others(self, copies: Vector) -> Vector:
+        """Return U_c = Σ_{c'≠c} u_c' for a class of every orbit, without subtracting."""
+        whole = copies * self.pair
+        before = np.concatenate([[0.0], np.cumsum(whole)[:-1]])
+        after = np.concatenate([np.cumsum(whole[::-1])[::-1][1:], [0.0]])
+        return np.asarray(before + after + (copies - 1) * self.pair)
+
+    def rates(self, copies: Vector) -> Vector:
+        """Return a U/(r (o + U)), what a zero embedding gains by growing, shape (m,)."""
+        others = self.others(copies)
+        total = np.where(self.anchors > 0, self.own + others, 1.0)
+        return np.asarray(self.anchors / self.embeddings * (others / total))
+
     def take(self, index: NDArray[np.int64]) -> ClassTerms:
         """Return the numbers of some orbits, or of classes by their orbit."""
         return ClassTerms(

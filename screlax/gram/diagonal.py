@@ -1,0 +1,76 @@
+"""A Gram matrix of orthogonal class means: the form of every solution with nonnegative features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..optional import require_memory
+from ..types import Matrix, Vector
+from .cells import CellGram
+
+
+@dataclass(frozen=True, eq=False)
+class DiagonalGram:
+    """Gram matrix of class means that are orthogonal to each other, by distinct class size.
+
+    Behaves like `CellGram` and stores 2m numbers; `pair` is formed only when asked for. It is
+    positive semidefinite and has a nonnegative factor, diag(√own), exactly if `own` ≥ 0.
+
+    Attributes
+    ----------
+    unit_own : ndarray, shape (m,)
+        Squared norms at unit temperature.
+    copies : ndarray, shape (m,)
+        Number of classes of each size.
+    scale : float
+        Temperature: the matrix is multiplied by it.
+    """
+
+    unit_own: Vector
+    copies: Vector
+    scale: float = 1.0
+
+    @property
+    def own(self) -> Vector:
+        """Squared norms a_g, shape (m,)."""
+        return self.scale * self.unit_own
+
+    @property
+    def spread(self) -> Vector:
+        """δ_g = own_g where there are several classes of a size, else zero."""
+        return np.where(self.copies > 1, self.own, 0.0)
+
+    @property
+    def pair(self) -> Matrix:
+        """Inner products of different classes, shape (m, m); `own` where a size has one class.
+
+        Raises
+        ------
+        ProblemTooLargeError
+            If m×m numbers do not fit in memory; `rows` gives some of them.
+        """
+        count = len(self.unit_own)
+        require_memory(16 * count**2, f"the Gram matrix of {count:,} class sizes", "; use rows()")
+        return self.rows(np.arange(count))
+
+    def rows(self, orbits: NDArray[np.int64]) -> Matrix:
+        """Return rows of `pair`, shape (len(orbits), m)."""
+        pair = np.zeros((len(orbits), len(self.unit_own)))
+        alone = np.flatnonzero(self.copies[orbits] == 1)
+        pair[alone, orbits[alone]] = self.own[orbits[alone]]
+        return pair
+
+    def is_finite(self) -> bool:
+        """Whether every entry is a number."""
+        return bool(np.isfinite(self.unit_own).all())
+
+    def scaled(self, factor: float) -> DiagonalGram:
+        """Return the Gram matrix multiplied by a number."""
+        return replace(self, scale=self.scale * factor)
+
+    def dense(self) -> CellGram:
+        """Return the same matrix as a `CellGram`."""
+        return CellGram(self.own, self.pair)
