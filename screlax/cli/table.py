@@ -53,7 +53,7 @@ def _points_in_words(problem: UFM) -> str:
 
 def _kinds_in_words(problem: UFM) -> str:
     """Say what an orbit is."""
-    others = " and ".join(name.replace("_", " ") for name in problem.orbit_options)
+    others = problem.kinds_in_words
     return f"kinds of size and {others}" if others else "distinct sizes"
 
 

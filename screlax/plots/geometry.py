@@ -14,7 +14,7 @@ from ..solution.solution import Solution
 from ..types import Vector
 from .canvas import axes_or_new, keep_flat_curves_flat, say, scale_sizes, short_count
 from .captions import caption
-from .selection import option_names, select_orbits
+from .selection import select_orbits
 from .style import CURVE_OF, GUIDE, curve
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _draw_curve(
 
 def _finish(ax: Axes, solution: Solution) -> None:
     scale_sizes(ax, solution.problem.class_sizes.distinct)
-    if others := option_names(solution.problem):
+    if others := solution.problem.kinds_in_words:
         ax.set_xlabel(f"{ax.get_xlabel()}; those of one size differ in {others}")
     keep_flat_curves_flat(ax)
 

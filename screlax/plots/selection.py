@@ -66,16 +66,11 @@ def select_classes(problem: UFM, most: int) -> Selection:
 
 def size_rule(problem: UFM, drawn: int) -> str:
     """Return in words that one class of each of so many sizes is drawn."""
-    sizes, others = problem.class_sizes, option_names(problem)
+    sizes, others = problem.class_sizes, problem.kinds_in_words
     kinds = f"kinds of size and {others}" if others else "sizes"
     if drawn == sizes.orbits:
         return f"one class of each of {drawn:,} {kinds} ({short_count(sizes.classes)} classes)"
     return f"one class of each of {drawn:,} of {sizes.orbits:,} {kinds}"
-
-
-def option_names(problem: UFM) -> str:
-    """Return what tells classes of one size apart, in words; empty where nothing does."""
-    return " and ".join(name.replace("_", " ") for name in problem.orbit_options)
 
 
 def options_in_words(problem: UFM, orbits: NDArray[np.int64]) -> list[str]:

@@ -214,6 +214,12 @@ class UFM:
         return self.loss.orbit_options if self.class_sizes.sizes_repeat else {}
 
     @property
+    def kinds_in_words(self) -> str:
+        """What classes of one size differ in: ``class weights and matrix``; else empty."""
+        names = self.loss.orbit_option_names if self.class_sizes.sizes_repeat else ()
+        return " and ".join(name.replace("_", " ") for name in names)
+
+    @property
     def control_at_unit_temperature(self) -> Control:
         """The control of the equivalent problem in G/τ with τ = 1; the value is the same."""
         return self.control.at_unit_temperature(self.temperature)

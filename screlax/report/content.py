@@ -16,7 +16,6 @@ from ..plots import style
 from ..plots.gram import colour_limit, shown_matrix, without_itself
 from ..plots.selection import (
     class_names,
-    option_names,
     options_in_words,
     select_classes,
     select_orbits,
@@ -100,7 +99,7 @@ def _summary(solution: Solution) -> dict[str, Any]:
         "loss_options": problem.loss.record(),
         "embeddings": problem.points.samples,
         "anchors": problem.anchors,
-        "distinguished_by": option_names(problem),
+        "distinguished_by": problem.kinds_in_words,
         "features": problem.features.value,
         "control": problem.control.name,
         "parameter": problem.control.parameter,
@@ -197,7 +196,7 @@ def _table(solution: Solution, comparisons: Mapping[str, Comparison]) -> dict[st
     else:
         orbits = select_orbits(sizes, MOST_LISTED)
         orbit = np.arange(len(orbits))
-        kind = "kind" if problem.orbit_options else "size"
+        kind = "kind" if problem.kinds_in_words else "size"
         columns = {
             f"classes of this {kind}": sizes.multiplicities[orbits].tolist(),
             "samples": sizes.distinct[orbits].tolist(),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import MISSING, fields
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -111,8 +110,9 @@ def compare_losses(
 def _losses(given: Any) -> list[Loss]:
     """Return the losses to compare, all of them by default."""
     if given is None:
-        others = [name for name in LOSSES if name != "supcon" and _needs_nothing(LOSSES[name])]
-        return [check_loss(text) for text in ("supcon", _BALANCED, *sorted(others))]
+        others = [loss for name in sorted(LOSSES) if (loss := _without_options(name)) is not None]
+        first = [check_loss("supcon"), check_loss(_BALANCED)]
+        return [*first, *(loss for loss in others if loss not in first)]
     chosen = [check_loss(loss) for loss in listed(given, "losses")]
     texts = [loss.text for loss in chosen]
     twice = next((text for text in texts if texts.count(text) > 1), None)
@@ -121,11 +121,12 @@ def _losses(given: Any) -> list[Loss]:
     return chosen
 
 
-def _needs_nothing(loss: type[Loss]) -> bool:
-    return all(
-        field.default is not MISSING or field.default_factory is not MISSING
-        for field in fields(loss)
-    )
+def _without_options(name: str) -> Loss | None:
+    """Return the loss of that name, None where it needs options."""
+    try:
+        return check_loss(name)
+    except InvalidInputError:
+        return None
 
 
 def _sizes(class_sizes: Any, factor: float | None) -> Any:

@@ -439,6 +439,11 @@ class Loss(ABC):
         return {name: option.numbers for name, option in self._options(PerOrbit).items()}
 
     @property
+    def orbit_option_names(self) -> tuple[str, ...]:
+        """Names of all options that a problem has resolved, also of those by pair of orbits."""
+        return (*self.orbit_options, *self._options(PerOrbitPair))
+
+    @property
     def text(self) -> str:
         """``name:option=value,…`` in full: `check_loss` makes the same loss of it.
 
