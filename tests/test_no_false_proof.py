@@ -165,7 +165,8 @@ def test_tampered_slack_vector_files_are_refused(control, changes, tmp_path):
     ],
 )
 def test_tampered_dense_files_are_refused(changes, message, tmp_path):
-    solution = solve_relaxation([30, 12, 4, 1], control=Sphere(1.0), temperature=0.3)
+    problem = UFM([30, 12, 4, 1], Sphere(1.0), temperature=0.3)
+    solution = solve_relaxation(problem, solver="burer-monteiro")
     path = tampered(solution, tmp_path, **changes)
     with pytest.raises(FileFormatError, match=message):
         Solution.load(path)

@@ -9,57 +9,67 @@ from hypothesis import strategies as st
 from problems import Case, assert_optimal, cases_of, class_objective, every_case
 
 from screlax import UFM, Ball, Budget, ClassSizes, Ridge, Sphere, solve_relaxation
-from screlax.equations.singletons import SingletonEquations
-from screlax.equations.slack_vector import equations_for
-from screlax.gram.cells import Level
+from screlax.equations.couplings import Couplings
+from screlax.equations.singleton_jacobian import SingletonJacobian
+from screlax.equations.singletons import (
+    SingletonEquations,
+    SingletonState,
+    pair_products,
+    singleton_equations,
+)
+from screlax.gram.cells import CellGram, Level
 from screlax.problem.constraints.norms import CONTROLS as CONTROL_TYPES
-from screlax.problem.levels import classes_to_orbits
 from screlax.problem.program import build_program
 from screlax.proof.dense import certify
-from screlax.proof.structured import prove
+from screlax.proof.singletons import SingletonProof
 from screlax.solve.singletons.candidates import singleton_candidates
-from screlax.solve.singletons.newton import singleton_roots, start_beside, start_near
-from screlax.solve.slack_vector.solver import solve_slack_vector
+from screlax.solve.singletons.newton import singleton_newton
+from screlax.solve.singletons.start import start_near
 
 SIZES = (12, 7, 7, 4, 2, 2, 2, 1, 1, 1)
 ANCHORED = 4  # distinct sizes of at least two samples
 CONTROLS = {"ridge": Ridge(0.35), "ball": Ball(1.6), "sphere": Sphere(2.2), "budget": Budget(1.1)}
 every_control = pytest.mark.parametrize("control", CONTROLS.values(), ids=CONTROLS)
+with_and_without_slack = pytest.mark.parametrize("has_slack", [True, False])
 seeds = st.integers(0, 2**32 - 1)
 
 
-def equations_of(control) -> SingletonEquations:
-    return SingletonEquations(ClassSizes.from_counts(SIZES), control)
+def equations_of(control, sizes=SIZES) -> SingletonEquations:
+    return singleton_equations(ClassSizes.from_counts(sizes), control)
 
 
-def random_unknown(rng: np.random.Generator, *, slack: bool = True) -> np.ndarray:
-    m = ANCHORED
-    log_slack = 0.3 * rng.standard_normal(m) if slack else np.full(m, -np.inf)
-    beta = math.log(sum(SIZES)) + 0.5 * rng.standard_normal(m)
-    product = -0.5 + 0.5 * rng.standard_normal(m)
-    return np.concatenate([log_slack, beta, product, rng.uniform(-2, -0.5, 1)])
+def random_state(rng: np.random.Generator, m: int, *, slack: bool) -> SingletonState:
+    return SingletonState(
+        0.3 * rng.standard_normal(m) if slack else None,
+        0.3 * rng.standard_normal(m) - 0.5,
+        math.log(sum(SIZES)) + 0.5 * rng.standard_normal(m),
+        float(rng.uniform(-2, -0.5)),
+    )
 
 
 # ----------------------------------------------------------------- the equations, class by class
 
 
-def brute_force(control, unknown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Residuals by orbit and the k×k Gram matrix, from the docstring in loops over classes.
+def brute_force(control, state: SingletonState) -> tuple[list, np.ndarray]:
+    """Residuals by orbit and the k×k Gram matrix, in loops over classes, in plain units.
 
     Off the diagonal 2 S_cc' = W_cc' + W_c'c with W_cc' = s_c p_cc', and S_aa = v vᵀ + γ B Bᵀ.
     """
-    m, sizes = ANCHORED, np.array(SIZES, dtype=float)
+    sizes = np.array(SIZES, dtype=float)
     orbit = ClassSizes.from_counts(SIZES).orbit_index()
     inside = [c for c in range(len(SIZES)) if SIZES[c] > 1]
     outside = [c for c in range(len(SIZES)) if SIZES[c] == 1]
-    v, z = np.exp(unknown[:m])[orbit[inside]], np.exp(unknown[m : 2 * m])[orbit[inside]]
-    y, nu = unknown[2 * m : 3 * m][orbit[inside]], math.exp(unknown[-1])
-    gamma = len(outside) / nu
-    pull = sizes[inside] * np.exp(y) / z / 2
+    at, nu, kappa = orbit[inside], math.exp(state.log_strength), len(outside)
+    v = np.zeros(len(inside))
+    if state.log_slack is not None:
+        v = np.exp(state.log_slack[at]) * math.sqrt(nu)
+    pull = np.exp(state.log_pull[at]) * nu / math.sqrt(kappa)  # B
+    z = np.exp(state.log_normalizer[at])
+    y = np.log(2 * pull * z / sizes[inside])
     gram = np.empty((len(SIZES), len(SIZES)))
     for i, c in enumerate(inside):
         for j, d in enumerate(inside):
-            slack = v[i] * v[j] + gamma * pull[i] * pull[j]
+            slack = v[i] * v[j] + kappa / nu * pull[i] * pull[j]
             if i != j:
                 per_exponential = sizes[c] * sizes[d] * (1 / z[i] + 1 / z[j]) / 2
                 gram[c, d] = math.log(slack / per_exponential)
@@ -78,114 +88,177 @@ def brute_force(control, unknown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(control, Ball | Sphere):
             first[orbit[c]] = math.log(own + rest)
         else:
-            diagonal = (v[i] ** 2 + gamma * pull[i] ** 2) / sizes[c]
+            diagonal = (v[i] ** 2 + kappa / nu * pull[i] ** 2) / sizes[c]
             first[orbit[c]] = math.log(diagonal + rest) - math.log(nu)
     anchored = gram[np.ix_(inside, inside)]
-    second = dict(zip(orbit[inside], anchored @ v / v.sum(), strict=True)) if v.any() else {}
-    third = dict(zip(orbit[inside], y + anchored @ pull / nu, strict=True))
-    if isinstance(control, Ridge):
-        last = math.log(nu / (control.strength / 2))
-    elif isinstance(control, Budget):
+    second = dict(zip(at, anchored @ v / v.sum(), strict=True)) if v.any() else None
+    third = dict(zip(at, y + anchored @ pull / nu, strict=True))
+    if isinstance(control, Budget):
         last = float(sizes @ np.diagonal(gram)) / (sizes.sum() * control.parameter) - 1
     else:
-        last = corner / control.parameter - 1
-    parts = [[part.get(g, math.nan) for g in range(m)] for part in (first, second, third)]
-    return np.concatenate([*parts, [last]]), gram
+        last = 0.0 if isinstance(control, Ridge) else corner / control.parameter - 1
+    parts = [part for part in (second, third, first) if part is not None]
+    return [[part[g] for g in range(ANCHORED)] for part in parts] + [last], gram
 
 
-@pytest.mark.parametrize("has_slack", [True, False])
+@with_and_without_slack
 @every_control
-def test_residual_and_gram_equal_the_class_program(control, has_slack):
+def test_residual_and_products_equal_the_class_program(control, has_slack):
     equations = equations_of(control)
+    sizes = ClassSizes.from_counts(SIZES)
     for seed in range(5):
-        unknown = random_unknown(np.random.default_rng(seed), slack=has_slack)
-        with np.errstate(all="ignore"):
-            terms = equations.terms(unknown)
-            residual = equations.residual(terms)
-        expected, gram = brute_force(control, unknown)
-        m = ANCHORED
-        used = np.ones(3 * m + 1, dtype=bool)
-        used[m : 2 * m] = has_slack
-        assert np.abs(residual - expected)[used].max() <= 1e-11
-        cells = equations.gram(terms)
-        lifted = classes_to_orbits(ClassSizes.from_counts(SIZES)).lift(cells)
-        assert np.abs(lifted - gram).max() <= 1e-11
+        state = random_state(np.random.default_rng(seed), ANCHORED, slack=has_slack)
+        moments = equations.moments(state)
+        (*expected, last), gram = brute_force(control, state)
+        assert equations.residual(state, moments) == pytest.approx(np.array(expected), abs=1e-11)
+        assert equations.last(moments) == pytest.approx(last, abs=1e-11)
+        pair = pair_products(moments.centre, state.log_normalizer, state.ratio)
+        orbit = sizes.orbit_index()[:7]
+        lifted = pair[np.ix_(orbit, orbit)]
+        np.fill_diagonal(lifted, moments.own[orbit])
+        assert lifted == pytest.approx(gram[:7, :7], abs=1e-11)
+        assert moments.product[orbit] == pytest.approx(gram[:7, -1], abs=1e-11)
+        assert moments.corner == pytest.approx(gram[-1, -1], abs=1e-11)
+
+
+@with_and_without_slack
+@every_control
+def test_interpolated_sums_equal_those_over_all_pairs(control, has_slack):
+    """Beyond a few dozen distinct sizes nothing of size m×m is formed."""
+    equations = equations_of(control, [*range(2, 303), *range(2, 200, 3), 1, 1])
+    m, rng = len(equations.copies), np.random.default_rng(3)
+    trend = np.linspace(0, 1, m)
+    state = SingletonState(
+        0.5 * trend + 0.1 * rng.standard_normal(m) if has_slack else None,
+        2 * trend - 1,
+        5 + trend**2 + 0.2 * rng.standard_normal(m),
+        -1.0,
+    )
+    moments = equations.moments(state)
+    assert not moments.couplings.is_exact
+    assert moments.couplings.kernels.bend.shape[1] < 40
+    others = equations.copies - np.eye(m)
+    beta = state.log_normalizer
+    logistic = 1 / (1 + np.exp(np.subtract.outer(beta, beta)))
+    pair = pair_products(moments.centre, beta, state.ratio)
+    for vector, share, product in zip(
+        moments.vectors, moments.shares, moments.products, strict=True
+    ):
+        assert share == pytest.approx((others * logistic) @ vector, rel=1e-12)
+        assert product == pytest.approx((others * pair) @ vector, abs=1e-10)
 
 
 # ----------------------------------------------------------------- Jacobian
 
 
-@pytest.mark.parametrize("has_slack", [True, False])
+@with_and_without_slack
 @every_control
 def test_jacobian_equals_central_differences(control, has_slack):
-    """Rows of (E2) hold the factor 1/V fixed; without v its unknowns and rows are left out."""
+    """Rows of (E2) hold the factor 1/V fixed."""
     equations, m = equations_of(control), ANCHORED
-    unknown = random_unknown(np.random.default_rng(6), slack=has_slack)
-    active = np.arange(0 if has_slack else m, 3 * m + 1)
-    rows = np.array([row for row in range(3 * m + 1) if has_slack or not m <= row < 2 * m])
+    state = random_state(np.random.default_rng(6), m, slack=has_slack)
+    moments = equations.moments(state)
+    fields, total = len(state.fields) + 1, equations.scales(moments)[0]
+    jacobian = SingletonJacobian(equations, state, moments)
+    analytic = np.zeros((fields * m + 1, fields * m + 1))
+    analytic[:-1, :-1] = jacobian.structured().dense()[0]
+    analytic[:-1, -1] = jacobian.by_strength().reshape(-1)
+    if not isinstance(control, Ridge):
+        row, analytic[-1, -1] = jacobian.last_row()
+        analytic[-1, :-1] = row.reshape(-1)
 
-    def residual(point: np.ndarray) -> np.ndarray:
-        terms = equations.terms(point)
-        values = equations.residual(terms)
-        values[m : 2 * m] *= equations.copies @ np.exp(point[:m]) / total
-        return values[rows]
+    def residual(step: np.ndarray) -> np.ndarray:
+        moved = state.moved(step[:-1].reshape(fields, m), float(step[-1]))
+        there = equations.moments(moved)
+        rows = equations.residual(moved, there)
+        if has_slack:
+            rows[0] *= equations.scales(there)[0] / total
+        return np.append(rows.reshape(-1), equations.last(there))
 
-    with np.errstate(all="ignore"):
-        terms = equations.terms(unknown)
-        total = float(equations.copies @ np.exp(unknown[:m]))
-        analytic = equations.jacobian(terms)[np.ix_(rows, active)]
-        numeric = np.empty_like(analytic)
-        for column, number in enumerate(active):
-            move = np.zeros_like(unknown)
-            move[number] = 1e-5
-            numeric[:, column] = (residual(unknown + move) - residual(unknown - move)) / 2e-5
+    numeric = np.empty_like(analytic)
+    for number, step in enumerate(1e-5 * np.eye(len(analytic))):
+        numeric[:, number] = (residual(step) - residual(-step)) / 2e-5
     assert np.abs(analytic - numeric).max() <= 1e-8
+
+
+@with_and_without_slack
+def test_a_structured_solve_equals_a_dense_one(has_slack):
+    equations = equations_of(Budget(1.0), [*range(2, 303), 1, 1])
+    m, rng = len(equations.copies), np.random.default_rng(4)
+    trend = np.linspace(0, 1, m)
+    state = SingletonState(0.3 * trend if has_slack else None, trend - 1, 5 + trend, -1.0)
+    jacobian = SingletonJacobian(equations, state, equations.moments(state)).structured()
+    assert jacobian.left.shape[-1] < m / 3
+    right = rng.standard_normal((1, len(state.fields) + 1, m, 2))
+    dense = np.linalg.solve(jacobian.dense()[0], right.reshape(-1, 2)).reshape(right.shape)
+    assert jacobian.solve(right) == pytest.approx(dense, rel=1e-9, abs=1e-9)
 
 
 # ----------------------------------------------------------------- roots
 
 
-def near_start(control):
-    sizes = ClassSizes.from_counts(SIZES)
-    anchored = ClassSizes.from_counts([size for size in SIZES if size > 1])
-    alone = equations_for(anchored, control)
-    state = solve_slack_vector(alone).state
-    gram = prove(alone, state).gram(alone.copies)
-    return SingletonEquations(sizes, control), gram, float(state.log_strength[0]) - math.log(2)
-
-
-@every_control
-def test_a_root_from_beside_the_solution_without_singletons_proves_optimal(control):
-    equations, gram, strength = near_start(control)
-    relaxation = build_program(UFM(SIZES, control), Level.ORBITS)
-    roots = list(singleton_roots(equations, start_beside(equations, gram, strength)))
-    gaps = [abs(certify(relaxation, root).certificate.relative_gap) for root, _, _ in roots]
-    assert min(gaps) <= 1e-11
-    assert all(1 <= steps <= 40 for _, _, steps in roots)
+def candidates_of(problem: UFM) -> list:
+    equations = singleton_equations(problem.points, problem.control_at_unit_temperature)
+    relaxation = build_program(problem, Level.ORBITS)
+    return list(singleton_candidates(problem, equations, lambda: relaxation, math.inf))
 
 
 @every_control
 def test_a_root_from_near_the_solution_proves_optimal(control):
     problem = UFM(SIZES, control)
-    relaxation = build_program(problem, Level.ORBITS)
+    relaxation, equations = build_program(problem, Level.ORBITS), equations_of(control)
     conic = solve_relaxation(problem, solver="Clarabel", tol=1e-3).orbit_gram
-    equations = equations_of(control)
-    roots = singleton_roots(equations, start_near(equations, relaxation, conic))
-    gaps = [abs(certify(relaxation, root).certificate.relative_gap) for root, _, _ in roots]
-    assert min(gaps) <= 1e-11
+    root = singleton_newton(equations, start_near(equations, relaxation, conic))
+    assert root.converged
+    assert SingletonProof(equations, root.state, problem.infimum).certificate.proves(1e-13)
 
 
 @every_control
-def test_every_candidate_is_judged_and_the_last_one_is_a_descent(control):
+def test_the_first_candidate_proves_optimal_and_the_last_one_is_a_descent(control):
     problem = UFM(SIZES, control)
-    relaxation = build_program(problem, Level.ORBITS)
-    candidates = list(singleton_candidates(problem.class_sizes, relaxation, deadline=math.inf))
+    relaxation, equations = build_program(problem, Level.ORBITS), equations_of(control)
+    candidates = candidates_of(problem)
+    assert candidates[0][2] == "singleton Newton"
+    assert 1 <= candidates[0][1] <= 20
+    proofs = [
+        certify(relaxation, found).certificate
+        if isinstance(found, CellGram)
+        else SingletonProof(equations, found, problem.infimum).certificate
+        for found, _, _ in candidates
+    ]
+    assert proofs[0].proves(1e-13)
     assert candidates[-1][2].startswith("Burer–Monteiro: ")
-    certificate = certify(relaxation, candidates[-1][0]).certificate
-    assert abs(certificate.relative_gap) <= 1e-10
-    best = certificate.upper
-    for gram, _, _ in candidates:
-        assert certify(relaxation, gram).certificate.lower <= best * (1 + 1e-10)
+    assert proofs[-1].relative_gap <= 1e-10
+    assert all(proof.lower <= proofs[0].upper for proof in proofs)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "control", "temperature"),
+    [
+        ([30, 3] + [1] * 7, Ridge(0.0019), 1.0),
+        ([6, 1], Ridge(0.1), 1.0),
+        ([100, 90, 80, 5, 4, 3, 1], Budget(200.0), 1.0),
+    ],
+)
+def test_ridge_and_budget_without_a_slack_vector(sizes, control, temperature):
+    """The anchored classes are independent: v = 0 (section 10, point 4)."""
+    solution = solve_relaxation(sizes, control, temperature=temperature)
+    assert solution.status == "optimal"
+    assert solution.orbit_gram.log_slack is None
+    assert solution.rank == sum(size > 1 for size in sizes)
+
+
+def test_v_is_dropped_once_it_falls_step_by_step():
+    problem = UFM([30, 3] + [1] * 7, Ridge(0.0019))
+    state, steps, message = candidates_of(problem)[0]
+    assert (state.log_slack, message) == (None, "singleton Newton")
+    assert steps <= 20
+
+
+def test_kernels_of_few_classes_are_exact_and_those_of_many_are_not():
+    beta = np.linspace(0, 3, 24)
+    assert Couplings.between(beta, beta).is_exact
+    assert not Couplings.between(np.linspace(0, 3, 400), None).is_exact
 
 
 def assert_singletons_share_a_point(problem: UFM, gram: np.ndarray) -> None:

@@ -1,7 +1,8 @@
 """Solving with a block-diagonal matrix plus a smooth low-rank one: Woodbury, batched.
 
-The Jacobian of the slack-vector equations is J = D + U C with D one 2×2 block per orbit, U of
-shape 2m × r, C of shape r × 2m and r about 2q + 1, so that a Newton step costs O(m r²), not O(m³).
+The Jacobian of the slack-vector equations is J = D + U C with D one f×f block per orbit, f the
+number of unknowns of an orbit (2; up to 3 with singletons), U of shape f m × r, C of shape r × f m
+and r a few times the number of nodes, so that a Newton step costs O(m r²), not O(m³).
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ class StructuredJacobian:
 
     Attributes
     ----------
-    blocks : ndarray, shape (B, 2, 2, m)
+    blocks : ndarray, shape (B, f, f, m)
         D: derivative of equation i by unknown j within an orbit.
-    left : ndarray, shape (B, 2, m, r)
+    left : ndarray, shape (B, f, m, r)
         U.
-    right : ndarray, shape (B, r, 2, m)
+    right : ndarray, shape (B, r, f, m)
         C.
     """
 
@@ -33,14 +34,15 @@ class StructuredJacobian:
     right: Array
 
     def solve(self, right_hand_sides: Array) -> Array:
-        """Solve J x = y for y of shape (B, 2, m, c)."""
-        batch, _, cells, rank = self.left.shape
+        """Solve J x = y for y of shape (B, f, m, c)."""
+        batch, fields, cells, rank = self.left.shape
+        size = fields * cells
         if rank >= cells:
-            flat = right_hand_sides.reshape(batch, 2 * cells, -1)
+            flat = right_hand_sides.reshape(batch, size, -1)
             return np.asarray(np.linalg.solve(self._full, flat).reshape(right_hand_sides.shape))
-        plain = self._solve_blocks(right_hand_sides).reshape(batch, 2 * cells, -1)
+        plain = self._solve_blocks(right_hand_sides).reshape(batch, size, -1)
         inner, columns = self._eliminated
-        share = np.linalg.solve(inner, self.right.reshape(batch, rank, 2 * cells) @ plain)
+        share = np.linalg.solve(inner, self.right.reshape(batch, rank, size) @ plain)
         return np.asarray((plain - columns @ share).reshape(right_hand_sides.shape))
 
     @cached_property
@@ -50,41 +52,50 @@ class StructuredJacobian:
     @cached_property
     def _eliminated(self) -> tuple[Array, Array]:
         """I + C D⁻¹ U and D⁻¹ U, which every right-hand side needs."""
-        batch, _, cells, rank = self.left.shape
-        columns = self._solve_blocks(self.left).reshape(batch, 2 * cells, rank)
-        return np.eye(rank) + self.right.reshape(batch, rank, 2 * cells) @ columns, columns
+        batch, fields, cells, rank = self.left.shape
+        columns = self._solve_blocks(self.left).reshape(batch, fields * cells, rank)
+        right = self.right.reshape(batch, rank, fields * cells)
+        return np.eye(rank) + right @ columns, columns
 
     def dense(self) -> Array:
-        """Return J as an array of shape (B, 2m, 2m)."""
-        batch, _, cells, rank = self.left.shape
-        left = self.left.reshape(batch, 2 * cells, rank)
-        matrix = (left @ self.right.reshape(batch, rank, 2 * cells)).reshape(
-            batch, 2, cells, 2, cells
-        )
+        """Return J as an array of shape (B, f m, f m)."""
+        batch, fields, cells, rank = self.left.shape
+        size = fields * cells
+        matrix = self.left.reshape(batch, size, rank) @ self.right.reshape(batch, rank, size)
+        matrix = matrix.reshape(batch, fields, cells, fields, cells)
         diagonal = np.arange(cells)
-        for row in range(2):
-            for column in range(2):
+        for row in range(fields):
+            for column in range(fields):
                 matrix[:, row, diagonal, column, diagonal] += self.blocks[:, row, column]
-        return matrix.reshape(batch, 2 * cells, 2 * cells)
+        return matrix.reshape(batch, size, size)
 
     @cached_property
     def _inverse_blocks(self) -> Array:
-        """D⁻¹ block by block, shape (B, 2, 2, m, 1)."""
-        blocks = self.blocks
-        determinant = blocks[:, 0, 0] * blocks[:, 1, 1] - blocks[:, 0, 1] * blocks[:, 1, 0]
-        turned = np.stack(
-            [
-                np.stack([blocks[:, 1, 1], -blocks[:, 0, 1]], axis=1),
-                np.stack([-blocks[:, 1, 0], blocks[:, 0, 0]], axis=1),
-            ],
-            axis=1,
-        )
-        return np.asarray((turned / determinant[:, None, None])[..., None])
+        """D⁻¹ block by block, shape (B, f, f, m, 1)."""
+        return _inverses(self.blocks)[..., None]
 
     def _solve_blocks(self, values: Array) -> Array:
-        inverse, first, second = self._inverse_blocks, values[:, 0], values[:, 1]
+        inverse, fields = self._inverse_blocks, range(values.shape[1])
         solution = np.empty_like(values)
-        for row in range(2):
-            np.multiply(inverse[:, row, 0], first, out=solution[:, row])
-            solution[:, row] += inverse[:, row, 1] * second
+        for row in fields:
+            np.multiply(inverse[:, row, 0], values[:, 0], out=solution[:, row])
+            for column in fields[1:]:
+                solution[:, row] += inverse[:, row, column] * values[:, column]
         return solution
+
+
+def _inverses(blocks: Array) -> Array:
+    """Return the inverses of f×f matrices, f ≤ 3, shape (B, f, f, m), by cofactors."""
+    fields = blocks.shape[1]
+    if fields == 1:
+        return np.asarray(1 / blocks)
+    cofactors = np.empty_like(blocks)
+    if fields == 2:
+        cofactors[:, 0, 0], cofactors[:, 0, 1] = blocks[:, 1, 1], -blocks[:, 0, 1]
+        cofactors[:, 1, 0], cofactors[:, 1, 1] = -blocks[:, 1, 0], blocks[:, 0, 0]
+    else:
+        for column in range(3):
+            first, second = blocks[:, (column + 1) % 3], blocks[:, (column + 2) % 3]
+            cofactors[:, :, column] = np.cross(first, second, axis=1)
+    determinant = (blocks[:, 0] * cofactors[:, :, 0]).sum(axis=1)
+    return np.asarray(cofactors / determinant[:, None, None])

@@ -1,281 +1,285 @@
-"""The slack-vector equations with singleton classes: 3m + 1 unknowns.
+"""The slack-vector equations with singleton classes: 3m + 1 unknowns, all sums in O(m).
 
-Singletons (κ_0 of them) have no row in the loss and share one point h_0 = −Σ_c B_c h_c / ν_0,
-where B_c = s_c e^{y_c−β_c}/2, y_c = ⟨h_c, h_0⟩, and ν_0 is their diagonal slack: λ/2 for ridge and
-budget, their multiplier on a ball or sphere. Eliminating them leaves the Schur complement of the
-slack, S_aa − γ B Bᵀ = v vᵀ with γ = κ_0/ν_0. With Z, g and log cosh as in `slack_vector.py` and
-η = y − β/2 + ½ log γ − log 2, every pair of anchored classes has
+Singletons (κ_0 of them) have no row in the loss and share one point h_0 = −Σ_c B_c h_c/ν_0, where
+B_c = a_c p_c0/2, p_c0 is the softmax weight of one singleton, and ν_0 its diagonal slack: λ/2 for
+ridge and budget, its multiplier on a ball or sphere. Eliminating them leaves the Schur complement
+S_aa − (κ_0/ν_0) B Bᵀ = v vᵀ of the slack. With v and b = √(κ_0/ν_0) B *in units of √ν_0*,
+β = log(uZ/a), g = log(v/u) + β/2 + ½ log ν_0 and ξ = log(b/v), two anchored classes have
 
-    pair_gh = log( e^{g_g+g_h} + e^{η_g+η_h} ) − log cosh((β_g − β_h)/2)
+    pair_gh = g_g + g_h + log(1 + e^{ξ_g + ξ_h}) − log cosh((β_g − β_h)/2)
+    y_g = log(2b/(u_0 u)) + β + log ν_0 − ½ log κ_0,     the product with a singleton
 
-and the unknowns (log v, β, y, log ν_0) solve, row by row,
+and the unknowns (log v, log b, β, log ν_0) solve, row by row, with L = Z'/(Z + Z'),
 
-    (E1) the softmax row sums to one,
-    (E2) own_g v_g + Σ pair_gh v_h = 0 over all other anchored classes,
-    (E3) y_g + (1/ν_0) (B_g own_g + Σ pair_gh B_h) = 0,
-    (E4) ridge ν_0 = λ/2;  ball, sphere ⟨h_0, h_0⟩ = ρ;  budget tr G = nρ.
+    (E1) the softmax row sums to one:
+         ridge, budget   v Σ v' L + b (Σ b' L + √κ_0) = r/(2 r_0)      (sums over all classes)
+         ball, sphere    p_own + (2ν_0/a) [v Σ' v' L + b (Σ' b' L + √κ_0)] = 1       (all others)
+    (E2) own v + Σ' pair v' = 0
+    (E3) own b + Σ' pair b' + √κ_0 y = 0
+    (E4) ridge ν_0 = r_0 λ/2;   ball, sphere corner = ρ;   budget Σ κ r own + κ_0 r_0 corner = ρΣr,
 
-With ridge and budget the anchored class means are linearly dependent and v > 0. On a ball or
-sphere, where h_0 is pulled out to the boundary, and with a single anchored class, they are
-independent: then v = 0, and its unknowns and (E2) drop out.
+corner = ⟨h_0, h_0⟩ = −Σ κ b y/√κ_0; own = ρ on ball and sphere, else log(p_own Z/o) with
+p_own = 1 − ν_0 (r/r_0 − v² − b²)/a. The SC loss has a = r = u = n, o = n − 1, u_0 = r_0 = 1.
 
-The Jacobian is dense: 27 m³ of work, for which m in the hundreds is no burden.
+With ridge and budget the anchored class means are usually dependent, v > 0. On a ball or sphere,
+where h_0 is pulled out to the boundary, and sometimes with ridge and budget, they are independent:
+then v = 0, its unknowns and (E2) drop out, and b stands in g for v, without ξ.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..gram.cells import CellGram
 from ..gram.kernels import log_cosh_half
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Control
 from ..types import Matrix, Vector
+from .couplings import Couplings
 
 
 @dataclass(frozen=True, eq=False)
-class _Terms:
-    """Everything that residual, Jacobian and Gram matrix share at a point."""
+class SingletonState:
+    """Unknowns of a problem with singletons.
 
-    slack: Vector  # v over its largest entry
-    pull: Vector  # B/ν_0
-    slack_square: Vector  # v² and γ B², in the unit of (E1): ν_0, or one on a ball or sphere
-    pull_square: Vector
-    single: Vector  # what the singletons add to the row of (E1)
-    beta: Vector
-    product: Vector
-    strength: float
+    Attributes
+    ----------
+    log_slack : ndarray, shape (m,), or None
+        log v in units of √ν_0; None where v = 0.
+    log_pull : ndarray, shape (m,)
+        log b in the same units.
+    log_normalizer : ndarray, shape (m,)
+        β.
+    log_strength : float
+        log ν_0.
+    """
+
+    log_slack: Vector | None
+    log_pull: Vector
+    log_normalizer: Vector
     log_strength: float
-    others: Matrix
-    pair: Matrix
-    slack_share: Matrix
-    tangent: Matrix
-    row: Matrix
+
+    @property
+    def fields(self) -> tuple[Vector, ...]:
+        """The logarithms of v, where there is any, and of b."""
+        return (self.log_pull,) if self.log_slack is None else (self.log_slack, self.log_pull)
+
+    @property
+    def ratio(self) -> Vector | None:
+        """ξ, shape (m,)."""
+        return None if self.log_slack is None else self.log_pull - self.log_slack
+
+    def moved(self, step: Matrix, strength: float) -> SingletonState:
+        """Return the state a step further; its rows are those of `fields`, then β."""
+        fields = [field + row for field, row in zip(self.fields, step[:-1], strict=True)]
+        slack = None if self.log_slack is None else fields[0]
+        beta = self.log_normalizer + step[-1]
+        return SingletonState(slack, fields[-1], beta, self.log_strength + strength)
+
+    def without_slack(self) -> SingletonState:
+        """Return the state with v = 0."""
+        return SingletonState(None, self.log_pull, self.log_normalizer, self.log_strength)
+
+
+@dataclass(frozen=True, eq=False)
+class SingletonMoments:
+    """Sums over all classes at a state; lists have one entry for each of `SingletonState.fields`.
+
+    Attributes
+    ----------
+    vectors : list of ndarray, shape (m,)
+        v and b.
+    totals : list of float
+        Σ κ v, Σ κ b.
+    shares, products : list of ndarray, shape (m,)
+        Σ' v' L and Σ' pair v' over the other classes.
+    centre, within, product : ndarray, shape (m,)
+        g, the product of two different classes of the orbit, and y.
+    own, on_itself, outside : ndarray, shape (m,)
+        own, p_own, and what leaves a class's row: Σ' p over all others, singletons included.
+    corner : float
+        ⟨h_0, h_0⟩.
+    couplings : Couplings
+        What the sums were made with.
+    """
+
+    vectors: list[Vector]
+    totals: list[float]
+    shares: list[Vector]
+    products: list[Vector]
+    centre: Vector
+    within: Vector
+    product: Vector
     own: Vector
     on_itself: Vector
+    outside: Vector
     corner: float
+    couplings: Couplings
 
 
 class SingletonEquations:
-    """Residual and Jacobian of the equations above.
+    """Sums and residuals of the equations above.
 
     Parameters
     ----------
-    sizes : ClassSizes
-        With singletons and at least two anchored classes.
+    anchors, own_weight, pair_weight, embeddings : ndarray, shape (m + 1,)
+        a, o, u and r by orbit, singletons last.
+    copies : ndarray, shape (m + 1,)
+        κ.
     control : Control
         At unit temperature.
-    log_strength : float, optional
-        log λ/2 of a ridge, by default that of the control: λ itself may be below all doubles.
     """
 
     def __init__(
-        self, sizes: ClassSizes, control: Control, log_strength: float | None = None
+        self,
+        anchors: Vector,
+        own_weight: Vector,
+        pair_weight: Vector,
+        embeddings: Vector,
+        copies: Vector,
+        control: Control,
     ) -> None:
-        self.sizes = sizes.distinct[:-1].astype(float)
-        self.copies = sizes.multiplicities[:-1].astype(float)
-        self.singletons = float(sizes.singletons)
-        self.mass = self.sizes * self.copies
-        self.samples = float(sizes.samples)
+        self.anchors, self.own_weight = anchors[:-1], own_weight[:-1]
+        self.pair_weight, self.embeddings = pair_weight[:-1], embeddings[:-1]
+        self.copies, self.singletons = copies[:-1], float(copies[-1])
+        self.single_weight, self.single_mass = float(pair_weight[-1]), float(embeddings[-1])
+        self.mass = self.embeddings * self.copies
+        self.points = float(embeddings @ copies)
         self.control = control
-        self.log_strength = math.log(control.parameter / 2)
-        if log_strength is not None:
-            self.log_strength = log_strength
         self.bounded = control.fixes_norms
+        self.is_budget = not (control.fixes_norms or control.is_penalty)
+        self.root = math.sqrt(self.singletons)
+        self.share = self.embeddings / self.single_mass
+        """r/r_0: the multiplier of a class in units of ν_0, for ridge and budget."""
+        self.log_scale = np.log(self.anchors / self.pair_weight)
+        """log Z − β."""
 
-    def terms(self, unknown: Vector) -> _Terms:
-        """Evaluate the formulas at (log v, β, y, log ν_0)."""
-        m, log_strength = len(self.sizes), unknown[-1]
-        log_slack, beta, product = unknown[:m], unknown[m : 2 * m], unknown[2 * m : 3 * m]
-        # v, B and ν_0 leave the range of doubles where norms are large, their ratios do not
-        log_unit = 0.0 if self.bounded else log_strength
-        log_size, peak = np.log(self.sizes), log_slack.max()
-        slack = np.exp(log_slack - (peak if np.isfinite(peak) else 0.0))
-        pull = np.exp(log_size + product - beta - math.log(2) - log_strength)
-        slack_square = np.exp(2 * log_slack - log_unit)
-        pull_square = self.singletons * pull**2 * np.exp(log_strength - log_unit)
-        centre = log_slack - log_size + beta / 2
-        log_ratio = math.log(self.singletons) - log_strength
-        other = product - beta / 2 + log_ratio / 2 - math.log(2)
-        first, second = np.add.outer(centre, centre), np.add.outer(other, other)
-        difference = np.subtract.outer(beta, beta)
-        pair = np.logaddexp(first, second) - log_cosh_half(difference)
-        others = np.tile(self.copies, (m, 1)) - np.eye(m)
-        strength = np.exp(log_strength)
-        own, on_itself = self._own(beta, slack_square + pull_square, strength)
-        return _Terms(
-            slack=slack,
-            pull=pull,
-            slack_square=slack_square,
-            pull_square=pull_square,
-            single=self.singletons * np.exp(product - beta - log_unit),
-            beta=beta,
+    def under(self, control: Control) -> SingletonEquations:
+        """Return the equations of the same classes under another control of the same kind."""
+        other = copy.copy(self)
+        other.control = control
+        other.bounded = control.fixes_norms
+        other.is_budget = not (control.fixes_norms or control.is_penalty)
+        return other
+
+    def moments(self, state: SingletonState) -> SingletonMoments:
+        """Return the sums that residuals, Jacobian and certificate are made of."""
+        beta, ratio, strength = state.log_normalizer, state.ratio, state.log_strength
+        vectors = [np.exp(field) for field in state.fields]
+        weights = [self.copies * vector for vector in vectors]
+        centre = state.fields[0] - np.log(self.pair_weight) + beta / 2 + strength / 2
+        within = 2 * centre + (0.0 if ratio is None else np.logaddexp(0.0, 2 * ratio))
+        couplings = Couplings.between(beta, ratio)
+        if couplings.is_exact:
+            others = self.copies - np.eye(len(beta))
+            shares = [(others * couplings.kernels.logistic[0]) @ vector for vector in vectors]
+            products = [
+                (others * pair_products(centre, beta, ratio)) @ vector for vector in vectors
+            ]
+        else:
+            shares = [
+                couplings.flow(weight) - vector / 2
+                for weight, vector in zip(weights, vectors, strict=True)
+            ]
+            products = [
+                centre * weight.sum()
+                + weight @ centre
+                - couplings.bend(weight)
+                + couplings.rise(weight)
+                - vector * within
+                for weight, vector in zip(weights, vectors, strict=True)
+            ]
+        product = math.log(2 / self.single_weight) - np.log(self.pair_weight) + beta
+        product = product + state.log_pull + strength - math.log(self.singletons) / 2
+        own, on_itself, outside = self._rows(beta, vectors, shares, strength)
+        return SingletonMoments(
+            vectors=vectors,
+            totals=[float(weight.sum()) for weight in weights],
+            shares=shares,
+            products=products,
+            centre=centre,
+            within=within,
             product=product,
-            strength=strength,
-            log_strength=float(log_strength),
-            others=others,
-            pair=pair,
-            slack_share=1 / (1 + np.exp(second - first)),
-            tangent=np.tanh(difference / 2),
-            row=others * np.exp(log_size[None, :] + pair - beta[:, None] - log_unit),
             own=own,
             on_itself=on_itself,
-            corner=-float(self.copies @ (pull * product)),
+            outside=outside,
+            corner=-float(weights[-1] @ product) / self.root,
+            couplings=couplings,
         )
 
-    def _own(self, beta: Vector, diagonal: Vector, strength: float) -> tuple[Vector, Vector]:
-        """Return own and the softmax weight of a class on itself."""
+    def _rows(
+        self, beta: Vector, vectors: list[Vector], shares: list[Vector], strength: float
+    ) -> tuple[Vector, Vector, Vector]:
+        """Return own, p_own and what leaves the row."""
+        flow = vectors[-1] * self.root
+        inside = np.zeros_like(beta)
+        for vector, share in zip(vectors, shares, strict=True):
+            flow = flow + vector * share
+            inside = inside + vector**2
+        scale = np.exp(strength) / self.anchors
+        outside = 2 * scale * flow
+        log_weight = beta + self.log_scale - np.log(self.own_weight)
         if self.bounded:
             own = np.full_like(beta, self.control.parameter)
-            return own, (self.sizes - 1) * np.exp(own - beta)
-        on_itself = 1 - strength + strength * diagonal / self.sizes
-        return np.log(on_itself) + beta - np.log(self.sizes - 1), on_itself
+            return own, np.exp(own - log_weight), outside
+        on_itself = 1 - scale * (self.share - inside)
+        return np.log(on_itself) + log_weight, on_itself, outside
 
-    def residual(self, terms: _Terms) -> Vector:
-        """Return the residuals of (E1) in logarithms, (E2), (E3) and (E4), shape (3m + 1,)."""
-        t, total = terms, float(self.copies @ terms.slack)
-        sums = t.row.sum(axis=1) + t.single
+    def flows(self, moments: SingletonMoments) -> list[Vector]:
+        """Return the terms of the left side of (E1) for ridge and budget: of v and of b."""
+        flows = [
+            vector * (share + vector / 2)
+            for vector, share in zip(moments.vectors, moments.shares, strict=True)
+        ]
+        flows[-1] = flows[-1] + moments.vectors[-1] * self.root
+        return flows
+
+    def scales(self, moments: SingletonMoments) -> list[float]:
+        """Return what (E2) and (E3) are divided by: Σ κ v, and √κ_0."""
+        return [*moments.totals[:-1], self.root]
+
+    def residual(self, state: SingletonState, moments: SingletonMoments) -> Matrix:
+        """Return the residuals of (E2), where there is v, (E3), and (E1) in logarithms."""
         if self.bounded:
-            first = np.log(t.on_itself + sums)
+            first = np.log(moments.on_itself + moments.outside)
         else:
-            first = np.log((t.slack_square + t.pull_square) / self.sizes + sums)
-        second = (t.own * t.slack + (t.others * t.pair) @ t.slack) / total
-        pulled = t.own * t.pull + (t.others * t.pair) @ t.pull
-        return np.concatenate([first, second, t.product + pulled, [self._last(terms)]])
+            first = np.log(2 * np.sum(self.flows(moments), axis=0) / self.share)
+        rows = [
+            (moments.own * vector + product) / scale
+            for vector, product, scale in zip(
+                moments.vectors, moments.products, self.scales(moments), strict=True
+            )
+        ]
+        rows[-1] = rows[-1] + moments.product
+        return np.stack([*rows, first])
 
-    def _last(self, terms: _Terms) -> float:
+    def last(self, moments: SingletonMoments) -> float:
+        """Return the residual of (E4); zero for ridge, where ν_0 is given."""
         if self.control.is_penalty:
-            return terms.log_strength - self.log_strength
-        if not self.bounded:
-            trace = float(self.mass @ terms.own) + self.singletons * terms.corner
-            return trace / (self.samples * self.control.parameter) - 1
-        return terms.corner / self.control.parameter - 1
-
-    def jacobian(self, terms: _Terms) -> Matrix:
-        """Return the derivative of the residual, shape (3m + 1, 3m + 1)."""
-        t, m = terms, len(self.sizes)
-        identity, total = np.eye(m), float(self.copies @ terms.slack)
-        weight = t.others * t.slack[None, :] / total
-        pulling = t.others * t.pull[None, :]
-        result = np.zeros((3 * m + 1, 3 * m + 1))
-        pair_moves = self._pair_derivatives(terms)  # by own unknowns, by the other's, by log ν_0
-        own_moves = self._own_derivatives(terms)
-        inside = self._row_derivatives(terms)
-        for column in range(3):
-            here, there = pair_moves[column]
-            block = slice(column * m, (column + 1) * m)
-            slack_moves = t.slack if column == 0 else np.zeros(m)
-            pull_moves = (np.zeros(m), -t.pull, t.pull)[column]
-            result[:m, block] = inside[0][:, None] * (
-                t.row * there + np.diag((t.row * here).sum(axis=1))
-            )
-            result[:m, block] += np.diag(inside[1 + column])
-            result[m : 2 * m, block] = (
-                weight * there
-                + np.diag((weight * here).sum(axis=1))
-                + t.others * t.pair * slack_moves[None, :] / total
-                + np.diag((own_moves[column] * t.slack + t.own * slack_moves) / total)
-            )
-            result[2 * m : 3 * m, block] = (
-                pulling * there
-                + np.diag((pulling * here).sum(axis=1))
-                + t.others * t.pair * pull_moves[None, :]
-                + np.diag(own_moves[column] * t.pull + t.own * pull_moves)
-            )
-        result[2 * m : 3 * m, 2 * m : 3 * m] += identity
-        self._last_column(terms, result, weight, pulling, inside, own_moves)
-        self._last_row(terms, result, own_moves)
-        return result
-
-    def _pair_derivatives(self, terms: _Terms) -> list[tuple[Matrix, Matrix]]:
-        """Return ∂pair_gh by (log v, β, y) of g and of h."""
-        share, tilt = terms.slack_share, terms.tangent / 2
-        by_beta = share / 2 - (1 - share) / 2
-        return [(share, share), (by_beta - tilt, by_beta + tilt), (1 - share, 1 - share)]
-
-    def _own_derivatives(self, terms: _Terms) -> list[Vector]:
-        """Return ∂own by (log v, β, y, log ν_0) of the same class."""
-        t = terms
+            return 0.0
+        limit = self.control.parameter
         if self.bounded:
-            return [np.zeros_like(t.own)] * 4
-        scale = t.strength / (self.sizes * t.on_itself)
-        return [
-            2 * t.slack_square * scale,
-            1 - 2 * t.pull_square * scale,
-            2 * t.pull_square * scale,
-            -(self.sizes + t.pull_square) * scale,
-        ]
+            return moments.corner / limit - 1
+        trace = float(self.mass @ moments.own) + self.singletons * self.single_mass * moments.corner
+        return trace / (self.points * limit) - 1
 
-    def _row_derivatives(self, terms: _Terms) -> list[Vector]:
-        """Return the factor of ∂row in (E1), then its terms by the class's own unknowns."""
-        t = terms
-        single, sums, zero = t.single, t.row.sum(axis=1), np.zeros_like(t.beta)
-        if self.bounded:
-            factor = 1 / (t.on_itself + sums + single)
-            by_beta = -t.on_itself - sums - single
-            return [factor, zero, factor * by_beta, factor * single, zero]
-        diagonal, pull = t.slack_square / self.sizes, t.pull_square / self.sizes
-        factor = 1 / (diagonal + pull + sums + single)
-        return [
-            factor,
-            factor * 2 * diagonal,
-            factor * (-2 * pull - sums - single),
-            factor * (2 * pull + single),
-            -factor * pull - 1,
-        ]
+    def given_log_strength(self) -> float:
+        """Return log ν_0 of a ridge."""
+        return math.log(self.control.parameter / 2 * self.single_mass)
 
-    def _last_column(
-        self,
-        terms: _Terms,
-        result: Matrix,
-        weight: Matrix,
-        pulling: Matrix,
-        inside: list[Vector],
-        own_moves: list[Vector],
-    ) -> None:
-        """Fill in the derivatives by log ν_0."""
-        t, m, total = terms, len(self.sizes), float(self.copies @ terms.slack)
-        pair_moves = t.slack_share - 1
-        result[:m, -1] = inside[0] * (t.row * pair_moves).sum(axis=1) + inside[4]
-        result[m : 2 * m, -1] = (weight * pair_moves).sum(axis=1) + own_moves[3] * t.slack / total
-        pulled = t.own * t.pull + (t.others * t.pair) @ t.pull
-        result[2 * m : 3 * m, -1] = (
-            (pulling * pair_moves).sum(axis=1) + own_moves[3] * t.pull - pulled
-        )
 
-    def _last_row(self, terms: _Terms, result: Matrix, own_moves: list[Vector]) -> None:
-        """Fill in the derivatives of (E4)."""
-        t, m = terms, len(self.sizes)
-        if self.control.is_penalty:
-            result[-1, -1] = 1.0
-            return
-        scale = self.control.parameter
-        corner = [
-            np.zeros(m),
-            self.copies * t.pull * t.product,
-            -self.copies * t.pull * (t.product + 1),
-        ]
-        if not self.bounded:
-            scale *= self.samples
-            for column in range(3):
-                result[-1, column * m : (column + 1) * m] = (
-                    self.mass * own_moves[column] + self.singletons * corner[column]
-                ) / scale
-            result[-1, -1] = (self.mass @ own_moves[3] - self.singletons * t.corner) / scale
-            return
-        result[-1, : 3 * m] = np.concatenate(corner) / scale
-        result[-1, -1] = -t.corner / scale
+def pair_products(centre: Vector, beta: Vector, ratio: Vector | None) -> Matrix:
+    """Return `pair` between all classes, shape (m, m)."""
+    pair = np.add.outer(centre, centre) - log_cosh_half(np.subtract.outer(beta, beta))
+    if ratio is not None:
+        pair += np.logaddexp(0.0, np.add.outer(ratio, ratio))
+    return np.asarray(pair)
 
-    def gram(self, terms: _Terms) -> CellGram:
-        """Return the Gram matrix by class size, singletons last."""
-        own = np.append(terms.own, terms.corner)
-        pair = np.empty((len(own), len(own)))
-        pair[:-1, :-1] = terms.pair
-        pair[-1, :-1] = pair[:-1, -1] = terms.product
-        pair[-1, -1] = terms.corner
-        alone = np.append(self.copies == 1, True)
-        pair[np.diag_indices_from(pair)] = np.where(alone, own, np.diagonal(pair))
-        return CellGram(own, pair)
+
+def singleton_equations(sizes: ClassSizes, control: Control) -> SingletonEquations:
+    """Return the equations of a problem with singletons, at unit temperature."""
+    size, copies = sizes.distinct.astype(float), sizes.multiplicities.astype(float)
+    return SingletonEquations(size, size - 1, size, size, copies, control)

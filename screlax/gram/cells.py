@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +97,10 @@ class CellGram:
     def is_finite(self) -> bool:
         """Whether every entry is a number."""
         return bool(np.isfinite(self.own).all() and np.isfinite(self.pair).all())
+
+    def stored(self) -> dict[str, Any]:
+        """Return the arrays that a file holds, by name."""
+        return {"own": self.own, "pair_upper": self.pair[np.triu_indices(len(self.own))]}
 
     def dense(self) -> CellGram:
         """Return itself: the form every other kind of Gram matrix can be brought to."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from ..types import Matrix, Vector
 from .cells import CellGram
 from .diagonal import DiagonalGram
 from .kernels import log_cosh_half
+from .shared_point import SingletonGram
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +85,21 @@ class SlackVectorGram:
         stored = (self.unit_own, self.centre, self.log_normalizer)
         return all(bool(np.isfinite(numbers).all()) for numbers in stored)
 
+    @property
+    def known_rank(self) -> int:
+        """Rank where it is certified: the kernel is spanned by the slack vector."""
+        return int(self.copies.sum()) - 1
+
+    def stored(self) -> dict[str, Any]:
+        """Return the arrays that a file holds, by name."""
+        return {
+            "unit_own": self.unit_own,
+            "centre": self.centre,
+            "log_normalizer": self.log_normalizer,
+            "log_slack": self.log_slack,
+            "scale": np.array(float(self.scale)),
+        }
+
     def scaled(self, factor: float) -> SlackVectorGram:
         """Return the Gram matrix multiplied by a number."""
         return replace(self, scale=self.scale * factor)
@@ -92,5 +109,5 @@ class SlackVectorGram:
         return CellGram(self.own, self.pair)
 
 
-AnyGram = CellGram | SlackVectorGram | DiagonalGram
-"""Any form; all have `own`, `pair`, `spread`, `rows`, `scaled`, `is_finite` and `dense`."""
+AnyGram = CellGram | SlackVectorGram | SingletonGram | DiagonalGram
+"""All have `own`, `pair`, `spread`, `rows`, `scaled`, `is_finite`, `dense` and `stored`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,10 @@ class DiagonalGram:
     def is_finite(self) -> bool:
         """Whether every entry is a number."""
         return bool(np.isfinite(self.unit_own).all())
+
+    def stored(self) -> dict[str, Any]:
+        """Return the arrays that a file holds, by name."""
+        return {"unit_norms": self.unit_own, "scale": np.array(float(self.scale))}
 
     def scaled(self, factor: float) -> DiagonalGram:
         """Return the Gram matrix multiplied by a number."""

@@ -94,6 +94,23 @@ class Kernels:
         return cls(logistic, size / 2 + np.log1p(decay) - math.log(2))
 
 
+@dataclass(frozen=True, eq=False)
+class SumKernels:
+    """The kernels of a sum x + y between nodes x and all y, each of shape (B, q, m)."""
+
+    share: Array  # e^{x+y}/(1 + e^{x+y})
+    rise: Array  # log(1 + e^{x+y})
+
+    @classmethod
+    def between(cls, nodes: Array, numbers: Array) -> SumKernels:
+        """Evaluate the kernels at nodes (B, q) against numbers (B, m), one exponential each."""
+        total = nodes[:, :, None] + numbers[:, None, :]
+        decay = np.exp(-np.abs(total))
+        smaller = decay / (1 + decay)
+        share = np.where(total > 0, 1 - smaller, smaller)
+        return cls(share, np.maximum(total, 0.0) + np.log1p(decay))
+
+
 def log_cosh_half(difference: Array) -> Array:
     """Return log cosh(x/2) without overflow."""
     size = np.abs(difference)

@@ -7,16 +7,20 @@ import math
 from collections.abc import Iterable
 
 from ..equations.orthogonal import orthogonal_classes
+from ..equations.singletons import singleton_equations
 from ..equations.slack_vector import equations_for
 from ..gram.cells import Level
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
+from ..gram.shared_point import SingletonGram
 from ..problem.levels import lift_from_orbits
 from ..problem.program import build_program
 from ..problem.ufm import UFM
+from .certificate import Certificate
 from .dense import Proof, certify
 from .dual import DualPoint
 from .orthogonal import prove_orthogonal
+from .singletons import SingletonProof, state_of_singleton_gram
 from .structured import prove, state_of_gram
 
 SLACK_VECTOR_ONLY = 6000
@@ -31,8 +35,8 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
     problem : UFM
     level : Level
         The level of `gram`, and at which to certify.
-    gram : CellGram or SlackVectorGram
-        Approximate solution G/τ; a `SlackVectorGram` is at orbit level.
+    gram : CellGram, SlackVectorGram or SingletonGram
+        Approximate solution G/τ; the latter two are at orbit level.
     duals : iterable of DualPoint
         Further dual candidates at that level.
     """
@@ -41,23 +45,35 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
         if level is Level.ORBITS and classes is not None:
             return Proof(*prove_orthogonal(problem, classes, gram), None)
         gram = lift_from_orbits(problem.points, level, gram.dense())
-    if isinstance(gram, SlackVectorGram):
+    if isinstance(gram, SlackVectorGram | SingletonGram):
         if level is Level.ORBITS and problem.has_slack_vector:
-            proof = _structured(problem, gram)
-            if proof is not None:
-                return proof
+            found, departure = _structured(problem, gram)
+            if not departure <= 1:
+                # the proof is of the matrix that the state implies; that given is another
+                found = dataclasses.replace(found, certificate=_nothing(found.certificate))
+            if is_sufficient(problem, found.certificate):
+                return found
         gram = lift_from_orbits(problem.points, level, gram.dense())
     return certify(build_program(problem, level), gram, duals)
 
 
-def _structured(problem: UFM, gram: SlackVectorGram) -> Proof | None:
-    """Return the proof in O(m), or None where it fails and a dense one may still succeed."""
-    equations = equations_for(problem.points, problem.control_at_unit_temperature)
+def is_sufficient(problem: UFM, certificate: Certificate) -> bool:
+    """Whether a proof in O(m) proves something, or a dense one is out of the question."""
+    return certificate.proves(1e-3) or problem.points.orbits >= SLACK_VECTOR_ONLY
+
+
+def _structured(problem: UFM, gram: SlackVectorGram | SingletonGram) -> tuple[Proof, float]:
+    """Return the proof in O(m) of what a Gram matrix was made from, and how far away it is."""
+    points, control = problem.points, problem.control_at_unit_temperature
+    if isinstance(gram, SingletonGram):
+        with_singletons = SingletonProof(
+            singleton_equations(points, control), state_of_singleton_gram(gram), problem.infimum
+        )
+        return with_singletons.proof, with_singletons.departure(gram)
+    equations = equations_for(points, control)
     proof = prove(equations, state_of_gram(equations, gram))
-    certificate = proof.certificate()
-    if not proof.departure(gram) <= 1:
-        # the proof is of the matrix that v and Z imply; that given is another
-        certificate = dataclasses.replace(certificate, upper=math.inf, gap=math.inf)
-    if not certificate.proves(1e-3) and problem.points.orbits < SLACK_VECTOR_ONLY:
-        return None
-    return Proof(certificate, proof.gram(gram.copies), None)
+    return Proof(proof.certificate(), proof.gram(gram.copies), None), proof.departure(gram)
+
+
+def _nothing(certificate: Certificate) -> Certificate:
+    return dataclasses.replace(certificate, upper=math.inf, gap=math.inf)

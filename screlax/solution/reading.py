@@ -26,6 +26,7 @@ from ..errors import FileFormatError
 from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
+from ..gram.shared_point import SingletonGram
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import control_named
 from ..problem.losses.base import loss_of_record
@@ -168,7 +169,9 @@ def _sizes(arrays: dict[str, Any]) -> ClassSizes:
 
 
 def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
-    m, copies = problem.class_sizes.orbits, problem.class_sizes.multiplicities
+    m, copies = problem.points.orbits, problem.points.multiplicities
+    if "log_pull" in arrays:
+        return _singleton_gram(arrays, problem)
     if "unit_own" in arrays:
         names = ("unit_own", "centre", "log_normalizer")
         own, centre, normalizer = (_numbers(arrays, name, (m,)) for name in names)
@@ -190,6 +193,22 @@ def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
             "diagonal of pair_upper, where a size has one class"
         )
     return CellGram(own, pair)
+
+
+def _singleton_gram(arrays: dict[str, Any], problem: UFM) -> SingletonGram:
+    copies, m = problem.points.multiplicities, problem.points.orbits - 1
+    if not problem.points.singletons:
+        raise ValueError("it holds products with singletons, of which there are none")
+    own, centre, normalizer, pull, product = (
+        _numbers(arrays, name, (m,))
+        for name in ("unit_own", "centre", "log_normalizer", "log_pull", "product")
+    )
+    slack = _numbers(arrays, "log_slack", (m,)) if "log_slack" in arrays else None
+    corner, strength = _numbers(arrays, "shared", (2,)).tolist()
+    scale, counts = _scale(arrays, problem), copies.astype(float)
+    return SingletonGram(
+        own, centre, normalizer, slack, pull, product, corner, strength, counts, scale
+    )
 
 
 def _scale(arrays: dict[str, Any], problem: UFM) -> float:

@@ -177,10 +177,11 @@ class Solution:
     def rank(self) -> int:
         """Numerical rank of the Gram matrix: eigenvalues above `rank_tolerance` × the largest.
 
-        Beyond a thousand distinct sizes k − 1: the kernel is spanned by the slack vector.
+        Beyond a thousand distinct sizes what the form of the solution says, k − 1 without
+        singletons: the kernel is spanned by the slack vector.
         """
         if self.certificate.proves(self.tol) and has_known_rank(self.orbit_gram):
-            return self.problem.classes - 1
+            return self.orbit_gram.known_rank
         values, copies = class_spectrum(self.orbit_gram, self.problem.points.multiplicities)
         return int(copies[values > self.rank_tolerance * max(values.max(), 0.0)].sum())
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
+from ..gram.shared_point import SingletonGram
 from ..types import Vector
 
 _DENSE_SPECTRUM = 1000
@@ -32,10 +35,11 @@ def class_spectrum(gram: AnyGram, copies: NDArray[np.int64]) -> tuple[Vector, ND
     return values, np.concatenate([np.ones_like(copies), copies - 1])
 
 
-def has_known_rank(gram: AnyGram) -> bool:
-    """Whether a certified matrix has rank k − 1 by its structure, which saves a long computation.
+def has_known_rank(gram: AnyGram) -> TypeGuard[SlackVectorGram | SingletonGram]:
+    """Whether a certified matrix has its `known_rank`, which saves a long computation.
 
-    Beyond a thousand distinct sizes: the kernel is spanned by the slack vector.
+    Beyond a thousand distinct sizes.
     """
-    structured = isinstance(gram, SlackVectorGram) and len(gram.own) > _DENSE_SPECTRUM
-    return structured and bool(gram.own.max() > 0)
+    structured = isinstance(gram, SlackVectorGram | SingletonGram)
+    many = structured and len(gram.own) > _DENSE_SPECTRUM
+    return many and bool(gram.own.max() > 0)

@@ -1,8 +1,8 @@
 """Solutions on disk: one .npz file, written atomically, without pickle, at orbit level.
 
 A dense Gram matrix takes m×m numbers (m distinct sizes, upper triangle, compressed), a
-slack-vector one 4m, orthogonal classes m; a class takes one small integer. `reading` turns the
-arrays into a solution.
+slack-vector one 4m, with singletons 7m, orthogonal classes m; a class takes one small integer.
+`reading` turns the arrays into a solution.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInputError
-from ..gram.curve import SlackVectorGram
-from ..gram.diagonal import DiagonalGram
 from ..io.atomic import atomic_file
 from ..problem.ufm import UFM
 from .reading import FORMAT, TEXT_FIELDS, as_label, load_solution
@@ -65,28 +63,13 @@ def _to_arrays(solution: Solution) -> dict[str, Any]:
         "record": np.array(json.dumps(record)),
         "distinct_sizes": sizes.distinct,
         "multiplicities": sizes.multiplicities,
-        **_gram_arrays(solution),
+        **solution.orbit_gram.stored(),
         **_dual_arrays(solution),
     }
     if sizes.orbit_of_class is not None:
         smallest = np.min_scalar_type(sizes.orbits)
         arrays["orbit_of_class"] = sizes.orbit_of_class.astype(smallest)
     return arrays
-
-
-def _gram_arrays(solution: Solution) -> dict[str, Any]:
-    gram = solution.orbit_gram
-    if isinstance(gram, SlackVectorGram):
-        return {
-            "unit_own": gram.unit_own,
-            "centre": gram.centre,
-            "log_normalizer": gram.log_normalizer,
-            "log_slack": gram.log_slack,
-            "scale": np.array(float(gram.scale)),
-        }
-    if isinstance(gram, DiagonalGram):
-        return {"unit_norms": gram.unit_own, "scale": np.array(float(gram.scale))}
-    return {"own": gram.own, "pair_upper": gram.pair[np.triu_indices(len(gram.own))]}
 
 
 def _dual_arrays(solution: Solution) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from ..gram.blocks import scaled_blocks
 from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
+from ..gram.shared_point import SingletonGram
 from ..optional import require_level_memory
 from ..problem.levels import lift_from_orbits
 from ..problem.program import Program, build_program, level_size
@@ -56,7 +57,7 @@ def verified(
     unit = gram.scaled(1 / problem.temperature)
     proof = proved_again(problem, gram, dual, Level.ORBITS, "double")
     is_feasible = np.isfinite(proof.certificate.upper)
-    if isinstance(proof.gram, SlackVectorGram) and is_feasible:
+    if isinstance(proof.gram, SlackVectorGram | SingletonGram) and is_feasible:
         gram = proof.gram.scaled(problem.temperature)
     elif isinstance(proof.gram, DiagonalGram):
         _require_norms(unit, proof.gram, is_feasible)

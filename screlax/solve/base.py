@@ -12,6 +12,7 @@ from ..gram.cells import Level
 from ..gram.curve import AnyGram
 from ..problem.ufm import UFM
 from ..proof.dual import DualPoint
+from ..proof.prover import Prover
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,20 @@ class SolverOptions:
         Whether the solver may print.
     extra : mapping
         Options in the solver's own spelling, passed through untouched.
+    prover : Prover or None
+        Proves a method's roots of the problem, so that they need no second proof.
     """
 
     tol: float
     time_limit: float | None = None
     verbose: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
+    prover: Prover | None = None
+
+    def prover_of(self, problem: UFM) -> Prover:
+        """Return the prover of a problem: that given, if it is of this very problem."""
+        given = self.prover
+        return given if given is not None and given.problem is problem else Prover(problem)
 
 
 @dataclass(frozen=True, eq=False)

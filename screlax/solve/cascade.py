@@ -11,15 +11,15 @@ import time
 
 import numpy as np
 
-from ..equations.slack_vector import equations_for
 from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..optional import require_memory
 from ..problem.levels import lift_from_orbits
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
-from ..proof.dense import certify
-from ..proof.structured import prove
+from ..proof.dense import Proof
+from ..proof.prove import prove_gram
+from ..proof.prover import Prover
 from .base import Candidate, SolverOptions, register_method, reject_options, with_room
 from .factored import solve_factored
 from .orthogonal import orthogonal_candidate, orthogonal_gram
@@ -60,7 +60,7 @@ class SlackVector:
         """Find a root; the certificate decides whether it is the optimum. See `Method.solve`."""
         reject_options(self.name, options)
         start = time.perf_counter()
-        gram, steps, _, message = _slack_vector_root(problem)
+        gram, steps, _, message = _slack_vector_root(problem, options.prover_of(problem))
         return _result(problem, level, gram, steps, message, start)
 
 
@@ -108,21 +108,20 @@ class Native:
             return _result(problem, level, collapsed, 0, "minority collapse", start)
         if SlackVector().why_not(problem, level) is not None:
             return _with_singletons(problem, level, options, start)
-        gram, steps, proved, message = _slack_vector_root(problem)
+        gram, steps, proved, message = _slack_vector_root(problem, options.prover_of(problem))
         if proved:
             return _result(problem, level, gram, steps, message, start)
         return _descend(problem, level, options, gram, start)
 
 
-def _slack_vector_root(problem: UFM) -> tuple[SlackVectorGram, int, bool, str]:
+def _slack_vector_root(problem: UFM, prover: Prover) -> tuple[SlackVectorGram, int, bool, str]:
     """Return the Gram matrix reached, Newton steps, whether it proves optimal, and a message."""
-    equations = equations_for(problem.points, problem.control_at_unit_temperature)
-    result = solve_slack_vector(equations)
-    proof = prove(equations, result.state)
+    result = solve_slack_vector(prover.slack_vector_equations)
+    proof, gram = prover.slack_vector(result.state)
     message = "slack-vector Newton" if result.converged[0] else NOT_CONVERGED
     # no descent gets below what is rounding
     proved = proof.is_near(PROVED) or bool(result.converged[0] and proof.certificate().is_rounding)
-    return proof.gram(equations.copies), result.steps, proved, message
+    return gram, result.steps, proved, message
 
 
 def _descend(
@@ -144,15 +143,21 @@ def _descend(
 
 def _with_singletons(problem: UFM, level: Level, options: SolverOptions, start: float) -> Candidate:
     """Return the first candidate that proves optimal, or the last there is."""
-    cells = problem.points.orbits
-    require_memory(8 * 40 * cells**2, f"singletons beside {cells:,} distinct class sizes")
-    relaxation = build_program(problem, Level.ORBITS)
+    prover = options.prover_of(problem)
+
+    def relaxation() -> Program:
+        cells = problem.points.orbits
+        require_memory(8 * 40 * cells**2, f"Burer–Monteiro with {cells:,} distinct class sizes")
+        return build_program(problem, Level.ORBITS)
+
     deadline = _deadline(options, start)
-    candidates = singleton_candidates(problem.points, relaxation, deadline)
-    for candidate in candidates:  # each is computed only when the one before does not prove
-        if _proves(relaxation, candidate[0]):
+    candidates = singleton_candidates(problem, prover.singleton_equations, relaxation, deadline)
+    for found, iterations, message in candidates:  # each is computed when the one before failed
+        gram = found if isinstance(found, CellGram) else prover.singletons(found).gram
+        last = gram, iterations, message
+        if gram.is_finite() and _is_proved(problem, prover.gram(gram, Level.ORBITS)):
             break
-    return _result(problem, level, *candidate, start)
+    return _result(problem, level, *last, start)
 
 
 def _collapsed(problem: UFM) -> CellGram | None:
@@ -173,7 +178,8 @@ def _collapsed(problem: UFM) -> CellGram | None:
         return None
     own = np.full(sizes.orbits, control.parameter)
     gram = CellGram(own, control.parameter * np.outer(side, side))
-    return gram if _proves(build_program(problem, Level.ORBITS), gram) else None
+    proof = prove_gram(problem, Level.ORBITS, gram)
+    return gram if _is_proved(problem, proof) else None
 
 
 def _singletons_are_opposite(problem: UFM, radius: float) -> bool:
@@ -205,14 +211,11 @@ def _minorities_collapse(problem: UFM, radius: float) -> bool:
     return multiplier >= 0 and 4 * multiplier * (spare / others + share) >= alone * share**2
 
 
-def _proves(relaxation: Program, gram: CellGram) -> bool:
+def _is_proved(problem: UFM, proof: Proof) -> bool:
     """Whether a Gram matrix is optimal as it is: a repair may hide that it is a wrong root."""
-    if not gram.is_finite():
-        return False
-    certificate = certify(relaxation, gram).certificate
-    indefinite = certificate.primal_min_eigenvalue < -PROVED * float(
-        relaxation.cells.mass @ gram.own
-    )
+    points, certificate = problem.points, proof.certificate
+    trace = float((points.distinct * points.multiplicities) @ proof.gram.own)
+    indefinite = certificate.primal_min_eigenvalue < -PROVED * trace
     return certificate.proves(PROVED) and not indefinite
 
 

@@ -22,7 +22,7 @@ from ..problem.program import build_program, level_size
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint, dual_to_orbits
-from ..proof.prove import prove_gram
+from ..proof.prover import Prover
 from ..solution.solution import Solution
 from .base import Candidate, SolverOptions
 from .registry import choose_method
@@ -132,10 +132,11 @@ def silent_solution(
     method, solver_reason = choose_method(solver, ufm, chosen_level)
     wanted = float(method.default_tol if tol is None else tol)
     limit = None if time_limit is None else float(time_limit)
-    options = SolverOptions(wanted, limit, verbose, solver_options)
+    prover = Prover(ufm)
+    options = SolverOptions(wanted, limit, verbose, solver_options, prover)
     result = method.solve(ufm, chosen_level, options)
     solved = time.perf_counter()
-    certificate, orbit_gram, orbit_dual = _certify(ufm, chosen_level, result, method.name)
+    certificate, orbit_gram, orbit_dual = _certify(prover, chosen_level, result, method.name)
     end = time.perf_counter()
     seconds = {**(result.seconds or {"solve": solved - start}), "certify": end - solved}
     return Solution(
@@ -191,16 +192,16 @@ def _choose_level(problem: UFM, level: str) -> tuple[Level, str]:
 
 
 def _certify(
-    problem: UFM, level: Level, result: Candidate, solver: str
+    prover: Prover, level: Level, result: Candidate, solver: str
 ) -> tuple[Certificate, AnyGram, DualPoint | None]:
     """Certify at the level of the result, then bring both feasible points to the orbits."""
-    gram = result.gram
+    gram, problem = result.gram, prover.problem
     if not gram.is_finite():
         raise SolverFailedError(
             f"{solver} left a Gram matrix with NaN or infinite entries ({result.message}); "
             "try another solver"
         )
-    proof = prove_gram(problem, level, gram, result.duals)
+    proof = prover.gram(gram, level, result.duals)
     feasible, dual = proof.gram, proof.dual
     if isinstance(feasible, CellGram):
         feasible = quotient_to_orbits(problem.points, level, feasible)

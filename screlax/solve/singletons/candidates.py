@@ -1,123 +1,123 @@
-"""Problems with singleton classes: Newton from the solution without them, then from a descent."""
+"""Problems with singletons: Newton from the solution without them, then from a descent."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ...equations.singletons import SingletonEquations
+from ...equations.singletons import SingletonEquations, SingletonState
 from ...equations.slack_vector import equations_for
 from ...gram.cells import CellGram
 from ...gram.curve import SlackVectorGram
 from ...problem.class_sizes import ClassSizes
-from ...problem.constraints.norms import Control
 from ...problem.program import Program
+from ...problem.ufm import UFM
+from ...proof.singletons import SingletonProof
 from ...proof.structured import prove
 from ..factored import solve_factored
 from ..slack_vector.solver import solve_slack_vector
 from .continuation import continued
-from .newton import Root, one_anchored_class, singleton_roots, start_beside, start_near
+from .newton import SingletonRoot, singleton_newton
+from .start import one_anchored_class, start_beside, start_near, start_tilted
 
+_PROVED = 1e-9
 _ROUGH = 1e-7
 """Accuracy of a descent that Newton on the singleton equations can start from."""
 
+SingletonCandidate = tuple[SingletonState | CellGram, int, str]
+"""What may be optimal, the iterations to it, and the method."""
+
 
 def singleton_candidates(
-    sizes: ClassSizes, relaxation: Program, deadline: float
-) -> Iterator[tuple[CellGram, int, str]]:
-    """Yield Gram matrices that may be optimal, cheapest first: matrix, iterations, method.
+    problem: UFM,
+    equations: SingletonEquations,
+    relaxation: Callable[[], Program],
+    deadline: float,
+) -> Iterator[SingletonCandidate]:
+    """Yield states and Gram matrices that may be optimal, cheapest first.
 
     Parameters
     ----------
-    sizes : ClassSizes
+    problem : UFM
         With singletons.
-    relaxation : Program
-        The problem at orbit level.
+    equations : SingletonEquations
+        Its equations.
+    relaxation : callable
+        Returns the problem at orbit level, for a descent.
     deadline : float
         Value of `time.perf_counter()` after which to stop descending.
     """
-    equations = SingletonEquations(sizes, relaxation.control)
-    near = _without_singletons(sizes, relaxation.control)
-    for root in _beside(equations, near):
-        yield root.gram, root.steps, "singleton Newton"
-    far = continued(sizes, relaxation, lambda easier: _roots(sizes, easier, deadline))
-    if far is not None:
-        yield far.gram, far.steps, "singleton Newton, continued from small norms"
-    rough, iterations = _descended(equations, relaxation, near, deadline)
-    for root in _near(equations, relaxation, rough):
-        yield root.gram, iterations + root.steps, "Burer–Monteiro, then singleton Newton"
-    fine, final = solve_factored(relaxation, rough, deadline=deadline)
-    yield fine, iterations + final.iterations, f"Burer–Monteiro: {final.reason}"
-
-
-_Near = tuple[SlackVectorGram, float, int]
-"""Gram matrix of the anchored classes alone, log λ/2 and the Newton steps to it."""
-
-
-def _beside(equations: SingletonEquations, near: _Near | None) -> Iterator[Root]:
-    """Yield roots from the solution without singletons, or the only one there can be."""
-    if equations.copies.sum() == 1 and not equations.bounded:
-        unknown = one_anchored_class(equations)
-        yield Root(equations.gram(equations.terms(unknown)), unknown, 0)
-    if near is None:
-        return
-    gram, log_strength, steps = near
-    try:
-        with np.errstate(all="ignore"):
-            start = start_beside(equations, gram, log_strength)
-    except np.linalg.LinAlgError:
-        return
-    for root in singleton_roots(equations, start):
-        yield root._replace(steps=steps + root.steps)
-
-
-def _descended(
-    equations: SingletonEquations, relaxation: Program, near: _Near | None, deadline: float
-) -> tuple[CellGram, int]:
-    """Return a rough solution by Burer–Monteiro, and its iterations."""
-    guess = CellGram(np.ones(relaxation.size), np.eye(relaxation.size))
+    near: SlackVectorGram | None = None
+    if equations.copies.sum() > 1:
+        start, near, steps = _start(problem, equations)
+        if start is not None:
+            for root in _roots(equations, start):
+                yield root.state, steps + root.steps, "singleton Newton"
+        far = continued(equations, lambda easier: _direct(problem, easier))
+        if far is not None:
+            yield far.state, far.steps, "singleton Newton, continued from small norms"
+    elif not equations.bounded:
+        yield one_anchored_class(equations), 0, "singleton Newton"
+    program = relaxation()
+    guess = CellGram(np.ones(program.size), np.eye(program.size))
     if near is not None:
-        guess = _with_singletons_apart(near[0], relaxation.control)
-    rough, run = solve_factored(relaxation, guess, accuracy=_ROUGH, deadline=deadline)
-    return rough, run.iterations
-
-
-def _near(equations: SingletonEquations, relaxation: Program, gram: CellGram) -> Iterator[Root]:
+        guess = _with_singletons_apart(near, program)
+    rough, run = solve_factored(program, guess, accuracy=_ROUGH, deadline=deadline)
     with np.errstate(all="ignore"):
-        start = start_near(equations, relaxation, gram)
-    yield from singleton_roots(equations, start)
+        start = start_near(equations, program, rough)
+    for root in _roots(equations, start):
+        iterations = run.iterations + root.steps
+        yield root.state, iterations, "Burer–Monteiro, then singleton Newton"
+    fine, final = solve_factored(program, rough, deadline=deadline)
+    yield fine, run.iterations + final.iterations, f"Burer–Monteiro: {final.reason}"
 
 
-def _roots(sizes: ClassSizes, relaxation: Program, deadline: float) -> Iterator[Root]:
-    """Yield the roots found directly, without continuation."""
-    equations = SingletonEquations(sizes, relaxation.control)
-    near = _without_singletons(sizes, relaxation.control)
-    yield from _beside(equations, near)
-    rough, _ = _descended(equations, relaxation, near, deadline)
-    yield from _near(equations, relaxation, rough)
-
-
-def _without_singletons(sizes: ClassSizes, control: Control) -> _Near | None:
-    """Solve for the anchored classes alone: Gram matrix, log λ/2 and Newton steps."""
-    if sizes.classes - sizes.singletons < 2:
-        return None
-    anchored = ClassSizes(sizes.distinct[:-1].copy(), sizes.multiplicities[:-1].copy())
-    equations = equations_for(anchored, control)
-    result = solve_slack_vector(equations)
-    gram = prove(equations, result.state).gram(equations.copies)
+def _start(
+    problem: UFM, equations: SingletonEquations
+) -> tuple[SingletonState | None, SlackVectorGram | None, int]:
+    """Return where to start, the solution without singletons if that is where, and its steps."""
+    if equations.bounded:
+        return start_tilted(equations), None, 0
+    points = problem.points
+    anchored = ClassSizes(points.distinct[:-1].copy(), points.multiplicities[:-1].copy())
+    alone = equations_for(anchored, equations.control)
+    result = solve_slack_vector(alone)
+    gram = prove(alone, result.state).gram(alone.copies)
     if not gram.is_finite():
-        return None
-    return gram, float(result.state.log_strength[0]) - math.log(2), result.steps
+        return None, None, result.steps
+    strength = float(result.state.log_strength[0]) - math.log(2) + math.log(equations.single_mass)
+    with np.errstate(all="ignore"):
+        return start_beside(equations, gram, strength), gram, result.steps
 
 
-def _with_singletons_apart(gram: SlackVectorGram, control: Control) -> CellGram:
+def _roots(equations: SingletonEquations, start: SingletonState) -> Iterator[SingletonRoot]:
+    """Yield roots near a start; where v is a possibility, also that without it."""
+    root = singleton_newton(equations, start)
+    if root.converged:
+        yield root
+    if start.log_slack is not None and (root.state.log_slack is not None or not root.converged):
+        for state in (root.state, start):
+            other = singleton_newton(equations, state.without_slack())
+            if other.converged:
+                yield other
+                return
+
+
+def _direct(problem: UFM, equations: SingletonEquations) -> SingletonRoot | None:
+    """Return the optimum under another control where a direct start leads to it."""
+    start, _, _ = _start(problem, equations)
+    for root in [] if start is None else _roots(equations, start):
+        if SingletonProof(equations, root.state, problem.infimum).certificate.proves(_PROVED):
+            return root
+    return None
+
+
+def _with_singletons_apart(gram: SlackVectorGram, relaxation: Program) -> CellGram:
     """Add the singletons at right angles to everything, with a typical norm."""
-    dense = gram.dense()
-    count = len(dense.own)
+    dense, control = gram.dense(), relaxation.control
     own = np.append(dense.own, 0.0 if control.is_penalty else control.parameter)
-    pair = np.zeros((count + 1, count + 1))
+    pair = np.diag(own)
     pair[:-1, :-1] = dense.pair
-    pair[-1, -1] = own[-1]
     return CellGram(own, pair)

@@ -1,7 +1,7 @@
-"""Roots of the singleton equations continued from small norms, where a descent sees the geometry.
+"""Roots of the singleton equations continued from small norms, where they are found directly.
 
-The way is ρ on a ball or sphere, and −log λ for ridge and budget (a budget's λ where the trace is
-reached). Each step starts on the line through the last two roots: far out, where margins decide
+The way is ρ on a ball or sphere, and −log ν_0 for ridge and budget (a budget's ν_0 where the trace
+is reached). Each step starts on the line through the last two roots: far out, where margins decide
 and the loss is at its floor in double precision, roots lie on one.
 """
 
@@ -14,107 +14,90 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...equations.singletons import SingletonEquations
-from ...problem.class_sizes import ClassSizes
-from ...problem.constraints.norms import Control, Ridge
-from ...problem.program import Program
-from ...proof.dense import certify
-from ...types import Vector
-from .newton import Root, newton_root
+from ...equations.singletons import SingletonEquations, SingletonState
+from ...problem.constraints.norms import Ridge
+from .newton import SingletonRoot, singleton_newton
 
 _EASY = (8.0, 3.0, 1.0)
-"""Places at which a descent finds the geometry, most useful first."""
+"""Places at which roots are found directly, most useful first."""
 
 _MAX_STEPS = 60
 _MAX_CLOSING = 20
-_PROVED = 1e-9
 
 
 class _Point(NamedTuple):
     place: float
-    root: Root
+    root: SingletonRoot
 
 
 def continued(
-    sizes: ClassSizes, relaxation: Program, roots: Callable[[Program], Iterator[Root]]
-) -> Root | None:
+    equations: SingletonEquations,
+    direct: Callable[[SingletonEquations], SingletonRoot | None],
+) -> SingletonRoot | None:
     """Return a root reached from a problem with smaller norms, or None.
 
     Parameters
     ----------
-    sizes : ClassSizes
-        With singletons.
-    relaxation : Program
-        The problem at orbit level.
-    roots : callable
-        Roots of an easier problem, found directly.
+    equations : SingletonEquations
+    direct : callable
+        The optimum of an easier problem, found directly, or None.
     """
-    control = relaxation.control
-    is_budget = not (control.fixes_norms or control.is_penalty)
-    target = _target(control)
+    target = _target(equations)
     for easy in _EASY:
         if target < 2 * easy:
             continue
-        easier = control.with_parameter(easy) if control.fixes_norms else Ridge(math.exp(-easy))
-        there = replace(relaxation, control=easier)
-        start = next((root for root in roots(there) if _proves(there, root)), None)
+        start = direct(_equations_at(equations, easy))
         if start is None:
             continue
-        way = _walk(sizes, control, _Point(easy, start), target)
-        far = _at_trace(sizes, control, way) if is_budget else _last(way, target)
+        way = _walk(equations, _Point(easy, start), target)
+        far = _at_trace(equations, way) if equations.is_budget else _last(way, target)
         if far is not None:
             return far
     return None
 
 
-def _proves(relaxation: Program, root: Root) -> bool:
-    return root.gram.is_finite() and certify(relaxation, root.gram).certificate.proves(_PROVED)
+def _target(equations: SingletonEquations) -> float:
+    if equations.bounded:
+        return float(equations.control.parameter)
+    return math.inf if equations.is_budget else -equations.given_log_strength()
 
 
-def _target(control: Control) -> float:
-    if control.fixes_norms:
-        return float(control.parameter)
-    return -math.log(control.parameter) if control.is_penalty else math.inf
+def _equations_at(equations: SingletonEquations, place: float) -> SingletonEquations:
+    if equations.bounded:
+        return equations.under(equations.control.with_parameter(place))
+    return equations.under(Ridge(2 * math.exp(-min(place, 300.0)) / equations.single_mass))
 
 
-def _equations_at(sizes: ClassSizes, control: Control, place: float) -> SingletonEquations:
-    if control.fixes_norms:
-        return SingletonEquations(sizes, control.with_parameter(place))
-    return SingletonEquations(sizes, Ridge(1.0), -place - math.log(2))
-
-
-def _walk(sizes: ClassSizes, control: Control, start: _Point, target: float) -> Iterator[_Point]:
+def _walk(equations: SingletonEquations, start: _Point, target: float) -> Iterator[_Point]:
     """Yield points from a start on to the target, with a stride that adapts to failures."""
     before = last = start
     stride, steps = start.place / 4, start.root.steps
     yield start
     for _ in range(_MAX_STEPS):
         aim = min(target, last.place + stride)
-        equations = _equations_at(sizes, control, aim)
-        found = _either_form(equations, _on_line(before, last, aim), last.root.unknown)
+        local = _equations_at(equations, aim)
+        found = _either_form(local, _on_line(equations, before, last, aim))
         if found is None:
             stride /= 4
             continue
         steps += found.steps
-        before, last, stride = last, _Point(aim, found._replace(steps=steps)), stride * 2
+        before, last, stride = last, _Point(aim, replace(found, steps=steps)), stride * 2
         yield last
         if aim == target:
             return
 
 
-def _last(way: Iterator[_Point], target: float) -> Root | None:
+def _last(way: Iterator[_Point], target: float) -> SingletonRoot | None:
     """Return the root at the target, if the way gets there."""
     return next((point.root for point in way if point.place == target), None)
 
 
-def _at_trace(sizes: ClassSizes, control: Control, way: Iterator[_Point]) -> Root | None:
-    """Return the root of a budget: on the way of the ridge, where the trace is nρ."""
-    equations = SingletonEquations(sizes, control)
+def _at_trace(equations: SingletonEquations, way: Iterator[_Point]) -> SingletonRoot | None:
+    """Return the root of a budget: on the way of the ridge, where the trace is as wanted."""
 
     def excess(point: _Point) -> float:
         with np.errstate(all="ignore"):
-            terms = equations.terms(point.root.unknown)
-            return float(equations.residual(terms)[-1])
+            return equations.last(equations.moments(point.root.state))
 
     below = next(way)
     if excess(below) > 0:
@@ -128,11 +111,11 @@ def _at_trace(sizes: ClassSizes, control: Control, way: Iterator[_Point]) -> Roo
         return None
     for _ in range(_MAX_CLOSING):
         between = np.interp(0.0, [excess(below), excess(above)], [below.place, above.place])
-        guess, known = _on_line(below, above, float(between)), above.root.unknown
-        found = _either_form(equations, guess, known)
+        guess = _on_line(equations, below, above, float(between))
+        found = _either_form(equations, guess)
         if found is not None:
-            return found._replace(steps=above.root.steps + found.steps)
-        middle = _either_form(_equations_at(sizes, control, float(between)), guess, known)
+            return replace(found, steps=above.root.steps + found.steps)
+        middle = _either_form(_equations_at(equations, float(between)), guess)
         if middle is None:
             return None
         point = _Point(float(between), middle)
@@ -140,19 +123,32 @@ def _at_trace(sizes: ClassSizes, control: Control, way: Iterator[_Point]) -> Roo
     return None
 
 
-def _either_form(equations: SingletonEquations, guess: Vector, known: Vector) -> Root | None:
-    """Return a root near a guess, in the form of a known one or else in the other."""
-    has_slack = bool(np.isfinite(known[0]))
-    start = np.where(np.isfinite(guess), guess, known)
-    with np.errstate(all="ignore"):
-        found = newton_root(equations, start, has_slack)
-        return newton_root(equations, start, not has_slack) if found is None else found
+def _either_form(equations: SingletonEquations, guess: SingletonState) -> SingletonRoot | None:
+    """Return a root near a guess, with v or without."""
+    found = singleton_newton(equations, guess)
+    if not found.converged and guess.log_slack is not None:
+        found = singleton_newton(equations, guess.without_slack())
+    return found if found.converged else None
 
 
-def _on_line(first: _Point, second: _Point, aim: float) -> Vector:
-    """Return the unknowns at a place on the line through two points."""
-    if first is second:
-        return second.root.unknown
-    share = (aim - second.place) / (second.place - first.place)
-    with np.errstate(invalid="ignore"):  # −inf where v has vanished
-        return second.root.unknown + share * (second.root.unknown - first.root.unknown)
+def _on_line(
+    equations: SingletonEquations, first: _Point, second: _Point, aim: float
+) -> SingletonState:
+    """Return the state at a place on the line through two points."""
+    start, end = first.root.state, second.root.state
+    share = 0.0 if first is second else (aim - second.place) / (second.place - first.place)
+
+    def ahead(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        return np.asarray(after + share * (after - before))
+
+    slack = None
+    if end.log_slack is not None:
+        begun = end.log_slack if start.log_slack is None else start.log_slack
+        slack = ahead(begun, end.log_slack)
+    strength = end.log_strength + share * (end.log_strength - start.log_strength)
+    return SingletonState(
+        slack,
+        ahead(start.log_pull, end.log_pull),
+        ahead(start.log_normalizer, end.log_normalizer),
+        strength if equations.bounded else -aim,
+    )

@@ -21,7 +21,7 @@ CONVERGED_STEP = 1e-8
 """A full step below this leaves an error of its square: nothing in double precision."""
 STALLED_STEP = 1e-4
 """Steps below this that no longer shrink are rounding, in a badly conditioned problem."""
-_CHORD_STEP = 5e-5
+CHORD_STEP = 5e-5
 """After a step below this the Jacobian is taken once more: what it misses is of that size."""
 _WIDE_RADIUS = 6.0
 """ρ/τ per unit of log(largest/smallest size) from which the slack vector starts out alike."""
@@ -68,7 +68,7 @@ def newton(
             converged = alive & (scale == 1.0) & ((size < CONVERGED_STEP) | stalled)
             last = size
             taken += 1
-            if again or not (size < _CHORD_STEP).all():
+            if again or not (size < CHORD_STEP).all():
                 jacobian = None
     return NewtonResult(state, converged, taken)
 
