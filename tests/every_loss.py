@@ -28,7 +28,12 @@ LOSSES: dict[str, losses.Loss] = {
     "prototypes": losses.Prototypes(per_class=3),
     "prototypes without terms": losses.Prototypes(per_class=PROTOTYPES, loss_terms=False),
     "row-softmax": losses.RowSoftmax(*MASSES),
+    "soft": losses.SoftTargets(epsilon=0.1),
+    "smoothed": losses.SoftTargets(smoothing=0.01),
+    "instance mix": losses.InstanceMix(alpha=0.05),
+    "self-supervised": losses.SelfSupervised(),
 }
+"""Class sizes are `SIZES` for all."""
 CONTROLS = {"ridge": Ridge(0.3), "ball": Ball(1.5), "sphere": Sphere(1.0), "budget": Budget(0.8)}
 
 every_loss = pytest.mark.parametrize("name", LOSSES)
@@ -43,14 +48,26 @@ def control_of(name: str, kind: str):
 Definition = Callable[[np.ndarray, np.ndarray], float]
 
 
+COLLAPSING = [name for name in LOSSES if name != "self-supervised"]
+"""Losses under which all embeddings of a class coincide at the optimum, if only on a sphere."""
+
+every_collapsing_loss = pytest.mark.parametrize("name", COLLAPSING)
+
+
 def _rows(
     embeddings: np.ndarray,
     label: np.ndarray,
     own: Callable[[int, int], float] = lambda c, size: 1.0,
     pair: Callable[[int, int], float] = lambda c, size: 1.0,
     anchor: Callable[[int, int], float] = lambda c, size: 1.0,
+    targets: Callable[[int, np.ndarray], np.ndarray] = lambda c, size: np.eye(len(size))[c],
+    instance: float = 0.0,
 ) -> float:
-    """Sum the losses of all anchors; the weights are functions of a class and its embeddings."""
+    """Sum the losses of all anchors; the weights are functions of a class and its embeddings.
+
+    `targets` are those of a class on all; a share `instance` of it all is on the other one of the
+    two views of a sample, which come one after the other.
+    """
     logits = embeddings @ embeddings.T / TEMPERATURE
     total, size = 0.0, np.bincount(label)
     for i, c in enumerate(label):
@@ -63,9 +80,22 @@ def _rows(
             for j, other in enumerate(label)
             if other != c
         )
-        row = np.log(terms) - logits[i, positives].mean()
-        total += anchor(c, size[c]) * row
+        mean = 0.0
+        for other, share in enumerate(targets(c, size)):
+            if share:
+                mean += (
+                    share * logits[i, [j for j in np.flatnonzero(label == other) if j != i]].mean()
+                )
+        if instance:
+            mean = (1 - instance) * mean + instance * logits[i, i ^ 1]
+        total += anchor(c, size[c]) * (np.log(terms) - mean)
     return float(total)
+
+
+def _soft(c: int, size: np.ndarray) -> np.ndarray:
+    """Every other sample is a target, one of another class with a tenth of the weight."""
+    share = np.where(np.arange(len(size)) == c, size - 1, 0.1 * size)
+    return np.asarray(share / share.sum())
 
 
 DEFINITIONS: dict[str, Definition] = {
@@ -96,5 +126,11 @@ DEFINITIONS: dict[str, Definition] = {
         pair=lambda c, size: MASSES[2][c] / size,
         anchor=lambda c, size: MASSES[0][c] / size,
     ),
+    "soft": lambda h, y: _rows(h, y, targets=_soft),
+    "smoothed": lambda h, y: _rows(
+        h, y, targets=lambda c, size: 0.99 * np.eye(len(size))[c] + 0.01 / len(size)
+    ),
+    "instance mix": lambda h, y: _rows(h, y, instance=0.05),
+    "self-supervised": lambda h, y: _rows(h, y, instance=1.0),
 }
 """Loss of embeddings in class order with their class numbers, views and prototypes included."""

@@ -10,6 +10,7 @@ from every_loss import (
     SIZES,
     TEMPERATURE,
     control_of,
+    every_collapsing_loss,
     every_control,
     every_loss,
 )
@@ -83,7 +84,7 @@ def test_taylor_slopes_of_gradient_and_hessian(name, kind, level):
         assert slope == pytest.approx(order, abs=0.15)
 
 
-@every_loss
+@every_collapsing_loss
 @every_control
 def test_random_starts_reach_the_certified_optimum(name, kind):
     """More dimensions than classes leave no spurious minimum, whatever the loss of the family."""
@@ -98,7 +99,7 @@ def test_random_starts_reach_the_certified_optimum(name, kind):
     assert order.smallest_eigenvalue > 0
 
 
-@every_loss
+@every_collapsing_loss
 def test_every_embedding_by_itself_collapses_to_the_same_optimum(name):
     problem = problem_of(name)
     solution = screlax.solve_relaxation(problem)
@@ -122,7 +123,7 @@ def test_zero_is_a_saddle_below_the_threshold(name, level):
     assert found.classification == "strict saddle"
 
 
-@every_loss
+@pytest.mark.parametrize("name", [name for name, loss in LOSSES.items() if loss.collapses])
 def test_random_embeddings_are_not_stationary(name):
     """Also where the objective is below zero."""
     problem = UFM(SIZES, Sphere(8.0), TEMPERATURE, loss=LOSSES[name])
@@ -159,6 +160,17 @@ def test_the_value_of_a_gap_has_that_gap(tolerance, lower, below):
     assert value - lower == pytest.approx(tolerance * scale, rel=1e-9, abs=error)
     if value - lower > 1e6 * error:
         assert relative_gap(value - lower, value, infimum) == pytest.approx(tolerance, rel=1e-5)
+
+
+def test_nonnegative_embeddings_are_not_descended_with():
+    problem = UFM(SIZES, Sphere(1.0), features="nonnegative")
+    for refused in (
+        lambda: solve_nonconvex(problem, 4),
+        lambda: check_second_order(problem, np.eye(4)),
+        lambda: screlax.survey_landscape(problem, [4]),
+    ):
+        with pytest.raises(InvalidInputError, match="features='real'"):
+            refused()
 
 
 def test_surveys_of_different_weights_have_folders_of_their_own():

@@ -51,7 +51,8 @@ def compare(
     embeddings : array-like, torch tensor or path, shape (n, d)
         One row per sample; .npy files are memory-mapped, .npz files hold one array or one that is
         called embeddings or features. With a loss of V views also shape (n, V, d), the layout of
-        SupContrast: every view counts as an embedding.
+        SupContrast: every view counts as an embedding. Only there a loss is evaluated by samples
+        that draws the views of one sample together (`InstanceMix`).
     labels : array-like, torch tensor or path, shape (n,)
         Labels of the problem's classes (`problem.class_labels`, or class numbers from 0).
     solution : Solution
@@ -99,7 +100,7 @@ def compare(
             f"{type(solution).__name__}"
         )
     problem = solution.problem
-    rows, labels, _ = rows_and_labels(embeddings, labels, problem.loss)
+    rows, labels, together = rows_and_labels(embeddings, labels, problem.loss)
     number, statistics = usable_statistics(problem, rows, labels, normalize=normalize)
     optimal_gram, optimum = solution.class_gram, solution.embeddings().vectors
     if not optimal_gram.any():
@@ -118,7 +119,7 @@ def compare(
             np.array_equal(statistics.counts, np.asarray(sizes))
             for sizes in (problem.class_sizes, problem.points)
         ),
-        loss=loss_gap(rows, number, statistics, solution, loss, normalize),
+        loss=loss_gap(rows, number, statistics, solution, loss, normalize, together),
         gram_distance=gram_distance(class_gram, optimal_gram),
         sample_gram_distance=_sample_distance(statistics, optimal_gram),
         residual=alignment.residual,

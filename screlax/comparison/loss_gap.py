@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InvalidInputError, SolverFailedError
 from ..gram.cells import CellGram, Cells, Level
 from ..optional import require_memory
-from ..problem.levels import cells_at
+from ..problem.levels import cells_at, lift_from_orbits
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..proof.certificate import relative_gap
@@ -103,12 +103,16 @@ def loss_gap(
     solution: Solution,
     how: str,
     normalize: bool,
+    together: int = 1,
 ) -> LossGap | None:
-    """Evaluate the objective as `how` says, of embeddings (n, d) and their class statistics."""
+    """Evaluate the objective as `how` says, of embeddings (n, d) and their class statistics.
+
+    So many rows one after the other are known to be views `together` of one sample.
+    """
     if how == "none":
         return None
     problem = solution.problem
-    missing = _why_not_samples(problem, statistics)
+    missing = _why_not_samples(problem, statistics, together)
     reason = "as asked" if how == "class-means" else ""
     if how == "auto":
         most = LARGEST_EXACT if problem.loss.is_supcon_of_points else LARGEST_DENSE
@@ -118,8 +122,8 @@ def loss_gap(
         return _of_means(statistics, solution, reason)
     if missing:
         raise InvalidInputError(
-            f"{len(number):,} embeddings have the objective of another problem: {missing}, which "
-            f"has {problem.points.samples:,} embeddings; use loss='class-means'"
+            f"{len(number):,} embeddings have no objective by samples of a problem with "
+            f"{problem.points.samples:,}: {missing}; use loss='class-means'"
         )
     require_memory(3 * 8 * embeddings.size, "the embeddings in double precision")
     rows = np.array(embeddings, dtype=np.float64)
@@ -128,10 +132,12 @@ def loss_gap(
     return _of_samples(rows, number, solution)
 
 
-def _why_not_samples(problem: UFM, statistics: ClassStatistics) -> str:
+def _why_not_samples(problem: UFM, statistics: ClassStatistics, together: int) -> str:
     """Say why embeddings with these counts are not all embeddings of a problem, or nothing."""
     if np.array_equal(statistics.counts, np.asarray(problem.points)):
-        return ""
+        if problem.loss.collapses or together == problem.loss.view_count:
+            return ""
+        return "nothing says which are views of one sample; give shape (n, views, d)"
     if np.array_equal(statistics.counts, np.asarray(problem.class_sizes)):
         return "samples without all their views and prototypes are not those of the problem"
     return "the class counts differ from those of the problem"
@@ -157,7 +163,8 @@ def _of_samples(rows: Matrix, number: np.ndarray, solution: Solution) -> LossGap
         height = float(heights.sum()) + _penalty(problem, float(squares.sum()))
         found = _of_height(problem, height, spread, float(squares.max()))
     else:
-        found = _evaluated(problem, build_program(problem, Level.SAMPLES), feasible @ feasible.T)
+        program = build_program(problem, Level.SAMPLES)
+        found = _evaluated(problem, program, CellGram.from_matrix(feasible @ feasible.T))
     return _gap("samples", found, solution, violation, "all pairs of samples")
 
 
@@ -165,14 +172,22 @@ def _of_means(statistics: ClassStatistics, solution: Solution, reason: str) -> L
     problem = solution.problem
     program = build_program(problem, Level.CLASSES)
     feasible, violation = make_feasible(np.array(statistics.means), problem, program.cells)
-    found = _evaluated(problem, program, feasible @ feasible.T)
+    found = _evaluated(problem, program, CellGram.from_matrix(feasible @ feasible.T))
     return _gap("class means", found, solution, violation, reason)
 
 
-def _evaluated(problem: UFM, program: Program, gram: Matrix) -> _Evaluated:
+def _optimum(solution: Solution) -> _Evaluated:
+    """Return the objective of the solution, of its class means where all embeddings have them."""
+    problem = solution.problem
+    level = Level.CLASSES if problem.loss.collapses else Level.INSTANCES
+    gram = lift_from_orbits(problem.points, level, solution.orbit_gram.dense())
+    return _evaluated(problem, build_program(problem, level), gram)
+
+
+def _evaluated(problem: UFM, program: Program, gram: CellGram) -> _Evaluated:
     """Return the objective of a Gram matrix, by its height where the loss knows it."""
-    unit = CellGram.from_matrix(gram / problem.temperature)
-    largest = float(np.diagonal(gram).max())
+    unit = gram.scaled(1 / problem.temperature)
+    largest = float(gram.own.max())
     penalty = float(program.penalty @ unit.own)
     height, spread = program.loss.height(unit)
     if math.isfinite(height):
@@ -210,8 +225,7 @@ def _gap(
             f"the objective at the embeddings is {found.above}: inner products over the "
             "temperature are beyond double precision; rescale the embeddings"
         )
-    program = build_program(problem, Level.CLASSES)
-    best = _evaluated(problem, program, solution.class_gram)
+    best = _optimum(solution)
     optimal = best.above - best.rounding - solution.certificate.gap
     if found.base == floor:
         optimal = max(optimal, 0.0)  # no height is negative

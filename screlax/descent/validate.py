@@ -21,10 +21,15 @@ LARGEST = 1e100
 
 
 def check_problem(problem: Any) -> UFM:
-    """Return the problem, or say what is needed instead."""
+    """Return the problem, whose embeddings may have any sign, or say what is needed instead."""
     if not isinstance(problem, UFM):
         raise InvalidInputError(
             f"problem must be a UFM, for instance UFM([50, 20, 5], Sphere(1.0)); got {problem!r}"
+        )
+    if problem.features.are_nonnegative:
+        raise InvalidInputError(
+            "descent moves embeddings of any sign, and those of this problem are nonnegative: their "
+            "optimum is that of solve_relaxation; for descent take features='real'"
         )
     return problem
 

@@ -142,6 +142,8 @@ class ClassSoftmax(Loss):
 
     def frame_height(self, sizes: ClassSizes, own: Vector) -> float:
         """Return Σ a_c log(1 + Σ_{c'≠c} u_c' e^{−own_c}/o_c); see `Loss.frame_height`."""
+        if self.row_targets(sizes) is not None:
+            return super().frame_height(sizes, own)
         terms, copies = self.terms(sizes), sizes.multiplicities
         anchored = terms.anchors > 0
         outside = (float(terms.pair @ copies) - terms.pair)[anchored]

@@ -35,6 +35,11 @@ class InstanceLoss(ClassSoftmax):
         """V, the number of views of every sample."""
 
     @property
+    def view_count(self) -> int:
+        """See `Loss.view_count`."""
+        return self.instance_views
+
+    @property
     def collapses(self) -> bool:
         """See `Loss.collapses`."""
         return False

@@ -143,7 +143,10 @@ class SoftmaxRows(GramLoss):
             near = np.log1p(excess)
         far = self._log_normalizer(CellGram(gram.own - mean, gram.pair - mean[:, None]))
         is_near = excess < _LARGE
-        rows = np.where(anchored, np.where(is_near, near, far), 0.0)
+        rows = np.where(is_near, near, far)
+        if self.within is not None:  # the infimum is lower where classes need not collapse
+            rows = rows + self.within.lost
+        rows = np.where(anchored, rows, 0.0)
         part = np.where(anchored & is_near, spread, 0.0)
         return float(self.anchors @ rows), float(self.anchors @ part)
 
