@@ -28,8 +28,8 @@ def check_problem(problem: Any) -> UFM:
         )
     if problem.features.are_nonnegative:
         raise InvalidInputError(
-            "descent moves embeddings of any sign, and those of this problem are nonnegative; their "
-            "optimum is that of solve_relaxation, and descent is for features='real'"
+            "descent moves embeddings of any sign, and those of this problem are nonnegative: "
+            "their optimum is that of solve_relaxation, and descent is for features='real'"
         )
     return problem
 
