@@ -6,6 +6,7 @@ import pytest
 from screlax import UFM, Ball, Budget, Ridge, Sphere, solve_relaxation
 from screlax.equations.slack_vector import SlackVectorEquations
 from screlax.errors import InvalidInputError, ProblemTooLargeError
+from screlax.problem.losses.class_rows import ClassTerms
 from screlax.proof.structured import prove
 from screlax.solve.slack_vector.solver import solve_slack_vector
 
@@ -18,7 +19,8 @@ every_control = pytest.mark.parametrize("control", CONTROLS, ids=lambda control:
 def solved(sizes, control, temperature):
     """Solve for real-valued sizes: value, squared norms and inner products."""
     unit = control.at_unit_temperature(temperature)
-    equations = SlackVectorEquations(sizes, COPIES, unit, np.array([unit.parameter]))
+    terms = ClassTerms(sizes, sizes - 1, sizes, sizes)
+    equations = SlackVectorEquations(terms, COPIES, unit, np.array([unit.parameter]))
     result = solve_slack_vector(equations)
     assert result.converged.all()
     proof = prove(equations, result.state)

@@ -16,6 +16,7 @@ from screlax.gram.cells import CellGram
 from screlax.gram.curve import SlackVectorGram
 from screlax.problem.constraints.norms import Control
 from screlax.problem.levels import classes_to_orbits
+from screlax.problem.losses.class_rows import ClassTerms
 from screlax.solve.slack_vector.newton import initial_state, newton
 from screlax.solve.slack_vector.solver import solve_slack_vector
 
@@ -33,16 +34,16 @@ every_profile = pytest.mark.parametrize("sizes", [FEW, MANY], ids=["few", "many"
 
 
 def equations_of(sizes: tuple[int, ...], control: Control) -> SlackVectorEquations:
-    return equations_for(ClassSizes.from_counts(sizes), control)
+    return equations_for(UFM(sizes, control))
 
 
 def random_state(
     equations: SlackVectorEquations, rng: np.random.Generator, batch: int = 1, spread: float = 1.0
 ) -> State:
     """A state near a plausible one: 0 < p < 1 everywhere, but no equation holds."""
-    shape = (batch, len(equations.sizes))
-    log_slack = 0.5 * np.log(equations.sizes) - 1 + 0.3 * spread * rng.standard_normal(shape)
-    beta = np.log(equations.samples) + spread * rng.standard_normal(shape)
+    shape = (batch, len(equations.embeddings))
+    log_slack = 0.5 * np.log(equations.embeddings) - 1 + 0.3 * spread * rng.standard_normal(shape)
+    beta = np.log(equations.total_mass) + spread * rng.standard_normal(shape)
     return State(log_slack, beta, np.log(rng.uniform(0.1, 0.9, batch)))
 
 
@@ -94,7 +95,7 @@ def class_by_class(equations: SlackVectorEquations, state: State, index: int) ->
     if isinstance(control, Ball | Sphere):
         control = control.with_parameter(float(equations.parameters[index]))
     return ClassByClass(
-        np.repeat(equations.sizes, copies).astype(int).tolist(),
+        np.repeat(equations.embeddings, copies).astype(int).tolist(),
         np.repeat(np.exp(state.log_slack[index]), copies).tolist(),
         np.repeat(np.exp(state.log_normalizer[index]), copies).tolist(),
         float(np.exp(state.log_strength[index])),
@@ -124,7 +125,7 @@ def test_the_zero_solution_at_lambda_max_solves_the_equations(sizes):
     n = sum(sizes)
     strength = 2 * n / (n - 1)
     equations = equations_of(sizes, Ridge(strength))
-    log_slack = np.log(equations.sizes) + 0.5 * np.log(strength / (2 * n))
+    log_slack = np.log(equations.embeddings) + 0.5 * np.log(strength / (2 * n))
     beta = np.full_like(log_slack, np.log(n - 1))
     state = State(log_slack[None], beta[None], np.log([strength]))
     residual, own = equations.residuals(state, equations.moments(state))
@@ -202,7 +203,7 @@ def test_the_coarse_jacobian_of_many_classes_has_fewer_columns():
     state = random_state(equations, np.random.default_rng(1), spread=0.2)
     moments = equations.moments(state)
     exact, coarse = (equations.jacobian(state, moments, exact=flag) for flag in (True, False))
-    assert coarse.left.shape[-1] < exact.left.shape[-1] < 2 * len(equations.sizes)
+    assert coarse.left.shape[-1] < exact.left.shape[-1] < 2 * len(equations.embeddings)
 
 
 @every_control
@@ -247,15 +248,17 @@ def test_derivatives_by_the_sizes_equal_central_differences(control):
     state = random_state(equations, np.random.default_rng(4))
 
     def at(log_sizes: np.ndarray) -> np.ndarray:
-        local = SlackVectorEquations(
-            np.exp(log_sizes), equations.copies, control, equations.parameters
-        )
+        size = np.exp(log_sizes)
+        terms = ClassTerms(size, size - 1, size, size)
+        local = SlackVectorEquations(terms, equations.copies, control, equations.parameters)
         residual, own = local.residuals(state, local.moments(state))
         return np.concatenate([residual.reshape(-1), own.reshape(-1)])
 
-    numeric = central_differences(at, np.log(equations.sizes), 1e-5)
-    by_size, own_moves = equations.by_log_size(state, equations.moments(state))
-    analytic = np.concatenate([by_size[0].reshape(-1, len(equations.sizes)), own_moves])
+    numeric = central_differences(at, np.log(equations.embeddings), 1e-5)
+    size = equations.embeddings
+    slopes = ClassTerms(size, size, size, size)  # all are linear in it
+    by_size, own_moves = equations.by_terms(state, equations.moments(state), slopes)
+    analytic = np.concatenate([by_size[0].reshape(-1, len(equations.embeddings)), own_moves])
     assert np.abs(analytic - numeric).max() <= 1e-8
 
 
@@ -294,7 +297,7 @@ def test_solving_with_the_jacobian_of_the_equations(control, sizes):
     equations = equations_of(sizes, control)
     state = random_state(equations, np.random.default_rng(6))
     jacobian = equations.jacobian(state, equations.moments(state))
-    right = np.random.default_rng(7).standard_normal((1, 2, len(equations.sizes), 1))
+    right = np.random.default_rng(7).standard_normal((1, 2, len(equations.embeddings), 1))
     back = jacobian.dense() @ jacobian.solve(right).reshape(1, -1, 1)
     assert np.abs(back.reshape(right.shape) - right).max() <= 1e-9
 
@@ -321,7 +324,7 @@ def moved(state: State, direction: np.ndarray, length: float) -> State:
 @every_control
 def test_newton_converges_quadratically(control):
     equations, root = solved(FEW, control)
-    direction = np.random.default_rng(8).standard_normal(2 * len(equations.sizes))
+    direction = np.random.default_rng(8).standard_normal(2 * len(equations.embeddings))
     errors = []
     for length in (1e-2, 1e-3):
         after = newton(equations, moved(root, direction, length), max_steps=1).state
@@ -333,7 +336,7 @@ def test_newton_converges_quadratically(control):
 @every_control
 def test_the_coarse_jacobian_gains_eight_digits_a_step(control):
     equations, root = solved(MANY, control)
-    direction = np.random.default_rng(9).standard_normal(2 * len(equations.sizes))
+    direction = np.random.default_rng(9).standard_normal(2 * len(equations.embeddings))
     after = newton(equations, moved(root, direction, 1e-5), max_steps=1).state
     assert np.abs(stacked(after) - stacked(root)).max() <= 1e-8
 
@@ -369,14 +372,14 @@ def test_roots_of_random_profiles_satisfy_the_equations(seed, name):
         control = Ridge(float(np.exp(rng.uniform(np.log(1e-6), np.log(problem.zero_threshold())))))
     else:  # below ρ of about one classes may collapse, and there need not be a root
         control = CONTROLS[name].with_parameter(float(10 ** rng.uniform(0.7, 1.7)))
-    equations = equations_for(problem.class_sizes, control)
+    equations = equations_for(UFM(sizes, control))
     result = solve_slack_vector(equations)
     assert result.converged.all()
     residual, own = equations.residuals(result.state, equations.moments(result.state))
     scale = max(1.0, float(np.abs(own).max()))
     assert np.abs(residual).max() <= 1e-9 * scale
     if name == "budget":
-        assert own[0] @ equations.mass == pytest.approx(equations.samples * control.parameter)
+        assert own[0] @ equations.mass == pytest.approx(equations.total_mass * control.parameter)
 
 
 @every_profile
@@ -418,7 +421,7 @@ def test_gram_rows_follow_the_formula():
     equations, root = solved(FEW, Sphere(2.5))
     moments = equations.moments(root)
     gram = SlackVectorGram(
-        np.full(len(equations.sizes), 2.5),
+        np.full(len(equations.embeddings), 2.5),
         moments.centre[0],
         root.log_normalizer[0],
         root.log_slack[0],

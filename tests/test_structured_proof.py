@@ -35,7 +35,7 @@ controls = st.sampled_from(sorted(CONTROLS))
 
 
 def equations_of(problem: UFM) -> SlackVectorEquations:
-    return equations_for(problem.class_sizes, problem.control_at_unit_temperature)
+    return equations_for(problem)
 
 
 def random_problem(rng: np.random.Generator, name: str) -> UFM:
@@ -306,7 +306,7 @@ def test_garbage_states_are_never_proved(case, where, poison):
 def test_random_states_are_judged_honestly(case, seed, size):
     rng = np.random.default_rng(seed)
     equations = equations_of(case.problem)
-    shape = (1, len(equations.sizes))
+    shape = (1, len(equations.copies))
     state = State(
         size * rng.standard_normal(shape),
         size * rng.standard_normal(shape),

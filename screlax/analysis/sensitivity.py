@@ -16,6 +16,7 @@ from ..equations.slack_vector import Moments, SlackVectorEquations, State, equat
 from ..errors import InvalidInputError, ProblemTooLargeError
 from ..gram.curve import SlackVectorGram
 from ..gram.kernels import Array
+from ..problem.losses.class_rows import ClassTerms
 from ..problem.ufm import UFM
 from ..proof.structured import state_of_gram
 from ..types import Matrix, Vector
@@ -98,13 +99,13 @@ def sensitivity_of(problem: UFM, gram: SlackVectorGram) -> Sensitivity:
             f"derivatives by {m:,} class sizes are {m:,}×{m:,} numbers; the limit is {_MAX_ORBITS}"
         )
     tau, control = problem.temperature, problem.control_at_unit_temperature
-    equations = equations_for(problem.points, control)
+    equations, slopes = equations_for(problem), problem.slack_terms_by_size
     state = state_of_gram(equations, gram)
     if equations.is_budget:
         state = _with_multiplier(equations, state)
     moments = equations.moments(state)
     by_parameter = _moves_by_parameter(equations, state, moments)
-    by_size = _moves_by_size(equations, state, moments)
+    by_size = _moves_by_size(equations, state, moments, slopes)
     alone = gram.copies == 1
     beta = gram.log_normalizer
     own_slope = by_parameter.own[:, 0]
@@ -119,7 +120,7 @@ def sensitivity_of(problem: UFM, gram: SlackVectorGram) -> Sensitivity:
     return Sensitivity(
         value_by_parameter=value_slope * unit_by_parameter,
         value_by_temperature=value_slope * unit_by_temperature,
-        value_by_size=_value_by_size(equations, state, moments, unit_own),
+        value_by_size=_value_by_size(equations, state, moments, unit_own, slopes),
         own_by_parameter=tau * own_slope * unit_by_parameter,
         own_by_temperature=unit_own + tau * own_slope * unit_by_temperature,
         pair_by_parameter=tau * pair_slope * unit_by_parameter,
@@ -147,8 +148,8 @@ def require_slack_vector(gram: object) -> SlackVectorGram:
 def _with_multiplier(equations: SlackVectorEquations, state: State) -> State:
     """Return the state of a budget with λ from (E1)."""
     moments = equations.moments(state)
-    strength = 2 * _multipliers(moments) / equations.sizes
-    mean = (strength @ equations.mass) / equations.samples
+    strength = 2 * _multipliers(moments) / equations.embeddings
+    mean = (strength @ equations.mass) / equations.total_mass
     return State(state.log_slack, state.log_normalizer, np.log(mean))
 
 
@@ -156,7 +157,7 @@ def _moves_by_parameter(equations: SlackVectorEquations, state: State, moments: 
     """Return derivatives by the control's parameter at unit temperature."""
     residual, own = equations.by_parameter(state, moments)
     if equations.is_budget:
-        needed = np.array([[equations.samples]])
+        needed = np.array([[equations.total_mass]])
         zero = np.zeros((1, 2, residual.shape[2], 1))
         return _bordered(equations, state, moments, zero, np.zeros((residual.shape[2], 1)), needed)
     moved = _solve(equations, state, moments, residual[..., None], own.T)
@@ -164,19 +165,20 @@ def _moves_by_parameter(equations: SlackVectorEquations, state: State, moments: 
     return _Moves(moved.own * scale, moved.centre * scale, moved.normalizer * scale)
 
 
-def _moves_by_size(equations: SlackVectorEquations, state: State, moments: Moments) -> _Moves:
+def _moves_by_size(
+    equations: SlackVectorEquations, state: State, moments: Moments, slopes: ClassTerms
+) -> _Moves:
     """Return derivatives by the distinct sizes s_h, all other things equal."""
-    residual, own = equations.by_log_size(state, moments)
+    residual, own = equations.by_terms(state, moments, slopes)
     if equations.is_budget:
         given = own.T @ equations.mass
         excess = equations.own(state, moments)[0][0] - equations.parameters[0]
-        needed = -(given + equations.mass * excess)[None, :]
+        needed = -(given + slopes.embeddings * equations.copies * excess)[None, :]
         moved = _bordered(equations, state, moments, residual, own, needed)
     else:
         moved = _solve(equations, state, moments, residual, own)
-    centre = moved.centre - np.eye(len(equations.sizes))  # g = log v − log s + β/2
-    sizes = equations.sizes
-    return _Moves(moved.own / sizes, centre / sizes, moved.normalizer / sizes)
+    centre = moved.centre - np.diag(slopes.pair / equations.pair)  # g = log v − log u + β/2
+    return _Moves(moved.own, centre, moved.normalizer)
 
 
 def _solve(
@@ -234,29 +236,33 @@ def _value_by_parameter(
     if equations.control.is_penalty:
         return float(equations.mass @ gram.unit_own) / 2
     if equations.is_budget:
-        return -equations.samples * float(np.exp(state.log_strength[0])) / 2
+        return -equations.total_mass * float(np.exp(state.log_strength[0])) / 2
     return -float(equations.copies @ _multipliers(moments)[0])
 
 
 def _multipliers(moments: Moments) -> Array:
-    """Return what the norms are worth, shape (B, m): ν = v² + s(1 − p), s(1 − p) = 2 v share."""
+    """Return what the norms are worth, shape (B, m): ν = v² + a(1 − p), a(1 − p) = 2 v share."""
     return moments.peak * moments.slack * (moments.slack + 2 * moments.share)
 
 
 def _value_by_size(
-    equations: SlackVectorEquations, state: State, moments: Moments, own: Vector
+    equations: SlackVectorEquations,
+    state: State,
+    moments: Moments,
+    own: Vector,
+    slopes: ClassTerms,
 ) -> Vector:
     """Return the derivative of the Lagrangian by the size of one class of each orbit."""
-    sizes, beta = equations.sizes, state.log_normalizer[0]
+    beta = state.log_normalizer[0] + np.log(equations.anchors / equations.pair)
     off = equations.outside(moments)[0]
-    loss = beta - own
-    as_positive = (1 - off) * sizes / (sizes - 1)
-    # as a negative in all other rows: Σ_c n_c p_cj / n_j
+    per_own = np.where(equations.terms.own > 0, slopes.own / equations.terms.own, 0.0)
+    as_positive = equations.anchors * (1 - off) * per_own
+    # as a negative in all other rows: Σ_c a_c p_cj / u_j
     others = (moments.total - moments.slack - moments.share)[0]
-    as_negative = 2 * (moments.peak * moments.slack)[0] / sizes * others
-    slope = loss + as_positive + as_negative
+    as_negative = 2 * (moments.peak * moments.slack)[0] / equations.pair * others
+    slope = slopes.anchors * (beta - own) + as_positive + slopes.pair * as_negative
     if equations.is_penalty:
         strength = float(np.exp(state.log_strength[0]))
         limit = equations.parameters[0] if equations.is_budget else 0.0
-        slope = slope + strength / 2 * (own - limit)
+        slope = slope + slopes.embeddings * strength / 2 * (own - limit)
     return np.asarray(slope)

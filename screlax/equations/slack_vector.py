@@ -1,30 +1,33 @@
 """The slack-vector equations: the whole semidefinite program in 2m numbers.
 
 Where the dual slack has rank one, S = v vᵀ with v > 0, the optimality conditions determine the
-Gram matrix from v and the row normalisers Z. With β = log Z and the *centre* g = log(v √Z / s)
-(τ = 1, s the class size, κ the number of classes of that size)
+Gram matrix from v and the row normalisers. For the losses of `ClassSoftmax`, with anchor mass a,
+own weight o, pair weight u and r embeddings a class (τ = 1, κ the number of classes of an orbit),
+let Z be u/a times the sum of a row's exponentials, w = o u/a, β = log Z and g = log(v √Z / u), the
+*centre*. SC has a = u = r = s, the class size, and w = s − 1. Then
 
     pair_gh = g_g + g_h − log cosh((β_g − β_h)/2),     own by the control:
-    ridge          own = log( p Z/(s−1) ),  p = 1 − λ/2 + v²/s
-    ball, sphere   own = ρ,                 p = (s−1) e^{ρ−β}
+    ridge          own = log( p Z/w ),  p = 1 − λr/(2a) + v²/a
+    ball, sphere   own = ρ,             p = w e^{ρ−β}
 
 and the unknowns (log v, β) solve, for every orbit,
 
-    (E1) ridge          2 v_g Σ_h κ_h v_h Z_h/(Z_g+Z_h) = λ s_g/2
-         ball, sphere   p_g + (2 v_g/s_g) Σ_h κ_h v_h Z_h/(Z_g+Z_h) − v_g²/s_g = 1
+    (E1) ridge          2 v_g Σ_h κ_h v_h Z_h/(Z_g+Z_h) = λ r_g/2
+         ball, sphere   p_g + (2 v_g/a_g) Σ_h κ_h v_h Z_h/(Z_g+Z_h) − v_g²/a_g = 1
                         (the sums run over all classes, a class's own term is v_g/2)
     (E2) own_g v_g + Σ pair_gh v_h over all other classes = 0,     that is, G v = 0.
 
-Budget is ridge with log λ one more unknown and Σ κ s own = nρ one more equation.
+Budget is ridge with log λ one more unknown and Σ κ r own = ρ Σ κ r one more equation.
 
 *Why a root is an optimum.* −log cosh((β_g−β_h)/2) = −log(Z_g+Z_h) + separable terms is
 conditionally positive definite, since log(a) = ∫ (e^{−t} − e^{−ta}) dt/t. Hence G is positive
 semidefinite on the complement of the vector of ones as soon as the spreads own_g − pair_gg are
-nonnegative, and with G v = 0, v > 0, on the whole space. For ridge with λ ≤ 2 they always are,
-since p/(s−1) ≥ v²/s², so that every root is the optimum and the slack of a ridge problem without
-singletons has rank one (up to λ_max = 2n/(n−1), just above 2, the certificate checks it). On a ball
-or sphere a spread can come out negative; that marks the regime in which classes collapse onto each
-other and another method takes over.
+nonnegative, and with G v = 0, v > 0, on the whole space. For ridge with o ≤ u and λ r ≤ 2a they
+always are, since own − pair_gg = log(p a u/(o v²)) and p ≥ v²/a, so that every root is the optimum
+and the slack has rank one (for SC that is λ ≤ 2, and up to λ_max = 2n/(n−1), just above 2, the
+certificate checks it). Beyond that, and on a ball or sphere, a spread can come out negative. The
+root may then be right or wrong, as the dense certificate tells; where classes collapse onto each
+other it is wrong, and another method takes over.
 """
 
 from __future__ import annotations
@@ -36,8 +39,9 @@ from functools import cached_property
 import numpy as np
 
 from ..gram.kernels import EXACT, Array, Interpolation, Kernels, weighted
-from ..problem.class_sizes import ClassSizes, loss_floor
 from ..problem.constraints.norms import Control
+from ..problem.losses.class_rows import ClassTerms
+from ..problem.ufm import UFM
 from .linear import StructuredJacobian
 
 _JACOBIAN_ACCURACY = 1e-6
@@ -104,21 +108,30 @@ class SlackVectorEquations:
 
     Parameters
     ----------
-    sizes, copies : ndarray, shape (m,)
-        Distinct class sizes s ≥ 2 and their multiplicities κ.
+    terms : ClassTerms
+        a, o, u and r of the classes of each orbit, a and u positive; o positive unless the control
+        is a ball or a sphere.
+    copies : ndarray, shape (m,)
+        Number κ of classes of each orbit.
     control : Control
         At unit temperature; its parameter is replaced by `parameters`.
     parameters : ndarray, shape (B,)
         λ for ridge, ρ for the others, one per problem of the batch.
     """
 
-    def __init__(self, sizes: Array, copies: Array, control: Control, parameters: Array) -> None:
-        self.sizes = np.asarray(sizes, dtype=float)
+    def __init__(
+        self, terms: ClassTerms, copies: Array, control: Control, parameters: Array
+    ) -> None:
+        self.terms = terms
+        self.anchors, self.pair, self.embeddings = terms.anchors, terms.pair, terms.embeddings
         self.copies = np.asarray(copies, dtype=float)
         self.control = control
         self.parameters = np.asarray(parameters, dtype=float)
-        self.mass = self.sizes * self.copies
-        self.samples = float(self.mass.sum())
+        self.weight = terms.own * (self.pair / self.anchors)  # w
+        self.mass = self.embeddings * self.copies
+        self.total_mass = float(self.mass.sum())
+        self._mass_per_anchor = self.embeddings / self.anchors
+        self.has_own = bool((terms.own > 0).all())
         self.is_penalty = not control.fixes_norms
         self.is_budget = not (control.fixes_norms or control.is_penalty)
 
@@ -131,11 +144,11 @@ class SlackVectorEquations:
     @cached_property
     def infimum(self) -> float:
         """`UFM.infimum`."""
-        return loss_floor(self.sizes, self.copies)
+        return self.terms.floor(self.copies)
 
     @cached_property
     def _other_classes(self) -> Array:
-        """How many classes of each size there are beside one of another, shape (m, m)."""
+        """How many classes of each orbit there are beside one of another, shape (m, m)."""
         return np.asarray(self.copies - np.eye(len(self.copies)))
 
     def moments(self, state: State) -> Moments:
@@ -144,7 +157,7 @@ class SlackVectorEquations:
         log_peak = state.log_slack.max(axis=1, keepdims=True)
         slack = np.exp(state.log_slack - log_peak)
         weight = self.copies * slack
-        centre = state.log_slack - np.log(self.sizes) + beta / 2
+        centre = state.log_slack - np.log(self.pair) + beta / 2
         interpolation = Interpolation.of(beta)
         kernels = Kernels.between(interpolation.nodes, beta)
         total = weight.sum(axis=1, keepdims=True)
@@ -180,24 +193,25 @@ class SlackVectorEquations:
 
     def outside(self, moments: Moments) -> Array:
         """Return Σ p_cc' over all other classes, from v and Z alone, shape (B, m)."""
-        return np.asarray(2 * moments.peak * moments.slack * moments.share / self.sizes)
+        return np.asarray(2 * moments.peak * moments.slack * moments.share / self.anchors)
 
     def own(self, state: State, moments: Moments) -> tuple[Array, Array]:
         """Return own and p (the softmax weight of a class on itself), each (B, m)."""
         beta = state.log_normalizer
         if self.is_penalty:
             strength = np.exp(state.log_strength)[:, None]
-            on_itself = 1 - strength / 2 + moments.peak * moments.slack**2 / self.sizes
-            return np.log(on_itself) + beta - np.log(self.sizes - 1), on_itself
+            on_itself = 1 - strength / 2 * self._mass_per_anchor
+            on_itself = on_itself + moments.peak * moments.slack**2 / self.anchors
+            return np.log(on_itself) + beta - np.log(self.weight), on_itself
         own = np.broadcast_to(self.parameters[:, None], beta.shape)
-        return own, (self.sizes - 1) * np.exp(own - beta)
+        return own, self.weight * np.exp(own - beta)
 
     def residuals(self, state: State, moments: Moments) -> tuple[Array, Array]:
         """Return the residuals (B, 2, m) of (E1) in logarithms and (E2) over V, and own."""
         slack = moments.slack
         own, on_itself = self.own(state, moments)
         if self.is_penalty:
-            wanted = state.log_strength[:, None] + np.log(self.sizes / 2) - moments.log_peak
+            wanted = state.log_strength[:, None] + np.log(self.embeddings / 2) - moments.log_peak
             first = state.log_slack + np.log(slack + 2 * moments.share) - wanted
         else:
             first = np.log(on_itself + self.outside(moments))
@@ -238,7 +252,7 @@ class SlackVectorEquations:
         slack = moments.slack
         _, on_itself = self.own(state, moments)
         zero, one = np.zeros_like(slack), np.ones_like(slack)
-        per_sample = moments.peak * slack / self.sizes
+        per_sample = moments.peak * slack / self.anchors
         if self.is_penalty:
             factor = 2 / (slack + 2 * moments.share)
             return one, zero, factor, 2 * per_sample * slack / on_itself, one
@@ -275,35 +289,43 @@ class SlackVectorEquations:
         own, on_itself = self.own(state, moments)
         relative = moments.slack / moments.total
         if self.is_penalty:
-            own_moves = -np.exp(state.log_strength)[:, None] / 2 / on_itself
+            own_moves = -np.exp(state.log_strength)[:, None] / 2 * self._mass_per_anchor / on_itself
             first = -np.ones_like(own)
         else:
             own_moves = np.ones_like(own)
             first = on_itself / (on_itself + self.outside(moments))
         return np.stack([first, relative * own_moves], axis=1), own_moves
 
-    def by_log_size(self, state: State, moments: Moments) -> tuple[Array, Array]:
-        """Return derivatives by log s_h at fixed (log v, β): residuals (1, 2, m, m), own (m, m).
+    def by_terms(self, state: State, moments: Moments, slopes: ClassTerms) -> tuple[Array, Array]:
+        """Return derivatives at fixed (log v, β): residuals (1, 2, m, m), own (m, m).
 
-        For a single problem (B = 1). The centres g = log v − log s + β/2 move with the sizes.
+        For a single problem (B = 1). Column h is by a number on which the terms of the classes of
+        orbit h depend, with derivatives `slopes`. The centres g = log v − log u + β/2 move too.
         """
-        slack, sizes = moments.slack[0], self.sizes
+        slack, anchors = moments.slack[0], self.anchors
         own, on_itself = (part[0] for part in self.own(state, moments))
         weight = self.copies * slack
         total = float(moments.total[0, 0])
+        by_pair, by_anchors = slopes.pair / self.pair, slopes.anchors / anchors
+        leave = by_pair - by_anchors  # of log(u/a)
         if self.is_penalty:
-            first = -np.ones_like(sizes)
-            own_moves = -moments.peak[0] * slack**2 / sizes / on_itself - sizes / (sizes - 1)
+            by_mass = slopes.embeddings / self.embeddings
+            first = -by_mass
+            half = np.exp(state.log_strength[0]) / 2 * self._mass_per_anchor
+            moved = (
+                half * (by_anchors - by_mass) - moments.peak[0] * slack**2 / anchors * by_anchors
+            )
+            own_moves = moved / on_itself - slopes.own / self.terms.own - leave
         else:
             outside = self.outside(moments)[0]
-            first = (sizes * np.exp(own - state.log_normalizer[0]) - outside) / (
-                on_itself + outside
-            )
-            own_moves = np.zeros_like(sizes)
-        # the sum over the other classes: each pair_gh loses 1 by log s_g and 1 by log s_h
-        moved = -np.repeat(weight[None, :], len(sizes), axis=0)
-        moved[np.diag_indices_from(moved)] += slack
-        moved[np.diag_indices_from(moved)] -= total - slack
+            by_own = slopes.own * (self.pair / anchors) + self.weight * leave
+            first = by_own * np.exp(own - state.log_normalizer[0]) - outside * by_anchors
+            first = first / (on_itself + outside)
+            own_moves = np.zeros_like(slack)
+        # the sum over the other classes: each pair_gh loses what log u_g and log u_h gain
+        moved = -np.repeat((weight * by_pair)[None, :], len(slack), axis=0)
+        moved[np.diag_indices_from(moved)] += slack * by_pair
+        moved[np.diag_indices_from(moved)] -= (total - slack) * by_pair
         second = (moved + np.diag(slack * own_moves)) / total
         return np.stack([np.diag(first), second])[None], np.diag(own_moves)
 
@@ -313,21 +335,33 @@ class SlackVectorEquations:
         return np.stack([by_slack, by_normalizer], axis=1)
 
 
-def equations_for(
-    sizes: ClassSizes, control: Control, parameters: Array | None = None
-) -> SlackVectorEquations:
-    """Return the equations of a problem without singletons, at unit temperature.
+def why_not(problem: UFM) -> str | None:
+    """Return why the equations are not those of a problem, or None where they are."""
+    if not problem.has_slack_vector or problem.slack_terms is None:
+        return f"its equations do not hold for {problem.description}"
+    if not (problem.slack_terms.anchors > 0).all():
+        return "its equations are for classes of at least two samples"
+    if (problem.slack_terms.own == 0).any() and not problem.control.fixes_norms:
+        return (
+            f"with {problem.control.name}, its equations are for losses with positives in their "
+            "denominator"
+        )
+    return None
+
+
+def equations_for(problem: UFM, parameters: Array | None = None) -> SlackVectorEquations:
+    """Return the equations of a problem with a slack vector, at unit temperature.
 
     Parameters
     ----------
-    sizes : ClassSizes
-    control : Control
-        At unit temperature.
+    problem : UFM
+        One with these equations; see `why_not`.
     parameters : ndarray, shape (B,), optional
-        A batch of parameters of the control, by default its own.
+        A batch of parameters of the control at unit temperature, by default its own.
     """
+    terms, control = problem.slack_terms, problem.control_at_unit_temperature
+    assert terms is not None
     if parameters is None:
         parameters = np.array([control.parameter])
-    return SlackVectorEquations(
-        sizes.distinct.astype(float), sizes.multiplicities.astype(float), control, parameters
-    )
+    copies = problem.points.multiplicities.astype(float)
+    return SlackVectorEquations(terms, copies, control, parameters)

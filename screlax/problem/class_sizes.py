@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -327,22 +326,6 @@ class ClassSizes:
             f"ClassSizes(k={self.classes}, n={self.samples}, m={self.orbits}, "
             f"largest={self.distinct[0]}, smallest={self.distinct[-1]})"
         )
-
-
-def loss_floor(sizes: NDArray[np.float64], copies: NDArray[np.float64]) -> float:
-    """Return Σ n_c log(n_c − 1) over the classes of at least two samples, rounded down.
-
-    The SC loss of a row is at least the logarithm of the number of its positives, by Jensen's
-    inequality on their exponentials alone.
-
-    Parameters
-    ----------
-    sizes, copies : ndarray, shape (m,)
-        Distinct class sizes and their multiplicities.
-    """
-    anchored = sizes > 1
-    terms = (sizes * copies)[anchored] * np.log(sizes[anchored] - 1)
-    return math.fsum(terms.tolist()) * (1 - 8 * float(np.finfo(float).eps))
 
 
 def _check_samples(sizes: NDArray[np.int64], multiplicities: NDArray[np.int64]) -> None:

@@ -16,6 +16,7 @@ from .constraints.norms import Control, check_control, check_temperature
 from .features import Features, check_features
 from .labels import ClassNumbers, count_labels
 from .losses.base import Loss, check_loss
+from .losses.class_rows import ClassTerms
 from .losses.supcon import SupCon
 
 _SMALLEST, _LARGEST = 1e-150, 1e150
@@ -198,7 +199,28 @@ class UFM:
         """Whether the solvers by slack vector hold for this loss and control."""
         if self.features.are_nonnegative:
             return False
-        return self.loss.has_slack_vector and self.control.has_slack_vector
+        return self.control.has_slack_vector and self.slack_terms is not None
+
+    @cached_property
+    def slack_terms(self) -> ClassTerms | None:
+        """The numbers of the slack-vector equations; None where they do not hold.
+
+        For a loss whose rows are drawn to their own class, with every class among the negatives.
+        """
+        terms = self.loss.class_terms(self.class_sizes)
+        return None if terms is None or not (terms.pair > 0).all() else terms
+
+    @property
+    def slack_terms_by_size(self) -> ClassTerms:
+        """Derivatives of `slack_terms` by the number of samples of a class of each orbit.
+
+        They are linear in it, for all sizes from two on.
+        """
+        sizes, terms = self.class_sizes, self.slack_terms
+        more = self.loss.class_terms(sizes.with_sizes(sizes.distinct + 1))
+        assert more is not None
+        assert terms is not None
+        return more.less(terms)
 
     @property
     def description(self) -> str:

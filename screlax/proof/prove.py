@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ..equations.orthogonal import orthogonal_classes
 from ..equations.singletons import singleton_equations
-from ..equations.slack_vector import equations_for
+from ..equations.slack_vector import equations_for, why_not
 from ..gram.cells import Level
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
@@ -45,16 +45,26 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
         if level is Level.ORBITS and classes is not None:
             return Proof(*prove_orthogonal(problem, classes, gram), None)
         gram = lift_from_orbits(problem.points, level, gram.dense())
+    if level is Level.ORBITS and _has_equations(problem, gram):
+        assert isinstance(gram, SlackVectorGram | SingletonGram)
+        found, departure = _structured(problem, gram)
+        if not departure <= 1:
+            # the proof is of the matrix that the state implies; that given is another
+            found = dataclasses.replace(found, certificate=_nothing(found.certificate))
+        if is_sufficient(problem, found.certificate):
+            return found
     if isinstance(gram, SlackVectorGram | SingletonGram):
-        if level is Level.ORBITS and problem.has_slack_vector:
-            found, departure = _structured(problem, gram)
-            if not departure <= 1:
-                # the proof is of the matrix that the state implies; that given is another
-                found = dataclasses.replace(found, certificate=_nothing(found.certificate))
-            if is_sufficient(problem, found.certificate):
-                return found
         gram = lift_from_orbits(problem.points, level, gram.dense())
     return certify(build_program(problem, level), gram, duals)
+
+
+def _has_equations(problem: UFM, gram: AnyGram) -> bool:
+    """Whether the form of a Gram matrix is that of solutions of the problem."""
+    if isinstance(gram, SlackVectorGram):
+        return why_not(problem) is None
+    terms = problem.slack_terms
+    is_supcon = problem.has_slack_vector and terms is not None and terms.are_of_supcon
+    return isinstance(gram, SingletonGram) and is_supcon
 
 
 def is_sufficient(problem: UFM, certificate: Certificate) -> bool:
@@ -70,7 +80,7 @@ def _structured(problem: UFM, gram: SlackVectorGram | SingletonGram) -> tuple[Pr
             singleton_equations(points, control), state_of_singleton_gram(gram), problem.infimum
         )
         return with_singletons.proof, with_singletons.departure(gram)
-    equations = equations_for(points, control)
+    equations = equations_for(problem)
     proof = prove(equations, state_of_gram(equations, gram))
     return Proof(proof.certificate(), proof.gram(gram.copies), None), proof.departure(gram)
 

@@ -27,7 +27,7 @@ class Prover:
     @cached_property
     def slack_vector_equations(self) -> SlackVectorEquations:
         """The equations of the problem without singletons."""
-        return equations_for(self.problem.points, self.problem.control_at_unit_temperature)
+        return equations_for(self.problem)
 
     @cached_property
     def singleton_equations(self) -> SingletonEquations:

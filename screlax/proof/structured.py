@@ -1,10 +1,10 @@
 """Certificates of slack-vector solutions in time linear in the number of class sizes.
 
-No eigenvalue is computed. With any v > 0 and β, and g = log(v √Z / s), equation (E1) and the
+No eigenvalue is computed. With any v > 0 and β, and g = log(v √Z / u), equation (E1) and the
 kernel as in `screlax.equations.slack_vector`:
 
-*Dual.* Take p_gh from the formula and p_own = 1 − Σ p_gh. Then S = v vᵀ + diag(s r) exactly, with
-r the residual of (E1) per sample, so that the smallest eigenvalue of N^{-1/2} S N^{-1/2} is at
+*Dual.* Take p_gh from the formula and p_own = 1 − Σ p_gh. Then S = v vᵀ + diag(r ε) exactly, with
+ε the residual of (E1) per embedding, so that the smallest eigenvalue of N^{-1/2} S N^{-1/2} is at
 least −ε, ε = max(0, −min r). Ridge mixes ε away (`repair.py`), budget adds it to its multiplier;
 on a ball or sphere the multipliers ν = v² + s(1 − p_own) > 0 make S = v vᵀ without any residual.
 

@@ -17,6 +17,8 @@ from .structured_rounding import (
     log_size,
     others_are_known,
     own_errors,
+    remainder_error,
+    row_error,
     row_loss,
 )
 
@@ -32,6 +34,7 @@ class BoundedPoints:
         self._equations, self._state, self._moments = equations, state, moments
         self._limit = equations.parameters[:, None]
         self._are_two = equations.copies.sum() == 2
+        self._alone = equations.terms.own == 0  # rows of others only
         self.own = np.broadcast_to(self._limit, moments.slack.shape)
         self._move = self._moves_into_kernel()
         self.centre = moments.centre + self._move
@@ -60,43 +63,73 @@ class BoundedPoints:
 
     def _bounds(self) -> None:
         equations, moments, state = self._equations, self._moments, self._state
-        sizes, mass = equations.sizes, equations.mass
+        terms, mass = equations.terms, equations.anchors * equations.copies
         moved = state.log_slack + self._move
         log_peak = moved.max(axis=1, keepdims=True)
         slack = np.exp(moved - log_peak)
         share = equations.share_of_others(slack, moments.interpolation, moments.kernels)
-        inside = np.log(sizes - 1) + self.own
+        inside = np.log(terms.own) + self.own
         unit = state.log_normalizer + 2 * log_peak
-        self._outside = unit + np.log(2 * slack * share / sizes)
+        self._outside = unit + np.log(2 * slack * share / terms.pair)
         has_digits = np.abs(moments.centre).max(axis=1) <= MOST_MOVED * self._limit[:, 0]
         self.is_sound = has_digits & others_are_known(self._outside, unit, inside)
         log_total = np.logaddexp(inside, self._outside)
-        # each log(p_gh/q_gh) is bounded; u − 1 + e^{−u} ≤ u² e^{|u|}/2
-        size = np.abs(self._move)
-        largest = size.max(axis=1, keepdims=True) + size
-        largest = largest + np.abs(log_total - state.log_normalizer)
-        divergence = self._off * largest**2 / 2 * np.exp(largest)
-        divergence = divergence + relative_entropy(1 - self._off, np.exp(inside - log_total))
-        gap = divergence @ mass
+        self._softmax, self._rest = np.exp([self._outside - log_total, inside - log_total])
+        gap = self._divergence(log_total) @ mass
         if self._are_two:  # ⟨v vᵀ, G⟩ of two antipodal classes
             apart = (moments.slack[:, 0] - moments.slack[:, -1]) ** 2
             gap = gap + self._limit[:, 0] * moments.peak[:, 0] * apart
-        self.gap = np.where((self._off < 1).all(axis=1), gap, np.inf)
-        self.upper = row_loss(sizes, self._outside - self.own) @ mass
-        self._softmax = np.exp(self._outside - log_total)
+        if self._alone.any():
+            gap = gap + self._price_of_normalising()
+        self.gap = np.where(((self._off < 1) | self._alone).all(axis=1), gap, np.inf)
+        rows = row_loss(terms.own, self._outside - self.own)
+        self.upper, self._value_size = rows @ mass, np.abs(rows) @ mass
+
+    def _divergence(self, log_total: Array) -> Array:
+        """Return an upper bound on the divergence of each dual row from its softmax.
+
+        Each log(p_gh/q_gh) is bounded; u − 1 + e^{−u} ≤ u² e^{|u|}/2. Rows without own weight are
+        normalised, so that only differences of the moves count: by Hoeffding's lemma it is their
+        square over eight, and twice that leaves room for rounding.
+        """
+        terms, size = self._equations.terms, np.abs(self._move)
+        largest = size.max(axis=1, keepdims=True) + size
+        scale = np.log(terms.pair / terms.anchors)
+        largest = largest + np.abs(log_total + scale - self._state.log_normalizer)
+        divergence = self._off * largest**2 / 2 * np.exp(largest)
+        divergence = divergence + relative_entropy(1 - self._off, self._rest)
+        apart = np.ptp(self._move, axis=1, keepdims=True)
+        return np.asarray(np.where(self._alone, apart**2 / 4, divergence))
+
+    def _price_of_normalising(self) -> Array:
+        """Return ⟨E, G⟩ at most, shape (B,), where rows without own weight are normalised.
+
+        That moves S = v vᵀ by E with |E_gh| ≤ (a_g p_gh |δ_g| + a_h p_hg |δ_h|)/2, δ = 1/Σp − 1;
+        multipliers that are larger by its row sums make up for it.
+        """
+        equations, moments = self._equations, self._moments
+        moved = np.where(self._alone, np.abs(1 - self._off) + SUM, 0.0)
+        largest = (moved / np.minimum(self._off, 1.0)).max(axis=1, keepdims=True)
+        others = moments.total - moments.slack - moments.share
+        others = 2 * moments.peak * moments.slack * (others + SUM * moments.total)
+        added = (equations.anchors * moved + largest * others) / 2
+        return np.asarray(2 * self._limit[:, 0] * (added @ equations.copies))
 
     def rounding(self) -> Rounding:
         """Return what rounding can have done to all of this."""
-        equations, mass = self._equations, self._equations.mass
+        equations, mass = self._equations, self._equations.anchors * self._equations.copies
         entry_error, own_error = own_errors(equations, self._state, self._moments)
         move_error = self._move_error(own_error)
         entry_error = entry_error + move_error + move_error.max(axis=1, keepdims=True)
         entry_error = entry_error + SUM * (1 + self.own + log_size(self._outside))
-        upper = SUM * self.upper + (self._softmax * entry_error) @ mass
+        upper = self._softmax * entry_error + row_error(equations.terms.own)
+        upper = SUM * self._value_size + upper @ mass
         error = divergence_error(self._off, self._softmax, entry_error)
+        error = error + remainder_error(self._off, self._softmax, self._rest)
+        error = np.where(self._alone, entry_error.max(axis=1, keepdims=True) ** 2, error)
         return Rounding(
-            upper + SMALL * equations.samples,
-            SUM * self.gap + error @ mass,
+            upper + SMALL * float(mass.sum()),
+            2 * SUM * self.gap + error @ mass,
             SUM * self.own,
             entry_error,
         )

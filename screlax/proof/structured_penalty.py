@@ -17,6 +17,8 @@ from .structured_rounding import (
     log_size,
     others_are_known,
     own_errors,
+    remainder_error,
+    row_error,
     row_loss,
 )
 
@@ -30,13 +32,15 @@ class PenaltyPoints:
 
     def __init__(self, equations: SlackVectorEquations, state: State, moments: Moments) -> None:
         self._equations, self._state, self._moments = equations, state, moments
-        leaving = 2 * moments.slack * moments.share / equations.sizes  # Σ p_cc' by `peak`
-        off, on_itself = moments.peak * leaving, moments.peak * moments.slack**2 / equations.sizes
-        self._half = self._half_strength(off + on_itself)
-        residual = self._half - off - on_itself
+        flow = 2 * moments.slack * moments.share  # Σ a p_cc' by `peak`
+        off, mass = moments.peak * flow / equations.anchors, equations.embeddings
+        leaving = moments.peak * flow / mass
+        on_itself = moments.peak * moments.slack**2 / mass
+        self._half = self._half_strength(leaving + on_itself)
+        residual = self._half - leaving - on_itself
         # the interpolated sum is over all classes, less its own term
         everything = moments.share if moments.interpolation.matrix is None else moments.total
-        summed = 2 * moments.peak * moments.slack * everything / equations.sizes
+        summed = 2 * moments.peak * moments.slack * everything / mass
         self._unsure = SUM * (self._half + summed + on_itself)
         missing = np.maximum(0.0, (self._unsure - residual).max(axis=1, keepdims=True))
         self._shift: Array | None = None
@@ -44,18 +48,18 @@ class PenaltyPoints:
         self.own = 0.0 - moments.product / moments.slack  # not −0.0 where G is zero
         self.centre = moments.centre
         unit = state.log_normalizer + 2 * moments.log_peak
-        self._outside = unit + np.log(leaving)
+        self._outside = unit + np.log(flow / equations.pair)
         largest = np.maximum(np.abs(self.own), np.abs(self.centre)).max(axis=1)
         if equations.is_budget:
             unit = unit + 2 * self._meet_the_trace()
-            share, slack_per_sample = 0.0, residual + missing
+            share, slack_rate = 0.0, residual + missing
         else:
             share = missing / (missing + self._half)
-            slack_per_sample = (1 - share) * residual + share * self._half
+            slack_rate = (1 - share) * residual + share * self._half
         self._kept = (1 - share) * off
-        self._bounds(slack_per_sample)
+        self._bounds(slack_rate)
         has_digits = largest <= MOST_MOVED * np.abs(self.own).max(axis=1)
-        inside = np.log(equations.sizes - 1) + self.own
+        inside = np.log(equations.terms.own) + self.own
         self.is_sound = has_digits & others_are_known(self._outside, unit, inside)
         self.spread_min = (self.own - 2 * self.centre).min(axis=1)
         self.slack_min = residual.min(axis=1)
@@ -64,37 +68,39 @@ class PenaltyPoints:
         """Return λ/2 (B, 1): given for ridge; for budget what (E1) yields on average."""
         equations = self._equations
         if equations.is_budget:
-            return np.asarray((leaving @ equations.mass)[:, None] / equations.samples)
+            return np.asarray((leaving @ equations.mass)[:, None] / equations.total_mass)
         return np.asarray(equations.parameters[:, None] / 2)
 
     def _meet_the_trace(self) -> Array:
         """Move centres and own to the trace of the budget, which keeps G v = 0; return the move."""
         equations, moments = self._equations, self._moments
         self._along = 2 * (1 - moments.total / moments.slack)
-        wanted = equations.samples * equations.parameters - self.own @ equations.mass
+        wanted = equations.total_mass * equations.parameters - self.own @ equations.mass
         self._shift = (wanted / (self._along @ equations.mass))[:, None]
         self.own = self.own + self._shift * self._along
         self.centre = self.centre + self._shift
         self._outside = self._outside + 2 * self._shift
         return self._shift
 
-    def _bounds(self, slack_per_sample: Array) -> None:
+    def _bounds(self, slack_rate: Array) -> None:
         equations = self._equations
-        sizes, mass = equations.sizes, equations.mass
-        inside = np.log(sizes - 1) + self.own
+        anchors, mass = equations.anchors * equations.copies, equations.mass
+        inside = np.log(equations.terms.own) + self.own
         logs = np.stack([self._outside, inside])
         softmax = np.exp(logs - np.logaddexp(inside, self._outside))
-        self._softmax = softmax[0]
+        self._softmax, self._rest = softmax
         divergence = relative_entropy(np.stack([self._kept, 1 - self._kept]), softmax)
-        gap = (divergence.sum(axis=0) + slack_per_sample * self.own) @ mass
+        gap = divergence.sum(axis=0) @ anchors + (slack_rate * self.own) @ mass
         self.gap = np.where((self._kept < 1).all(axis=1), gap, np.inf)
-        self.upper = row_loss(sizes, self._outside - self.own) @ mass
+        rows = row_loss(equations.terms.own, self._outside - self.own)
+        self.upper, self._size = rows @ anchors, np.abs(rows) @ anchors
         if not equations.is_budget:
             self.upper = self.upper + self._half[:, 0] * (self.own @ mass)
 
     def rounding(self) -> Rounding:
         """Return what rounding can have done to all of this."""
         equations, mass, half = self._equations, self._equations.mass, self._half
+        anchors = equations.anchors * equations.copies
         entry_error, own_error = own_errors(equations, self._state, self._moments)
         if self._along is not None and self._shift is not None:
             before = self.own - self._shift * self._along
@@ -108,13 +114,16 @@ class PenaltyPoints:
         size = np.abs(self.own)
         entry_error = entry_error + SUM * (1 + size + log_size(self._outside))
         # of the Lagrangian per unit of own: it nearly vanishes
-        slope = np.abs(self._softmax - half) + SUM * half + self._softmax * own_error
-        upper = SUM * self.upper + (slope * own_error + self._softmax * entry_error) @ mass
+        slope = np.abs(anchors * self._softmax - mass * half) + SUM * mass * half
+        slope = slope + anchors * self._softmax * own_error
+        upper = SUM * self._size + (slope * own_error).sum(axis=1)
+        upper = upper + (self._softmax * entry_error + row_error(equations.terms.own)) @ anchors
         upper = upper + SUM * half[:, 0] * (size @ mass)
         error = divergence_error(self._kept, self._softmax, entry_error + own_error)
+        error = error + remainder_error(self._kept, self._softmax, self._rest)
         return Rounding(
-            upper + SMALL * equations.samples,
-            (self._unsure * size + error) @ mass,
+            upper + SMALL * float(anchors.sum()),
+            (self._unsure * size) @ mass + error @ anchors,
             own_error,
             entry_error,
         )

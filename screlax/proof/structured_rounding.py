@@ -55,12 +55,22 @@ def others_are_known(outside: Array, unit: Array, inside: Array) -> Array:
     return np.asarray((~underflown | nothing).all(axis=1))
 
 
-def row_loss(sizes: Array, outside: Array) -> Array:
-    """Return log(s − 1 + e^outside), accurate also where it is nearly zero."""
-    if (outside < 30.0).all():
-        return np.asarray(np.log1p(sizes - 2 + np.exp(outside)))
-    near = np.log1p(sizes - 2 + np.exp(np.minimum(outside, 30.0)))
-    return np.where(outside < 30.0, near, np.logaddexp(np.log(sizes - 1), outside))
+def row_loss(own: Array, outside: Array) -> Array:
+    """Return log(o + e^outside), accurate also where o is one and it is nearly zero."""
+    simple = (outside < 30.0) & (own >= 0.5)
+    if simple.all():
+        return np.asarray(np.log1p(own - 1 + np.exp(outside)))
+    near = np.log1p(np.maximum(own, 0.5) - 1 + np.exp(np.minimum(outside, 30.0)))
+    return np.where(simple, near, np.logaddexp(np.log(own), outside))
+
+
+def row_error(own: Array) -> Array:
+    """Return what a row's loss is rounded by beyond its own size: its terms may cancel.
+
+    They do not where o is one, and from two on the loss is of their size.
+    """
+    terms = 2 * UNIT * (2 + np.where(own > 0, np.abs(np.log(own)), 0.0))
+    return np.where((own == 1) | (own >= 2), 0.0, terms)
 
 
 def log_size(outside: Array) -> Array:
@@ -73,10 +83,11 @@ def own_errors(
 ) -> tuple[Array, Array]:
     """Return the errors of the entries of rows of G, and of −Σ v_c' pair_cc'/v_c, both (B, m).
 
-    Centres are rounded sums of log v, β/2 and −log s, and the sum of the products is rounded. The
+    Centres are rounded sums of log v, β/2 and −log u, and the sum of the products is rounded. The
     zero matrix is exact.
     """
-    sizes = np.abs(state.log_slack) + np.abs(state.log_normalizer) / 2 + np.log(equations.sizes)
+    sizes = np.abs(state.log_slack) + np.abs(state.log_normalizer) / 2
+    sizes = sizes + np.abs(np.log(equations.pair))
     weight = equations.copies * moments.slack
     bend = moments.centre * moments.total - moments.product - 2 * moments.centre * moments.slack
     bend = np.abs(bend + (weight * moments.centre).sum(axis=1, keepdims=True))
@@ -94,3 +105,11 @@ def divergence_error(p: Array, q: Array, error: Array) -> Array:
     """
     ratio = np.abs(p - q) / np.maximum(q, np.finfo(float).tiny)
     return np.asarray(np.abs(p - q) * (error + SUM * (1 + ratio)) + q * error**2)
+
+
+def remainder_error(p: Array, q: Array, rest: Array) -> Array:
+    """Return the error of the divergence of (p, 1 − p) from (q, rest) as p is a rounded sum."""
+    rounding = SUM * p
+    return np.asarray(
+        rounding * (np.abs(p - q) + rounding) / np.maximum(rest, np.finfo(float).tiny)
+    )

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from ..equations.slack_vector import why_not
 from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..optional import require_memory
@@ -27,6 +28,7 @@ from .singletons.candidates import singleton_candidates
 from .slack_vector.solver import solve_slack_vector
 
 _MAX_COLLAPSED_ORBITS = 2000
+_MAX_DENSE_ORBITS = 2000
 
 _ROOM = 1e-11
 """See `with_room`."""
@@ -50,11 +52,7 @@ class SlackVector:
         """Return why the equations do not apply, or None when they do."""
         if problem.features.are_nonnegative:
             return "its equations are for real features; use solver='native'"
-        if not problem.has_slack_vector:
-            return f"its equations do not hold for {problem.description}"
-        if problem.points.singletons:
-            return "its equations are for classes of at least two samples"
-        return None
+        return why_not(problem)
 
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
         """Find a root; the certificate decides whether it is the optimum. See `Method.solve`."""
@@ -101,17 +99,32 @@ class Native:
         if orthogonal is not None:
             return orthogonal_candidate(problem, level, orthogonal)
         start = time.perf_counter()
-        if not problem.has_slack_vector:
+        terms = problem.slack_terms
+        if problem.has_slack_vector and terms is not None and terms.are_of_supcon:
+            collapsed = _collapsed(problem)
+            if collapsed is not None:
+                return _result(problem, level, collapsed, 0, "minority collapse", start)
+            if problem.points.singletons:
+                return _with_singletons(problem, level, options, start)
+        if why_not(problem) is not None:
             return _descend(problem, level, options, None, start)
-        collapsed = _collapsed(problem)
-        if collapsed is not None:
-            return _result(problem, level, collapsed, 0, "minority collapse", start)
-        if SlackVector().why_not(problem, level) is not None:
-            return _with_singletons(problem, level, options, start)
-        gram, steps, proved, message = _slack_vector_root(problem, options.prover_of(problem))
-        if proved:
+        prover = options.prover_of(problem)
+        gram, steps, proved, message = _slack_vector_root(problem, prover)
+        if proved or _proves_densely(problem, prover, gram):
             return _result(problem, level, gram, steps, message, start)
         return _descend(problem, level, options, gram, start)
+
+
+def _proves_densely(problem: UFM, prover: Prover, gram: SlackVectorGram) -> bool:
+    """Whether a root is optimal that the proof in O(m) refuses: one with negative spreads.
+
+    Of several classes in an orbit a negative spread is wrong: their part of G is indefinite.
+    """
+    if problem.points.orbits > _MAX_DENSE_ORBITS or not gram.is_finite():
+        return False
+    if (gram.spread < 0).any():
+        return False
+    return _is_proved(problem, prover.gram(gram, Level.ORBITS))
 
 
 def _slack_vector_root(problem: UFM, prover: Prover) -> tuple[SlackVectorGram, int, bool, str]:

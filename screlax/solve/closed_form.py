@@ -41,7 +41,8 @@ class ClosedForm:
         """Return why there is no formula, or None when there is one."""
         if orthogonal_gram(problem) is not None:
             return None
-        if not problem.has_slack_vector:
+        terms = problem.slack_terms
+        if not problem.has_slack_vector or terms is None or not terms.are_of_supcon:
             return f"no formula is known for {problem.description}"
         sizes = problem.points
         if problem.is_zero_optimal() or sizes.orbits == 1 or _is_antipodal(problem):

@@ -186,7 +186,7 @@ def _batched_proofs(problem: UFM, problems: list[UFM]) -> list[_Proved | None]:
     if not controls:
         return located
     parameters = np.array([control.parameter for control in controls])
-    everything = equations_for(problem.points, controls[0], parameters)
+    everything = equations_for(problems[inside[0]], parameters)
     starts = _interpolated_starts(everything)
     size = max(1, _BATCH_NUMBERS // (16 * problem.points.orbits))
     for first in range(0, len(inside), size):
@@ -207,7 +207,8 @@ def _interpolated_starts(equations: SlackVectorEquations) -> State:
     Each refinement of the points starts from the interpolant of the last; the path is analytic in
     its coordinate, so that a few refinements come within a Newton step of every point.
     """
-    place = _coordinate(equations, equations.parameters)
+    pole = _pole(equations)
+    place = _coordinate(equations, equations.parameters, pole)
     low, high = float(place.min()), float(place.max())
     if len(place) < _FEWEST_INTERPOLATED or high - low < 1e-6:
         return initial_state(equations)
@@ -215,64 +216,68 @@ def _interpolated_starts(equations: SlackVectorEquations) -> State:
     known: Array | None = None  # Chebyshev coefficients of every column
     for level in _REFINEMENTS:
         points = np.cos(np.linspace(0, np.pi, 2**level + 1))
-        local = equations.at(_parameter(equations, middle + half * points))
-        start = initial_state(local) if known is None else _at(local, known, points)
+        local = equations.at(_parameter(equations, middle + half * points, pole))
+        start = initial_state(local) if known is None else _at(local, known, points, pole)
         # refinements need no more than the accuracy of their own interpolant
         result = newton(local, start) if known is None else newton(local, start, max_steps=1)
         if not np.isfinite(result.state.log_normalizer).all():
             return initial_state(equations)
-        known = np.asarray(chebfit(points, _columns(local, result.state), 2**level), dtype=float)
+        columns = _columns(local, result.state, pole)
+        known = np.asarray(chebfit(points, columns, 2**level), dtype=float)
     assert known is not None
-    return _at(equations, known, (place - middle) / half)
+    return _at(equations, known, (place - middle) / half, pole)
 
 
-def _at(equations: SlackVectorEquations, coefficients: Array, points: Vector) -> State:
+def _at(equations: SlackVectorEquations, coefficients: Array, points: Vector, pole: float) -> State:
     """Return the interpolated states at points of [−1, 1]."""
-    return _state(equations, chebvander(points, len(coefficients) - 1) @ coefficients)
+    return _state(equations, chebvander(points, len(coefficients) - 1) @ coefficients, pole)
 
 
-def _coordinate(equations: SlackVectorEquations, parameter: Vector) -> Vector:
+def _coordinate(equations: SlackVectorEquations, parameter: Vector, pole: float) -> Vector:
     """Return the coordinate in which a path is nearly straight: ρ, or the log odds of λ.
 
     For a balanced profile squared norms are linear in both; plain log λ has a singularity just
     above λ_max.
     """
     is_ridge = equations.control.is_penalty
-    return _log_odds(equations, np.log(parameter)) if is_ridge else parameter
+    return _log_odds(np.log(parameter), pole) if is_ridge else parameter
 
 
-def _parameter(equations: SlackVectorEquations, coordinate: Vector) -> Vector:
+def _parameter(equations: SlackVectorEquations, coordinate: Vector, pole: float) -> Vector:
     is_ridge = equations.control.is_penalty
-    return np.exp(_log_strength(equations, coordinate)) if is_ridge else coordinate
+    return np.exp(_log_strength(coordinate, pole)) if is_ridge else coordinate
 
 
-def _log_odds(equations: SlackVectorEquations, log_strength: Vector) -> Vector:
+def _log_odds(log_strength: Vector, pole: float) -> Vector:
     """Return log λ − log(pole − λ), from log λ: λ itself underflows where ρ/τ is large."""
-    return np.asarray(log_strength - np.log(_pole(equations) - np.exp(log_strength)))
+    return np.asarray(log_strength - np.log(pole - np.exp(log_strength)))
 
 
-def _log_strength(equations: SlackVectorEquations, log_odds: Vector) -> Vector:
-    return np.asarray(math.log(_pole(equations)) - np.logaddexp(0.0, -log_odds))
+def _log_strength(log_odds: Vector, pole: float) -> Vector:
+    return np.asarray(math.log(pole) - np.logaddexp(0.0, -log_odds))
 
 
 def _pole(equations: SlackVectorEquations) -> float:
-    classes = float(equations.copies.sum())
-    return 2 * classes / (classes - 1)
+    """Return λ at which a class would vanish among others like it, above every λ of a path."""
+    classes, terms = float(equations.copies.sum()), equations.terms
+    balanced = 2 * classes / (classes - 1) * float((terms.anchors / terms.embeddings).max())
+    largest = float(equations.parameters.max()) if equations.control.is_penalty else 0.0
+    return max(balanced, (1 + 1e-6) * largest)
 
 
-def _columns(equations: SlackVectorEquations, state: State) -> Array:
+def _columns(equations: SlackVectorEquations, state: State, pole: float) -> Array:
     """Return a state as columns to interpolate, the multiplier of a budget by its log odds."""
     parts = [state.log_slack, state.log_normalizer]
     if equations.is_budget:
-        parts.append(_log_odds(equations, state.log_strength)[:, None])
+        parts.append(_log_odds(state.log_strength, pole)[:, None])
     return np.concatenate(parts, axis=1)
 
 
-def _state(equations: SlackVectorEquations, columns: Array) -> State:
-    m = len(equations.sizes)
+def _state(equations: SlackVectorEquations, columns: Array, pole: float) -> State:
+    m = len(equations.copies)
     log_strength = np.log(equations.parameters)
     if equations.is_budget:
-        log_strength = _log_strength(equations, columns[:, -1])
+        log_strength = _log_strength(columns[:, -1], pole)
     return State(columns[:, :m], columns[:, m : 2 * m], log_strength)
 
 

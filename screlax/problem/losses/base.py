@@ -192,11 +192,6 @@ class Loss(ABC):
     per_pair_options: ClassVar[tuple[str, ...]] = ()
 
     @property
-    def has_slack_vector(self) -> bool:
-        """Whether the solvers by slack vector (`screlax.equations`) hold for it."""
-        return False
-
-    @property
     def view_count(self) -> int:
         """Number of views of every sample."""
         return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,32 @@ class ClassTerms:
     own: Vector
     pair: Vector
     embeddings: Vector
+
+    @property
+    def are_of_supcon(self) -> bool:
+        """Whether SC of that many embeddings has these numbers."""
+        count = self.embeddings
+        anchors = np.where(count > 1, count, 0.0)
+        expected = np.stack([anchors, count - 1, count])
+        return bool((np.stack([self.anchors, self.own, self.pair]) == expected).all())
+
+    def floor(self, copies: Vector) -> float:
+        """Return Σ κ a log o, rounded down: every row is at least the log of its own weight."""
+        anchored = self.anchors > 0
+        if (self.own[anchored] == 0).any():
+            return -math.inf
+        parts = (self.anchors * copies)[anchored] * np.log(self.own[anchored])
+        unit = 8 * float(np.finfo(float).eps)
+        return math.fsum(parts.tolist()) - unit * math.fsum(np.abs(parts).tolist())
+
+    def less(self, other: ClassTerms) -> ClassTerms:
+        """Return the differences."""
+        return ClassTerms(
+            self.anchors - other.anchors,
+            self.own - other.own,
+            self.pair - other.pair,
+            self.embeddings - other.embeddings,
+        )
 
     def others(self, copies: Vector) -> Vector:
         """Return U_c = Σ_{c'≠c} u_c' for a class of every orbit, without subtracting."""

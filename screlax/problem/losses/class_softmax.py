@@ -11,7 +11,6 @@ on every one of another; by convexity all embeddings of a class coincide at the 
 from __future__ import annotations
 
 import dataclasses
-import math
 from abc import abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -111,19 +110,13 @@ class ClassSoftmax(Loss):
         return None
 
     def infimum(self, sizes: ClassSizes) -> float:
-        """Return Σ_c a_c log o_c, rounded down: every row is at least the log of its own weight.
+        """Return Σ_c a_c log o_c, rounded down; see `ClassTerms.floor`.
 
         With other targets Σ a_c T log(w/T), over the entries of a row.
         """
         if not self.collapses:
             return super().infimum(sizes)
-        terms = self.terms(sizes)
-        anchored = terms.anchors > 0
-        if (terms.own[anchored] == 0).any():
-            return -math.inf
-        parts = (terms.anchors * sizes.multiplicities)[anchored] * np.log(terms.own[anchored])
-        unit = 8 * float(np.finfo(float).eps)
-        return math.fsum(parts.tolist()) - unit * math.fsum(np.abs(parts).tolist())
+        return self.terms(sizes).floor(sizes.multiplicities.astype(float))
 
     def zero_threshold(self, sizes: ClassSizes) -> float:
         """See `Loss.zero_threshold`; in O(m) memory where classes collapse."""

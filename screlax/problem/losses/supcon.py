@@ -70,11 +70,6 @@ class SupCon(Views):
     name: ClassVar[str] = "supcon"
 
     @property
-    def has_slack_vector(self) -> bool:
-        """See `Loss.has_slack_vector`."""
-        return self.class_weights is None
-
-    @property
     def is_supcon_of_points(self) -> bool:
         """See `Loss.is_supcon_of_points`."""
         return self.class_weights is None

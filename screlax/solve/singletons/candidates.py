@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ...equations.singletons import SingletonEquations, SingletonState
-from ...equations.slack_vector import equations_for
+from ...equations.slack_vector import SlackVectorEquations
 from ...gram.cells import CellGram
 from ...gram.curve import SlackVectorGram
 from ...problem.class_sizes import ClassSizes
+from ...problem.losses.supcon import SupCon
 from ...problem.program import Program
 from ...problem.ufm import UFM
 from ...proof.singletons import SingletonProof
@@ -82,7 +83,9 @@ def _start(
         return start_tilted(equations), None, 0
     points = problem.points
     anchored = ClassSizes(points.distinct[:-1].copy(), points.multiplicities[:-1].copy())
-    alone = equations_for(anchored, equations.control)
+    control, copies = equations.control, anchored.multiplicities.astype(float)
+    terms = SupCon().terms(anchored)
+    alone = SlackVectorEquations(terms, copies, control, np.array([control.parameter]))
     result = solve_slack_vector(alone)
     gram = prove(alone, result.state).gram(alone.copies)
     if not gram.is_finite():

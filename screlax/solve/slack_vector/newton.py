@@ -98,7 +98,7 @@ def _residual_size(equations: SlackVectorEquations, residual: Array, own: Array)
     """Return the size of all residuals, that of the trace of a budget included, (B,)."""
     size = np.sqrt((residual**2).sum(axis=(1, 2)))
     if equations.is_budget:
-        excess = own @ equations.mass / (equations.samples * equations.parameters) - 1
+        excess = own @ equations.mass / (equations.total_mass * equations.parameters) - 1
         size = size + np.abs(excess)
     return np.where(np.isfinite(size), size, np.inf)
 
@@ -136,7 +136,7 @@ def _direction(
         return np.full_like(residual, np.nan), none, before, None
     # bordered system: the trace equation fixes how far log λ moves along the tangent
     slope = equations.mass * equations.own_derivatives(state, moments)
-    excess = own @ equations.mass - equations.samples * equations.parameters
+    excess = own @ equations.mass - equations.total_mass * equations.parameters
     gained = (slope * both[..., 0]).sum(axis=(1, 2))
     lost = (slope * both[..., 1]).sum(axis=(1, 2)) - own_by_strength @ equations.mass
     strength = (excess + gained) / lost
@@ -146,22 +146,25 @@ def _direction(
 
 def initial_state(equations: SlackVectorEquations) -> State:
     """Return the balanced solution's formula applied class by class; `alike_state` far out."""
-    sizes, samples = equations.sizes, equations.samples
-    classes = equations.copies.sum()
+    terms, classes = equations.terms, equations.copies.sum()
+    others = equations.copies @ terms.pair - terms.pair
+    log_ratio = np.log(terms.pair / terms.anchors)  # of Z to the sum of a row's exponentials
     log_strength = _initial_log_strength(equations)
     if equations.is_penalty:
         # in logarithms: where ρ/τ is large the share of the negatives underflows
-        miss = np.minimum(log_strength[:, None] + np.log((classes - 1) / (2 * classes)), -1e-3)
-        log_odds = np.log(-np.expm1(miss)) - miss + np.log((samples - sizes) / (sizes - 1))
+        share = (classes - 1) / (2 * classes) * (terms.embeddings / terms.anchors)
+        miss = np.minimum(log_strength[:, None] + np.log(share), -1e-3)
+        log_odds = np.log(-np.expm1(miss)) - miss + np.log(others / terms.own)
         own = np.maximum((classes - 1) / classes * log_odds, 1e-3)
     else:
-        own = np.repeat(equations.parameters[:, None], len(sizes), axis=1)
-    mean = own @ equations.mass / samples
-    pair = np.repeat(-mean[:, None] / (classes - 1), len(sizes), axis=1)
-    beta = np.logaddexp(np.log(sizes - 1) + own, np.log(samples - sizes) + pair)
-    start = State(np.log(sizes) + pair / 2 - beta / 2, beta, log_strength)
-    wide = equations.parameters >= _WIDE_RADIUS * np.log(sizes.max() / sizes.min())
-    if equations.is_penalty or classes < 3 or not wide.any():
+        own = np.repeat(equations.parameters[:, None], len(others), axis=1)
+    mean = own @ equations.mass / equations.total_mass
+    pair = np.repeat(-mean[:, None] / (classes - 1), len(others), axis=1)
+    with np.errstate(divide="ignore"):  # nothing inside where there is no own weight
+        beta = np.logaddexp(np.log(terms.own) + own, np.log(others) + pair) + log_ratio
+    start = State(np.log(terms.pair) + pair / 2 - beta / 2, beta, log_strength)
+    wide = equations.parameters >= _WIDE_RADIUS * np.log(terms.pair.max() / terms.pair.min())
+    if equations.is_penalty or classes < 3 or not (wide.any() and equations.has_own):
         return start
     alike = alike_state(equations).log_slack
     return replace(start, log_slack=np.where(wide[:, None], alike, start.log_slack))
@@ -172,7 +175,7 @@ def alike_state(equations: SlackVectorEquations) -> State:
 
     For a ball or sphere, which tends to that as ρ grows beyond the differences of log sizes.
     """
-    beta = np.log(equations.sizes - 1) + equations.parameters[:, None]
+    beta = np.log(equations.weight) + equations.parameters[:, None]
     flat, none = np.zeros_like(beta), np.zeros(len(beta))
     moments = equations.moments(State(flat, beta, none))
     classes = equations.copies.sum()
@@ -185,9 +188,8 @@ def _initial_log_strength(equations: SlackVectorEquations) -> Array:
         return np.asarray(np.log(equations.parameters))
     if not equations.is_budget:
         return np.zeros_like(equations.parameters)
-    classes = equations.copies.sum()
-    size = equations.samples / classes
-    log_odds = equations.parameters * classes / (classes - 1) - np.log(
-        (classes - 1) * size / (size - 1)
-    )
-    return np.asarray(np.log(2 * classes / (classes - 1)) - np.logaddexp(0.0, log_odds))
+    classes, terms, copies = equations.copies.sum(), equations.terms, equations.copies
+    ratio = (classes - 1) * float(copies @ terms.pair) / float(copies @ terms.own)
+    log_odds = equations.parameters * classes / (classes - 1) - np.log(ratio)
+    pole = 2 * classes / (classes - 1) * float(copies @ terms.anchors) / equations.total_mass
+    return np.asarray(np.log(pole) - np.logaddexp(0.0, log_odds))

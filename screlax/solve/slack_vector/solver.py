@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
@@ -15,7 +16,9 @@ from .newton import NewtonResult, alike_state, initial_state, newton
 
 _MAX_CONTINUATION_STEPS = 60
 _MAX_CLOSING = 20
-_FIRST_STRIDE = 2.0
+_FIRST_STRIDE, _LAST_STRIDE = 2.0, 1e-4
+_EASY_SHARES = (1.0, 1e-2, 1e-4)
+"""Shares of min a/r that are tried as λ."""
 
 
 def solve_slack_vector(equations: SlackVectorEquations) -> NewtonResult:
@@ -38,7 +41,7 @@ def solve_slack_vector(equations: SlackVectorEquations) -> NewtonResult:
 def _again(equations: SlackVectorEquations) -> NewtonResult:
     """Try another start, then continuation, for a single parameter."""
     steps = 0
-    if not equations.is_penalty and equations.copies.sum() > 2:
+    if not equations.is_penalty and equations.copies.sum() > 2 and equations.has_own:
         alike = newton(equations, alike_state(equations))
         if alike.converged[0]:
             return alike
@@ -60,57 +63,63 @@ class _Point(NamedTuple):
 
 
 def _continued(equations: SlackVectorEquations) -> NewtonResult:
-    """Approach the parameter from where G is small."""
+    """Approach the parameter from where direct Newton works."""
     if equations.is_budget:
-        return _down_to_trace(equations)
+        return _to_trace(equations)
     target, steps = float(np.log(equations.parameters[0])), 0
-    for point in _walk(equations, target):
+    start = _easy_start(equations)
+    if start is None:
+        return _nowhere(equations, steps)
+    for point in _walk(equations, start, target):
         steps = point.steps
         if point.place == target:
             return NewtonResult(point.state, np.ones(1, dtype=bool), steps)
     return _nowhere(equations, steps)
 
 
-def _down_to_trace(equations: SlackVectorEquations) -> NewtonResult:
-    """Follow the ridge solutions until their trace is that of the budget, then close in on it."""
-    wanted = equations.samples * equations.parameters[0]
-    ridge = SlackVectorEquations(equations.sizes, equations.copies, Ridge(1.0), np.ones(1))
+def _to_trace(equations: SlackVectorEquations) -> NewtonResult:
+    """Follow the ridge solutions until their trace passes that of the budget, then close in."""
+    wanted = equations.total_mass * equations.parameters[0]
+    ridge = SlackVectorEquations(equations.terms, equations.copies, Ridge(1.0), np.ones(1))
 
-    def trace(point: _Point) -> float:
-        state = point.state
-        return float((equations.own(state, equations.moments(state))[0] @ equations.mass)[0])
+    def missing(point: _Point) -> float:
+        own, _ = ridge.own(point.state, ridge.moments(point.state))
+        return float(wanted - (own @ equations.mass)[0])
 
-    steps, inside = 0, None
-    for point in _walk(ridge, -np.inf):
+    steps, last = 0, _easy_start(ridge)
+    if last is None:
+        return _nowhere(equations, steps)
+    for point in _walk(ridge, last, -np.inf if missing(last) > 0 else np.inf):
         steps = point.steps
-        if inside is None or trace(point) < wanted:
-            inside = point
+        if missing(point) * missing(last) > 0:
+            last = point
             continue
         for _ in range(_MAX_CLOSING):
-            place = np.interp(wanted, [trace(inside), trace(point)], [inside.place, point.place])
-            guess = _on_line(ridge, inside, point, float(place))
+            share = missing(last) / (missing(last) - missing(point))
+            place = last.place + share * (point.place - last.place)
+            guess = _on_line(ridge, last, point, place)
             result = newton(equations, guess)
             steps += result.steps
             if result.converged[0]:
                 return NewtonResult(result.state, result.converged, steps)
             middle = newton(ridge, guess)
             steps += middle.steps
-            between = _Point(float(place), middle.state, steps)
-            inside, point = (between, point) if trace(between) < wanted else (inside, between)
+            between = _Point(place, middle.state, steps)
+            same = missing(between) * missing(last) > 0
+            last, point = (between, point) if same else (last, between)
         break
     return _nowhere(equations, steps)
 
 
-def _walk(equations: SlackVectorEquations, target: float) -> Iterator[_Point]:
+def _walk(equations: SlackVectorEquations, start: _Point, target: float) -> Iterator[_Point]:
     """Yield solutions from an easy one on to the target, with a stride that adapts to failures.
 
-    Ridge goes down in log λ from λ_max, where G = 0 is the exact solution; ball and sphere go up in
-    log ρ from the balanced formula. Each step starts on the line through the last two solutions:
-    far out, where margins decide, they lie on one.
+    Ridge goes down or up in log λ, ball and sphere go up in log ρ. Each step starts on the line
+    through the last two solutions: far out, where margins decide, they lie on one.
     """
-    last = _easy_start(equations)
-    before, steps = last, 0
-    stride = -_FIRST_STRIDE if equations.is_penalty else target - last.place
+    last = before = start
+    steps, away = start.steps, target - start.place
+    stride = math.copysign(_FIRST_STRIDE, away) if equations.is_penalty else away
     yield last
     for _ in range(_MAX_CONTINUATION_STEPS):
         aim = target if abs(target - last.place) <= abs(stride) else last.place + stride
@@ -119,6 +128,8 @@ def _walk(equations: SlackVectorEquations, target: float) -> Iterator[_Point]:
         steps += result.steps
         if not result.converged[0]:
             stride /= 4
+            if abs(stride) < _LAST_STRIDE:
+                return
             continue
         before, last, stride = last, _Point(aim, result.state, steps), stride * 2
         yield last
@@ -141,14 +152,19 @@ def _on_line(equations: SlackVectorEquations, first: _Point, second: _Point, aim
     return replace(state, log_strength=np.array([aim])) if equations.is_penalty else state
 
 
-def _easy_start(equations: SlackVectorEquations) -> _Point:
-    """Return an easy parameter and a state near its solution."""
+def _easy_start(equations: SlackVectorEquations) -> _Point | None:
+    """Return an easy parameter and a state at or near its solution; None where there is none.
+
+    For ridge every root is an optimum where λ r ≤ 2a for all classes and o ≤ u.
+    """
     if not equations.is_penalty:
         easy = min(1e-2, float(equations.parameters[0]))
-        return _Point(float(np.log(easy)), initial_state(equations.at(np.array([easy]))), 0)
-    n = equations.samples
-    strength = 2 * n / (n - 1)
-    log_slack = np.log(equations.sizes) + 0.5 * np.log(strength / (2 * n))
-    normalizer = np.full_like(log_slack, np.log(n - 1))
-    place = float(np.log(strength))
-    return _Point(place, State(log_slack[None, :], normalizer[None, :], np.array([place])), 0)
+        return _Point(math.log(easy), initial_state(equations.at(np.array([easy]))), 0)
+    steps, strength = 0, float((equations.anchors / equations.embeddings).min())
+    for share in _EASY_SHARES:
+        local = equations.at(np.array([share * strength]))
+        result = newton(local, initial_state(local))
+        steps += result.steps
+        if result.converged[0]:
+            return _Point(math.log(share * strength), result.state, steps)
+    return None
