@@ -119,7 +119,7 @@ def test_why_a_method_cannot_take_a_problem_is_said():
     many = screlax.UFM([5] * 301, screlax.Ball(1.0))
     alone = screlax.UFM([5, 1], screlax.Ball(1.0))
     assert named["descent gradient"].why_not(many) == "not tried beyond 300 classes"
-    assert named["slack-vector"].why_not(alone) == "classes of one sample"
+    assert named["slack-vector"].why_not(alone) == "classes of one embedding"
     assert all(method.tolerances for method in named.values())
     assert not named["native"].why_not(many)
     sizes = screlax.UFM(range(1, 62), screlax.Ball(1.0))

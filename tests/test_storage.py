@@ -573,6 +573,16 @@ def test_forged_certificate_is_refused(saved, field, value):
         Solution.load(saved)
 
 
+def test_a_forged_infimum_is_refused_where_there_is_none(tmp_path):
+    problem = UFM([9, 4, 2], Sphere(1.0), loss="negatives-only")
+    path = solve_relaxation(problem).save(tmp_path / "x.npz")
+    record = json.loads(str(contents(path)["record"]))["certificate"]
+    assert Solution.load(path).certificate.infimum == -math.inf
+    tamper(path, record={"certificate": {**record, "infimum": -100.0}})
+    with pytest.raises(FileFormatError, match="claims that the infimum is"):
+        Solution.load(path)
+
+
 def test_forged_dual_is_refused(saved):
     rng = np.random.default_rng(0)
     tamper(

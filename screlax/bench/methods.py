@@ -147,10 +147,14 @@ def _pymanopt(problem: UFM, tolerance: float, limit: float) -> Matrix:
 
 
 def _singletons(problem: UFM) -> str:
-    return "classes of one sample" if problem.class_sizes.singletons else ""
+    if not problem.has_slack_vector:
+        return f"no slack vector: {problem.description}"
+    return "classes of one embedding" if problem.points.singletons else ""
 
 
 def _no_manifold(problem: UFM) -> str:
+    if problem.features.are_nonnegative:
+        return "pymanopt has no nonnegative embeddings"
     if problem.control.manifold(Cells.of_samples(np.ones(1))).has_slack:
         return f"pymanopt has no manifold for {problem.control.name}"
     return ""

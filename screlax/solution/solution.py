@@ -199,6 +199,8 @@ class Solution:
         """Return one optimal embedding per class, rows in class order, shape (k, dim).
 
         Every sample of a class has its class's embedding: index with `problem.class_index(labels)`.
+        So has every view of a sample, and every prototype that is tied to its class. Where a loss
+        leaves the samples of a class apart these are the class means.
 
         Parameters
         ----------

@@ -80,7 +80,8 @@ def _require_norms(given: AnyGram, feasible: AnyGram, is_feasible: np.bool_) -> 
 
 def _require_agreement(claimed: Certificate, found: Certificate) -> None:
     """Refuse a certificate that is not, up to rounding, what is proved."""
-    _require_same("infimum", claimed.infimum, found.infimum, 1e-14 * abs(found.infimum))
+    known = abs(found.infimum) if np.isfinite(found.infimum) else 0.0
+    _require_same("infimum", claimed.infimum, found.infimum, 1e-14 * known)
     allowed = 2 * (claimed_rounding(claimed) + found.rounding)
     _require_same("upper bound", claimed.upper, found.upper, allowed)
     gap = claimed.upper - claimed.lower
