@@ -19,6 +19,7 @@ semidefinite program 2 min{t : P stochastic with zero diagonal, sym(diag(a)P) + 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,46 @@ from ...types import Vector
 
 if TYPE_CHECKING:
     from .class_softmax import ClassTerms
+
+
+class SlackAtZero:
+    """The slack λ/2 R − A at zero, in orbits and scaled by R: level − diagonal + rank two.
+
+    Attributes
+    ----------
+    log_normalizer : ndarray, shape (m,)
+        log(o + U − u), the loss of a row at zero.
+    """
+
+    def __init__(self, terms: ClassTerms, copies: Vector) -> None:
+        every = float(copies @ terms.pair)
+        anchored = terms.anchors > 0
+        normalizer = np.where(anchored, terms.own + (every - terms.pair), 1.0)
+        share = terms.anchors / normalizer
+        scale = np.sqrt(copies / terms.embeddings)
+        self.log_normalizer = np.log(normalizer)
+        self._copies = copies
+        self._diagonal = every * share / terms.embeddings
+        self._vectors = share * scale, terms.pair * scale
+
+    def least_level(self, low: float = 0.0, unit: float = 0.0) -> float:
+        """Return the least level from `low` on at which the slack is positive semidefinite.
+
+        Where it certainly is, with sums off by `unit` relative to their sizes.
+        """
+
+        def holds(level: float) -> bool:
+            diagonal = level - self._diagonal * (1 + unit)
+            return is_semidefinite(diagonal, *self._vectors, self._copies, unit)
+
+        first, second = self._vectors
+        if not (first.any() and second.any()) or holds(low):
+            return low
+        spread = float(np.linalg.norm(first) * np.linalg.norm(second) - first @ second) / 2
+        high = (max(low, float(self._diagonal.max())) + spread) * (1 + 4 * unit + 1e-15)
+        while not holds(high):
+            high *= 1 + 1e-12
+        return least(holds, low, high)
 
 
 def zero_threshold(terms: ClassTerms, copies: Vector) -> float:
@@ -40,40 +81,33 @@ def zero_threshold(terms: ClassTerms, copies: Vector) -> float:
     copies : ndarray, shape (m,)
         Number of classes of each orbit.
     """
-    every = float(copies @ terms.pair)
-    normalizer = terms.own + (every - terms.pair)
-    anchored = terms.anchors > 0
-    share = np.where(anchored, terms.anchors / np.where(anchored, normalizer, 1.0), 0.0)
-    diagonal = every * share / terms.embeddings
-    scale = np.sqrt(copies / terms.embeddings)
-    first, second = share * scale, terms.pair * scale
-    size = float(np.linalg.norm(first) * np.linalg.norm(second))
-    top = float(diagonal.max()) + (size - float(first @ second)) / 2
-
-    def is_above(level: float) -> bool:
-        return is_semidefinite(level - diagonal, first, second, copies)
-
-    return 2 * least(is_above, 0.0, top * (1 + 1e-15) if top > 0 else 0.0)
+    return 2 * SlackAtZero(terms, copies).least_level()
 
 
-def is_semidefinite(diagonal: Vector, first: Vector, second: Vector, copies: Vector) -> bool:
-    """Whether diag(diagonal) + ½(first secondᵀ + second firstᵀ) ⪰ 0, first, second ≥ 0.
+def is_semidefinite(
+    diagonal: Vector, first: Vector, second: Vector, copies: Vector, unit: float = 0.0
+) -> bool:
+    """Whether diag(diagonal) + ½(first secondᵀ + second firstᵀ) ⪰ 0, by its inertia.
 
-    By classes: in orbits, `first` and `second` times √copies; `diagonal` itself is an eigenvalue
-    where there are several copies.
+    By classes: in orbits `first` and `second` are times √copies, and `diagonal` is an eigenvalue
+    itself where there are several. With `unit`, whether it certainly is although the sums are off
+    by so much relative to the sizes of their terms.
     """
-    if (diagonal[copies > 1] < 0).any() or (diagonal < 0).sum() > 1:
+    negative = diagonal < 0
+    if (negative & (copies > 1)).any() or negative.sum() > 1:
         return False
-    if not first.any() or not second.any():
-        return bool((diagonal >= 0).all())
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         inverse = 1 / np.where(diagonal == 0, np.finfo(float).tiny, diagonal)
-        both = first @ (inverse * first), second @ (inverse * second)
-        mixed = first @ (inverse * second) + 2
-        indefinite = both[0] * both[1] <= mixed**2
-    if (diagonal >= 0).all():
-        return bool(indefinite)
-    return bool(both[0] <= 0 and both[1] <= 0 and not indefinite)
+        terms = np.stack([first * first, second * second, first * second]) * inverse
+        error = unit * np.abs(terms).sum(axis=1)
+        firsts, seconds, mixed = terms.sum(axis=1) + [0, 0, 2]
+        firsts, seconds, mixed = firsts + error[0], seconds + error[1], abs(mixed)
+        if not np.isfinite([firsts, seconds, mixed]).all():
+            return False
+        size = math.sqrt(max(firsts * seconds, 0.0))
+    if negative.any():
+        return bool(firsts <= 0 and seconds <= 0 and size >= mixed + error[2])
+    return bool(size <= mixed - error[2])
 
 
 def bounded_threshold(terms: ClassTerms, copies: Vector) -> float:
