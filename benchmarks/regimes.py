@@ -24,7 +24,7 @@ def cell(sizes: np.ndarray, radius: float) -> str:
     solution = screlax.solve_relaxation(sizes, control=screlax.Sphere(float(radius)))
     if solution.status != "optimal":
         return "?"
-    if solution.solver_message.startswith("minority"):
+    if solution.solver_message.endswith("opposite points"):
         return "C"
     return "." if solution.solver_message.startswith("slack") else f"B{solution.rank}"
 

@@ -299,7 +299,7 @@ def test_minorities_collapse_onto_one_point_opposite_the_majority(sizes, control
     solution = solve(UFM(sizes, control(radius), 0.7))
     assert solution.status == "optimal"
     assert solution.rank == 1
-    assert solution.solver_message == "minority collapse"
+    assert solution.solver_message == "closed form: two opposite points"
     side = np.array([1.0] + [-1.0] * (len(sizes) - 1))
     assert np.abs(solution.class_gram - radius * np.outer(side, side)).max() <= 1e-9 * radius
     assert abs(solution.recheck("classes").relative_gap) <= 1e-9

@@ -22,6 +22,7 @@ from .dual import DualPoint
 from .orthogonal import prove_orthogonal
 from .singletons import SingletonProof, state_of_singleton_gram
 from .structured import prove, state_of_gram
+from .zero import is_zero, prove_zero
 
 SLACK_VECTOR_ONLY = 6000
 """From this many distinct sizes on, a dense certificate is not attempted: it would take hours."""
@@ -45,6 +46,10 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
         if level is Level.ORBITS and classes is not None:
             return Proof(*prove_orthogonal(problem, classes, gram), None)
         gram = lift_from_orbits(problem.points, level, gram.dense())
+    if isinstance(gram, SlackVectorGram) and level is Level.ORBITS and is_zero(gram):
+        certificate = prove_zero(problem)
+        if certificate is not None:
+            return Proof(certificate, gram, None)
     if level is Level.ORBITS and _has_equations(problem, gram):
         assert isinstance(gram, SlackVectorGram | SingletonGram)
         found, departure = _structured(problem, gram)

@@ -10,7 +10,6 @@ import numpy as np
 
 from ..gram.curve import SlackVectorGram
 from ..gram.rounding import summation
-from ..problem.losses.class_softmax import ClassTerms
 from ..problem.losses.thresholds import SlackAtZero
 from ..problem.ufm import UFM
 from .certificate import Certificate
@@ -27,8 +26,14 @@ def is_zero(gram: SlackVectorGram) -> bool:
     return not (gram.unit_own.any() or gram.centre.any() or np.ptp(gram.log_normalizer))
 
 
-def prove_zero(problem: UFM, terms: ClassTerms) -> Certificate:
-    """Prove how far zero is from the optimum of a problem with a penalty."""
+def prove_zero(problem: UFM) -> Certificate | None:
+    """Prove how far zero is from the optimum with a penalty; None where this proof does not hold.
+
+    It holds for real features and targets that are the own class.
+    """
+    terms = problem.loss.class_terms(problem.class_sizes)
+    if terms is None or problem.features.are_nonnegative or not problem.control.is_penalty:
+        return None
     copies = problem.points.multiplicities.astype(float)
     slack, unit = SlackAtZero(terms, copies), 4 * summation(len(copies))
     mass = copies * terms.anchors

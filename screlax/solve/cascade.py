@@ -22,12 +22,12 @@ from ..proof.dense import Proof
 from ..proof.prove import prove_gram
 from ..proof.prover import Prover
 from .base import Candidate, SolverOptions, register_method, reject_options, with_room
+from .collapse import opposite_points
 from .factored import solve_factored
 from .orthogonal import orthogonal_candidate, orthogonal_gram
 from .singletons.candidates import singleton_candidates
 from .slack_vector.solver import solve_slack_vector
 
-_MAX_COLLAPSED_ORBITS = 2000
 _MAX_DENSE_ORBITS = 2000
 
 _ROOM = 1e-11
@@ -99,13 +99,13 @@ class Native:
         if orthogonal is not None:
             return orthogonal_candidate(problem, level, orthogonal)
         start = time.perf_counter()
+        collapsed = opposite_points(problem)
+        if collapsed is not None:
+            return _result(problem, level, collapsed, 0, "closed form: two opposite points", start)
         terms = problem.slack_terms
-        if problem.has_slack_vector and terms is not None and terms.are_of_supcon:
-            collapsed = _collapsed(problem)
-            if collapsed is not None:
-                return _result(problem, level, collapsed, 0, "minority collapse", start)
-            if problem.points.singletons:
-                return _with_singletons(problem, level, options, start)
+        of_supcon = problem.has_slack_vector and terms is not None and terms.are_of_supcon
+        if of_supcon and problem.points.singletons:
+            return _with_singletons(problem, level, options, start)
         if why_not(problem) is not None:
             return _descend(problem, level, options, None, start)
         prover = options.prover_of(problem)
@@ -171,57 +171,6 @@ def _with_singletons(problem: UFM, level: Level, options: SolverOptions, start: 
         if gram.is_finite() and _is_proved(problem, prover.gram(gram, Level.ORBITS)):
             break
     return _result(problem, level, *last, start)
-
-
-def _collapsed(problem: UFM) -> CellGram | None:
-    """Return the Gram matrix of two opposite points, where that is the optimum.
-
-    On a ball or sphere with a high temperature: one dominating class opposite all others, or many
-    singletons opposite all other classes. The slack then has rank k − 1.
-    """
-    sizes, control = problem.points, problem.control_at_unit_temperature
-    if not control.fixes_norms or sizes.orbits > _MAX_COLLAPSED_ORBITS:
-        return None
-    side = np.full(sizes.orbits, -1.0)
-    if _singletons_are_opposite(problem, control.parameter):
-        side[:-1] = 1.0
-    elif _minorities_collapse(problem, control.parameter):
-        side[0] = 1.0
-    else:
-        return None
-    own = np.full(sizes.orbits, control.parameter)
-    gram = CellGram(own, control.parameter * np.outer(side, side))
-    proof = prove_gram(problem, Level.ORBITS, gram)
-    return gram if _is_proved(problem, proof) else None
-
-
-def _singletons_are_opposite(problem: UFM, radius: float) -> bool:
-    """Whether all anchored samples share a point: exactly if κ_0 ≥ 2 n_a e^{2ρ}."""
-    alone = problem.points.singletons
-    return alone * math.exp(-2 * radius) >= 2 * problem.anchors
-
-
-def _minorities_collapse(problem: UFM, radius: float) -> bool:
-    """Whether all classes but the largest share a point: exactly if the slack there is PSD.
-
-    With n_1 the largest class, n_o the other anchored samples, κ_0 singletons.
-    """
-    sizes = problem.points
-    if sizes.multiplicities[0] != 1:
-        return False
-    largest, alone = float(sizes.distinct[0]), float(sizes.singletons)
-    others = problem.anchors - largest
-    if others == 0:
-        return True
-    decay = math.exp(-2 * radius)
-    first = largest - 1 + (others + alone) * decay
-    share = 1 / (others + alone - 1 + largest * decay)
-    half = largest * decay / 2
-    spare = half * (1 / first + share) - others * share - alone * share / 2
-    multiplier = half / first - others * share / 2
-    if spare < 0 or alone == 0:
-        return spare >= 0
-    return multiplier >= 0 and 4 * multiplier * (spare / others + share) >= alone * share**2
 
 
 def _is_proved(problem: UFM, proof: Proof) -> bool:

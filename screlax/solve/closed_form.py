@@ -1,33 +1,40 @@
 """Problems whose solution is a formula.
 
-* Ridge at or above λ_max: G = 0 (`UFM.zero_threshold`).
-* Balanced classes of s ≥ 2 samples: a simplex ETF, own = a and pair = −a/(k−1), where
+* Ridge at or above λ_max, any loss: G = 0 (`UFM.zero_threshold`).
 
-      ball, sphere, budget   a = ρ
-      ridge                  1 − p = λτ(k−1)/(2k),  a = τ ((k−1)/k) log( p/(1−p) · (k−1)s/(s−1) )
+For losses whose targets are the own class (`screlax.problem.losses.class_softmax`: a, o, u, r):
 
-* Nonnegative features, where the targets are the own class: orthogonal classes, with norms that are
-  separate formulas (`screlax.equations.orthogonal`).
+* Balanced classes: a simplex ETF of k ≥ 2 classes, own = α and pair = −α/(k−1), where
 
-* Two classes on a ball or sphere: own = ρ and pair = −ρ, whatever their sizes; the loss increases
-  with their inner product.
+      ball, sphere, budget   α = ρ
+      ridge                  1 − p = λτ r(k−1)/(2ak),  α = τ ((k−1)/k) log( p/(1−p) · (k−1)u/o )
 
-  Source: stationarity of the orbit program with one orbit; for the geometry Graf et al. 2021
-  (arXiv 2102.08817), theorem 2, and Behnia and Thrampoulidis 2024.
+  Balanced is the same a, o and u for all; on a ball or sphere r may differ.
+* Two opposite points on a ball or sphere: two classes, and full minority collapse
+  (`screlax.solve.collapse`).
+* Nonnegative features: orthogonal classes, with norms that are separate formulas
+  (`screlax.equations.orthogonal`).
+
+Source: stationarity of the orbit program with one orbit; for the geometry Graf et al. 2021
+(arXiv 2102.08817), theorem 2, Zhu et al. 2022 (arXiv 2207.09052) for averaged classes, and Behnia
+and Thrampoulidis 2024.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from ..gram.cells import CellGram, Level
-from ..gram.curve import SlackVectorGram
+from ..gram.curve import AnyGram
 from ..problem.levels import lift_from_orbits
 from ..problem.ufm import UFM
+from ..proof.zero import zero_gram
 from .base import Candidate, SolverOptions, register_method, reject_options
-from .orthogonal import orthogonal_candidate, orthogonal_gram
+from .collapse import opposite_points
+from .orthogonal import orthogonal_gram
 
 
 @register_method
@@ -39,59 +46,88 @@ class ClosedForm:
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return why there is no formula, or None when there is one."""
-        if orthogonal_gram(problem) is not None:
+        if closed_form(problem) is not None:
             return None
-        terms = problem.slack_terms
-        if not problem.has_slack_vector or terms is None or not terms.are_of_supcon:
+        if (
+            problem.features.are_nonnegative
+            or problem.loss.class_terms(problem.class_sizes) is None
+        ):
             return f"no formula is known for {problem.description}"
-        sizes = problem.points
-        if problem.is_zero_optimal() or sizes.orbits == 1 or _is_antipodal(problem):
-            return None
         return (
-            "only balanced profiles, two classes on a ball or sphere, and ridge at or above λ_max "
-            "have a closed form"
+            "only balanced profiles, two classes and full minority collapse on a ball or sphere, "
+            "and ridge at or above λ_max have a closed form"
         )
 
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
         """Evaluate the formula at any level; see `Method.solve`."""
         reject_options(self.name, options)
-        orthogonal = orthogonal_gram(problem)
-        if orthogonal is not None:
-            return orthogonal_candidate(problem, level, orthogonal)
-        orbits = problem.points.orbits
-        if problem.is_zero_optimal():
-            if level is Level.ORBITS and not problem.points.singletons:
-                return Candidate(_zero_gram(problem), iterations=0, message="closed form")
-            gram = CellGram(np.zeros(orbits), np.zeros((orbits, orbits)))
-        elif orbits == 2:
-            norm = problem.control_at_unit_temperature.parameter
-            gram = CellGram(np.full(2, norm), norm * (2 * np.eye(2) - 1))
-        else:
-            norm = balanced_norm(problem)
-            gram = CellGram(np.array([norm]), np.array([[-norm / (problem.classes - 1)]]))
-        lifted = lift_from_orbits(problem.points, level, gram)
-        return Candidate(lifted, iterations=0, message="closed form")
+        found = closed_form(problem)
+        assert found is not None
+        gram, what = found
+        if level is not Level.ORBITS:
+            gram = lift_from_orbits(problem.points, level, gram.dense())
+        return Candidate(gram, iterations=0, message=f"closed form: {what}")
 
 
-def _zero_gram(problem: UFM) -> SlackVectorGram:
-    """Return G = 0 with its normalisers Z = n − 1, so that its certificate takes O(m) as well."""
-    sizes = problem.points
-    zero, copies = np.zeros(sizes.orbits), sizes.multiplicities.astype(float)
-    normalizer = np.full(sizes.orbits, math.log(sizes.samples - 1))
-    log_slack = np.log(sizes.distinct) - normalizer / 2
-    return SlackVectorGram(zero, zero, normalizer, log_slack, copies)
+def closed_form(problem: UFM) -> tuple[AnyGram, str] | None:
+    """Return the optimum at unit temperature by orbits, and what it is; None if unknown.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> from screlax.solve.closed_form import closed_form
+    >>> closed_form(screlax.UFM([9, 4], screlax.Sphere(1.0)))[1]
+    'two opposite points'
+    """
+    formulas: tuple[tuple[Callable[[UFM], AnyGram | None], str], ...] = (
+        (orthogonal_gram, "orthogonal classes"),
+        (_zero, "zero"),
+        (_simplex, "simplex"),
+        (opposite_points, "two opposite points"),
+    )
+    for formula, what in formulas:
+        gram = formula(problem)
+        if gram is not None:
+            return gram, what
+    return None
 
 
-def _is_antipodal(problem: UFM) -> bool:
-    return problem.classes == 2 and problem.control.fixes_norms
+def _zero(problem: UFM) -> AnyGram | None:
+    """Return zero, in O(m) where its certificate is, at or above λ_max."""
+    if problem.features.are_nonnegative or not problem.is_zero_optimal():
+        return None
+    if problem.loss.class_terms(problem.class_sizes) is not None:
+        return zero_gram(problem)
+    orbits = problem.points.orbits
+    return CellGram(np.zeros(orbits), np.zeros((orbits, orbits)))
 
 
-def balanced_norm(problem: UFM) -> float:
-    """Return a/τ, the squared norm of each embedding of a balanced problem at unit temperature."""
+def _simplex(problem: UFM) -> CellGram | None:
+    """Return the simplex ETF of a balanced problem."""
+    terms = problem.loss.class_terms(problem.class_sizes)
+    if terms is None or problem.features.are_nonnegative:
+        return None
+    same = [terms.anchors, terms.own, terms.pair]
+    if not problem.control.fixes_norms:
+        same.append(terms.embeddings)
+    if any((numbers != numbers[0]).any() for numbers in same):
+        return None
+    norm, m = simplex_norm(problem), problem.points.orbits
+    pair = np.full((m, m), -norm / (problem.classes - 1))
+    np.fill_diagonal(pair, np.where(problem.points.multiplicities > 1, pair[0, -1], norm))
+    return CellGram(np.full(m, norm), pair)
+
+
+def simplex_norm(problem: UFM) -> float:
+    """Return α/τ, the squared norm of each embedding of a balanced problem at unit temperature."""
     control = problem.control_at_unit_temperature
     if not control.is_penalty:
         return control.parameter
-    k, size = problem.classes, int(problem.points.distinct[0])
-    miss = control.parameter * (k - 1) / (2 * k)
-    odds = (1 - miss) / miss * (k - 1) * size / (size - 1)
-    return (k - 1) / k * math.log(odds)
+    terms = problem.loss.class_terms(problem.class_sizes)
+    assert terms is not None
+    anchors, own, pair, embeddings = (
+        float(numbers[0]) for numbers in (terms.anchors, terms.own, terms.pair, terms.embeddings)
+    )
+    k = problem.classes
+    miss = control.parameter * embeddings * (k - 1) / (2 * anchors * k)
+    return (k - 1) / k * math.log((1 - miss) / miss * (k - 1) * pair / own)

@@ -28,9 +28,6 @@ from ..features import Features
 from ..per_class import PerClass
 from ..per_orbit import PerOrbit
 from .minorant import Minorant, Tangent
-
-if TYPE_CHECKING:
-    from .class_softmax import ClassTerms
 from .sample_terms import SampleTerms
 
 if TYPE_CHECKING:

@@ -100,8 +100,8 @@ def is_semidefinite(
         inverse = 1 / np.where(diagonal == 0, np.finfo(float).tiny, diagonal)
         terms = np.stack([first * first, second * second, first * second]) * inverse
         error = unit * np.abs(terms).sum(axis=1)
-        firsts, seconds, mixed = terms.sum(axis=1) + [0, 0, 2]
-        firsts, seconds, mixed = firsts + error[0], seconds + error[1], abs(mixed)
+        firsts, seconds, mixed = terms.sum(axis=1)
+        firsts, seconds, mixed = firsts + error[0], seconds + error[1], abs(mixed + 2)
         if not np.isfinite([firsts, seconds, mixed]).all():
             return False
         size = math.sqrt(max(firsts * seconds, 0.0))
