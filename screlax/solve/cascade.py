@@ -19,7 +19,6 @@ from ..problem.levels import lift_from_orbits
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..proof.dense import Proof
-from ..proof.prove import prove_gram
 from ..proof.prover import Prover
 from .base import Candidate, SolverOptions, register_method, reject_options, with_room
 from .collapse import opposite_points
