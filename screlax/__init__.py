@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from .proof.certificate import Certificate as Certificate
     from .proof.certifiers import register_certifier as register_certifier
     from .samples.chunked import supcon_loss_chunked as supcon_loss_chunked
+    from .samples.contrastive import LossGradient as LossGradient
+    from .samples.contrastive import contrastive_loss as contrastive_loss
+    from .samples.contrastive import contrastive_loss_and_grad as contrastive_loss_and_grad
     from .samples.gram import gram_loss as gram_loss
     from .samples.supcon import supcon_loss as supcon_loss
     from .samples.supcon import supcon_loss_and_grad as supcon_loss_and_grad
@@ -95,6 +98,9 @@ _HOME = {
     "step": "problem.profiles",
     "UFM": "problem.ufm",
     "Certificate": "proof.certificate",
+    "LossGradient": "samples.contrastive",
+    "contrastive_loss": "samples.contrastive",
+    "contrastive_loss_and_grad": "samples.contrastive",
     "gram_loss": "samples.gram",
     "supcon_loss": "samples.supcon",
     "supcon_loss_and_grad": "samples.supcon",
@@ -134,6 +140,7 @@ __all__ = [
     "InaccurateWarning",
     "Landscape",
     "LossComparison",
+    "LossGradient",
     "NonconvexResult",
     "Ridge",
     "ScrelaxError",
@@ -147,6 +154,8 @@ __all__ = [
     "check_second_order",
     "compare",
     "compare_losses",
+    "contrastive_loss",
+    "contrastive_loss_and_grad",
     "cvxpy_program",
     "exponential",
     "fit_control",

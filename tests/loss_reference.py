@@ -34,6 +34,24 @@ def masked_loss(H, positive, terms, temperature, weights=None):
     return losses, (pull + pull.T) @ H / temperature
 
 
+def weighted_loss(points, anchors, weight, target, temperature):
+    """Σ a_i [log Σ_j w_ij e^{s_ij} − Σ_j T_ij s_ij], dense: terms, gradient, slope by τ.
+
+    The slope is from the terms themselves, not from the gradient.
+    """
+    H = np.asarray(points, dtype=np.float64)
+    logits = H @ H.T / temperature
+    on = np.flatnonzero(anchors)
+    losses, softmax = np.zeros(len(H)), np.zeros_like(logits)
+    losses[on] = logsumexp(logits[on], axis=1, b=weight[on]) - (target * logits).sum(axis=1)[on]
+    shifted = weight[on] * np.exp(logits[on] - logits[on].max(axis=1, keepdims=True))
+    softmax[on] = shifted / shifted.sum(axis=1, keepdims=True)
+    pull = np.asarray(anchors)[:, None] * (
+        softmax - np.where(softmax.any(axis=1)[:, None], target, 0)
+    )
+    return losses, (pull + pull.T) @ H / temperature, -(pull * logits).sum() / temperature
+
+
 def mean_loss(losses, labels):
     """The mean over the samples whose class has another one."""
     y = np.asarray(labels)

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..types import Matrix, Vector
+from .denominator import Denominator, SameClass
 from .kernels.contrast import Contrast
 from .kernels.near_zero import sum_negatives
 from .kernels.scratch import Kept
 from .kernels.streaming import block_rows, tile_kernel
 from .kernels.tiling import Panel, rounds
 from .layout import check_embeddings
-from .positives import SameClass, class_similarities, class_sums
+from .positives import class_similarities, class_sums
 from .rows import Rows
 from .sources import read_block
 from .workers import Workers
@@ -54,9 +55,9 @@ class PairKernel:
             del right
         count, size = len(left), len(rows)
         del left
-        exclude = SameClass(codes) if self.negatives_only else None
+        denominator = Denominator(within=SameClass(codes) if self.negatives_only else None)
         none = np.zeros(size)
-        contrast = Contrast(rows, 1, size, size, self.temperature, self.dtype, none, exclude)
+        contrast = Contrast(rows, 1, size, size, self.temperature, self.dtype, none, denominator)
         block = block_rows(size)
         tiles = tile_kernel(contrast, block, 1, None, Kept(0, self.dtype))
         panel = Panel(0, contrast.scaled(slice(0, count)))

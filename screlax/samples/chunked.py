@@ -111,14 +111,12 @@ def supcon_loss_chunked(
         reduction=reduction,
         mean_over=mean_over,
         normalize=normalize,
-        negatives_only=negatives_only,
-        class_weights=class_weights,
     )
     dask = _dask()
     source = open_source(embeddings)
     codes = encode(_loaded(labels), ((source.shape[0],),), names=class_weights is not None)
-    problem = _Problem(source, codes, options, _cut(source, block_rows), dask)
-    weights = problem.weights()
+    problem = _Problem(source, codes, options, negatives_only, _cut(source, block_rows), dask)
+    weights = problem.weights(class_weights)
     # local schedulers share this process's BLAS, workers of a cluster limit their own
     with Workers[int](1):
         means, largest = problem.similarities()
@@ -137,6 +135,7 @@ class _Problem:
     source: Source
     codes: Codes
     options: Options
+    negatives_only: bool
     parts: list[slice]
     dask: Any
 
@@ -146,13 +145,14 @@ class _Problem:
         codes = self.codes.codes
         return np.asarray(np.bincount(codes, minlength=self.codes.classes)[codes] - 1.0)
 
-    def weights(self) -> Vector:
+    def weights(self, class_weights: Any) -> Vector:
         """Return w_i, so that the reduced loss is Σ_i w_i ℓ_i."""
-        class_weight, given = None, self.options.class_weights
-        if given is not None:
-            class_weight = weights_of_classes(self.codes, given)[self.codes.codes]
-        negatives = self.source.shape[0] - 1.0 - self.counts
-        return row_weights(self.options, self.counts, negatives, class_weight)
+        weights, counted = np.ones(self.source.shape[0]), self.counts > 0
+        if class_weights is not None:
+            weights = weights_of_classes(self.codes, class_weights)[self.codes.codes]
+        if self.negatives_only:
+            counted &= self.counts < len(counted) - 1
+        return row_weights(self.options, counted, weights)
 
     def similarities(self) -> tuple[Vector, float]:
         """Return ⟨h_i, m_i⟩ of every row, m_i the mean of its positives, and the largest ‖h_i‖²."""
@@ -173,7 +173,7 @@ class _Problem:
         rows, options = self.source.shape[0], self.options
         given = as_floats(np.empty(0, self.source.dtype)).dtype
         dtype = precision(given, largest_product, options.temperature, rows**2)
-        return PairKernel(options.temperature, options.normalize, dtype, options.negatives_only)
+        return PairKernel(options.temperature, options.normalize, dtype, self.negatives_only)
 
     def log_normalizers(self, kernel: PairKernel) -> Vector:
         """Return log Z of every row, −∞ where its sum is empty."""

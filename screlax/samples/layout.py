@@ -12,7 +12,7 @@ Rows of one item are contrasted with each other and never with those of another 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,8 @@ class Layout:
         Which row of the table above; "one" puts all samples of the first view first.
     offset : tuple of int
         The index of an item that was cut out of a batch.
+    keys : int
+        How many rows, the last of the one item, are keys: no samples of the input.
     """
 
     rows: NDArray[Any]
@@ -55,11 +57,12 @@ class Layout:
     views: int = 1
     kind: str = "single"
     offset: tuple[int, ...] = ()
+    keys: int = 0
 
     @property
     def samples(self) -> int:
-        """Number of samples of an item; each has `views` rows."""
-        return self.size // self.views
+        """Number of samples of an item; each has `views` rows, and every key is one."""
+        return (self.size - self.keys) // self.views + self.keys
 
     @property
     def hint(self) -> str:
@@ -74,6 +77,9 @@ class Layout:
 
     def per_row(self, values: NDArray[Any]) -> NDArray[Any]:
         """Repeat values of samples, shape (samples,) or (items, samples), to all rows."""
+        if self.keys:
+            alone = replace(self, size=self.size - self.keys, keys=0)
+            return np.concatenate([alone.per_row(values[: -self.keys]), values[-self.keys :]])
         if self.kind == "one":
             return np.tile(values, self.views)
         spread = values if self.views == 1 else np.repeat(values, self.views, axis=-1)
@@ -90,7 +96,9 @@ class Layout:
         """Give losses, of rows where there is no reduction, else of items, their shape."""
         if reduction != "none":
             return losses if self.kind == "batch" else float(losses[0])
-        return losses[: self.anchors] if self.kind == "one" else losses.reshape(self.shape[:-1])
+        if self.kind == "one":
+            return losses[: self.shape[0]]
+        return losses[: len(losses) - self.keys].reshape(self.shape[:-1])
 
     def item(self, number: int) -> Layout:
         """Return one item of a batch as a layout of its own."""
@@ -101,7 +109,7 @@ class Layout:
     def locate(self, row: int) -> tuple[int, ...]:
         """Return the index in the input, features left out, of a row number of `rows`."""
         if self.kind == "one":
-            view, sample = divmod(row, self.samples)
+            view, sample = divmod(row, self.shape[0])
             return sample, view
         index = np.unravel_index(row, self.shape[:-1])
         return self.offset + tuple(int(number) for number in index)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..checks import check_choice, check_jobs, positive_number, whole_number
 from ..errors import InvalidInputError
@@ -18,15 +19,13 @@ from .workers import cores
 
 @dataclass(frozen=True, eq=False)
 class Options:
-    """Checked options of `supcon_loss`; `factor` is temperature/base_temperature."""
+    """Checked options of an evaluation; `factor` is temperature/base_temperature."""
 
     temperature: float
     base_temperature: float | None
     reduction: str
     mean_over: str
     normalize: bool
-    negatives_only: bool
-    class_weights: Any
     n_jobs: int | None = 1
     memory_budget: int = 0
     factor: float = field(init=False, default=1.0)
@@ -64,25 +63,22 @@ def weights_of_classes(codes: Codes, class_weights: Any) -> Vector:
 
 def row_weights(
     options: Options,
-    counts: Vector,
-    negatives: Vector,
-    class_weight: Vector | None,
+    counted: NDArray[np.bool_],
+    weights: Vector | None = None,
     items: int = 1,
     anchors: int | None = None,
 ) -> Vector:
     """Return w_i, so that the reduced loss is Σ_i w_i ℓ_i; zero for rows that are no anchors.
 
-    An anchor is among the first rows of its item, as many as `anchors`, has a positive, and with
-    `negatives_only` also a negative. A mean is weighted, and zero where nothing is averaged.
+    An anchor is among the first rows of its item, as many as `anchors`, and one of those `counted`,
+    which have a loss. A mean is weighted, and zero where nothing is averaged.
     """
-    size = len(counts) // items
-    some = counts > 0
-    if options.negatives_only:
-        some &= negatives > 0
-    weights = np.ones(len(some)) if class_weight is None else class_weight
+    size = len(counted) // items
+    if weights is None:
+        weights = np.ones(len(counted))
     if anchors is not None and anchors < size:
         weights = np.where(np.arange(size) < anchors, weights, 0.0)
-    anchored = weights * some
+    anchored = weights * counted
     if options.reduction == "mean":
         averaged = anchored if options.mean_over == "anchors" else weights
         totals = averaged.reshape(items, size).sum(axis=1)

@@ -1,4 +1,4 @@
-"""The positives of every anchor, from labels, by class sums in O(nd), or from a mask.
+"""The positives of every anchor, from labels, by class sums in O(nd).
 
 With S_c = Σ_{j in class c} h_j the mean of the positives of a sample i of that class is
 (S_c − h_i)/(n_c − 1): the sum over pairs never has to be formed. The part of the loss
@@ -8,16 +8,14 @@ v_i = w_i/(n_c − 1) and V_c = Σ_{j in class c} v_j h_j.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..errors import InvalidInputError
 from ..types import Matrix, Vector
-from .layout import Layout
+from .denominator import SameClass
 from .rows import Rows
 
 Numbers = NDArray[np.intp]
@@ -26,43 +24,28 @@ _GATHERED = 15 << 10
 """Entries of class sums copied to rows at a time: 120 kB, which the C library need not map."""
 
 
-class Positives(Protocol):
-    """What the loss has to know about the positives, however they are given."""
+class Targets(Protocol):
+    """What the loss has to know about the targets T, however they are given.
 
-    rows: Rows
-    """The embeddings."""
-    counts: Vector
-    """How many positives each row has, itself not counted."""
-    negatives: Vector
-    """How many negatives each row has."""
-    single: NDArray[np.bool_]
-    """Which rows have one positive: only their losses come near zero."""
+    m_i = Σ_j T_ij h_j, for most losses the mean of the positives of row i.
+    """
+
+    @property
+    def rows(self) -> Rows:
+        """The embeddings."""
+
+    @property
+    def counts(self) -> Vector:
+        """How much there is for each row to have as target, itself not counted; zero for none."""
 
     def similarities(self) -> Vector:
-        """Return ⟨h_i, m_i⟩, m_i the mean of the positives of row i; zero without positives."""
+        """Return ⟨h_i, m_i⟩; zero without targets."""
 
     def totals(self, weights: Vector, items: int) -> Vector:
         """Return Σ_i w_i ⟨h_i, m_i⟩ of each item."""
 
     def subtract_gradient(self, gradient: NDArray[Any], weights: Vector) -> None:
         """Subtract the gradient of Σ_i w_i ⟨h_i, m_i⟩ from `gradient`."""
-
-    def exclude(self, entries: NDArray[Any], rows: slice | Numbers, columns: slice) -> None:
-        """Zero the entries of a tile that are positives or the diagonal.
-
-        Where rows are given by number the diagonal may be left.
-        """
-
-
-@dataclass(frozen=True, eq=False)
-class SameClass:
-    """Zeroes the entries of a tile that are of one class, which include the diagonal."""
-
-    codes: NDArray[np.int64]
-
-    def __call__(self, entries: NDArray[Any], rows: slice | Numbers, columns: slice) -> None:
-        """Zero them."""
-        np.copyto(entries, 0, where=self.codes[rows, None] == self.codes[columns])
 
 
 class ClassPositives:
@@ -126,74 +109,6 @@ class ClassPositives:
         return last if np.array_equal(last[self._codes], values) else None
 
 
-class MaskPositives:
-    """Positives of sample i are the samples j with mask[i, j] > 0, in proportion to the entry.
-
-    All views of both are meant, and only the row itself is never its own positive.
-
-    Parameters
-    ----------
-    rows : Rows
-        The embeddings of *one* item.
-    mask : ndarray, shape (samples, samples)
-        Finite and not negative.
-    layout : Layout
-        Says which rows belong to which sample.
-    """
-
-    def __init__(self, rows: Rows, mask: Matrix, layout: Layout) -> None:
-        self.rows = rows
-        self._mask = mask
-        self._sample: NDArray[np.int64] = layout.per_row(np.arange(layout.samples))
-        self._self = np.diagonal(mask)[self._sample]
-        totals = layout.views * mask.sum(axis=1)[self._sample] - self._self
-        marked = layout.views * np.count_nonzero(mask, axis=1)[self._sample]
-        positives = marked - (self._self > 0)
-        self.counts: Vector = np.where(positives > 0, totals, 0.0)
-        self.negatives: Vector = layout.size - 1.0 - positives
-        self.single = positives == 1
-
-    def similarities(self) -> Vector:
-        """Return ⟨h_i, Σ_j mask_ij h_j⟩/Σ_j mask_ij over j ≠ i."""
-        sums = self._mask @ class_sums(self.rows, self._sample, len(self._mask))
-        products = _products(self.rows, self._sample, sums) - self._self * self.rows.squares
-        return np.asarray(products / np.where(self.counts > 0, self.counts, 1.0))
-
-    def totals(self, weights: Vector, items: int) -> Vector:
-        """Return Σ_i w_i ⟨h_i, m_i⟩ of the one item."""
-        return per_item(weights * self.similarities(), items)
-
-    def subtract_gradient(self, gradient: NDArray[Any], weights: Vector) -> None:
-        """Subtract v_i (mask h)_i + (maskᵀ (v h))_i − 2 v_i mask_ii h_i."""
-        shares = weights / np.where(self.counts > 0, self.counts, 1.0)
-        samples = len(self._mask)
-        mine = self._mask @ class_sums(self.rows, self._sample, samples)
-        theirs = self._mask.T @ class_sums(self.rows, self._sample, samples, shares)
-        for part in self.rows.blocks():
-            sample, share = self._sample[part], shares[part, None]
-            pull = share * mine[sample] + theirs[sample]
-            pull -= 2 * share * self._self[part, None] * self.rows.doubles(part)
-            gradient[part] -= pull
-
-    def exclude(self, entries: NDArray[Any], rows: slice | Numbers, columns: slice) -> None:
-        """Zero the entries that the mask marks, and the diagonal."""
-        marked = self._mask[np.ix_(self._sample[rows], self._sample[columns])] > 0
-        np.copyto(entries, 0, where=marked)
-        if isinstance(rows, slice) and rows == columns:
-            np.fill_diagonal(entries, 0)
-
-
-def require_symmetric(mask: Matrix) -> None:
-    """Raise unless positives are mutual, which dropping them from both denominators needs."""
-    different = np.argwhere((mask > 0) != (mask.T > 0))
-    if len(different):
-        row, column = (int(number) for number in different[0])
-        raise InvalidInputError(
-            f"negatives_only needs a symmetric mask, but mask[{row}, {column}] is "
-            f"{mask[row, column]} and mask[{column}, {row}] is {mask[column, row]}"
-        )
-
-
 def per_item(values: Vector, items: int) -> Vector:
     """Add up the values of the rows, or classes, of each item."""
     return np.asarray(values.reshape(items, -1).sum(axis=1))
@@ -220,11 +135,11 @@ def class_similarities(
     rows: Rows, codes: NDArray[np.int64], sums: Matrix, counts: Vector
 ) -> Vector:
     """Return ⟨h_i, S_c − h_i⟩/(n_c − 1), counts being n_c − 1."""
-    products = _products(rows, codes, sums) - rows.squares
+    products = class_products(rows, codes, sums) - rows.squares
     return np.asarray(products / np.maximum(counts, 1.0))
 
 
-def _products(rows: Rows, codes: NDArray[np.int64], sums: Matrix) -> Vector:
+def class_products(rows: Rows, codes: NDArray[np.int64], sums: Matrix) -> Vector:
     """Return the inner product of each row with the sum that its code names."""
     products = np.empty(len(rows))
     for part in rows.blocks():

@@ -125,3 +125,12 @@ class Rows:
             if not math.isfinite(squares[part].sum()):
                 refuse_nonfinite(self.array[part], part.start, locate)
         return squares
+
+
+def is_mapped(array: Any) -> bool:
+    """Whether an array is, or is a view of, a memory map."""
+    while array is not None:
+        if isinstance(array, np.memmap):
+            return True
+        array = getattr(array, "base", None)
+    return False

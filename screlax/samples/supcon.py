@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InvalidInputError
 from ..io.arrays import real_array
 from ..types import Vector
-from .evaluate import losses_and_gradient
+from .evaluate import evaluate
 from .layout import Layout, arrange
 from .options import Options
+from .setup import from_mask, of_supcon
 
 DEFAULT_BUDGET = 64_000_000
 """Bytes for keeping exponentials for the gradient; enough for n = 5300 in single precision."""
@@ -110,12 +111,12 @@ def supcon_loss(
         reduction=reduction,
         mean_over=mean_over,
         normalize=normalize,
-        negatives_only=negatives_only,
-        class_weights=class_weights,
         n_jobs=n_jobs,
     )
     layout = arrange(embeddings, contrast_mode)
-    return layout.present(_run(layout, labels, mask, options, None), reduction)
+    return layout.present(
+        _run(layout, labels, mask, negatives_only, class_weights, options, None), reduction
+    )
 
 
 def supcon_loss_and_grad(
@@ -182,31 +183,42 @@ def supcon_loss_and_grad(
         reduction=reduction,
         mean_over=mean_over,
         normalize=normalize,
-        negatives_only=negatives_only,
-        class_weights=class_weights,
         n_jobs=n_jobs,
         memory_budget=memory_budget,
     )
     layout = arrange(embeddings, contrast_mode)
-    result = _gradient_array(out, layout)
+    result = gradient_array(out, layout)
     in_order, shape = layout.kind != "one", layout.rows.shape
     gradient = result.reshape(shape) if in_order else np.empty(shape, result.dtype)
-    losses = _run(layout, labels, mask, options, gradient)
+    losses = _run(layout, labels, mask, negatives_only, class_weights, options, gradient)
     if not in_order:
         result[...] = layout.restore_rows(gradient)
     return layout.present(losses, reduction), result
 
 
 def _run(
-    layout: Layout, labels: Any, mask: Any, options: Options, gradient: NDArray[Any] | None
+    layout: Layout,
+    labels: Any,
+    mask: Any,
+    negatives_only: bool,
+    class_weights: Any,
+    options: Options,
+    gradient: NDArray[Any] | None,
 ) -> Vector:
     """Evaluate once, or with one mask per item one item at a time."""
     if labels is not None and mask is not None:
         raise InvalidInputError("labels and mask were both given; leave one of them out")
-    if labels is None and mask is None:
-        labels = _own_classes(layout)
-    if mask is None or layout.kind != "batch":
-        return losses_and_gradient(layout, labels, mask, options, gradient)
+    if mask is None:
+        given = own_classes(layout) if labels is None else labels
+        setup = of_supcon(layout, given, negatives_only, class_weights, options)
+        return evaluate(layout, setup, options, gradient).losses
+    if class_weights is not None:
+        raise InvalidInputError(
+            "class_weights needs labels, and a mask has no classes; weight the mask's rows instead"
+        )
+    if layout.kind != "batch":
+        setup = from_mask(layout, mask, negatives_only, options)
+        return evaluate(layout, setup, options, gradient).losses
     masks, single = real_array(mask, "mask"), (layout.size, layout.size)
     if masks.shape not in (single, (layout.items, *single)):
         raise InvalidInputError(
@@ -214,15 +226,16 @@ def _run(
             f"{layout.hint}"
         )
     parts = []
-    for item in range(layout.items):
-        part = slice(item * layout.size, (item + 1) * layout.size)
-        own = masks[item] if masks.ndim == 3 else masks
+    for number in range(layout.items):
+        part, item = slice(number * layout.size, (number + 1) * layout.size), layout.item(number)
+        own = masks[number] if masks.ndim == 3 else masks
+        setup = from_mask(item, own, negatives_only, options)
         target = None if gradient is None else gradient[part]
-        parts.append(losses_and_gradient(layout.item(item), None, own, options, target))
+        parts.append(evaluate(item, setup, options, target).losses)
     return np.concatenate(parts)
 
 
-def _own_classes(layout: Layout) -> NDArray[Any]:
+def own_classes(layout: Layout) -> NDArray[Any]:
     """Make every sample its own class, which needs several views."""
     if layout.kind in ("single", "batch"):
         raise InvalidInputError(
@@ -232,7 +245,7 @@ def _own_classes(layout: Layout) -> NDArray[Any]:
     return np.arange(layout.samples)
 
 
-def _gradient_array(out: Any, layout: Layout) -> NDArray[Any]:
+def gradient_array(out: Any, layout: Layout) -> NDArray[Any]:
     """Return the array that a gradient is to be written to, or a new one where it is None."""
     shape, dtype = layout.shape, layout.rows.dtype
     if out is None:

@@ -256,9 +256,14 @@ class Loss(ABC):
         slope = slack_blocks(loss.cells, loss.gradient(at), loss.spread(at))
         return max(0.0, -2 * slope.smallest_eigenvalue())
 
-    @property
-    def anchor_weights(self) -> Any:
-        """Class weights as given, None where all classes weigh the same."""
+    def weights_of(self, counts: Vector, labels: Sequence[Hashable] | None) -> Vector | None:
+        """Return the class weights of classes with so many samples, None where all weigh one.
+
+        Raises
+        ------
+        InvalidInputError
+            If a class has none.
+        """
         return None
 
     def sample_terms(

@@ -22,6 +22,7 @@ from ...gram.cells import Level
 from ...types import Vector
 from ..class_sizes import ClassSizes
 from ..features import Features
+from ..per_class import PerClass
 from ..per_orbit import orbit_numbers, per_class_option
 from .base import Loss, whole_if_whole
 from .class_rows import ClassTerms, Targets, rows_of_classes
@@ -70,10 +71,16 @@ class ClassSoftmax(Loss):
             weights = orbit_numbers(self.class_weights, sizes.orbits)
         return ClassTerms(weights * terms.anchors, terms.own, terms.pair, terms.embeddings)
 
-    @property
-    def anchor_weights(self) -> Any:
-        """See `Loss.anchor_weights`."""
-        return self.class_weights
+    def weights_of(self, counts: Vector, labels: Sequence[Hashable] | None) -> Vector | None:
+        """See `Loss.weights_of`."""
+        if self.class_weights is None:
+            return None
+        if isinstance(self.class_weights, PerClass):
+            given = self.class_weights.in_order_of(labels, len(counts), "class_weights")
+            return np.asarray(given, dtype=float)
+        if self.class_weights == BALANCED:
+            return np.asarray(counts.sum() / (len(counts) * counts))
+        return orbit_numbers(self.class_weights, len(counts))
 
     def of_embeddings(self) -> Self:
         """Return the loss whose samples are single embeddings, all of which are there already."""

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from ...errors import InvalidInputError
 from ...types import Vector
+from ..denominator import Denominator
 from ..rows import Rows
-
-Exclude = Callable[[NDArray[Any], Any, slice], None]
-"""Zeroes the positives of a tile: entries, its rows as a slice or numbers, its columns."""
 
 _LARGEST_POWER = {np.dtype(np.float32): 50.0, np.dtype(np.float64): 900.0}
 """Logits in powers of two whose sums, inverses and products all stay normal without a shift.
@@ -42,9 +40,10 @@ class Exponential(NamedTuple):
 class Contrast:
     """The part of the loss that sums exponentials.
 
-    For the scaled rows x_i = √(rate/τ) h_i it computes log Z_i, Z_i = Σ_{l≠i} e^{⟨h_i, h_l⟩/τ}, and
-    for the gradient (1/τ) Σ_l (w_i p_il + w_l p_li) h_l with p_il = e^{⟨h_i, h_l⟩/τ}/Z_i (Khosla
-    et al. 2020, supplementary section on gradients).
+    For the scaled rows x_i = √(rate/τ) h_i it computes log Z_i, with
+    Z_i = Σ_{l≠i} w_il e^{⟨h_i, h_l⟩/τ}, and for the gradient (1/τ) Σ_l (a_i p_il + a_l p_li) h_l
+    with p_il = w_il e^{⟨h_i, h_l⟩/τ}/Z_i
+    (Khosla et al. 2020, supplementary section on gradients).
 
     Attributes
     ----------
@@ -57,9 +56,9 @@ class Contrast:
     dtype : dtype
         Precision of the products and exponentials.
     weights : ndarray, shape (rows,)
-        w_i, zero for rows that are no anchors.
-    exclude : callable or None
-        Zeroes the positives of a tile (negatives only); None where only the diagonal is left out.
+        a_i, zero for rows that are no anchors.
+    denominator : Denominator
+        What w_il is.
     """
 
     rows: Rows
@@ -69,7 +68,7 @@ class Contrast:
     temperature: float
     dtype: np.dtype[Any]
     weights: Vector
-    exclude: Exclude | None
+    denominator: Denominator
 
     @cached_property
     def exponential(self) -> Exponential:
@@ -84,7 +83,8 @@ class Contrast:
     @cached_property
     def shifted(self) -> bool:
         """Whether a logit is too large for sums without a shift."""
-        return needs_shift(self.rows.largest_product / self.temperature, self.dtype)
+        largest = self.rows.largest_product / self.temperature + self.denominator.spread
+        return needs_shift(largest, self.dtype)
 
     def scaled(self, part: slice) -> NDArray[Any]:
         """Return a block of scaled rows."""

@@ -31,6 +31,7 @@ class ShiftedTiles(Tiles):
         super().__init__(contrast, block, jobs, gradient)
         self._weights = contrast.weights / (contrast.temperature * contrast.scale)
         self._exponential, self._rate = contrast.exponential
+        self._columns = _logs(contrast.denominator.columns, self._rate)
         self._top = np.full(len(contrast.weights), _SMALLEST)
         self._log = np.zeros(len(contrast.weights))
         self._other = Scratch(jobs, block * block, contrast.dtype)
@@ -38,9 +39,9 @@ class ShiftedTiles(Tiles):
     def accumulate(self, tile: Tile, worker: int) -> None:
         """Merge the sums of one tile into those of its rows and of its columns."""
         logits = self._multiply(tile, worker)
-        self._merge(tile.rows, logits, worker)
+        self._merge(tile.rows, self._weighted(logits, tile.columns), worker)
         if not tile.diagonal:
-            self._merge(tile.columns, logits.T, worker)
+            self._merge(tile.columns, self._weighted(logits.T, tile.rows), worker)
 
     def log_sums(self, part: slice) -> Vector:
         """Return the logarithms of the sums of some rows so far, −∞ where they are empty."""
@@ -59,22 +60,28 @@ class ShiftedTiles(Tiles):
     def differentiate(self, tile: Tile, worker: int) -> None:
         """Add (1/τ) Σ_l (w_i p_il + w_l p_li) h_l over one tile to the gradient of both blocks."""
         logits = self._multiply(tile, worker)
-        mine = self._softmax(logits, tile.rows, self._work.take(worker, tile.shape))
+        left, right = self._weighted(logits, tile.columns), self._weighted(logits.T, tile.rows)
+        mine = self._softmax(left, tile.rows, self._work.take(worker, tile.shape))
         theirs = self._other.take(worker, tile.shape[::-1])
-        mine += self._softmax(logits.T, tile.columns, theirs).T
+        mine += self._softmax(right, tile.columns, theirs).T
         self._add_products(tile, mine, worker)
 
     def _multiply(self, tile: Tile, worker: int) -> NDArray[Any]:
         """Return the logits of a tile, −∞ where the loss has no term."""
         out = self._entries.take(worker, tile.shape)
         np.matmul(tile.left, tile.right.T, out=out)
-        if self._contrast.exclude is not None:
-            keep = np.ones(tile.shape)
-            self._contrast.exclude(keep, tile.rows, tile.columns)
-            np.copyto(out, -np.inf, where=keep == 0)
-        elif tile.diagonal:
+        within = self._contrast.denominator.within
+        if within is not None:
+            factors = np.ones(tile.shape)
+            within(factors, tile.rows, tile.columns)
+            out += _logs(factors, self._rate)
+        if tile.diagonal:
             np.fill_diagonal(out, -np.inf)
         return out
+
+    def _weighted(self, logits: NDArray[Any], columns: slice) -> NDArray[Any]:
+        """Return logits plus the logarithms of the weights q of the columns."""
+        return logits if self._columns is None else logits + self._columns[columns]
 
     def _merge(self, part: slice, logits: NDArray[Any], worker: int) -> None:
         """Add e^logits to the sums of some rows, relative to the larger of both maxima."""
@@ -96,3 +103,11 @@ class ShiftedTiles(Tiles):
             np.multiply(out, weights, out=out)
         np.copyto(out, 0.0, where=weights == 0)
         return out
+
+
+def _logs(weights: NDArray[Any] | None, rate: float) -> Any:
+    """Return logarithms in the unit of the logits, −∞ of zero, or None where there is nothing."""
+    if weights is None:
+        return None
+    with np.errstate(divide="ignore"):
+        return rate * np.log(weights)

@@ -57,15 +57,23 @@ def _solve_chunk(
     _multiply(rows, entries)
     entries *= dtype.type(contrast.scale**2)
     contrast.exponential.function(entries, out=entries)
-    _exclude(contrast, entries, part)
-    sums = (entries.reshape(-1, size) @ np.ones(size, dtype)).astype(np.float64)
+    _weigh(contrast, entries, part)
+    columns = contrast.denominator.columns
+    if columns is None:
+        sums = (entries.reshape(-1, size) @ np.ones(size, dtype)).astype(np.float64)
+    else:
+        own = columns[part].astype(dtype).reshape(-1, size)
+        sums = np.matmul(entries, own[:, :, None]).astype(np.float64).reshape(-1)
     sums[sums <= 0] = 1.0
     np.log(sums, out=logs[part])
     if gradient is None:
         return
     inverse = contrast.weights[part] / sums / contrast.temperature
     inverse = inverse.astype(dtype).reshape(-1, size)
-    entries *= inverse[:, :, None] + inverse[:, None, :]
+    if columns is None:
+        entries *= inverse[:, :, None] + inverse[:, None, :]
+    else:
+        entries *= inverse[:, :, None] * own[:, None, :] + own[:, :, None] * inverse[:, None, :]
     np.matmul(entries, rows, out=gradient[part].reshape(rows.shape))
 
 
@@ -78,13 +86,16 @@ def _multiply(rows: NDArray[Any], out: NDArray[Any]) -> None:
         np.matmul(rows, np.ascontiguousarray(turned), out=out)
 
 
-def _exclude(contrast: Contrast, entries: NDArray[Any], part: slice) -> None:
-    """Zero what the sums leave out."""
-    size = contrast.size
-    if contrast.exclude is None:
-        entries.reshape(len(entries), -1)[:, :: size + 1] = 0
-        return
-    for number, item in enumerate(entries):
-        first = part.start + number * size
-        span = slice(first, first + size)
-        contrast.exclude(item, span, span)
+def _weigh(contrast: Contrast, entries: NDArray[Any], part: slice) -> None:
+    """Multiply by what is one number for a pair of rows; zero what the sums leave out."""
+    size, denominator = contrast.size, contrast.denominator
+    if denominator.within is not None:
+        for number, item in enumerate(entries):
+            first = part.start + number * size
+            span = slice(first, first + size)
+            denominator.within(item, span, span)
+    entries.reshape(len(entries), -1)[:, :: size + 1] = 0
+    if denominator.keys_from is not None:
+        keys = denominator.keys_from
+        entries[:, :keys, :keys] = 0
+        entries[:, keys:, keys:] = 0

@@ -73,13 +73,25 @@ def _kept(contrast: Contrast, resources: Resources, block: int) -> int:
 
 def _groups(contrast: Contrast, span: slice, panel_rows: int, block: int) -> Iterator[list[Tile]]:
     """Deal out the tiles of every unordered pair of panels, each also with itself."""
-    parts = [
-        slice(start, min(start + panel_rows, span.stop))
-        for start in range(span.start, span.stop, panel_rows)
-    ]
-    anchors = span.start + contrast.anchors
+    anchors, keys = span.start + contrast.anchors, contrast.denominator.keys_from
+    if keys is not None:
+        rows, others = slice(span.start, span.start + keys), slice(span.start + keys, span.stop)
+        for part in _cut(rows, panel_rows):
+            first = Panel(part.start, contrast.scaled(part))
+            for other in _cut(others, panel_rows):
+                yield from rounds(first, Panel(other.start, contrast.scaled(other)), block, anchors)
+        return
+    parts = _cut(span, panel_rows)
     for number, part in enumerate(parts):
         first = Panel(part.start, contrast.scaled(part))
         yield from rounds(first, first, block, anchors)
         for other in parts[number + 1 :]:
             yield from rounds(first, Panel(other.start, contrast.scaled(other)), block, anchors)
+
+
+def _cut(span: slice, panel_rows: int) -> list[slice]:
+    """Cut rows into panels."""
+    return [
+        slice(start, min(start + panel_rows, span.stop))
+        for start in range(span.start, span.stop, panel_rows)
+    ]
