@@ -83,8 +83,8 @@ def _problem_table(rows: Sequence[Row]) -> Cells:
     for name in dict.fromkeys(row.problem for row in rows):
         mine = [row for row in rows if row.problem == name]
         cells = [_cell([row for row in mine if row.method == method]) for method in methods]
-        body.append([mine[0].group, name, str(mine[0].distinct_sizes), *cells])
-    return ["set", "problem", "m", *methods], body
+        body.append([mine[0].group, name, mine[0].loss, str(mine[0].distinct_sizes), *cells])
+    return ["set", "problem", "loss", "m", *methods], body
 
 
 def _cell(rows: Sequence[Row]) -> str:

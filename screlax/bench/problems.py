@@ -44,16 +44,25 @@ def problem_sets(*, quick: bool) -> list[BenchProblem]:
     """Return the suite, or the part of it that a two-minute run takes.
 
     The sets: balanced profiles, whose optimum is known in closed form; step profiles, two sizes;
-    long-tailed ones, all sizes different; many classes with few or many distinct sizes; and
-    temperatures at which exponentials span the range of double precision.
+    long-tailed ones, all sizes different; many classes with few or many distinct sizes;
+    temperatures at which exponentials span the range of double precision; and other losses.
     """
     settings = _small() if quick else [*_small(), *_large()]
     own = [
         BenchProblem(group, name, UFM(sizes, control, temperature))
         for group, name, sizes, control, temperature in settings
     ]
-    return [*own, *_REGISTERED]
+    return [*own, *([] if quick else _of_other_losses()), *_REGISTERED]
 
+
+_LOSSES = (
+    "supcon:views=2",
+    "supcon:class_weights=balanced",
+    "negatives-only",
+    "class-averaged",
+    "prototypes:per_class=10",
+    "soft-targets:epsilon=0.1",
+)
 
 _Setting = tuple[str, str, ArrayLike | ClassSizes, Control, float]
 
@@ -73,6 +82,12 @@ def _small() -> list[_Setting]:
         ("extreme temperature", "tail k=10 tau=0.02", tail, sphere, 0.02),
         ("extreme temperature", "tail k=10 tau=10", tail, sphere, 10.0),
     ]
+
+
+def _of_other_losses() -> Iterator[BenchProblem]:
+    tail = exponential(10, 500, 100)
+    for loss in _LOSSES:
+        yield BenchProblem("losses", f"tail k=10 {loss}", UFM(tail, Sphere(1.0), 0.5, loss=loss))
 
 
 def _large() -> Iterator[_Setting]:

@@ -17,7 +17,7 @@ class Row:
 
     `outcome` is "ran", "time-out", "failed" or "skipped", `reason` says why. `seconds` is the wall
     time of the method without certifying (the limit where it ran out), `megabytes` the peak memory
-    of the process; `relative_gap`, `value` and `lower` are certified.
+    of the process; `relative_gap`, `value` and `lower` are certified, `loss` is the problem's.
     """
 
     group: str
@@ -33,6 +33,7 @@ class Row:
     value: float = math.nan
     lower: float = math.nan
     megabytes: float = math.nan
+    loss: str = "supcon"
 
 
 def shifted_geometric_mean(seconds: Sequence[float], shift: float = SHIFT) -> float:
@@ -43,7 +44,7 @@ def shifted_geometric_mean(seconds: Sequence[float], shift: float = SHIFT) -> fl
 
 
 def suboptimality(rows: Sequence[Row]) -> dict[Row, float]:
-    """Return for each row (value − bound)/value with the best bound of any row of its problem.
+    """Return for each row (value − bound)/|value| with the best bound of any row of its problem.
 
     Any certified bound proves how good a value is. Infinite where there is no value or bound, and
     where a value is below a bound: one certificate is wrong then, which must not look like success.
@@ -57,9 +58,9 @@ def suboptimality(rows: Sequence[Row]) -> dict[Row, float]:
 
 def _excess(row: Row, bound: float) -> float:
     """Return how far a value is above a bound; infinite without either, or far below the bound."""
-    if not (math.isfinite(row.value) and row.value > 0 and math.isfinite(bound)):
+    if not (math.isfinite(row.value) and row.value != 0 and math.isfinite(bound)):
         return math.inf
-    excess = (row.value - bound) / row.value
+    excess = (row.value - bound) / abs(row.value)
     return math.inf if excess < -CONTRADICTION else max(excess, 0.0)
 
 

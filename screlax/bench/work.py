@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..extensions import loaded_modules
+from ..problem.losses.supcon import SupCon
 from ..tasks.work import Work
 from .methods import Method
 from .problems import BenchProblem
@@ -76,11 +77,13 @@ class BenchWork(Work[Case, Row]):
 
     def identity(self, task: Case) -> dict[str, Any]:
         """Return what the process is told; machine and versions are those of the whole folder."""
+        loss = task.problem.problem.loss
         return {
             "problem": task.problem.name,
             "method": task.method.name,
             "tolerance": task.tolerance,
             "limit": self.limit,
+            **({} if loss == SupCon() else {"loss": loss.text}),
         }
 
     def record(self, outcome: Row) -> dict[str, Any] | None:

@@ -29,8 +29,9 @@ _KILOBYTES = 1024.0
 
 def blank_row(case: BenchProblem, method: Method, tolerance: float) -> Row:
     """Return the row of a case before anything is known."""
-    sizes = case.problem.class_sizes
-    return Row(case.group, case.name, method.name, sizes.classes, sizes.orbits, tolerance, "failed")
+    sizes, loss = case.problem.class_sizes, str(case.problem.loss)
+    size = (sizes.classes, sizes.orbits)
+    return Row(case.group, case.name, method.name, *size, tolerance, "failed", loss=loss)
 
 
 def run_case(case: BenchProblem, method: Method, tolerance: float, limit: float) -> Row:

@@ -57,6 +57,7 @@ def run(options: argparse.Namespace) -> bool:
             comparison.optimal_gram,
             solution.problem.class_sizes,
             class_labels=comparison.per_class.names,
+            title=f"Optimum of {comparison.optimum_of}",
         ),
     )
     if options.json:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidInputError
-from ..io.shown import one_line
+from ..io.shown import one_line, shortened
 from ..io.tables import SUFFIXES, check_table_path, json_text, text_lines
 from ..sweeps import SweepInterrupted, SweepTable, sweep
 from ..sweeps.config import read_sweep
@@ -24,6 +24,9 @@ _SHOWN = (
 )
 _SHOWN_ROWS = 20
 
+_LONGEST = 48
+"""Columns of a terminal for a loss, whose numbers per class can be thousands."""
+
 DESCRIPTION = (
     "Solve every combination of the values in a TOML file, certify each, and write one table. A "
     "point that fails is a row with its error."
@@ -37,6 +40,7 @@ EXAMPLES = """examples:
 a sweep.toml:
   profiles = ["cifar10-lt", "cifar100-lt"]
   imbalance = [10, 50, 100]
+  loss = ["supcon:views=2", "class-averaged:anchors=classes"]       # leave out for supcon
   sphere = 1.0                      # also ridge, ball, budget
   temperature = { start = 0.05, stop = 1.0, points = 10 }
   seeds = [0, 1]                    # random draws of the class sizes; leave out for none
@@ -105,4 +109,4 @@ def _lines(table: SweepTable) -> list[str]:
 def _cell(entry: Any) -> str:
     if entry is None:
         return "-"
-    return f"{entry:.6g}" if isinstance(entry, float) else str(entry)
+    return f"{entry:.6g}" if isinstance(entry, float) else shortened(entry, _LONGEST)

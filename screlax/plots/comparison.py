@@ -15,6 +15,7 @@ from ..problem.class_sizes import ClassSizes
 from ..types import Matrix, Vector
 from .canvas import figure_or_new, keep_flat_curves_flat, scale_sizes
 from .gram import KINDS, colour_bar, colour_limit, draw_heat_map
+from .labels import drawable
 from .selection import NAMED, Selection, shown_label
 from .style import EMBEDDINGS, OPTIMUM, ORDERED
 
@@ -36,6 +37,7 @@ def plot_comparison(
     class_labels: Sequence[Hashable] | None = None,
     kind: str = "cosines",
     max_classes: int = 1000,
+    title: str = "",
 ) -> Figure | SubFigure:
     """Draw the class Gram matrix of embeddings next to the optimum, with norms and cosines.
 
@@ -60,6 +62,8 @@ def plot_comparison(
     max_classes : int, default 1000
         Beyond it that many classes, evenly spaced in the order of size, are compared, and the axes
         say so: classes of one size need not be alike in trained embeddings.
+    title : str, optional
+        What the optimum is of, written above the panels.
 
     Returns
     -------
@@ -92,6 +96,8 @@ def plot_comparison(
     chosen, selection = _select(sizes, labels, max_classes)
     grams = [gram[np.ix_(chosen, chosen)] for gram in grams]
     figure = figure_or_new(figure, 10.5, 8.0)
+    if title:
+        figure.suptitle(drawable(title))
     axes = figure.subplots(2, 2)
     _draw_heat_maps(figure, axes[0], grams, selection, kind)
     _draw_norms(axes[1, 0], grams, selection.sizes)

@@ -1,6 +1,7 @@
 """The numbers on the page, as JSON-ready data: nothing here knows of HTML."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..comparison import Comparison
-from ..errors import InvalidInputError
+from ..errors import InaccurateWarning, InvalidInputError
 from ..gram.geometry import cosines_of
 from ..io.shown import one_line
 from ..plots import style
@@ -62,6 +63,11 @@ def _require_same(solution: Solution, name: str, found: Comparison) -> None:
     if of.names != tuple(names) or not np.array_equal(of.sizes, np.asarray(problem.class_sizes)):
         raise InvalidInputError(
             f"comparison {name!r} is with a solution for other classes or class sizes than this one"
+        )
+    if found.optimum_of != problem.description:
+        raise InvalidInputError(
+            f"comparison {name!r} is with the optimum of {found.optimum_of}, and this solution is "
+            f"that of {problem.description}"
         )
 
 
@@ -159,7 +165,9 @@ def _path(problem: UFM) -> dict[str, Any]:
     # without those that differ from the solution's own by rounding only
     strengths = strengths[~np.isclose(strengths, control.parameter, rtol=1e-6)]
     strengths = np.sort(np.append(strengths, control.parameter))
-    points = regularization_path(problem, strengths=strengths)
+    with warnings.catch_warnings():  # the page has the gap of every step
+        warnings.simplefilter("ignore", InaccurateWarning)
+        points = regularization_path(problem, strengths=strengths)
     orbits = select_orbits(problem.class_sizes, _CURVE_POINTS)
     steps = []
     for member in points:

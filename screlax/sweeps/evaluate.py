@@ -70,7 +70,7 @@ def _descended(point: SweepPoint, solution: Solution) -> Result:
         problem, point.dim or 1, starts=_STARTS, seed=point.seed or 0, lower=solution.lower
     )
     rows = found.embeddings
-    ends = rows[np.argsort(-np.asarray(problem.class_sizes), kind="stable")[_ENDS]]
+    ends = rows[np.argsort(problem.class_sizes.orbit_index(), kind="stable")[_ENDS]]
     longest = np.linalg.norm(rows, axis=1).max()
     return {
         "status": found.status.value,

@@ -93,10 +93,10 @@ def compare_losses(
         ClassSizes.with_labels(sizes)  # refused here, not once for every loss
     results = []
     for factor, sizes in profiles:
-        for loss in chosen:
+        for loss, name in zip(chosen, _names(chosen), strict=True):
             settings = {
                 "imbalance": factor,
-                "loss": str(loss),
+                "loss": name,
                 "control": control.name,
                 "parameter": control.parameter,
                 "temperature": tau,
@@ -119,6 +119,15 @@ def _losses(given: Any) -> list[Loss]:
     if twice is not None:
         raise InvalidInputError(f"loss {twice} is there twice; a comparison needs each once")
     return chosen
+
+
+def _names(losses: list[Loss]) -> list[str]:
+    """Return what each loss is called: in full where what is shown of two is the same."""
+    shown = [str(loss) for loss in losses]
+    return [
+        loss.text if shown.count(name) > 1 else name
+        for loss, name in zip(losses, shown, strict=True)
+    ]
 
 
 def _without_options(name: str) -> Loss | None:

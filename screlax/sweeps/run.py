@@ -118,7 +118,7 @@ def _table(points: list[SweepPoint], results: dict[SweepPoint, Result]) -> Sweep
 
 def _row(point: SweepPoint, result: Result) -> Row:
     control = {"control": point.control.name, "parameter": point.control.parameter}
-    said = {"loss": str(point.loss), "features": point.features.value, "solver": None}
+    said = {"loss": point.loss.text, "features": point.features.value, "solver": None}
     parameters = {**vars(point), **control, **said}
     return {name: {**parameters, **result}.get(name) for name in COLUMNS}
 

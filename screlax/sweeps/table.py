@@ -50,9 +50,9 @@ Row = dict[str, Any]
 class SweepTable(dict[str, list[Any]]):
     """A sweep as columns of equal length: a dict, so that `pandas.DataFrame(table)` takes it.
 
-    Columns are profile, imbalance, seed, classes, samples, loss, control, parameter (λ or ρ),
-    temperature, dim; status ("optimal", "inaccurate", "failed"); value (summed over anchors),
-    lower, upper, gap, relative_gap, rounding (the part of the gap for rounding errors); rank;
+    Columns are profile, imbalance, seed, classes, samples, loss (its text, in full), control,
+    parameter (λ or ρ), temperature, dim; status ("optimal", "inaccurate", "failed"); value (summed
+    over anchors), lower, upper, gap, relative_gap, rounding (the part of the gap for rounding errors); rank;
     the norms of a class of the largest and of the smallest size; the cosines between the two
     largest classes, the largest and the smallest, and the two smallest; solver; error; seconds.
     Entries are text, whole or real numbers; None where there is nothing to say.
