@@ -52,7 +52,8 @@ class SweepTable(dict[str, list[Any]]):
 
     Columns are profile, imbalance, seed, classes, samples, loss (its text, in full), control,
     parameter (λ or ρ), temperature, dim; status ("optimal", "inaccurate", "failed"); value (summed
-    over anchors), lower, upper, gap, relative_gap, rounding (the part of the gap for rounding errors); rank;
+    over anchors), lower, upper, gap, relative_gap, rounding (the part of the gap for rounding
+    errors); rank;
     the norms of a class of the largest and of the smallest size; the cosines between the two
     largest classes, the largest and the smallest, and the two smallest; solver; error; seconds.
     Entries are text, whole or real numbers; None where there is nothing to say.
