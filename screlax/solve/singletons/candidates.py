@@ -20,12 +20,15 @@ from ...proof.structured import prove
 from ..factored import solve_factored
 from ..slack_vector.solver import solve_slack_vector
 from .continuation import continued
-from .newton import SingletonRoot, singleton_newton
+from .newton import MAX_STEPS, SingletonRoot, singleton_newton
 from .start import one_anchored_class, start_beside, start_near, start_tilted
 
 _PROVED = 1e-9
 _ROUGH = 1e-7
 """Accuracy of a descent that Newton on the singleton equations can start from."""
+
+_TILTED_STEPS = 15
+"""A tilted simplex is near the solution, after 3 to 10 steps, or not at all."""
 
 SingletonCandidate = tuple[SingletonState | CellGram, int, str]
 """What may be optimal, the iterations to it, and the method."""
@@ -52,13 +55,13 @@ def singleton_candidates(
     """
     near: SlackVectorGram | None = None
     if equations.copies.sum() > 1:
-        start, near, steps = _start(problem, equations)
-        if start is not None:
-            for root in _roots(equations, start):
+        for start, steps, limit in _starts(problem, equations):
+            for root in _roots(equations, start, limit):
                 yield root.state, steps + root.steps, "singleton Newton"
         far = continued(equations, lambda easier: _direct(problem, easier))
         if far is not None:
             yield far.state, far.steps, "singleton Newton, continued from small norms"
+        near, _, _ = _without_singletons(problem, equations)
     elif not equations.bounded:
         yield one_anchored_class(equations), 0, "singleton Newton"
     program = relaxation()
@@ -75,12 +78,23 @@ def singleton_candidates(
     yield fine, run.iterations + final.iterations, f"Burer–Monteiro: {final.reason}"
 
 
-def _start(
+def _starts(
     problem: UFM, equations: SingletonEquations
-) -> tuple[SingletonState | None, SlackVectorGram | None, int]:
-    """Return where to start, the solution without singletons if that is where, and its steps."""
+) -> Iterator[tuple[SingletonState, int, int]]:
+    """Yield where to start, the steps it took to get there, and those that Newton may take."""
     if equations.bounded:
-        return start_tilted(equations), None, 0
+        yield start_tilted(equations), 0, _TILTED_STEPS
+    gram, strength, steps = _without_singletons(problem, equations)
+    if gram is not None:
+        with np.errstate(all="ignore"):
+            start = start_beside(equations, gram, strength)
+        yield start, steps, MAX_STEPS
+
+
+def _without_singletons(
+    problem: UFM, equations: SingletonEquations
+) -> tuple[SlackVectorGram | None, float, int]:
+    """Solve for the anchored classes alone: Gram matrix, log ν_0 and Newton steps."""
     points = problem.points
     anchored = ClassSizes(points.distinct[:-1].copy(), points.multiplicities[:-1].copy())
     control, copies = equations.control, anchored.multiplicities.astype(float)
@@ -88,16 +102,15 @@ def _start(
     alone = SlackVectorEquations(terms, copies, control, np.array([control.parameter]))
     result = solve_slack_vector(alone)
     gram = prove(alone, result.state).gram(alone.copies)
-    if not gram.is_finite():
-        return None, None, result.steps
     strength = float(result.state.log_strength[0]) - math.log(2) + math.log(equations.single_mass)
-    with np.errstate(all="ignore"):
-        return start_beside(equations, gram, strength), gram, result.steps
+    return gram if gram.is_finite() else None, strength, result.steps
 
 
-def _roots(equations: SingletonEquations, start: SingletonState) -> Iterator[SingletonRoot]:
+def _roots(
+    equations: SingletonEquations, start: SingletonState, limit: int = MAX_STEPS
+) -> Iterator[SingletonRoot]:
     """Yield roots near a start; where v is a possibility, also that without it."""
-    root = singleton_newton(equations, start)
+    root = singleton_newton(equations, start, limit)
     if root.converged:
         yield root
     if start.log_slack is not None and (root.state.log_slack is not None or not root.converged):
@@ -110,10 +123,10 @@ def _roots(equations: SingletonEquations, start: SingletonState) -> Iterator[Sin
 
 def _direct(problem: UFM, equations: SingletonEquations) -> SingletonRoot | None:
     """Return the optimum under another control where a direct start leads to it."""
-    start, _, _ = _start(problem, equations)
-    for root in [] if start is None else _roots(equations, start):
-        if SingletonProof(equations, root.state, problem.infimum).certificate.proves(_PROVED):
-            return root
+    for start, _, limit in _starts(problem, equations):
+        for root in _roots(equations, start, limit):
+            if SingletonProof(equations, root.state, problem.infimum).certificate.proves(_PROVED):
+                return root
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, special
 
 from ...equations.couplings import Couplings
 from ...equations.linear import StructuredJacobian
@@ -24,11 +24,13 @@ _CLOSE = 1e-6
 def start_beside(
     equations: SingletonEquations, gram: SlackVectorGram, log_strength: float
 ) -> SingletonState:
-    """Return what the solution without the singletons suggests for ridge and budget.
+    """Return what the solution without the singletons suggests.
 
     The singletons are put where they are at rest: y = −G B/ν_0 with the classes held fixed.
-    `log_strength` is the log of its multiplier ν_0.
+    `log_strength` is the log of its multiplier ν_0, of no meaning on a ball or sphere.
     """
+    if equations.bounded:
+        return _start_on_boundary(equations, gram)
     beta = gram.log_normalizer
     constant = np.log(equations.pair_weight * equations.single_weight / 2) - beta - log_strength
     product = _at_rest(equations.copies, gram, constant)
@@ -36,6 +38,25 @@ def start_beside(
     normalizer = np.logaddexp(beta, more + product)
     pull = constant + beta - normalizer + product + math.log(equations.singletons) / 2
     return SingletonState(gram.log_slack - log_strength / 2, pull, normalizer, log_strength)
+
+
+def _start_on_boundary(equations: SingletonEquations, gram: SlackVectorGram) -> SingletonState:
+    """Return the start for a ball or sphere: b is the slack vector of the classes alone.
+
+    With q = √(ν_0/κ_0) that gives y = c + log q, and (E4) becomes ρ κ_0 q + Σ κ b (c + log q) = 0,
+    which Wright's omega function solves.
+    """
+    weight_there = equations.pair_weight * equations.single_weight
+    constant = gram.log_slack + math.log(2) - np.log(weight_there) + gram.log_normalizer
+    peak = float(gram.log_slack.max())
+    weight = equations.copies * np.exp(gram.log_slack - peak)
+    total, limit = float(weight.sum()), equations.control.parameter * equations.singletons
+    mean = float(weight @ constant) / total
+    log_ratio = -mean - float(special.wrightomega(math.log(limit / total) - peak - mean))
+    log_strength = 2 * log_ratio + math.log(equations.singletons)
+    more = math.log(equations.singletons * equations.single_weight) - equations.log_scale
+    beta = np.logaddexp(gram.log_normalizer, more + constant + log_ratio)
+    return SingletonState(None, gram.log_slack - log_strength / 2, beta, log_strength)
 
 
 def _at_rest(copies: Vector, gram: SlackVectorGram, constant: Vector) -> Vector:
@@ -84,7 +105,8 @@ def start_tilted(equations: SingletonEquations) -> SingletonState:
         """Return the logarithm of the loss above its floor, also where that underflows."""
         odds = leaving(tilt)
         rows = np.where(odds < -30, odds, np.log(np.logaddexp(0.0, np.maximum(odds, -30.0))))
-        return float(np.logaddexp.reduce(log_mass + rows))
+        terms = log_mass + rows
+        return float(terms.max() + np.log(np.exp(terms - terms.max()).sum()))
 
     found = optimize.minimize_scalar(height, bounds=(1e-6, 1.0), method="bounded")
     tilt = float(found.x)
