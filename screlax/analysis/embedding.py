@@ -13,6 +13,7 @@ from ..errors import EmbeddingDimensionError, InvalidInputError
 from ..io.arrays import real_array
 from ..optional import require_memory
 from ..types import Matrix, Vector
+from .nonnegative import nonnegative_factor
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,7 @@ def recover_embeddings(
     truncate: bool = False,
     tolerance: float = 1e-9,
     objective: Callable[[Matrix], float] | None = None,
+    nonnegative: bool = False,
 ) -> Embeddings:
     """Factor a positive semidefinite Gram matrix into embeddings.
 
@@ -81,6 +83,9 @@ def recover_embeddings(
         Eigenvalues up to this times the largest count as zero.
     objective : callable, optional
         Objective of a p×p Gram matrix, to state what truncating costs.
+    nonnegative : bool, default False
+        Find embeddings H ≥ 0, as behind a ReLU. They may need more dimensions than the rank; the
+        search is one, and may fail (`screlax.analysis.nonnegative`).
 
     Raises
     ------
@@ -88,7 +93,7 @@ def recover_embeddings(
         If `dim` is below the rank and `truncate` is False; states both and the cost.
     InvalidInputError
         If `dim` < 1 or `tolerance` < 0, or the matrix is not a finite symmetric positive
-        semidefinite one.
+        semidefinite one, or no nonnegative embeddings were found.
     ProblemTooLargeError
         If the embeddings do not fit in memory.
 
@@ -104,8 +109,7 @@ def recover_embeddings(
     dim = None if dim is None else whole_number(dim, "dim")
     tolerance = finite_number(tolerance, "tolerance", 0)
     matrix = _checked_gram(gram)
-    values, basis = linalg.eigh((matrix + matrix.T) / 2)
-    values, basis = values[::-1], _fixed_signs(basis[:, ::-1])
+    values, basis = _eigensystem((matrix + matrix.T) / 2)
     largest = max(float(values[0]), 0.0)
     if values[-1] < -max(tolerance, 1e-9) * max(largest, abs(float(values[-1]))):
         raise InvalidInputError(
@@ -113,22 +117,47 @@ def recover_embeddings(
             f"largest {values[0]:.3g}; no embeddings have it"
         )
     rank = int((values > tolerance * largest).sum())
-    width = max(rank, 1) if dim is None else dim
+    factor = basis[:, :rank] * np.sqrt(values[:rank])
+    if nonnegative:
+        factor = _nonnegative(matrix, max(tolerance, 1e-12))
+    needed = factor.shape[1]
+    width = max(needed, 1) if dim is None else dim
     require_memory(8 * len(matrix) * width, f"{len(matrix):,} embeddings of dimension {width:,}")
     vectors = np.zeros((len(matrix), width))
-    kept = min(width, rank)
-    vectors[:, :kept] = basis[:, :kept] * np.sqrt(values[:kept])
-    if width >= rank:
+    kept = min(width, needed)
+    vectors[:, :kept] = factor[:, :kept]
+    if width >= needed:
         return Embeddings(vectors, rank, tolerance, values)
     lost = None if objective is None else objective(vectors @ vectors.T) - objective(matrix)
     if not truncate:
         cost = "" if lost is None else f" and raise the objective by {lost:.6g}"
-        discarded = values[width:rank].sum() / values[:rank].sum()
+        discarded = np.square(factor[:, width:]).sum() / np.square(factor).sum()
+        what = "the columns found of a nonnegative factor" if nonnegative else "the rank"
         raise EmbeddingDimensionError(
-            f"dim={width} is below the rank {rank} of the Gram matrix: truncating would discard "
-            f"{discarded:.3g} of its trace{cost}; use dim >= {rank}, or truncate=True"
+            f"dim={width} is below {what} {needed} of the Gram matrix: truncating would discard "
+            f"{discarded:.3g} of its trace{cost}; use dim >= {needed}, or truncate=True"
         )
     return Embeddings(vectors, rank, tolerance, values, lost)
+
+
+def _eigensystem(matrix: Matrix) -> tuple[Vector, Matrix]:
+    """Return eigenvalues, largest first, and eigenvectors with fixed signs."""
+    diagonal = np.diagonal(matrix)
+    if np.count_nonzero(matrix) == np.count_nonzero(diagonal):
+        order = np.argsort(-diagonal, kind="stable")
+        return diagonal[order], np.eye(len(matrix))[:, order]
+    values, basis = linalg.eigh(matrix)
+    return values[::-1], _fixed_signs(basis[:, ::-1])
+
+
+def _nonnegative(matrix: Matrix, tolerance: float) -> Matrix:
+    factor = nonnegative_factor(matrix, tolerance)
+    if factor is None:
+        raise InvalidInputError(
+            "no nonnegative embeddings with this Gram matrix were found; beyond four classes there "
+            "need not be any, and the relaxation may be a bound only"
+        )
+    return factor
 
 
 def _checked_gram(gram: ArrayLike) -> Matrix:

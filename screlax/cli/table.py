@@ -18,12 +18,6 @@ SMALL = 20
 MOST_LISTED = 2000
 """Up to this many distinct sizes JSON lists all of them; beyond, the quantiles of class size."""
 
-_UNDETERMINED = (
-    "geometry     not determined by the value: an orthogonal frame of these norms is as good in "
-    "double precision"
-)
-"""What is said where the value is at its floor whatever the angles."""
-
 _QUANTILES = (1.0, 0.9, 0.75, 0.5, 0.25, 0.1, 0.0)
 
 
@@ -75,6 +69,11 @@ def certificate_lines(
     ]
 
 
+def _left_open(solution: Solution) -> list[str]:
+    reason = solution.left_open
+    return [f"geometry     not determined by the value: {reason}"] if reason else []
+
+
 def solution_table(solution: Solution) -> str:
     """Return the whole report as text."""
     seconds = ", ".join(f"{phase} {value:.3g} s" for phase, value in solution.seconds.items())
@@ -89,7 +88,7 @@ def solution_table(solution: Solution) -> str:
         ),
         f"rank         {solution.rank} (eigenvalues above {solution.rank_tolerance:.0e} "
         "of the largest)",
-        *([] if solution.value_determines_geometry else [_UNDETERMINED]),
+        *_left_open(solution),
         f"time         {seconds}",
         "",
         *_geometry_lines(solution),

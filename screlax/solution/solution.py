@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,20 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import linalg
 
 from ..analysis.embedding import Embeddings, recover_embeddings
+from ..analysis.nonnegative import nonnegative_factor
 from ..analysis.sensitivity import Sensitivity, require_slack_vector, sensitivity_of
 from ..errors import InvalidInputError, Status
 from ..gram.cells import CellGram, Level, check_level
 from ..gram.curve import AnyGram
+from ..gram.diagonal import DiagonalGram
 from ..optional import require_memory
 from ..problem.levels import classes_to_orbits
 from ..problem.program import build_program
 from ..problem.ufm import UFM
-from ..proof.certificate import Certificate
+from ..proof.certificate import Certificate, relative_gap
 from ..proof.dual import DualPoint
 from ..types import Matrix
-from .determinacy import value_determines_geometry
+from .determinacy import left_open
 from .spectrum import class_spectrum, has_known_rank
 from .verify import proved_again
 
@@ -126,13 +129,39 @@ class Solution:
         """The gap by value and spread of the objective, gap/(|upper| + upper − infimum)."""
         return self.certificate.relative_gap
 
+    @cached_property
+    def is_tight(self) -> bool:
+        """Whether embeddings of some dimension are known to have the proved value.
+
+        Always with real features, where every positive semidefinite matrix is a Gram matrix. With
+        nonnegative ones where a nonnegative factor was found whose objective, rescaled to the
+        control, is within `tol` of `lower`: then the relaxation is exact. Orthogonal classes have
+        one at sight; else it is searched for at class level. False proves nothing.
+        """
+        if not self.problem.features.are_nonnegative or isinstance(self.orbit_gram, DiagonalGram):
+            return True
+        factor = nonnegative_factor(self.class_gram, self.rank_tolerance)
+        if factor is None:
+            return False
+        value = self._objective_of_class_gram(factor @ factor.T)
+        infimum = self.certificate.infimum
+        return relative_gap(max(value - self.lower, 0.0), value, infimum) <= self.tol
+
     @property
     def value_determines_geometry(self) -> bool:
-        """Whether double precision tells the optimum from an orthogonal frame of the same norms.
+        """Whether nothing known is `left_open` by the value."""
+        return not self.left_open
 
-        Not at ρ/τ of hundreds: there only native solvers still see the optimality conditions.
+    @property
+    def left_open(self) -> str:
+        """What the value does not determine of the geometry, in words; mostly nothing.
+
+        All angles, where double precision does not tell the optimum from an orthogonal frame of
+        the same norms, as at ρ/τ of hundreds: there only native solvers still see the optimality
+        conditions. With nonnegative features entries that occur in no row of the loss, such as the
+        inner products among two or more singletons.
         """
-        return value_determines_geometry(self.problem, self.orbit_gram, self.certificate)
+        return left_open(self.problem, self.orbit_gram, self.certificate)
 
     @property
     def class_gram(self) -> Matrix:
@@ -220,6 +249,7 @@ class Solution:
             truncate=truncate,
             tolerance=self.rank_tolerance,
             objective=self._objective_of_class_gram,
+            nonnegative=self.problem.features.are_nonnegative,
         )
 
     def prototypes(
