@@ -44,12 +44,47 @@ def weighted_loss(points, anchors, weight, target, temperature):
     on = np.flatnonzero(anchors)
     losses, softmax = np.zeros(len(H)), np.zeros_like(logits)
     losses[on] = logsumexp(logits[on], axis=1, b=weight[on]) - (target * logits).sum(axis=1)[on]
-    shifted = weight[on] * np.exp(logits[on] - logits[on].max(axis=1, keepdims=True))
+    there = np.where(weight[on] > 0, logits[on], -np.inf)
+    shifted = weight[on] * np.exp(there - there.max(axis=1, keepdims=True))
     softmax[on] = shifted / shifted.sum(axis=1, keepdims=True)
     pull = np.asarray(anchors)[:, None] * (
         softmax - np.where(softmax.any(axis=1)[:, None], target, 0)
     )
     return losses, (pull + pull.T) @ H / temperature, -(pull * logits).sum() / temperature
+
+
+def softmax_member(name, labels, anchors=None, instances=None, option=None):
+    """a, w and T of a member by its definition, for points of which `anchors` have terms.
+
+    Dense; `instances` numbers the samples that points are views of.
+    """
+    y, n = np.asarray(labels), len(labels)
+    same = (y[:, None] == y[None, :]) & ~np.eye(n, dtype=bool)
+    apart = y[:, None] != y[None, :]
+    size = np.array([(y == label).sum() for label in y], dtype=float)
+    mean = same / np.maximum(size - 1, 1)[:, None]
+    weight, target = (same | apart).astype(float), mean
+    mass = np.ones(n)
+    if name == "negatives-only":
+        weight = apart.astype(float)
+    if name.startswith("class-averaged"):
+        weight = mean + apart / size
+        if name.endswith("classes"):
+            mine = y if anchors is None else y[anchors]
+            mass = 1 / np.array([max((mine == label).sum(), 1) for label in y])
+    if name == "soft-targets":  # ε
+        target = same + option * apart
+        target = target / target.sum(axis=1, keepdims=True)
+    if name == "label-smoothing":
+        k = len(set(labels))
+        target = (1 - option + option / k) * mean + option / k * apart / size
+    if name == "instance-mix":  # α
+        views = (instances[:, None] == instances[None, :]) & ~np.eye(n, dtype=bool)
+        target = (1 - option) * mean + option * views / views.sum(axis=1, keepdims=True)
+    has_terms = (target.sum(axis=1) > 0) & (weight.sum(axis=1) > 0) & same.any(axis=1)
+    if anchors is not None:
+        has_terms &= np.isin(np.arange(n), np.arange(n)[anchors])
+    return np.where(has_terms, mass, 0.0), weight, target
 
 
 def mean_loss(losses, labels):

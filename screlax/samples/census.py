@@ -77,6 +77,11 @@ class Census:
                 "with contrast_with='keys' there are no views to be targets; take a loss whose "
                 "targets are those of labels"
             )
+        if not _alike(own.targets, pair.targets):
+            raise InvalidInputError(
+                "these targets depend on the number of samples, which keys alone do not have; give "
+                "them as a matrix"
+            )
         terms = SampleTerms(own.anchors, own.own, pair.pair, own.targets)
         return cls(by_item, terms, keys, keys, start)
 
@@ -161,3 +166,8 @@ def _counted(numbers: NDArray[np.int64], layout: Layout, first: int, classes: in
     """Count the classes of the first rows of every item."""
     some = numbers.reshape(layout.items, -1)[:, :first].reshape(-1)
     return np.bincount(some, minlength=classes).astype(np.float64)
+
+
+def _alike(first: Matrix | None, second: Matrix | None) -> bool:
+    """Whether targets are the same up to rounding."""
+    return first is None or second is None or np.allclose(first, second, rtol=0, atol=1e-9)

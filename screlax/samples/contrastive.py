@@ -38,6 +38,14 @@ class LossGradient(NamedTuple):
         By the keys; a queue without gradient leaves it unused.
     temperature : float, or ndarray of shape (batch,)
         By the temperature; of the sum where there are several losses of one item.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import screlax
+    >>> loss, gradient, *_ = screlax.contrastive_loss_and_grad(np.eye(4), [0, 0, 1, 1])
+    >>> bool(np.isclose(loss, np.log(3))), gradient.shape
+    (True, (4, 4))
     """
 
     loss: Value

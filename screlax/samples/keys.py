@@ -39,8 +39,6 @@ class Keys:
 
     def appended(self, layout: Layout, anchors: bool) -> Layout:
         """Return the layout with these rows last; as anchors too, if wanted."""
-        if layout.kind == "batch":
-            raise InvalidInputError(_NO_BATCH)
         if anchors and layout.anchors < layout.size:
             raise InvalidInputError(
                 "prototypes with loss terms need contrast_mode='all', or one view; or take "
@@ -53,6 +51,8 @@ class Keys:
 
 def given_keys(keys: Any, labels: NDArray[Any], layout: Layout) -> Keys:
     """Check keys, with one label each, and bring them to the precision of the embeddings."""
+    if layout.kind == "batch":
+        raise InvalidInputError(_NO_BATCH)
     array = real_array(keys, "keys")
     features = layout.rows.shape[1]
     if array.ndim != 2 or array.shape[1] != features:
