@@ -299,3 +299,21 @@ def test_comparison_of_the_optimum_with_itself_names_the_loss(counts, tmp_path, 
     other = screlax.solve_relaxation(problem_of("supcon:views=3"))
     with pytest.raises(screlax.ScrelaxError, match="and this solution is that of loss"):
         page_data(other, {"mine": found})
+
+
+@every_loss
+def test_the_loss_of_a_gram_matrix_is_that_of_the_solution(text):
+    solution = screlax.solve_relaxation(problem_of(text))
+    sizes, options = dict(zip(LABELS, SIZES, strict=True)), {"temperature": 0.5, "loss": text}
+    value = screlax.gram_loss(solution.class_gram, class_sizes=sizes, reduction="sum", **options)
+    assert value == pytest.approx(solution.value, rel=1e-9)
+    mean = screlax.gram_loss(solution.class_gram, class_sizes=sizes, **options)
+    assert mean == pytest.approx(solution.mean_value, rel=1e-9)
+    labels, problem = np.repeat(LABELS, SIZES), solution.problem
+    gram = solution.sample_gram(labels)
+    if problem.points.samples == problem.samples:
+        total = screlax.gram_loss(gram, labels, reduction="sum", **options)
+        assert total == pytest.approx(solution.value, rel=1e-9)
+    else:
+        with pytest.raises(screlax.ScrelaxError, match="give the Gram matrix of class means"):
+            screlax.gram_loss(gram, labels, **options)

@@ -11,6 +11,7 @@ from ..gram.cells import CellGram, Level
 from ..io.arrays import real_array
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Sphere, check_temperature
+from ..problem.losses.base import Loss
 from ..problem.program import build_program
 from ..problem.ufm import UFM
 
@@ -22,8 +23,9 @@ def gram_loss(
     class_sizes: ArrayLike | ClassSizes | None = None,
     temperature: float = 0.1,
     reduction: str = "mean",
+    loss: Loss | str | None = None,
 ) -> float:
-    """Return the supervised contrastive loss of a Gram matrix of samples or of class means.
+    """Return the contrastive loss of a Gram matrix of samples or of class means.
 
     The definition is that of the convex relaxation (`screlax.losses.SoftmaxRows.value`), so
     that with G_ij = ⟨h_i, h_j⟩ the value is that of `supcon_loss`, and at a class-level Gram matrix
@@ -31,7 +33,8 @@ def gram_loss(
 
         Σ_{c: n_c≥2} n_c [ log( (n_c−1) e^{M_cc/τ} + Σ_{c'≠c} n_{c'} e^{M_cc'/τ} ) − M_cc/τ ]
 
-    (Behnia and Thrampoulidis 2024, arXiv 2402.18884), here divided by the number of anchors.
+    (Behnia and Thrampoulidis 2024, arXiv 2402.18884), here divided by the number of anchors; and
+    accordingly for every other loss of `screlax.losses`.
 
     Parameters
     ----------
@@ -45,11 +48,15 @@ def gram_loss(
         τ > 0.
     reduction : {"mean", "sum"}
         Over anchors; the relaxation's objective is the sum.
+    loss : Loss or str, optional
+        As for `UFM`, `SupCon()` by default. Losses of several views or with prototypes take the
+        Gram matrix of class means.
 
     Raises
     ------
     InvalidInputError
-        If not exactly one of labels and class sizes is given, or the matrix does not fit them.
+        If not exactly one of labels and class sizes is given, the matrix does not fit them, or the
+        loss has other embeddings than one for each label.
 
     Examples
     --------
@@ -57,6 +64,8 @@ def gram_loss(
     >>> gram = [[1.0, -1.0], [-1.0, 1.0]]
     >>> round(screlax.gram_loss(gram, class_sizes=[2, 2], temperature=1.0), 6)
     0.239545
+    >>> round(screlax.gram_loss(gram, class_sizes=[2, 2], loss="class-averaged"), 6)
+    0.0
     """
     check_choice(reduction, "reduction", ("mean", "sum"))
     matrix = _check_gram(gram)
@@ -65,11 +74,17 @@ def gram_loss(
     control = Sphere(1.0)  # any: the loss itself does not depend on it
     if labels is None:
         assert class_sizes is not None
-        problem, level = UFM(class_sizes, control, temperature), Level.CLASSES
+        problem, level = UFM(class_sizes, control, temperature, loss=loss), Level.CLASSES
         _check_size(matrix, problem.classes, "classes")
     else:
-        problem, level = UFM.from_labels(labels, control, temperature), Level.SAMPLES
+        problem = UFM.from_labels(labels, control, temperature, loss=loss)
+        level = Level.SAMPLES
         _check_size(matrix, problem.samples, "labels")
+        if problem.points.samples != problem.samples:
+            raise InvalidInputError(
+                f"loss {problem.loss} has {problem.points.samples} embeddings for "
+                f"{problem.samples} labels; give the Gram matrix of class means, with class_sizes"
+            )
         order = np.argsort(problem.class_index(labels), kind="stable")
         matrix = matrix[np.ix_(order, order)]
     cells = CellGram.from_matrix(matrix / check_temperature(temperature))
