@@ -219,7 +219,7 @@ def test_recheck_does_not_believe_the_stored_certificate():
 
 @pytest.mark.parametrize("level", ["sample", "ORBITS", None])
 def test_recheck_at_an_unknown_level(level):
-    with pytest.raises(InvalidInputError, match="samples, classes, orbits"):
+    with pytest.raises(InvalidInputError, match="samples, instances, classes, orbits"):
         solved(CASE["step/ridge"]).recheck(level)
 
 

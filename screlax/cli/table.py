@@ -86,6 +86,7 @@ def solution_table(solution: Solution) -> str:
         *certificate_lines(
             certificate, solution.status.value, solution.tol, solution.problem.anchors
         ),
+        *([f"classes      {within}"] if (within := solution.within_words) else []),
         f"rank         {solution.rank} (eigenvalues above {solution.rank_tolerance:.0e} "
         "of the largest)",
         *_left_open(solution),
@@ -113,6 +114,8 @@ def solution_record(solution: Solution) -> dict[str, Any]:
         "iterations": solution.iterations,
         "seconds": dict(solution.seconds),
         "rank": solution.rank,
+        "collapses": solution.collapses,
+        "within_class_variability": solution.within_class_variability,
         "problem": {
             "classes": sizes.classes,
             "samples": sizes.samples,

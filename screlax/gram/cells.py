@@ -145,6 +145,10 @@ class ScatteredGram(CellGram):
         own, pair, apart = self.own * factor, self.pair * factor, self.apart * factor
         return ScatteredGram(own, pair, self.points_apart, apart)
 
+    def stored(self) -> dict[str, Any]:
+        """Return the arrays that a file holds, by name."""
+        return {**super().stored(), "apart": self.apart}
+
     def is_finite(self) -> bool:
         """Whether every entry is a number."""
         return super().is_finite() and bool(np.isfinite(self.apart).all())

@@ -50,9 +50,12 @@ def samples_to_classes(sizes: ClassSizes) -> Partition:
 
 
 def quotient_to_orbits(sizes: ClassSizes, level: Level, gram: CellGram) -> CellGram:
-    """Bring a Gram matrix of any level but instances down to the orbits; classes collapse."""
+    """Bring a Gram matrix of any level down to the orbits; classes collapse."""
     if level is Level.SAMPLES:
         gram = samples_to_classes(sizes).quotient(gram.pair)
+    if level is Level.INSTANCES:
+        gram = CellGram(gram.own, gram.pair.copy())
+        np.fill_diagonal(gram.pair, gram.own)
     if level is not Level.ORBITS:
         gram = classes_to_orbits(sizes).quotient(gram.pair)
     return gram
@@ -75,7 +78,7 @@ def scattered(sizes: ClassSizes, count: Vector, level: Level, gram: CellGram) ->
     orbit = sizes.orbit_index()
     several = count[orbit]
     if level is Level.SAMPLES:
-        samples, classes = views_and_samples(sizes, several)
+        samples, classes = views_and_samples(sizes, count)
         gram = classes.quotient(samples.quotient(gram.pair).pair)
     within = np.where(several > 1, np.diagonal(gram.pair), gram.own)
     pair = gram.pair.copy()
@@ -102,13 +105,16 @@ def lift_from_orbits(sizes: ClassSizes, level: Level, gram: CellGram) -> CellGra
         return instances
     if not isinstance(gram, ScatteredGram):
         return CellGram.from_matrix(samples_to_classes(sizes).lift(classes))
-    views, samples = views_and_samples(sizes, gram.points_apart[orbit])
+    views, samples = views_and_samples(sizes, gram.points_apart)
     return CellGram.from_matrix(views.lift(CellGram.from_matrix(samples.lift(instances))))
 
 
 def views_and_samples(sizes: ClassSizes, count: Vector) -> tuple[Partition, Partition]:
-    """Partition embeddings by sample, which collapse, and samples by class, which do not."""
-    each = count.astype(np.int64)
+    """Partition embeddings by sample, which collapse, and samples by class, which do not.
+
+    `count` are the samples of a class of each orbit.
+    """
+    each = count[sizes.orbit_index()].astype(np.int64)
     label = np.repeat(np.arange(len(each)), each)
     views = np.repeat(np.asarray(sizes) // each, each)
     sample = np.repeat(np.arange(len(label)), views)

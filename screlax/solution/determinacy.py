@@ -22,6 +22,8 @@ def left_open(problem: UFM, gram: AnyGram, certificate: Certificate) -> str:
     That an orthogonal frame of the same norms is as good, where double precision does not see its
     height above the infimum: so are all frames between that one and the optimum. With nonnegative
     features such a frame is the optimum, and what is free are entries in no row of the loss.
+    Soft targets may be met exactly: all softmax rows that are the targets have the same value, the
+    infimum, whatever is added to the entries of a row.
 
     Parameters
     ----------
@@ -34,6 +36,10 @@ def left_open(problem: UFM, gram: AnyGram, certificate: Certificate) -> str:
         return "there is no bound"
     if not gram.own.any():
         return ""  # zero has no angles, and a trace of its own
+    if not problem.loss.collapses:
+        height = certificate.upper - certificate.infimum
+        if height <= 2 * max(certificate.gap, certificate.rounding):
+            return "the targets are met exactly, as by other Gram matrices"
     own = gram.own / problem.temperature
     if not problem.loss.frame_height(problem.class_sizes, own) > certificate.rounding:
         return "an orthogonal frame of these norms is as good in double precision"

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..checks import real_number
 from ..errors import FileFormatError
-from ..gram.cells import CellGram, Level
+from ..gram.cells import CellGram, Level, ScatteredGram
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
 from ..gram.shared_point import SingletonGram
@@ -192,6 +192,10 @@ def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
             f"squared norms and inner products do not agree: {away.max():.2g} between own and the "
             "diagonal of pair_upper, where a size has one class"
         )
+    if "apart" in arrays:
+        if problem.loss.collapses:
+            raise ValueError(f"it has samples of a class apart, and with {problem.loss} none are")
+        return ScatteredGram(own, pair, problem.instances, _numbers(arrays, "apart", (m,)))
     return CellGram(own, pair)
 
 

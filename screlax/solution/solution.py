@@ -17,7 +17,7 @@ from ..analysis.embedding import Embeddings, recover_embeddings
 from ..analysis.nonnegative import nonnegative_factor
 from ..analysis.sensitivity import Sensitivity, require_slack_vector, sensitivity_of
 from ..errors import InvalidInputError, Status
-from ..gram.cells import CellGram, Level, check_level
+from ..gram.cells import CellGram, Level, ScatteredGram, check_level
 from ..gram.curve import AnyGram
 from ..gram.diagonal import DiagonalGram
 from ..optional import require_memory
@@ -31,6 +31,9 @@ from .determinacy import left_open
 from .spectrum import class_spectrum, has_known_rank
 from .verify import proved_again
 
+APART = "does not collapse within classes"
+"""What is said of a solution whose classes have several points."""
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:
@@ -41,10 +44,11 @@ class Solution:
     problem : UFM
         The problem it solves.
     orbit_gram : CellGram
-        The feasible Gram matrix, by distinct class size (largest first), in the units of G.
+        The feasible Gram matrix, by distinct class size (largest first), in the units of G; of the
+        class means, with the scatter around them, where classes do not collapse.
     orbit_dual : DualPoint or None
         Dual point behind the lower bound, by distinct class size at unit temperature; None where
-        the softmax rows of the Gram matrix give the best bound.
+        the softmax rows of the Gram matrix give the best bound, or classes do not collapse.
     certificate : Certificate
         Proved bounds, computed at the level the problem was solved at; at orbits when read from a
         file, from the points in it.
@@ -136,10 +140,13 @@ class Solution:
         Always with real features, where every positive semidefinite matrix is a Gram matrix. With
         nonnegative ones where a nonnegative factor was found whose objective, rescaled to the
         control, is within `tol` of `lower`: then the relaxation is exact. Orthogonal classes have
-        one at sight; else it is searched for at class level. False proves nothing.
+        one at sight; else it is searched for at class level, unless the samples of a class are
+        apart. False proves nothing.
         """
         if not self.problem.features.are_nonnegative or isinstance(self.orbit_gram, DiagonalGram):
             return True
+        if not self.collapses:
+            return False
         factor = nonnegative_factor(self.class_gram, self.rank_tolerance)
         if factor is None:
             return False
@@ -160,8 +167,33 @@ class Solution:
         the same norms, as at ρ/τ of hundreds: there only native solvers still see the optimality
         conditions. With nonnegative features entries that occur in no row of the loss, such as the
         inner products among two or more singletons.
+        Where soft targets are met exactly, other Gram matrices meet them too.
         """
         return left_open(self.problem, self.orbit_gram, self.certificate)
+
+    @property
+    def collapses(self) -> bool:
+        """Whether the embeddings of each class coincide; always, unless targets are soft."""
+        return not isinstance(self.orbit_gram, ScatteredGram)
+
+    @property
+    def within_words(self) -> str:
+        """What is said where classes do not collapse; else empty."""
+        if self.collapses:
+            return ""
+        distance = self.within_class_variability
+        return f"{APART} (mean squared distance {distance:.5g} from the class mean)"
+
+    @property
+    def within_class_variability(self) -> float:
+        """Mean squared distance of an embedding from its class mean; zero where classes collapse.
+
+        The trace of the within-class scatter per embedding, in the units of G.
+        """
+        if not isinstance(self.orbit_gram, ScatteredGram):
+            return 0.0
+        mass = self.problem.points.distinct * self.problem.points.multiplicities
+        return float(mass @ self.orbit_gram.scatter / mass.sum())
 
     @property
     def class_gram(self) -> Matrix:
@@ -179,7 +211,8 @@ class Solution:
     def sample_gram(self, labels: ArrayLike | Sequence[Hashable]) -> Matrix:
         """Return the Gram matrix of samples with these labels, shape (len(labels), len(labels)).
 
-        Samples of a class coincide at the optimum (zero within-class variability).
+        Samples of a class coincide at the optimum, unless `collapses` says that they do not: then
+        each label stands for another sample of its class.
 
         Raises
         ------
@@ -194,7 +227,11 @@ class Solution:
         orbit = self.problem.points.orbit_index()[number]
         matrix = self.orbit_gram.pair[np.ix_(orbit, orbit)]
         same = number[:, None] == number[None, :]
-        return np.where(same, self.orbit_gram.own[orbit][:, None], matrix)
+        point, product = (part[orbit] for part in self.orbit_gram.dense().around_mean)
+        own = self.orbit_gram.own[orbit]
+        matrix = np.where(same, (own + product)[:, None], matrix)
+        np.fill_diagonal(matrix, own + point)
+        return matrix
 
     @property
     def eigenvalues(self) -> np.ndarray:
@@ -228,8 +265,9 @@ class Solution:
         """Return one optimal embedding per class, rows in class order, shape (k, dim).
 
         Every sample of a class has its class's embedding: index with `problem.class_index(labels)`.
-        So has every view of a sample, and every prototype that is tied to its class. Where a loss
-        leaves the samples of a class apart these are the class means.
+        Where classes do not collapse (`collapses`), these are the class means.
+        So has every view of a sample, and every prototype that is tied to its class. Where classes
+        do not collapse (`collapses`) these are the class means.
 
         Parameters
         ----------
@@ -313,13 +351,16 @@ class Solution:
 
         Infinite where an embedding is zero and should be on a sphere.
         """
-        relaxation = build_program(self.problem, Level.CLASSES)
-        squares = np.diag(matrix)
+        level = Level.CLASSES if self.collapses else Level.INSTANCES
+        relaxation = build_program(self.problem, level)
+        orbit = self.problem.points.orbit_index()
+        point, product = (part[orbit] for part in self.orbit_gram.dense().around_mean)
+        squares, pair = np.diag(matrix) + point, matrix + np.diag(product)
         scale = self.problem.control.scale(squares, relaxation.cells)
         if not np.isfinite(scale).all():
             return math.inf
-        scaled = scale[:, None] * matrix * scale
-        return relaxation.value(CellGram.from_matrix(scaled / self.problem.temperature))
+        scaled = CellGram(scale**2 * squares, scale[:, None] * pair * scale)
+        return relaxation.value(scaled.scaled(1 / self.problem.temperature))
 
     def recheck(self, level: str = "orbits", certifier: str = "double") -> Certificate:
         """Recompute the certificate from scratch, from the problem and the stored points alone.
@@ -374,5 +415,5 @@ class Solution:
             f"<Solution {self.status}: value {self.value:.10g}, "
             f"relative gap {self.certificate.gap_in_words}, "
             f"{self.problem.description}, k={self.problem.classes}, rank {self.rank}, "
-            f"{self.solver} at level {self.level}>"
+            f"{self.solver} at level {self.level}{'' if self.collapses else ', ' + APART}>"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..gram.blocks import scaled_blocks
-from ..gram.cells import CellGram, Level
+from ..gram.cells import CellGram, Level, ScatteredGram
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
 from ..gram.shared_point import SingletonGram
@@ -14,7 +14,7 @@ from ..problem.levels import lift_from_orbits
 from ..problem.program import Program, build_program, level_size
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
-from ..proof.certifiers import certifier_named
+from ..proof.certifiers import Certifier, certifier_named
 from ..proof.dense import Proof
 from ..proof.dual import DualPoint, dual_from_orbits
 from ..proof.repair import repair_primal
@@ -27,8 +27,13 @@ def proved_again(
     level: Level,
     certifier: str,
 ) -> Proof:
-    """Return the proof of stored orbit points, from themselves alone, at a level."""
+    """Return the proof of stored orbit points, from themselves alone, at a level.
+
+    Where classes do not collapse, instances stand for classes and orbits.
+    """
     prove = certifier_named(certifier)
+    if isinstance(gram, ScatteredGram):
+        return _proved_apart(problem, gram, level, prove)
     if level is not Level.ORBITS:
         cells = level_size(problem, level)
         require_level_memory(level, cells, problem.points.orbits)
@@ -39,6 +44,14 @@ def proved_again(
         return prove(problem, level, unit, ())
     lifted = dual_from_orbits(problem, build_program(problem, level), dual)
     return prove(problem, level, unit, (lifted,))
+
+
+def _proved_apart(problem: UFM, gram: ScatteredGram, level: Level, prove: Certifier) -> Proof:
+    """Return the proof where samples of a class do not coincide."""
+    level = level if level is Level.SAMPLES else Level.INSTANCES
+    require_level_memory(level, level_size(problem, level), problem.points.orbits)
+    unit = lift_from_orbits(problem.points, level, gram.scaled(1 / problem.temperature))
+    return prove(problem, level, unit, ())
 
 
 def verified(
@@ -62,7 +75,9 @@ def verified(
     elif isinstance(proof.gram, DiagonalGram):
         _require_norms(unit, proof.gram, is_feasible)
     else:
-        _require_feasible(build_program(problem, Level.ORBITS), unit.dense())
+        level = Level.INSTANCES if isinstance(gram, ScatteredGram) else Level.ORBITS
+        lifted = lift_from_orbits(problem.points, level, unit.dense())
+        _require_feasible(build_program(problem, level), lifted)
     if claimed is not None:
         _require_agreement(claimed, proof.certificate)
     return proof.certificate, gram

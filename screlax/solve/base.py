@@ -61,6 +61,8 @@ class Candidate:
         The solver's own status word, kept for the record only.
     seconds : mapping
         Wall time of the method's phases.
+    level : Level or None
+        The level of `gram` where it is not the one asked for: samples of a class do not coincide.
     """
 
     gram: AnyGram
@@ -68,6 +70,7 @@ class Candidate:
     iterations: int | None = None
     message: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
+    level: Level | None = None
 
 
 def with_room(problem: UFM, share: float) -> UFM:
@@ -142,6 +145,11 @@ def register_method(method: Known) -> Known:
     """
     METHODS[vars(method)["name"]] = method
     return method
+
+
+def deadline_of(options: SolverOptions, start: float) -> float:
+    """Return the value of `time.perf_counter()` after which to stop."""
+    return math.inf if options.time_limit is None else start + options.time_limit
 
 
 def reject_options(name: str, options: SolverOptions) -> None:

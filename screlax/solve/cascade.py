@@ -6,8 +6,8 @@ another level also checks the reduction itself.
 
 from __future__ import annotations
 
-import math
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,12 +20,21 @@ from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..proof.dense import Proof
 from ..proof.prover import Prover
-from .base import Candidate, SolverOptions, register_method, reject_options, with_room
+from .base import (
+    Candidate,
+    SolverOptions,
+    deadline_of,
+    register_method,
+    reject_options,
+    with_room,
+)
+from .closed_form import closed_form
 from .collapse import opposite_points
 from .factored import solve_factored
 from .orthogonal import orthogonal_candidate, orthogonal_gram
 from .singletons.candidates import singleton_candidates
 from .slack_vector.solver import solve_slack_vector
+from .targets import solve_targets
 
 _MAX_DENSE_ORBITS = 2000
 
@@ -77,7 +86,10 @@ class BurerMonteiro:
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
         """Descend from an uninformed start. See `Method.solve`."""
         reject_options(self.name, options)
-        return _descend(problem, level, options, None, time.perf_counter())
+        start = time.perf_counter()
+        if not problem.loss.collapses:
+            return solve_targets(problem, level, options, start, None)
+        return _descend(problem, level, options, None, start)
 
 
 @register_method
@@ -98,6 +110,8 @@ class Native:
         if orthogonal is not None:
             return orthogonal_candidate(problem, level, orthogonal)
         start = time.perf_counter()
+        if not problem.loss.collapses:
+            return solve_targets(problem, level, options, start, _near(problem, options))
         collapsed = opposite_points(problem)
         if collapsed is not None:
             return _result(problem, level, collapsed, 0, "closed form: two opposite points", start)
@@ -112,6 +126,19 @@ class Native:
         if proved or _proves_densely(problem, prover, gram):
             return _result(problem, level, gram, steps, message, start)
         return _descend(problem, level, options, gram, start)
+
+
+def _near(problem: UFM, options: SolverOptions) -> CellGram | None:
+    """Return the optimum for the own class as target, by orbit; None where there is none."""
+    loss = problem.loss.own_class()
+    if loss is None or problem.classes < 2 or problem.points.distinct.max() < 2:
+        return None
+    near = replace(problem, loss=loss)
+    if near.control.is_penalty and near.control.parameter <= near.bounded_threshold():
+        return None
+    found = closed_form(near)
+    gram = Native().solve(near, Level.ORBITS, options).gram if found is None else found[0]
+    return gram.dense() if gram.is_finite() else None
 
 
 def _proves_densely(problem: UFM, prover: Prover, gram: SlackVectorGram) -> bool:
@@ -148,7 +175,7 @@ def _descend(
     gram, run = solve_factored(
         build_program(with_room(problem, _ROOM), Level.ORBITS),
         guess,
-        deadline=_deadline(options, start),
+        deadline=deadline_of(options, start),
     )
     return _result(problem, level, gram, run.iterations, f"{DESCENT}{run.reason}", start)
 
@@ -162,7 +189,7 @@ def _with_singletons(problem: UFM, level: Level, options: SolverOptions, start: 
         require_memory(8 * 40 * cells**2, f"Burer–Monteiro with {cells:,} distinct class sizes")
         return build_program(problem, Level.ORBITS)
 
-    deadline = _deadline(options, start)
+    deadline = deadline_of(options, start)
     candidates = singleton_candidates(problem, prover.singleton_equations, relaxation, deadline)
     for found, iterations, message in candidates:  # each is computed when the one before failed
         gram = found if isinstance(found, CellGram) else prover.singletons(found).gram
@@ -178,10 +205,6 @@ def _is_proved(problem: UFM, proof: Proof) -> bool:
     trace = float((points.distinct * points.multiplicities) @ proof.gram.own)
     indefinite = certificate.primal_min_eigenvalue < -PROVED * trace
     return certificate.proves(PROVED) and not indefinite
-
-
-def _deadline(options: SolverOptions, start: float) -> float:
-    return math.inf if options.time_limit is None else start + options.time_limit
 
 
 def _result(

@@ -10,6 +10,7 @@ For losses whose targets are the own class (`screlax.problem.losses.class_softma
       ridge                  1 − p = λτ r(k−1)/(2ak),  α = τ ((k−1)/k) log( p/(1−p) · (k−1)u/o )
 
   Balanced is the same a, o and u for all; on a ball or sphere r may differ.
+* Every sample a class of its own (`SelfSupervised`): that simplex, of n samples of V views.
 * Two opposite points on a ball or sphere: two classes, and full minority collapse
   (`screlax.solve.collapse`).
 * Nonnegative features: orthogonal classes, with norms that are separate formulas
@@ -27,7 +28,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..gram.cells import CellGram, Level
+from ..gram.cells import CellGram, Level, ScatteredGram
 from ..gram.curve import AnyGram
 from ..problem.levels import lift_from_orbits
 from ..problem.ufm import UFM
@@ -64,9 +65,11 @@ class ClosedForm:
         found = closed_form(problem)
         assert found is not None
         gram, what = found
+        if isinstance(gram, ScatteredGram) and level is not Level.SAMPLES:
+            level = Level.INSTANCES
         if level is not Level.ORBITS:
             gram = lift_from_orbits(problem.points, level, gram.dense())
-        return Candidate(gram, iterations=0, message=f"closed form: {what}")
+        return Candidate(gram, iterations=0, message=f"closed form: {what}", level=level)
 
 
 def closed_form(problem: UFM) -> tuple[AnyGram, str] | None:
@@ -83,6 +86,7 @@ def closed_form(problem: UFM) -> tuple[AnyGram, str] | None:
         (orthogonal_gram, "orthogonal classes"),
         (_zero, "zero"),
         (_simplex, "simplex"),
+        (_simplex_of_samples, "simplex of all samples"),
         (opposite_points, "two opposite points"),
     )
     for formula, what in formulas:
@@ -116,6 +120,22 @@ def _simplex(problem: UFM) -> CellGram | None:
     pair = np.full((m, m), -norm / (problem.classes - 1))
     np.fill_diagonal(pair, np.where(problem.points.multiplicities > 1, pair[0, -1], norm))
     return CellGram(np.full(m, norm), pair)
+
+
+def _simplex_of_samples(problem: UFM) -> CellGram | None:
+    """Return the simplex of all samples, each a class of its own, whatever their labels."""
+    views, samples = problem.loss.views_alone, problem.samples
+    if views is None or problem.features.are_nonnegative:
+        return None
+    alone = UFM.from_pairs([views], [samples], problem.control, problem.temperature)
+    norm = 0.0 if alone.is_zero_optimal() else simplex_norm(alone)
+    between, count, m = -norm / (samples - 1), problem.instances, problem.points.orbits
+    means = (norm + (count - 1) * between) / count
+    pair = np.full((m, m), between)
+    np.fill_diagonal(pair, np.where(problem.points.multiplicities > 1, between, means))
+    if (count == 1).all():
+        return CellGram(means, pair)
+    return ScatteredGram(means, pair, count, np.where(count > 1, norm - between, 0.0))
 
 
 def simplex_norm(problem: UFM) -> float:

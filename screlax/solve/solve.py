@@ -10,22 +10,19 @@ from numpy.typing import ArrayLike
 
 from ..checks import positive_number
 from ..errors import InaccurateWarning, InvalidInputError, SolverFailedError
-from ..gram.cells import CellGram, Level, check_level
-from ..gram.curve import AnyGram
+from ..gram.cells import Level, ScatteredGram, check_level
 from ..optional import require_level_memory
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Control
 from ..problem.features import Features
-from ..problem.levels import quotient_to_orbits
 from ..problem.losses.base import Loss
-from ..problem.program import build_program, level_size
+from ..problem.program import level_size
 from ..problem.ufm import UFM
-from ..proof.certificate import Certificate
-from ..proof.dual import DualPoint, dual_to_orbits
 from ..proof.prover import Prover
 from ..solution.solution import Solution
-from .base import Candidate, SolverOptions
+from .base import Candidate, Method, SolverOptions
 from .registry import choose_method
+from .settle import settle
 
 
 def solve_relaxation(
@@ -62,7 +59,9 @@ def solve_relaxation(
         "Clarabel" or any installed solver of cvxpy's that takes semidefinite and exponential cones.
     level : str, default "auto"
         "samples" (n×n), "classes" (k×k) or "orbits" (m×m, m distinct sizes); "auto" is the
-        smallest, orbits. All have the same optimal value.
+        smallest, orbits. All have the same optimal value. With a loss whose classes need not
+        collapse, "instances" (k×k) keeps the samples of a class apart; it replaces classes and
+        orbits where these do not prove optimal.
     tol : float, optional
         Relative duality gap up to which the solution counts as optimal: by default 1e-9, and 1e-6
         for conic solvers, which rarely reach below 1e-6 to 1e-8.
@@ -134,14 +133,22 @@ def silent_solution(
     limit = None if time_limit is None else float(time_limit)
     prover = Prover(ufm)
     options = SolverOptions(wanted, limit, verbose, solver_options, prover)
-    result = method.solve(ufm, chosen_level, options)
+    result, found_level = _run(method, ufm, chosen_level, options)
     solved = time.perf_counter()
-    certificate, orbit_gram, orbit_dual = _certify(prover, chosen_level, result, method.name)
+    certificate, orbit_gram, orbit_dual = settle(prover, found_level, result, wanted)
+    if _may_be_apart(ufm, found_level) and not certificate.proves(wanted):
+        found, _ = _run(method, ufm, Level.INSTANCES, options)
+        solved = time.perf_counter()
+        apart = settle(prover, Level.INSTANCES, found, wanted)
+        if apart[0].gap < certificate.gap:
+            result, (certificate, orbit_gram, orbit_dual) = found, apart
+    if isinstance(orbit_gram, ScatteredGram) and chosen_level is not Level.SAMPLES:
+        chosen_level, level_reason = Level.INSTANCES, "samples of a class do not coincide"
     end = time.perf_counter()
     seconds = {**(result.seconds or {"solve": solved - start}), "certify": end - solved}
     return Solution(
         problem=ufm,
-        orbit_gram=orbit_gram,
+        orbit_gram=orbit_gram.scaled(ufm.temperature),
         orbit_dual=orbit_dual,
         certificate=certificate,
         tol=wanted,
@@ -188,26 +195,31 @@ def _choose_level(problem: UFM, level: str) -> tuple[Level, str]:
     if level == "auto":
         m, k = problem.points.orbits, problem.classes
         return Level.ORBITS, f"the smallest exact program: {m} distinct sizes of {k} classes"
-    return check_level(level), "requested"
+    chosen = check_level(level)
+    if chosen is Level.INSTANCES and problem.loss.collapses:
+        raise InvalidInputError(
+            f"level 'instances' is for losses whose classes need not collapse, and loss "
+            f"{problem.loss} is none; use 'classes' or 'samples'"
+        )
+    return chosen, "requested"
 
 
-def _certify(
-    prover: Prover, level: Level, result: Candidate, solver: str
-) -> tuple[Certificate, AnyGram, DualPoint | None]:
-    """Certify at the level of the result, then bring both feasible points to the orbits."""
-    gram, problem = result.gram, prover.problem
-    if not gram.is_finite():
+def _run(
+    method: Method, problem: UFM, level: Level, options: SolverOptions
+) -> tuple[Candidate, Level]:
+    """Return what a method finds, and at which level."""
+    result = method.solve(problem, level, options)
+    if not result.gram.is_finite():
         raise SolverFailedError(
-            f"{solver} left a Gram matrix with NaN or infinite entries ({result.message}); "
+            f"{method.name} left a Gram matrix with NaN or infinite entries ({result.message}); "
             "try another solver"
         )
-    proof = prover.gram(gram, level, result.duals)
-    feasible, dual = proof.gram, proof.dual
-    if isinstance(feasible, CellGram):
-        feasible = quotient_to_orbits(problem.points, level, feasible)
-    if dual is not None:
-        dual = dual_to_orbits(problem, build_program(problem, level), dual)
-    return proof.certificate, feasible.scaled(problem.temperature), dual
+    return result, level if result.level is None else result.level
+
+
+def _may_be_apart(problem: UFM, level: Level) -> bool:
+    """Whether the samples of a class, one point at this level, need not coincide."""
+    return not problem.loss.collapses and level in (Level.ORBITS, Level.CLASSES)
 
 
 def _warn_of_gap(solution: Solution) -> None:

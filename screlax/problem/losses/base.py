@@ -214,6 +214,18 @@ class Loss(ABC):
         """
         return sizes.distinct.astype(float)
 
+    @property
+    def views_alone(self) -> int | None:
+        """V where every sample is a class of its own, of V views, whatever its label; else None."""
+        return None
+
+    def own_class(self) -> Loss | None:
+        """Return the loss that this one is of where classes collapse, with T = I; None if itself.
+
+        Its optimum is where to begin, or the optimum where that proves.
+        """
+        return None
+
     @abstractmethod
     def at_level(self, sizes: ClassSizes, level: Level) -> GramLoss:
         """Return the loss of these class sizes as a function of the Gram matrix at a level."""

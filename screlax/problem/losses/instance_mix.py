@@ -13,11 +13,12 @@ from ...checks import whole_number
 from ...errors import InvalidInputError
 from ...types import Vector
 from ..class_sizes import ClassSizes
-from .base import register_loss
+from .base import Loss, register_loss
 from .class_rows import ClassTerms, Targets, own_class
 from .class_softmax import ClassSoftmax
 from .sample_terms import SampleTerms, every_other
 from .soft_targets import share
+from .supcon import SupCon
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,15 @@ class InstanceLoss(ClassSoftmax):
         """See `Loss.collapses`."""
         return False
 
-    def instances(self, sizes: ClassSizes) -> Vector:
-        """See `Loss.instances`."""
-        return sizes.distinct.astype(float)
+    @property
+    def views_alone(self) -> int | None:
+        """See `Loss.views_alone`."""
+        alone = self.own_instance == 1 and self.class_weights is None
+        return self.instance_views if alone else None
+
+    def own_class(self) -> Loss:
+        """See `Loss.own_class`."""
+        return SupCon(self.instance_views, class_weights=self.class_weights)
 
     def unweighted_terms(self, sizes: ClassSizes) -> ClassTerms:
         """See `ClassSoftmax`: those of `SupCon` with as many views."""

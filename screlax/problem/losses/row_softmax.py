@@ -11,7 +11,7 @@ from ...types import Vector
 from ..class_matrix import check_row_sums, stochastic_matrix
 from ..class_sizes import ClassSizes
 from ..per_orbit import orbit_numbers, per_class_option
-from .base import register_loss
+from .base import Loss, register_loss
 from .class_rows import ClassTerms, Targets, targets_of_matrix
 from .class_softmax import ClassSoftmax
 from .sample_terms import SampleTerms
@@ -71,6 +71,10 @@ class RowSoftmax(ClassSoftmax):
     def row_targets(self, sizes: ClassSizes) -> Targets | None:
         """See `ClassSoftmax`."""
         return None if self.targets is None else targets_of_matrix(self.targets, sizes)
+
+    def own_class(self) -> Loss | None:
+        """See `Loss.own_class`."""
+        return None if self.targets is None else dataclasses.replace(self, targets=None)
 
     def check(self, sizes: ClassSizes) -> None:
         """See `Loss.check`."""

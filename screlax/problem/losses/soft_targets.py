@@ -14,10 +14,11 @@ from ...errors import InvalidInputError
 from ...types import Vector
 from ..class_matrix import PerOrbitPair, check_row_sums, stochastic_matrix
 from ..class_sizes import ClassSizes
-from .base import register_loss
+from .base import Loss, register_loss
 from .class_rows import ClassTerms, Targets, targets_of_matrix
 from .class_softmax import ClassSoftmax
 from .sample_terms import SampleTerms
+from .supcon import SupCon
 
 
 @register_loss
@@ -93,6 +94,10 @@ class SoftTargets(ClassSoftmax):
     def collapses(self) -> bool:
         """See `Loss.collapses`."""
         return False
+
+    def own_class(self) -> Loss:
+        """See `Loss.own_class`."""
+        return SupCon(class_weights=self.class_weights)
 
     def check(self, sizes: ClassSizes) -> None:
         """See `Loss.check`."""
