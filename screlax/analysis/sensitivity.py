@@ -254,13 +254,12 @@ def _value_by_size(
 ) -> Vector:
     """Return the derivative of the Lagrangian by the size of one class of each orbit."""
     beta = state.log_normalizer[0] + np.log(equations.anchors / equations.pair)
-    off = equations.outside(moments)[0]
-    per_own = np.where(equations.terms.own > 0, slopes.own / equations.terms.own, 0.0)
-    as_positive = equations.anchors * (1 - off) * per_own
+    # a p_own/o, from own itself: there need be no own weight
+    as_positive = equations.pair * np.exp(own - state.log_normalizer[0])
     # as a negative in all other rows: Σ_c a_c p_cj / u_j
     others = (moments.total - moments.slack - moments.share)[0]
     as_negative = 2 * (moments.peak * moments.slack)[0] / equations.pair * others
-    slope = slopes.anchors * (beta - own) + as_positive + slopes.pair * as_negative
+    slope = slopes.anchors * (beta - own) + slopes.own * as_positive + slopes.pair * as_negative
     if equations.is_penalty:
         strength = float(np.exp(state.log_strength[0]))
         limit = equations.parameters[0] if equations.is_budget else 0.0
