@@ -152,6 +152,20 @@ def test_the_default_is_the_supervised_contrastive_loss():
         np.testing.assert_array_equal(result.gradient, gradient)
 
 
+@pytest.mark.parametrize("mean_over", ["anchors", "all"])
+def test_samples_without_positives_count_in_a_mean_over_all(mean_over):
+    H, y = data(60)
+    y[:4] = [20, 21, 22, 23]
+    weights = {int(label): 0.5 + label for label in set(y)}
+    options = {"mean_over": mean_over}
+    for name, own in (("supcon", {}), ("negatives-only", {"negatives_only": True})):
+        plain, _ = supcon_loss_and_grad(H, y, **options, **own)
+        assert contrastive_loss(H, y, loss=name, **options) == pytest.approx(plain, rel=1e-14)
+        loss = MEMBERS[name][0].with_options(class_weights=weights)
+        weighted, _ = supcon_loss_and_grad(H, y, class_weights=weights, **options, **own)
+        assert contrastive_loss(H, y, loss=loss, **options) == pytest.approx(weighted, rel=1e-14)
+
+
 @members
 def test_single_precision_is_as_accurate_as_it_is_for_supcon(name):
     H, y = data(600, dim=32)

@@ -85,12 +85,18 @@ class Census:
         terms = SampleTerms(own.anchors, own.own, pair.pair, own.targets)
         return cls(by_item, terms, keys, keys, start)
 
+    @property
+    def weights(self) -> Vector:
+        """Weights of samples; one for those without positives, which a mean over all counts."""
+        return np.where((self.positives <= 0) & (self.terms.anchors == 0), 1.0, self.terms.anchors)
+
     @cached_property
     def has_terms(self) -> NDArray[np.bool_]:
-        """Whether the denominator of an anchor of the class is a sum of anything."""
+        """Whether the class has anchors, and their denominators are sums of anything."""
         negative = ((self.columns > 0) & (self.terms.pair > 0)).reshape(self.samples.shape)
         others = (negative.sum(axis=1, keepdims=True) - negative).reshape(-1)
-        return np.asarray((others > 0) | ((self.positives > 0) & (self.terms.own > 0)))
+        filled = (others > 0) | ((self.positives > 0) & (self.terms.own > 0))
+        return np.asarray(filled & (self.terms.anchors > 0))
 
     @cached_property
     def _pair(self) -> Vector:

@@ -94,7 +94,7 @@ def from_labels(
     if order is not None:
         numbers = numbers[order]
     rows = _rows(layout, options, order)
-    weights = census.terms.anchors[numbers]
+    weights = census.weights[numbers]
     loud = np.ones(codes.classes, dtype=bool)
     if silent is not None:
         loud[codes.codes[silent]] = False
