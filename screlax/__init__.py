@@ -183,13 +183,16 @@ __all__ = [
 ]
 
 
+_MODULES = ("batches", "geometry", "losses", "plots")
+
+
 def __getattr__(name: str) -> Any:
     """Load a public name, or a public module, when it is first asked for."""
     import importlib
 
     if name in _HOME:
         value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    elif name in ("geometry", "losses", "plots"):
+    elif name in _MODULES:
         value = importlib.import_module(f".{name}", __name__)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -199,4 +202,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """List what there is, loaded or not."""
-    return sorted({*globals(), *__all__, "geometry", "losses", "plots"})
+    return sorted({*globals(), *__all__, *_MODULES})

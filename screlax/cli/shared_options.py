@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInputError
+from ..problem.batches.base import BATCHES
 from ..problem.constraints.norms import CONTROLS, Control
 from ..problem.count_files import read_labelled_counts, read_pairs
 from ..problem.features import Features
 from ..problem.label_files import read_labels
 from ..problem.losses.base import LOSSES, Loss, check_loss
 from ..problem.losses.class_softmax import BALANCED
+from ..problem.losses.text import read_loss
 from ..problem.profiles import profile
 from ..problem.ufm import UFM
 from ..problem.weight_files import read_class_weights
@@ -32,6 +34,18 @@ def add_problem_options(parser: argparse.ArgumentParser) -> None:
     )
     loss.add_argument(
         "--views", type=int, metavar="V", help="augmented views of every sample, of the loss"
+    )
+    loss.add_argument(
+        "--batch-size",
+        type=int,
+        metavar="B",
+        help="the expected loss of mini-batches of so many samples (default: all samples)",
+    )
+    loss.add_argument(
+        "--sampler",
+        metavar="NAME[:OPTION=VALUE,…]",
+        help=f"how batches are drawn: one of {', '.join(BATCHES)} (default shuffle); classes takes "
+        "classes=P,samples=K, poisson rate=Q",
     )
     loss.add_argument(
         "--class-weights",
@@ -115,7 +129,23 @@ def loss_of(options: argparse.Namespace) -> Loss:
             raise InvalidInputError(
                 f"--loss {options.loss} has {name} already; leave out --{name.replace('_', '-')}"
             )
-    return loss.with_options(**given)
+    loss = loss.with_options(**given)
+    batches = _batches_of(options)
+    return loss if batches is None else loss.in_batches(batches)
+
+
+def _batches_of(options: argparse.Namespace) -> tuple[str, dict[str, Any]] | None:
+    """Return the name and options of the sampler, None where the loss is that of all samples."""
+    if options.batch_size is None and options.sampler is None:
+        return None
+    name, given = read_loss(options.sampler or "shuffle")
+    if options.batch_size is not None:
+        if "size" in given:
+            raise InvalidInputError(
+                f"--sampler {options.sampler} has a size already; leave out --batch-size"
+            )
+        given["size"] = options.batch_size
+    return name, given
 
 
 def numbers_of(text: str | None) -> Vector | None:

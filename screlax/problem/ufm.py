@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError
 from ..types import Vector
+from .batches.base import Batches
 from .class_sizes import ClassSizes
 from .constraints.norms import Control, check_control, check_temperature
 from .features import Features, check_features
@@ -49,6 +51,9 @@ class UFM:
         The loss, or its text ``name:option=value,…``; `screlax.problem.losses` has them.
     features : {"real", "nonnegative"}, default "real"
         Whether embeddings must be nonnegative, H ≥ 0, as behind a ReLU; keyword only.
+    batches : Batches or str, optional
+        How mini-batches are drawn (`screlax.batches`), or its text ``shuffle:size=64``: then `loss`
+        becomes its expectation over them, `InBatches`. Keyword only.
     class_labels : sequence of hashable, optional
         The label that each class stands for, in class order; `from_labels` fills it in. NumPy
         scalars become Python objects. With a mapping or Series this is the order of the classes.
@@ -84,9 +89,12 @@ class UFM:
         *,
         loss: Loss | str | None = None,
         features: Features | str = Features.REAL,
+        batches: Batches | str | None = None,
     ) -> None:
         sizes, labels = ClassSizes.with_labels(class_sizes, class_labels)
-        chosen, sizes = check_loss(SupCon() if loss is None else loss).resolved(sizes, labels)
+        chosen = check_loss(SupCon() if loss is None else loss)
+        chosen = chosen if batches is None else chosen.in_batches(batches)
+        chosen, sizes = chosen.resolved(sizes, labels)
         chosen.check(sizes)
         object.__setattr__(self, "class_sizes", sizes)
         object.__setattr__(self, "control", check_control(control))
@@ -105,6 +113,7 @@ class UFM:
         *,
         loss: Loss | str | None = None,
         features: Features | str = Features.REAL,
+        batches: Batches | str | None = None,
     ) -> UFM:
         """Build from one label per sample, of any hashable type.
 
@@ -115,7 +124,7 @@ class UFM:
         ----------
         labels : array-like, shape (n,), tensor, pandas Series or data frame of one column
             Integers, strings, tuples, anything hashable.
-        control, temperature, loss, features
+        control, temperature, loss, features, batches
             As for `UFM`.
 
         Raises
@@ -132,7 +141,8 @@ class UFM:
         (('cat', 'dog'), [1, 3])
         """
         class_labels, counts = count_labels(labels)
-        return cls(counts, control, temperature, class_labels, loss=loss, features=features)
+        kind: dict[str, Any] = {"loss": loss, "features": features, "batches": batches}
+        return cls(counts, control, temperature, class_labels, **kind)
 
     @classmethod
     def from_pairs(
@@ -144,6 +154,7 @@ class UFM:
         *,
         loss: Loss | str | None = None,
         features: Features | str = Features.REAL,
+        batches: Batches | str | None = None,
     ) -> UFM:
         """Build from (size, multiplicity) pairs; see `ClassSizes.from_pairs`.
 
@@ -157,6 +168,7 @@ class UFM:
         (1000002, 10002000)
         """
         chosen = check_loss(SupCon() if loss is None else loss)
+        chosen = chosen if batches is None else chosen.in_batches(batches)
         chosen, classes = chosen.resolved_for_pairs(sizes, multiplicities)
         return cls(classes, control, temperature, loss=chosen, features=features)
 
@@ -169,6 +181,11 @@ class UFM:
     def instances(self) -> Vector:
         """Into how many points each class splits where it does not collapse, by orbit, (m,)."""
         return self.loss.instances(self.class_sizes)
+
+    @property
+    def batches(self) -> Batches | None:
+        """How mini-batches are drawn; None where the loss is that of all samples."""
+        return self.loss.sampler
 
     @property
     def samples(self) -> int:

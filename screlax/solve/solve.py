@@ -12,6 +12,7 @@ from ..checks import positive_number
 from ..errors import InaccurateWarning, InvalidInputError, SolverFailedError
 from ..gram.cells import Level, ScatteredGram, check_level
 from ..optional import require_level_memory
+from ..problem.batches.base import Batches
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Control
 from ..problem.features import Features
@@ -32,6 +33,7 @@ def solve_relaxation(
     temperature: float | None = None,
     loss: Loss | str | None = None,
     features: Features | str | None = None,
+    batches: Batches | str | None = None,
     solver: str = "auto",
     level: str = "auto",
     tol: float | None = None,
@@ -51,6 +53,8 @@ def solve_relaxation(
         τ, 1.0 by default; only together with class sizes.
     loss : Loss or str, optional
         As for `UFM`, `SupCon()` by default; only together with class sizes.
+    batches : Batches or str, optional
+        How mini-batches are drawn, as for `UFM`; only together with class sizes.
     features : {"real", "nonnegative"}, optional
         As for `UFM`, "real" by default; only together with class sizes.
     solver : str, default "auto"
@@ -97,7 +101,14 @@ def solve_relaxation(
     <Status.OPTIMAL: 'optimal'>
     """
     solution = silent_solution(
-        _as_problem(problem, control, temperature=temperature, loss=loss, features=features),
+        _as_problem(
+            problem,
+            control,
+            temperature=temperature,
+            loss=loss,
+            features=features,
+            batches=batches,
+        ),
         solver=solver,
         level=level,
         tol=tol,

@@ -146,6 +146,11 @@ class GramLoss(ABC):
         """Return the dual variables that `rows_to_gram` turned into a matrix."""
         raise InvalidInputError(f"{type(self).__name__} has no dual variables of its own")
 
+    @property
+    def unit(self) -> float:
+        """Largest relative error of the sums that values and gradients are."""
+        return summation(len(self.cells))
+
     def rounding(self, gram: CellGram, at: Any, value: float, shift: float) -> float:
         """Return how far a value is at most from the loss at a feasible matrix, exactly.
 
@@ -160,7 +165,7 @@ class GramLoss(ABC):
             By how much entries of `gram`, relative to the largest in their rows, are at most off
             from a feasible matrix.
         """
-        unit, slope, size = summation(len(self.cells)), self.gradient(at), entry_sizes(gram)
+        unit, slope, size = self.unit, self.gradient(at), entry_sizes(gram)
         moved = (np.abs(slope.own) + np.abs(slope.pair).sum(axis=1)) @ size
         return float(unit * abs(value) + (4 * unit + shift) * moved)
 
@@ -192,6 +197,31 @@ class Loss(ABC):
     def view_count(self) -> int:
         """Number of views of every sample."""
         return 1
+
+    @property
+    def sampler(self) -> Any:
+        """How mini-batches are drawn; None where the loss is that of all samples."""
+        return None
+
+    @property
+    def has_batches(self) -> bool:
+        """Whether its expectation over mini-batches is known; see `InBatches`."""
+        return False
+
+    def in_batches(self, batches: Any) -> Loss:
+        """Return the expectation of this loss over mini-batches.
+
+        Parameters
+        ----------
+        batches : Batches, or tuple of its name and options
+        """
+        from .in_batches import InBatches, check_batches  # which is made of losses
+
+        return InBatches(self, check_batches(batches))
+
+    def weights_of_anchors(self, sizes: ClassSizes) -> Vector:
+        """Return the class weights of the anchors of each orbit, shape (m,)."""
+        return np.ones(sizes.orbits)
 
     @property
     def is_supcon_of_points(self) -> bool:
@@ -425,7 +455,7 @@ class Loss(ABC):
         }
         for name, matrix in matrices.items():
             options[name] = by_orbit(matrix, refined.orbit_index(), first)
-        return dataclasses.replace(self, **options), refined
+        return self.with_options(**options), refined
 
     @property
     def options(self) -> dict[str, Any]:
@@ -538,13 +568,22 @@ def loss_of_record(record: Any) -> Loss:
     """Return the loss of `Loss.record`; lists are numbers per orbit, mappings matrices by orbit."""
     if isinstance(record, str):  # files of 0.2
         return check_loss(record)
+    rest = dict(record)
+    batches = rest.pop("batches", None)
+    loss = _loss_named(rest["name"], _options_of_record(rest))
+    if batches is None:
+        return loss
+    return loss.in_batches((batches["name"], _options_of_record(batches)))
+
+
+def _options_of_record(record: dict[str, Any]) -> dict[str, Any]:
     options = {name: value for name, value in record.items() if name != "name"}
     for name, value in options.items():
         if isinstance(value, list):
             options[name] = PerOrbit(np.array(value, dtype=float))
         if isinstance(value, dict):
             options[name] = PerOrbitPair.of_record(value)
-    return _loss_named(record["name"], options)
+    return options
 
 
 def check_loss(loss: object) -> Loss:
@@ -559,7 +598,9 @@ def check_loss(loss: object) -> Loss:
         return loss
     if not isinstance(loss, str):
         raise InvalidInputError(f"loss must be a loss or its name, got {loss!r}")
-    return _loss_named(*read_loss(loss))
+    what, _, batches = loss.partition(" in ")
+    found = _loss_named(*read_loss(what))
+    return found.in_batches(read_loss(batches)) if batches else found
 
 
 def _loss_named(name: str, options: dict[str, Any]) -> Loss:

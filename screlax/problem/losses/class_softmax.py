@@ -65,10 +65,7 @@ class ClassSoftmax(Loss):
         terms = self.unweighted_terms(sizes)
         if self.class_weights is None:
             return terms
-        if self.class_weights == BALANCED:
-            weights = sizes.samples / (sizes.classes * sizes.distinct.astype(float))
-        else:
-            weights = orbit_numbers(self.class_weights, sizes.orbits)
+        weights = self.weights_of_anchors(sizes)
         return ClassTerms(weights * terms.anchors, terms.own, terms.pair, terms.embeddings)
 
     def weights_of(self, counts: Vector, labels: Sequence[Hashable] | None) -> Vector | None:
@@ -81,6 +78,13 @@ class ClassSoftmax(Loss):
         if self.class_weights == BALANCED:
             return np.asarray(counts.sum() / (len(counts) * counts))
         return orbit_numbers(self.class_weights, len(counts))
+
+    def weights_of_anchors(self, sizes: ClassSizes) -> Vector:
+        """See `Loss.weights_of_anchors`."""
+        if self.class_weights == BALANCED:
+            return np.asarray(sizes.samples / (sizes.classes * sizes.distinct.astype(float)))
+        given = 1.0 if self.class_weights is None else self.class_weights
+        return orbit_numbers(given, sizes.orbits)
 
     def of_embeddings(self) -> Self:
         """Return the loss whose samples are single embeddings, all of which are there already."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...gram.cells import CellGram
-from ...gram.rounding import entry_sizes, product, product_sizes, summation
+from ...gram.rounding import entry_sizes, product, product_sizes
 from ...types import Vector
 
 
@@ -108,4 +108,4 @@ class Tangent(Minorant):
         moved += float(np.abs(self.slope.pair).sum(axis=1) @ entry_sizes(self.gram))
         floor = self.loss.infimum if self.kept < 1 else 0.0
         sizes = abs(self.value) + moved + abs(floor)
-        return float(4 * summation(len(self.gram.own)) * sizes)
+        return float(4 * self.loss.unit * sizes)

@@ -70,6 +70,11 @@ class SupCon(Views):
     name: ClassVar[str] = "supcon"
 
     @property
+    def has_batches(self) -> bool:
+        """See `Loss.has_batches`."""
+        return True
+
+    @property
     def is_supcon_of_points(self) -> bool:
         """See `Loss.is_supcon_of_points`."""
         return self.class_weights is None

@@ -1,0 +1,120 @@
+"""What a sampler of mini-batches says: how it is written, and which samples meet."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, TypeVar
+
+from ...errors import InvalidInputError
+from ...types import Vector
+from ..class_sizes import ClassSizes
+from ..losses.text import json_ready, loss_text
+from .draws import Draw
+
+
+@dataclass(frozen=True, eq=False)
+class Sampling:
+    """Batches of one kind, as their anchors see them; one entry for the classes of each orbit.
+
+    Attributes
+    ----------
+    share : float
+        Share of the optimizer's steps that are of this kind.
+    anchors : ndarray, shape (m,)
+        How many of n samples are anchors of a class, in expectation: a_c without views.
+    draws : tuple of Draw
+        The rest of an anchor's batch, for an anchor of each orbit.
+    """
+
+    share: float
+    anchors: Vector
+    draws: tuple[Draw, ...]
+
+
+@dataclass(frozen=True)
+class Batches(ABC):
+    """How batches are drawn; subclasses are frozen dataclasses whose fields are their options.
+
+    Attributes
+    ----------
+    name : str
+        What files, sweeps and the command line call it.
+    per_class_options : tuple of str
+        Options that may differ between classes.
+    """
+
+    name: ClassVar[str]
+    per_class_options: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def samplings(self, sizes: ClassSizes) -> list[Sampling]:
+        """Return the kinds of batches there are; their shares sum to one.
+
+        Raises
+        ------
+        InvalidInputError
+            If such batches cannot be drawn from these classes.
+        """
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that are not the default."""
+        values = {field: getattr(self, field.name) for field in fields(self)}
+        return {field.name: value for field, value in values.items() if value != field.default}
+
+    def options_of(self, kind: type) -> dict[str, Any]:
+        """Return the options by class that are of a kind: as given, or as resolved."""
+        values = {name: getattr(self, name) for name in self.per_class_options}
+        return {name: value for name, value in values.items() if isinstance(value, kind)}
+
+    @property
+    def text(self) -> str:
+        """``name:option=value,…`` in full."""
+        return loss_text(self.name, self.options)
+
+    def record(self) -> dict[str, Any]:
+        """Return name and options that are not the default, as JSON has them."""
+        return {"name": self.name, **{name: json_ready(v) for name, v in self.options.items()}}
+
+    def __str__(self) -> str:
+        """Return `text` with the least and the largest of numbers that differ between classes."""
+        short = {name: str(getattr(self, name)) for name in self.per_class_options}
+        return loss_text(self.name, self.options, short)
+
+
+BATCHES: dict[str, type[Batches]] = {}
+"""Every sampler by name."""
+
+
+Known = TypeVar("Known", bound=type[Batches])
+
+
+def register_batches(sampler: Known) -> Known:
+    """Make a sampler known to command line, sweeps and files; a class decorator."""
+    BATCHES[sampler.name] = sampler
+    return sampler
+
+
+def batches_named(name: str, options: dict[str, Any]) -> Batches:
+    """Return the sampler of that name, or say what is wrong.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such sampler, or it has no such option.
+    """
+    if name not in BATCHES:
+        raise InvalidInputError(
+            f"there is no sampler {name!r}; choose one of {', '.join(sorted(BATCHES))}"
+        )
+    known = {field.name for field in fields(BATCHES[name])}
+    for option in options:
+        if option not in known:
+            raise InvalidInputError(
+                f"sampler {name!r} has no option {option!r}; it has {', '.join(sorted(known))}"
+            )
+    try:
+        return BATCHES[name](**options)
+    except TypeError as error:
+        raise InvalidInputError(f"sampler {name!r} needs more options: {error}") from None

@@ -1,0 +1,216 @@
+"""Samplers: which samples meet in a mini-batch. Sizes count samples, before views are taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...checks import finite_number, whole_number
+from ...errors import InvalidInputError
+from ...types import Vector
+from ..class_sizes import ClassSizes
+from ..per_orbit import orbit_numbers, per_class_option
+from .base import Batches, Sampling, register_batches
+from .draws import Draw
+
+BALANCED = "balanced"
+"""Class shares that are all the same."""
+
+
+def _units(sizes: ClassSizes, each: Vector) -> np.ndarray:
+    """Return the units of the other classes of each orbit, a row for an anchor of each, (m, m)."""
+    copies = sizes.multiplicities.astype(float)
+    return np.asarray((copies - np.eye(len(copies))) * each)
+
+
+@register_batches
+@dataclass(frozen=True)
+class RandomBatches(Batches):
+    """Batches of a shuffled data set, without replacement: the usual loader.
+
+    Every step of an epoch counts alike, also that of the last, smaller batch.
+
+    Parameters
+    ----------
+    size : int
+        B, samples in a batch, at most n.
+    drop_last : bool, default False
+        Whether the last batch is left out where n is no multiple of B.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> batches = screlax.batches.RandomBatches(64)
+    >>> print(batches, len(batches.samplings(screlax.ClassSizes.from_counts([80, 40]))))
+    shuffle:size=64 2
+    """
+
+    name: ClassVar[str] = "shuffle"
+    size: int
+    drop_last: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", whole_number(self.size, "batch size", 2))
+
+    def samplings(self, sizes: ClassSizes) -> list[Sampling]:
+        """See `Batches.samplings`."""
+        n = sizes.samples
+        if self.size > n:
+            raise InvalidInputError(
+                f"batches of {self.size} samples cannot be drawn without replacement from {n}"
+            )
+        steps, rest = divmod(n, self.size)
+        if rest == 0 or self.drop_last:
+            return [self._of(sizes, self.size, 1.0)]
+        whole = steps / (steps + 1)
+        return [self._of(sizes, self.size, whole), self._of(sizes, rest, 1 / (steps + 1))]
+
+    def _of(self, sizes: ClassSizes, size: int, share: float) -> Sampling:
+        """Return batches of one size."""
+        count = sizes.distinct.astype(float)
+        one, units = np.ones_like(count), _units(sizes, count)
+        if size == 1:  # nothing else is in them
+            draws = tuple(Draw(0 * row, one, 0.0, 0.0, None) for row in units)
+        else:
+            own = (count - 1).tolist()
+            draws = tuple(
+                Draw(row, one, n, 0.0, size - 1.0) for row, n in zip(units, own, strict=True)
+            )
+        return Sampling(share, count, draws)
+
+
+@register_batches
+@dataclass(frozen=True)
+class WeightedBatches(Batches):
+    """Batches drawn with replacement, a class with a probability of its own: a weighted sampler.
+
+    Parameters
+    ----------
+    size : int
+        B, samples in a batch.
+    class_shares : "balanced", array-like of shape (k,), mapping or Series, default "balanced"
+        π_c > 0, proportional to how often samples of class c are drawn; "balanced" is alike.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> print(screlax.batches.WeightedBatches(64))
+    weighted:size=64
+    """
+
+    name: ClassVar[str] = "weighted"
+    per_class_options: ClassVar[tuple[str, ...]] = ("class_shares",)
+    size: int
+    class_shares: Any = BALANCED
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", whole_number(self.size, "batch size", 2))
+        shares = per_class_option(self.class_shares, "class_shares", word=BALANCED)
+        object.__setattr__(self, "class_shares", shares)
+
+    def samplings(self, sizes: ClassSizes) -> list[Sampling]:
+        """See `Batches.samplings`."""
+        given = 1.0 if self.class_shares == BALANCED else self.class_shares
+        share = orbit_numbers(given, sizes.orbits)
+        if not (share > 0).all():
+            raise InvalidInputError(
+                f"class_shares must be above zero, got {share.min():g}; leave out a class that is "
+                "never drawn"
+            )
+        share = share / float(share @ sizes.multiplicities)
+        one, units = np.ones_like(share), _units(sizes, share)
+        draws = tuple(
+            Draw(row, one, own, 0.0, self.size - 1.0, replaced=True)
+            for row, own in zip(units, share.tolist(), strict=True)
+        )
+        return [Sampling(1.0, sizes.samples * share, draws)]
+
+
+@register_batches
+@dataclass(frozen=True)
+class ClassBatches(Batches):
+    """Batches of P classes drawn without replacement, and K samples of each: m-per-class samplers.
+
+    Parameters
+    ----------
+    classes, samples : int
+        P, from 2 to k, and K.
+    small_classes : {"repeat", "cap"}, default "repeat"
+        Of a class with fewer than K samples, draw some of them again, so that it has K in the
+        batch and even a class of one sample has positives; or take all that it has.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> print(screlax.batches.ClassBatches(8, 4))
+    classes:classes=8,samples=4
+    """
+
+    name: ClassVar[str] = "classes"
+    classes: int
+    samples: int
+    small_classes: str = "repeat"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", whole_number(self.classes, "classes of a batch", 2))
+        object.__setattr__(self, "samples", whole_number(self.samples, "samples of each class"))
+        if self.small_classes not in ("repeat", "cap"):
+            raise InvalidInputError(
+                f"small_classes must be 'repeat' or 'cap', got {self.small_classes!r}"
+            )
+
+    def samplings(self, sizes: ClassSizes) -> list[Sampling]:
+        """See `Batches.samplings`."""
+        if self.classes > sizes.classes:
+            raise InvalidInputError(
+                f"batches of {self.classes} classes cannot be drawn from {sizes.classes}"
+            )
+        count = sizes.distinct.astype(float)
+        each = np.full_like(count, self.samples)
+        if self.small_classes == "cap":
+            each = np.minimum(each, count)
+        draws = tuple(
+            Draw(row, each, 0.0, own - 1, self.classes - 1.0)
+            for row, own in zip(_units(sizes, np.ones_like(count)), each.tolist(), strict=True)
+        )
+        total = float(each @ sizes.multiplicities)
+        return [Sampling(1.0, sizes.samples * each / total, draws)]
+
+
+@register_batches
+@dataclass(frozen=True)
+class PoissonBatches(Batches):
+    """Batches in which every sample is with the same probability, independently.
+
+    Parameters
+    ----------
+    rate : float
+        q, between 0 and 1.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> print(screlax.batches.PoissonBatches(0.01))
+    poisson:rate=0.01
+    """
+
+    name: ClassVar[str] = "poisson"
+    rate: float
+
+    def __post_init__(self) -> None:
+        rate = finite_number(self.rate, "rate")
+        if not 0 < rate < 1:
+            raise InvalidInputError(f"rate must be between 0 and 1, got {rate:g}")
+        object.__setattr__(self, "rate", rate)
+
+    def samplings(self, sizes: ClassSizes) -> list[Sampling]:
+        """See `Batches.samplings`."""
+        count = sizes.distinct.astype(float)
+        odds = self.rate / (1 - self.rate)
+        draws = tuple(
+            Draw(row, np.ones_like(count), own, 0.0, None, odds)
+            for row, own in zip(_units(sizes, count), (count - 1).tolist(), strict=True)
+        )
+        return [Sampling(1.0, count, draws)]

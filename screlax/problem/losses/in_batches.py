@@ -1,0 +1,177 @@
+"""A loss as mini-batches see it: its expectation over which samples meet."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InvalidInputError
+from ...gram.cells import Level
+from ..batches.base import Batches, batches_named
+from ..batches.expectation import ExpectedRow
+from ..class_sizes import ClassSizes
+from ..levels import cells_at
+from ..per_orbit import PerOrbit
+from .base import GramLoss, Loss, whole_if_whole
+from .expected_rows import ExpectedRows, WeightedRow
+from .text import read_loss
+
+
+@dataclass(frozen=True)
+class InBatches(Loss):
+    """n × the expected sum over a batch, divided by its size, of a loss.
+
+        f(M) = Σ_c a_c E[ 1 log Y_c ],   Y_c = V b_c + V − 1 + Σ_{c'≠c} V b_c' exp((M_cc' − M_cc)/τ)
+
+    with b_c' samples of class c' in the rest of an anchor's batch, V views, a_c the anchors of
+    class c, and 1 where there is a positive. It is a smooth convex function of the class means'
+    Gram matrix M; all embeddings of a class coincide at its optimum, which with unequal classes is
+    not that of the loss of all samples. A batch of all samples is that loss.
+
+    Parameters
+    ----------
+    loss : Loss
+        `SupCon`, with any views and class weights.
+    batches : Batches
+        The sampler.
+
+    Source: the expectation by generating functions is screlax's own; for balanced classes Graf et
+    al. 2021 (arXiv 2102.08817), whose sum over batches it reproduces.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> batches = screlax.batches.RandomBatches(16)
+    >>> problem = screlax.UFM([40, 10, 5], screlax.Sphere(1.0), 0.2, batches=batches)
+    >>> print(problem.loss)
+    supcon in shuffle:size=16
+    >>> print(screlax.solve_relaxation(problem).status)
+    optimal
+    """
+
+    name: ClassVar[str] = "in-batches"
+    loss: Loss
+    batches: Batches
+
+    def __post_init__(self) -> None:
+        if not self.loss.has_batches:
+            raise InvalidInputError(
+                f"the expected loss of batches is not known for loss {self.loss}; it is for "
+                "supcon, with any views and class weights"
+            )
+
+    @property
+    def sampler(self) -> Batches:
+        """See `Loss.sampler`."""
+        return self.batches
+
+    @property
+    def view_count(self) -> int:
+        """See `Loss.view_count`."""
+        return self.loss.view_count
+
+    def points(self, sizes: ClassSizes) -> ClassSizes:
+        """See `Loss.points`."""
+        return self.loss.points(sizes)
+
+    def check(self, sizes: ClassSizes) -> None:
+        """See `Loss.check`."""
+        if sizes.classes < 2:
+            self.loss.check(sizes)
+        self.batches.samplings(sizes)
+        if not self._rows(sizes):
+            raise InvalidInputError(
+                f"with batches {self.batches} no sample ever has a positive partner; take larger "
+                "batches, more samples of each class, or two views"
+            )
+
+    def at_level(self, sizes: ClassSizes, level: Level) -> GramLoss:
+        """See `Loss.at_level`."""
+        if level in (Level.SAMPLES, Level.INSTANCES):
+            raise InvalidInputError(
+                "the expected loss of batches is posed for class means, since all embeddings of a "
+                f"class coincide at its optimum; choose level classes or orbits instead of {level}"
+            )
+        if level is Level.CLASSES:
+            sizes, loss = self._listed(sizes)
+            return loss.at_level(sizes, Level.ORBITS)
+        return ExpectedRows(cells_at(self.points(sizes), level), self._rows(sizes))
+
+    def _listed(self, sizes: ClassSizes) -> tuple[ClassSizes, InBatches]:
+        """Return the same with every class an orbit of its own."""
+        orbit = sizes.orbit_index()
+        one = np.ones(len(orbit), dtype=np.int64)
+        listed = ClassSizes(sizes.distinct[orbit], one, np.arange(len(orbit)))
+        return listed, self.taken(orbit)
+
+    def _rows(self, sizes: ClassSizes) -> list[WeightedRow]:
+        """Return the rows that ever have a positive."""
+        views, rows = self.view_count, []
+        weights = self.loss.weights_of_anchors(sizes) * sizes.multiplicities
+        for sampling in self.batches.samplings(sizes):
+            mass = sampling.share * views * sampling.anchors * weights
+            for orbit, draw in enumerate(sampling.draws):
+                row = ExpectedRow(draw, views)
+                if mass[orbit] > 0 and not row.is_empty:
+                    rows.append(WeightedRow(orbit, float(mass[orbit]), row))
+        return rows
+
+    def anchor_count(self, sizes: ClassSizes) -> float:
+        """See `Loss.anchor_count`."""
+        return whole_if_whole(float(sum(weighted.mass for weighted in self._rows(sizes))))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the loss that are not the default; those of the sampler are its own."""
+        return self.loss.options
+
+    def _options(self, kind: type) -> dict[str, Any]:
+        return self.loss._options(kind) | self.batches.options_of(kind)
+
+    def with_options(self, **options: Any) -> Self:
+        """See `Loss.with_options`; of the loss or of the sampler."""
+        drawn = {name: value for name, value in options.items() if hasattr(self.batches, name)}
+        others = {name: value for name, value in options.items() if name not in drawn}
+        return dataclasses.replace(
+            self,
+            loss=self.loss.with_options(**others),
+            batches=dataclasses.replace(self.batches, **drawn),
+        )
+
+    def taken(self, orbit: NDArray[np.int64]) -> InBatches:
+        """Return the loss with its numbers per orbit repeated for classes by their orbit."""
+        given = self._options(PerOrbit).items()
+        return self.with_options(**{name: PerOrbit(n.numbers[orbit]) for name, n in given})
+
+    @property
+    def text(self) -> str:
+        """See `Loss.text`: ``loss in sampler``."""
+        return f"{self.loss.text} in {self.batches.text}"
+
+    def record(self) -> dict[str, Any]:
+        """See `Loss.record`."""
+        return {**self.loss.record(), "batches": self.batches.record()}
+
+    def __str__(self) -> str:
+        return f"{self.loss} in {self.batches}"
+
+
+def check_batches(batches: object) -> Batches:
+    """Return a sampler unchanged, or made from its text or from its name and options.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is none of these, or there is no such sampler.
+    """
+    if isinstance(batches, Batches):
+        return batches
+    if isinstance(batches, str):
+        batches = read_loss(batches)
+    if not isinstance(batches, tuple):
+        raise InvalidInputError(f"batches must be a sampler or its text, got {batches!r}")
+    return batches_named(*batches)

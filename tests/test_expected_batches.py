@@ -1,0 +1,302 @@
+"""Expected losses of mini-batches: against enumeration, closed sums, drawn batches and all data."""
+
+import itertools
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from problems import distance_of_grams
+
+from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, solve_relaxation
+from screlax.batches import ClassBatches, PoissonBatches, RandomBatches, WeightedBatches
+from screlax.errors import InvalidInputError
+from screlax.gram.cells import CellGram, Level
+from screlax.losses import SupCon
+from screlax.problem.batches.exponential_sum import exponential_sum
+from screlax.problem.losses.base import check_loss, loss_of_record
+from screlax.problem.program import build_program
+from screlax.proof.dense import certify
+
+SIZES = [4, 3, 2]
+LABELS = np.repeat(range(3), SIZES)
+SHARES = np.array([0.5, 0.2, 0.3])
+SAMPLERS = [
+    RandomBatches(2),
+    RandomBatches(3),
+    RandomBatches(4, drop_last=True),
+    RandomBatches(5),
+    RandomBatches(8),
+    RandomBatches(9),
+    WeightedBatches(3, SHARES),
+    WeightedBatches(5),
+    PoissonBatches(0.3),
+    ClassBatches(2, 2),
+    ClassBatches(2, 3, small_classes="cap"),
+    ClassBatches(3, 4),
+]
+
+
+def gram_of(seed, classes=3, scale=1.0):
+    matrix = np.random.default_rng(seed).standard_normal((classes, classes)) * scale
+    return matrix @ matrix.T
+
+
+def batches_of(sampler):
+    """Yield (labels of a batch, its probability, what its sum is divided by) one after another."""
+    if isinstance(sampler, RandomBatches):
+        steps, rest = divmod(9, sampler.size)
+        kinds = [(sampler.size, steps)] + [(rest, 1)] * (rest > 0 and not sampler.drop_last)
+        for size, count in kinds:
+            share = count / sum(n for _, n in kinds) / math.comb(9, size)
+            for chosen in itertools.combinations(LABELS, size):
+                yield chosen, share, size
+    elif isinstance(sampler, WeightedBatches):
+        shares = SHARES if sampler.class_shares != "balanced" else np.full(3, 1 / 3)
+        for chosen in itertools.product(range(3), repeat=sampler.size):
+            yield chosen, math.prod(shares[list(chosen)]), sampler.size
+    elif isinstance(sampler, PoissonBatches):
+        q = sampler.rate
+        for size in range(1, 10):
+            for chosen in itertools.combinations(LABELS, size):
+                yield chosen, q**size * (1 - q) ** (9 - size), 9 * q
+    else:
+        each = [sampler.samples] * 3
+        if sampler.small_classes == "cap":
+            each = np.minimum(each, SIZES).tolist()
+        size = sum(each) * sampler.classes / 3
+        for classes in itertools.combinations(range(3), sampler.classes):
+            chosen = np.repeat(classes, [each[c] for c in classes])
+            yield chosen, 1 / math.comb(3, sampler.classes), size
+
+
+def batch_loss(gram, chosen, views):
+    """Return the SC loss of a batch, summed over its embeddings, as it is defined."""
+    label = np.repeat(chosen, views)
+    total = 0.0
+    for i, own in enumerate(label):
+        others = np.delete(label, i)
+        if (others == own).any():
+            total += math.log(np.exp(gram[own, others] - gram[own, own]).sum())
+    return total
+
+
+@pytest.mark.parametrize("views", [1, 2, 3])
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=str)
+def test_expectation_is_that_over_all_batches(sampler, views):
+    gram = gram_of(views)
+    try:
+        problem = UFM(SIZES, Sphere(1.0), loss=SupCon(views=views), batches=sampler)
+    except InvalidInputError:
+        assert all(batch_loss(gram, chosen, views) == 0 for chosen, _, _ in batches_of(sampler))
+        return
+    expected = math.fsum(
+        9 * share * batch_loss(gram, chosen, views) / size
+        for chosen, share, size in batches_of(sampler)
+    )
+    found = build_program(problem, Level.CLASSES).loss.value(CellGram.from_matrix(gram))
+    assert found == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize(("classes", "size", "batch"), [(4, 5, 6), (10, 50, 64), (3, 500, 700)])
+def test_balanced_classes_at_the_simplex_have_the_closed_sum_of_graf(classes, size, batch):
+    n, norm = classes * size, 2.0
+    with mpmath.workdps(40):
+        far = mpmath.exp(-mpmath.mpf(classes) * norm / (classes - 1))
+        total = mpmath.mpf(0)
+        for positives in range(2, min(size, batch) + 1):
+            ways = mpmath.binomial(size, positives) * mpmath.binomial(n - size, batch - positives)
+            row = mpmath.log(positives - 1 + (batch - positives) * far)
+            total += positives * classes * ways * row
+        expected = float(n * total / mpmath.binomial(n, batch) / batch)
+    batches = RandomBatches(batch, drop_last=True)
+    problem = UFM([size] * classes, Sphere(norm), batches=batches)
+    gram = CellGram(np.array([norm]), np.array([[-norm / (classes - 1)]]))
+    loss = build_program(problem, Level.ORBITS).loss
+    assert loss.value(gram) == pytest.approx(expected, rel=loss.unit)
+
+
+@pytest.mark.parametrize(
+    "control", [Ridge(0.1), Ball(2.0), Sphere(1.0), Budget(1.0)], ids=lambda c: c.name
+)
+def test_a_batch_of_everything_is_the_loss_of_all_samples(control):
+    sizes = [20, 8, 5, 5, 2]
+    whole = solve_relaxation(UFM(sizes, control, 0.5))
+    batch = solve_relaxation(UFM(sizes, control, 0.5, batches=RandomBatches(40)))
+    assert batch.value == pytest.approx(whole.value, rel=1e-10)
+    assert batch.mean_value == pytest.approx(whole.mean_value, rel=1e-10)
+    assert distance_of_grams(batch.class_gram, whole.class_gram) < 1e-5
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS[3:], ids=str)
+def test_gradient_and_curvature_are_those_of_the_value(sampler):
+    problem = UFM(SIZES, Sphere(1.0), loss=SupCon(views=2), batches=sampler)
+    loss = build_program(problem, Level.CLASSES).loss
+    gram, step = gram_of(5), gram_of(6)
+    at, direction = loss.expand(CellGram.from_matrix(gram)), CellGram.from_matrix(step)
+    slope, bend = loss.gradient(at), loss.curvature(at, direction)
+    first = slope.own @ direction.own + (slope.pair * direction.pair).sum()
+    second = bend.own @ direction.own + (bend.pair * direction.pair).sum()
+    assert second >= 0
+    errors = []
+    for length in (1e-2, 5e-3):
+        moved = loss.value(CellGram.from_matrix(gram + length * step))
+        change = loss.change(at, direction.scaled(length))
+        assert change == pytest.approx(moved - loss.value(CellGram.from_matrix(gram)), rel=1e-9)
+        errors.append(abs(change - length * first - length**2 / 2 * second))
+    assert errors[0] / errors[1] == pytest.approx(8, rel=0.2)
+
+
+@given(st.integers(0, 10**6), st.sampled_from(SAMPLERS[3:]))
+def test_it_is_convex(seed, sampler):
+    problem = UFM(SIZES, Sphere(1.0), loss=SupCon(views=2), batches=sampler)
+    loss = build_program(problem, Level.CLASSES).loss
+    ends = [gram_of([seed, end], scale=2.0) for end in (0, 1)]
+    middle = loss.value(CellGram.from_matrix((ends[0] + ends[1]) / 2))
+    mean = sum(loss.value(CellGram.from_matrix(end)) for end in ends) / 2
+    assert middle <= mean * (1 + 1e-12)
+
+
+def test_drawn_batches_agree_within_their_standard_error():
+    sizes, tau, size = np.array([500, 180, 65, 23, 8]), 0.2, 64
+    problem = UFM(sizes, Sphere(1.0), tau, batches=RandomBatches(size, drop_last=True))
+    gram = solve_relaxation(problem).class_gram / tau
+    generator, drawn = np.random.default_rng(0), []
+    weights = np.exp(gram - gram.diagonal()[:, None])
+    for _ in range(4000):
+        counts = generator.multivariate_hypergeometric(sizes, size)
+        others = np.tile(counts, (5, 1)) - np.eye(5, dtype=int)
+        rows = np.log((others * weights).sum(axis=1), where=counts > 1, out=np.zeros(5))
+        drawn.append(sizes.sum() * float(counts @ rows) / size)
+    expected = build_program(problem, Level.CLASSES).loss.value(CellGram.from_matrix(gram))
+    error = np.std(drawn) / math.sqrt(len(drawn))
+    assert abs(np.mean(drawn) - expected) < 3 * error
+
+
+def test_many_classes_are_interpolated_without_loss(monkeypatch):
+    sizes = np.unique(np.geomspace(1000, 5, 60).astype(int))
+    problem = UFM(sizes, Sphere(1.0), 0.3, batches=RandomBatches(100, drop_last=True))
+    factor = np.random.default_rng(0).standard_normal((len(sizes), 20))
+    gram = CellGram.from_matrix(factor @ factor.T / 10)
+    loss = build_program(problem, Level.CLASSES).loss
+    few = loss.value(gram), loss.gradient(loss.expand(gram)).pair
+    monkeypatch.setattr("screlax.problem.batches.columns._EXACT", 10**6)
+    every = loss.value(gram), loss.gradient(loss.expand(gram)).pair
+    assert few[0] == pytest.approx(every[0], rel=loss.unit)
+    np.testing.assert_allclose(few[1], every[1], rtol=0, atol=loss.unit * np.abs(every[1]).max())
+
+
+@pytest.mark.parametrize("ratio", [1.0, 10.0, 1e6, 1e20])
+def test_sums_of_exponentials_are_as_good_as_they_say(ratio):
+    rule = exponential_sum(3.0, 3.0 * ratio)
+    grid = np.geomspace(3.0, 3.0 * ratio, 1000)
+    inverse = np.exp(-np.outer(grid, rule.nodes)) @ rule.weights
+    assert np.abs(inverse * grid - 1).max() <= rule.error < 1e-14
+
+
+@pytest.mark.parametrize(
+    ("temperature", "control", "distance"),
+    [(0.1, Sphere(1.0), 0.0911), (0.2, Sphere(1.0), 0.0974), (1.0, Ridge(0.01), 0.0784)],
+)
+def test_optimum_of_batches_is_not_that_of_all_samples(temperature, control, distance):
+    sizes = np.round(500 * 100 ** (-np.arange(10) / 9)).astype(int)
+    batches = RandomBatches(128, drop_last=True)
+    solution = solve_relaxation(UFM(sizes, control, temperature, batches=batches))
+    whole = solve_relaxation(UFM(sizes, control, temperature))
+    assert solution.relative_gap <= 1e-10
+    assert solution.gap <= 1e-6 * (solution.value - solution.problem.infimum)
+    found = distance_of_grams(solution.class_gram, whole.class_gram)
+    assert found == pytest.approx(distance, abs=1e-4)
+
+
+def test_step_sizes_are_as_far_away_as_trained_networks_are():
+    sizes = [80] * 5 + [8] * 5
+    batches = RandomBatches(64, drop_last=True)
+    solution = solve_relaxation(UFM(sizes, Sphere(1.0), 0.2, batches=batches))
+    whole = solve_relaxation(UFM(sizes, Sphere(1.0), 0.2))
+    found = distance_of_grams(solution.class_gram, whole.class_gram)
+    assert found == pytest.approx(0.0871, abs=1e-4)
+
+
+def test_singletons_have_positives_where_they_are_drawn_again():
+    batches = ClassBatches(2, 3)
+    solution = solve_relaxation(UFM([5, 1, 1], Sphere(1.0), batches=batches))
+    assert solution.relative_gap <= 1e-9
+    np.testing.assert_allclose(solution.class_gram, 1.5 * np.eye(3) - 0.5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "supcon in shuffle:size=64",
+        "supcon in shuffle:size=64,drop_last=true",
+        "supcon:views=2 in classes:classes=2,samples=4,small_classes=cap",
+        "supcon in weighted:size=8,class_shares=[1,2,3]",
+        "supcon:views=2 in poisson:rate=0.25",
+    ],
+)
+def test_text_records_and_files_say_all_of_it(text, tmp_path):
+    loss = check_loss(text)
+    assert check_loss(loss.text) == loss
+    solution = solve_relaxation(UFM([40, 20, 10], Sphere(1.0), loss=loss))
+    assert loss_of_record(solution.problem.loss.record()) == solution.problem.loss
+    assert str(solution.problem.loss) in repr(solution)
+    path = solution.save(tmp_path / "batches.npz")
+    again = Solution.load(path)
+    assert again.problem == solution.problem
+    assert again.problem.loss == solution.problem.loss
+    assert again.problem != UFM([40, 20, 10], Sphere(1.0))
+
+
+def test_shares_by_label_are_those_of_their_classes():
+    counts = {"cat": 5, "dog": 5, "axolotl": 9}
+    shares = {"dog": 3.0, "cat": 1.0, "axolotl": 2.0}
+    problem = UFM(counts, Sphere(1.0), batches=WeightedBatches(6, shares))
+    assert problem.class_labels == ("axolotl", "cat", "dog")
+    again = UFM([9, 5, 5], Sphere(1.0), batches=WeightedBatches(6, [2.0, 1.0, 3.0]))
+    assert problem == again
+    assert list(problem.class_sizes.multiplicities) == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: UFM([5, 3], Sphere(1.0), batches=RandomBatches(9)), "9 samples cannot be drawn"),
+        (lambda: UFM([5, 3], Sphere(1.0), batches=ClassBatches(3, 2)), "3 classes cannot be drawn"),
+        (lambda: UFM([5, 3], Sphere(1.0), batches=ClassBatches(2, 1)), "no sample ever has"),
+        (lambda: UFM([5, 3], Sphere(1.0), batches="shuffle:sizes=3"), "no option 'sizes'"),
+        (lambda: UFM([5, 3], Sphere(1.0), batches="shuffled:size=3"), "no sampler 'shuffled'"),
+        (lambda: UFM([5, 3], Sphere(1.0), batches="shuffle"), "needs more options"),
+        (lambda: UFM([5, 3], Sphere(1.0), batches=64), "sampler or its text, got 64"),
+        (lambda: RandomBatches(1), "batch size must be"),
+        (lambda: PoissonBatches(1.0), "between 0 and 1"),
+        (lambda: WeightedBatches(4, [-1.0, 2.0]), "at least 0"),
+        (lambda: WeightedBatches(4, "even"), "numbers or 'balanced'"),
+        (lambda: ClassBatches(2, 2, small_classes="skip"), "'repeat' or 'cap'"),
+        (
+            lambda: UFM([5, 3], Sphere(1.0), loss="negatives-only", batches=RandomBatches(4)),
+            "not known for loss negatives-only",
+        ),
+        (
+            lambda: solve_relaxation(
+                UFM([5, 3], Sphere(1.0), batches=RandomBatches(4)), level="samples"
+            ),
+            "posed for class means",
+        ),
+    ],
+)
+def test_what_cannot_be_drawn_or_is_not_known_is_refused(make, message):
+    with pytest.raises(InvalidInputError, match=message):
+        make()
+
+
+def test_a_solution_of_all_samples_is_not_optimal_in_batches():
+    sizes = [80] * 5 + [8] * 5
+    problem = UFM(sizes, Sphere(1.0), 0.2, batches=RandomBatches(64))
+    whole = solve_relaxation(UFM(sizes, Sphere(1.0), 0.2))
+    program = build_program(problem, Level.CLASSES)
+    certificate = certify(program, CellGram.from_matrix(whole.class_gram / 0.2)).certificate
+    assert not certificate.proves(1e-9)
+    assert certificate.lower < solve_relaxation(problem).upper
