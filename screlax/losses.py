@@ -38,6 +38,7 @@ from .problem.losses.base import LOSSES, GramLoss, Loss, check_loss, register_lo
 from .problem.losses.class_averaged import ClassAveraged
 from .problem.losses.class_rows import ClassTerms
 from .problem.losses.class_softmax import ClassSoftmax
+from .problem.losses.in_batches import InBatches
 from .problem.losses.instance_mix import InstanceMix
 from .problem.losses.negatives_only import NegativesOnly
 from .problem.losses.prototypes import Prototypes
@@ -53,6 +54,7 @@ __all__ = [
     "ClassSoftmax",
     "ClassTerms",
     "GramLoss",
+    "InBatches",
     "InstanceMix",
     "Loss",
     "NegativesOnly",

@@ -29,7 +29,7 @@ def test_type_checkers_see_the_same_names_in_the_same_places():
     assert seen == screlax._HOME
 
 
-@pytest.mark.parametrize("door", ["geometry", "plots"])
+@pytest.mark.parametrize("door", ["batches", "geometry", "losses", "plots"])
 def test_public_modules_are_there_without_importing_them(door):
     code = f"import screlax; print(screlax.{door}.__all__)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

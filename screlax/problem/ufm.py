@@ -185,7 +185,8 @@ class UFM:
     @property
     def batches(self) -> Batches | None:
         """How mini-batches are drawn; None where the loss is that of all samples."""
-        return self.loss.sampler
+        sampler: Batches | None = self.loss.sampler
+        return sampler
 
     @property
     def samples(self) -> int:

@@ -91,7 +91,22 @@ Known = TypeVar("Known", bound=type[Batches])
 
 
 def register_batches(sampler: Known) -> Known:
-    """Make a sampler known to command line, sweeps and files; a class decorator."""
+    """Make a sampler known to command line, sweeps and files; a class decorator.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from typing import ClassVar
+    >>> import screlax
+    >>> @screlax.batches.register_batches
+    ... @dataclass(frozen=True)
+    ... class Pairs(screlax.batches.RandomBatches):
+    ...     name: ClassVar[str] = "pairs"
+    ...     size: int = 2
+    >>> print(screlax.UFM([5, 3], screlax.Sphere(1.0), batches="pairs").batches)
+    pairs
+    >>> del screlax.batches.BATCHES["pairs"]
+    """
     BATCHES[sampler.name] = sampler
     return sampler
 
