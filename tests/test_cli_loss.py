@@ -33,10 +33,64 @@ def test_the_loss_is_that_of_the_function(files, capsys):
         reduction="sum",
         negatives_only=True,
     )
-    assert record == {"loss": expected, "samples": 40, "dim": 6}
+    assert record == {"loss": expected, "of": "negatives-only", "samples": 40, "dim": 6}
     assert main(arguments) == 0
     plain = screlax.supcon_loss(np.load(files / "embeddings.npy"), list("ab" * 20))
     assert float(capsys.readouterr().out) == pytest.approx(plain, rel=1e-11)
+
+
+LOSSES = ["class-averaged:anchors=classes", "soft-targets:epsilon=0.1", "prototypes:per_class=2"]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_any_loss_can_be_asked_for_and_is_named(loss, files, capsys):
+    arguments = ["loss", str(files / "embeddings.npy"), "--labels", str(files / "labels.txt")]
+    expected = screlax.contrastive_loss(
+        np.load(files / "embeddings.npy"), list("ab" * 20), loss=loss
+    )
+    assert main([*arguments, "--loss", loss]) == 0
+    value, name = capsys.readouterr().out.split()
+    assert float(value) == pytest.approx(expected, rel=1e-11)
+    assert name == loss
+    assert main([*arguments, "--loss", loss, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["loss"], record["of"]) == (expected, loss)
+
+
+def test_views_weights_keys_and_samples_without_a_class(files, capsys):
+    rng = np.random.default_rng(1)
+    H, K = rng.standard_normal((40, 2, 6)), rng.standard_normal((5, 6))
+    np.save(files / "views.npy", H)
+    np.save(files / "keys.npy", K)
+    np.save(files / "labels.npy", np.arange(40) % 4 - 1)
+    np.save(files / "key_labels.npy", np.arange(5) % 3)
+    (files / "weights.csv").write_text("0,1\n1,2\n2,0.5\n")
+    arguments = ["loss", files / "views.npy", "--labels", files / "labels.npy", "--views", 2,
+                 "--keys", files / "keys.npy", "--key-labels", files / "key_labels.npy",
+                 "--class-weights", files / "weights.csv", "--ignore", "-1", "--json"]  # fmt: skip
+    weights = {0: 1.0, 1: 2.0, 2: 0.5}
+    for ignored in ("left out", "negatives"):
+        assert main([*map(str, arguments), "--ignored", ignored]) == 0
+        expected = screlax.contrastive_loss(
+            H,
+            np.arange(40) % 4 - 1,
+            loss=screlax.losses.SupCon(views=2, class_weights=weights),
+            keys=K,
+            key_labels=np.arange(5) % 3,
+            ignore=-1,
+            ignored=ignored,
+        )
+        record = json.loads(capsys.readouterr().out)
+        assert record["loss"] == expected
+        assert record["samples"] == 40
+
+
+def test_options_that_contradict_each_other(files, capsys):
+    arguments = ["loss", str(files / "embeddings.npy"), "--labels", str(files / "labels.txt")]
+    assert main([*arguments, "--negatives-only", "--loss", "prototypes"]) == 2
+    assert "leave out one" in capsys.readouterr().err
+    assert main([*arguments, "--keys", "keys.npy"]) == 2
+    assert "belong together" in capsys.readouterr().err
 
 
 def test_bad_input(files, capsys):

@@ -1,23 +1,31 @@
-"""`screlax loss`: the supervised contrastive loss of embeddings in a file."""
+"""`screlax loss`: a contrastive loss of embeddings in a file."""
 
 import argparse
+from collections.abc import Hashable
+from typing import Any
+
+from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
-from ..io.arrays import as_embeddings
+from ..io.arrays import as_view_embeddings
 from ..io.tables import json_text
 from ..problem.label_files import as_labels
-from ..samples import supcon_loss
+from ..problem.losses.base import Loss
+from ..problem.losses.negatives_only import NegativesOnly
+from ..samples import contrastive_loss
 from ..tasks.progress import progress
-from .shared_options import add_embeddings
+from .shared_options import add_embeddings, add_loss, loss_of
 
 DESCRIPTION = (
-    "Evaluate the supervised contrastive loss (Khosla et al. 2020, equation 2) of embeddings, "
-    "one row per sample; the file is read in blocks."
+    "Evaluate a contrastive loss, by default the supervised contrastive one (Khosla et al. 2020, "
+    "equation 2), of embeddings, one row per sample; the file is read in blocks."
 )
 
 EXAMPLES = """examples:
   screlax loss embeddings.npy --labels labels.npy --temperature 0.1 --normalize
   screlax loss embeddings.npy --labels labels.npy --reduction sum --jobs 4 --json
+  screlax loss embeddings.npy --labels labels.npy --loss class-averaged:anchors=classes
+  screlax loss embeddings.npy --labels labels.npy --keys queue.npy --key-labels queue.txt
 """
 
 
@@ -25,31 +33,74 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
     add = parser.add_argument
     add_embeddings(parser)
+    add_loss(parser)
     add("--temperature", type=float, default=0.1, metavar="T", help="(0.1)")
     add("--reduction", default="mean", choices=("mean", "sum"))
     add("--mean-over", default="anchors", choices=("anchors", "all"), help="what a mean divides by")
-    add("--negatives-only", action="store_true", help="leave positives out of the denominator")
+    add("--negatives-only", action="store_true", help="the same as --loss negatives-only")
+    add("--keys", metavar="FILE", help="embeddings that are contrasted with: a queue, prototypes")
+    add("--key-labels", metavar="FILE", help="one label per key")
+    add("--contrast-with", default="all", choices=("all", "keys"), help="or with keys alone")
+    add("--ignore", metavar="LABEL", help="label of samples that have no class")
+    add("--ignored", default="left out", choices=("left out", "negatives"), help="what they are")
     add("--jobs", type=int, metavar="N", help="threads (as the size justifies)")
     add("--json", action="store_true", help="print JSON instead of text")
 
 
 def run(options: argparse.Namespace) -> bool:
     """Evaluate and print; a value needs no certificate, so the exit code is 0."""
-    embeddings = as_embeddings(options.embeddings)
-    labels = as_labels(options.labels, len(embeddings))
-    with progress(f"the loss of {len(embeddings):,} embeddings"):
-        loss = supcon_loss(
-            embeddings,
+    loss = _loss(options)
+    rows, views = as_view_embeddings(options.embeddings, loss.view_count)
+    samples = len(rows) // views
+    labels = as_labels(options.labels, samples)
+    shaped = rows if views == 1 else rows.reshape(samples, views, -1)
+    with progress(f"the loss of {samples:,} embeddings"):
+        value = contrastive_loss(
+            shaped,
             labels,
+            loss=loss,
             temperature=options.temperature,
             reduction=options.reduction,
             mean_over=options.mean_over,
             normalize=options.normalize,
-            negatives_only=options.negatives_only,
+            contrast_with=options.contrast_with,
+            ignore=_label(options.ignore, labels),
+            ignored=options.ignored,
             n_jobs=options.jobs,
+            **_keys(options),
         )
-    if not isinstance(loss, float):
-        raise InvalidInputError(f"one loss was expected, got {loss!r}")
-    record = {"loss": loss, "samples": len(embeddings), "dim": embeddings.shape[1]}
-    print(json_text(record) if options.json else f"{loss:.12g}")
+    if not isinstance(value, float):
+        raise InvalidInputError(f"one loss was expected, got {value!r}")
+    record = {"loss": value, "of": str(loss), "samples": samples, "dim": rows.shape[1]}
+    named = "" if loss.text == "supcon" else f"  {loss}"
+    print(json_text(record) if options.json else f"{value:.12g}{named}")
     return True
+
+
+def _loss(options: argparse.Namespace) -> Loss:
+    """Return the loss that the options say."""
+    loss = loss_of(options)
+    if not options.negatives_only:
+        return loss
+    if options.loss != "supcon":
+        raise InvalidInputError(
+            f"--negatives-only is a loss, and --loss {options.loss} another; leave out one of them"
+        )
+    return NegativesOnly(**loss.options)
+
+
+def _keys(options: argparse.Namespace) -> dict[str, Any]:
+    """Return keys and their labels, nothing where there are none."""
+    if (options.keys is None) != (options.key_labels is None):
+        raise InvalidInputError("--keys and --key-labels belong together; give both, or neither")
+    if options.keys is None:
+        return {}
+    keys, _ = as_view_embeddings(options.keys, 1)
+    return {"keys": keys, "key_labels": as_labels(options.key_labels, len(keys))}
+
+
+def _label(text: str | None, labels: NDArray[Any]) -> Hashable | None:
+    """Return the label that is written so, of the type that the labels have."""
+    if text is None:
+        return None
+    return next((label for label in labels.tolist() if str(label) == text), text)

@@ -25,6 +25,11 @@ def add_problem_options(parser: argparse.ArgumentParser) -> None:
     """Register what a problem is made of: class sizes, control, temperature, features, loss."""
     add_class_sizes(parser)
     add_model(parser)
+    add_loss(parser)
+
+
+def add_loss(parser: argparse.ArgumentParser) -> None:
+    """Register the loss, with its views and weights."""
     loss = parser.add_argument_group("loss")
     loss.add_argument(
         "--loss",
