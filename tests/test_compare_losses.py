@@ -201,3 +201,11 @@ def test_all_refused_is_not_certified(tmp_path, capsys):
     file.write_text("1\n1\n", encoding="utf-8")
     assert main(["losses", "--counts", str(file), "--sphere", "1", "--loss", "supcon"]) == 1
     assert "supcon refused: " in capsys.readouterr().out
+
+
+def test_a_single_class_has_no_cosines_and_no_frame():
+    found = screlax.compare_losses([10], screlax.Sphere(1.0), losses=["supcon", "self-supervised"])
+    assert [row["status"] for row in found.rows] == ["refused", "optimal"]
+    assert found.rows[1]["cosine_extremes"] is None
+    assert math.isnan(found.rows[1]["etf_distance"])
+    assert found.rows[1]["within_class_variability"] == pytest.approx(1.0)

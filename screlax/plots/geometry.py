@@ -159,7 +159,7 @@ def _draw_curve(
 def _finish(ax: Axes, solution: Solution) -> None:
     scale_sizes(ax, solution.problem.class_sizes.distinct)
     if others := solution.problem.kinds_in_words:
-        ax.set_xlabel(f"{ax.get_xlabel()}; those of one size differ in {others}")
+        ax.set_xlabel(f"{ax.get_xlabel()}\nthose of one size differ in {others}")
     keep_flat_curves_flat(ax)
 
 

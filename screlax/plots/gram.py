@@ -172,7 +172,8 @@ def _label_axes(ax: Axes, selection: Selection) -> None:
             down = [f"{name} ({size})" for name, size in pairs]
             ax.set_ylabel("class (number of samples)")
         else:
-            down = [f"{name} {size}" for name, size in pairs]
+            kinds = [f", {words}" if words else "" for words in selection.kinds]
+            down = [f"{name} {size}{kind}" for (name, size), kind in zip(pairs, kinds, strict=True)]
             across = [size for _, size in pairs]
             ax.set_ylabel("number of classes × size")
         ax.set_xlabel(selection.rule or "class")

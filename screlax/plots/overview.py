@@ -65,7 +65,7 @@ def plot_solution(
 
 
 def solution_title(solution: Solution) -> str:
-    """Return two lines: the problem, and what is proved of the solution."""
+    """Return lines: the problem, what is proved of the solution, and that it does not collapse."""
     sizes = solution.problem.class_sizes
     low, high = int(sizes.distinct[-1]), int(sizes.distinct[0])
     span = short_count(low) + ("" if low == high else f" to {short_count(high)}")
@@ -73,4 +73,5 @@ def solution_title(solution: Solution) -> str:
         f"{short_count(sizes.classes)} classes of {span} samples, {caption(solution.problem)}\n"
         f"{solution.status}: objective {solution.mean_value:.6g} per anchor, "
         f"certified relative gap {solution.certificate.gap_in_words}"
+        + (f"\n{solution.within_words}: class means" if solution.within_words else "")
     )

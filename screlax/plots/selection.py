@@ -34,13 +34,14 @@ class Selection:
     """Classes to draw, largest first: orbit (distinct size) and size of each, both of shape (p,).
 
     `rule` says in words for an axis what is drawn, and is empty where that is every class; `names`
-    are their labels where there are at most `NAMED`.
+    are their labels where there are at most `NAMED`, `kinds` what tells those of one size apart.
     """
 
     orbits: NDArray[np.int64]
     sizes: NDArray[np.int64]
     rule: str
     names: list[str] | None
+    kinds: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -61,7 +62,8 @@ def select_classes(problem: UFM, most: int) -> Selection:
     names = None
     if len(orbits) <= NAMED:
         names = [f"{short_count(copies)} ×" for copies in sizes.multiplicities[orbits]]
-    return Selection(orbits, sizes.distinct[orbits], size_rule(problem, len(orbits)), names)
+    kinds = tuple(options_in_words(problem, orbits))
+    return Selection(orbits, sizes.distinct[orbits], size_rule(problem, len(orbits)), names, kinds)
 
 
 def size_rule(problem: UFM, drawn: int) -> str:

@@ -106,6 +106,7 @@ def _summary(solution: Solution) -> dict[str, Any]:
         "embeddings": problem.points.samples,
         "anchors": problem.anchors,
         "distinguished_by": problem.kinds_in_words,
+        "within": solution.within_words,
         "features": problem.features.value,
         "control": problem.control.name,
         "parameter": problem.control.parameter,

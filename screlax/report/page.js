@@ -76,7 +76,8 @@
     element("span", s.status, verdict).className = s.status;
     verdict.append(
       `: no embeddings of any dimension do better than ${number(s.lower, 12)}, and the geometry below has ` +
-      `${number(s.upper, 12)}, a relative gap of ${s.gap_in_words} (tolerance ${number(s.tol)}).`);
+      `${number(s.upper, 12)}, a relative gap of ${s.gap_in_words} (tolerance ${number(s.tol)}).` +
+      (s.within ? ` It ${s.within}; what is shown are the class means.` : ""));
     fillTable(byId("bounds"), [
       ["objective, summed over anchors", number(s.value, 12)],
       ["objective per anchor", number(s.mean_value, 10)],

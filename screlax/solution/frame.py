@@ -38,12 +38,13 @@ def distance_to_frame(gram: AnyGram, copies: NDArray[Any]) -> float:
     Returns
     -------
     float
-        From 0 to √2, over k×k entries; NaN of a zero matrix, and beyond ten thousand orbits.
+        From 0 to √2, over k×k entries; NaN of a zero matrix or a single class, and beyond ten
+        thousand orbits.
     """
     copies = copies.astype(float)
     classes = float(copies.sum())
     largest = float(gram.own.max())
-    if len(copies) > _MOST_ORBITS or not largest > 0:
+    if len(copies) > _MOST_ORBITS or classes < 2 or not largest > 0:
         return math.nan
     gram = gram.scaled(1 / largest)
     norm = math.sqrt(_sum_of_squares(gram, copies, 0.0, 0.0, 1.0))

@@ -88,10 +88,12 @@ def _descended(point: SweepPoint, solution: Solution) -> Result:
 def geometry_of_ends(solution: Solution) -> Result:
     """Return norms and cosines of the first two and the last two classes, largest first."""
     gram, sizes = solution.orbit_gram, solution.problem.class_sizes
-    places = np.arange(sizes.classes)[_ENDS]
+    places = np.arange(sizes.classes)[_ENDS if sizes.classes > 1 else [0] * 4]
     orbits = np.searchsorted(np.cumsum(sizes.multiplicities), places, side="right")
     products = gram.rows(orbits)[:, orbits]
     np.fill_diagonal(products, gram.own[orbits])
+    if sizes.classes == 1:  # which has no cosine to another
+        products[~np.eye(len(products), dtype=bool)] = np.nan
     return _geometry(products)
 
 

@@ -41,6 +41,7 @@ COLUMNS: dict[str, type] = {
     "cosine_smallest": float,
     "etf_distance": float,
     "same_direction": int,
+    "within_class_variability": float,
     "solver": str,
     "reason": str,
 }
@@ -60,6 +61,7 @@ _SHOWN = {
     "cosine_smallest": "small two",
     "etf_distance": "from ETF",
     "same_direction": "one direction",
+    "within_class_variability": "within",
     "rank": "rank",
 }
 """Columns of the text, and their headings."""
@@ -80,8 +82,9 @@ class LossComparison:
         of the smallest size; the cosines between the two largest classes, the largest and the
         smallest, and the two smallest, which is 1 where minorities collapse; etf_distance,
         ‖G/‖G‖ − G*/‖G*‖‖ of the class means from the simplex equiangular tight frame of a balanced
-        problem; same_direction, how many classes have the direction of another one; solver;
-        reason. None where there is no such number.
+        problem; same_direction, how many classes have the direction of another one;
+        within_class_variability, the mean squared distance of an embedding from its class mean,
+        zero where classes collapse; solver; reason. None where there is no such number.
     solutions : tuple of Solution or None
         The certified optimum behind each row.
 

@@ -190,6 +190,7 @@ def _record(solution: Solution) -> Row:
         **geometry_of_ends(solution),
         "etf_distance": distance_to_frame(solution.orbit_gram, copies),
         "same_direction": classes_sharing_direction(solution.orbit_gram, copies),
+        "within_class_variability": solution.within_class_variability,
         "solver": solution.solver,
         "reason": None if solution.status == "optimal" else _why_inaccurate(solution),
     }
