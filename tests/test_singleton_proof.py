@@ -12,7 +12,17 @@ from kkt_reference import gram_error
 from scipy import linalg
 from test_no_false_proof import tampered
 
-from screlax import UFM, Ball, Budget, ClassSizes, Ridge, Solution, Sphere, solve_relaxation
+from screlax import (
+    UFM,
+    Ball,
+    Budget,
+    ClassSizes,
+    Ridge,
+    Solution,
+    Sphere,
+    losses,
+    solve_relaxation,
+)
 from screlax.equations.singletons import SingletonState, singleton_equations
 from screlax.errors import FileFormatError
 from screlax.gram.blocks import scaled_blocks
@@ -42,8 +52,7 @@ def zipf(classes: int, factor: float) -> ClassSizes:
 
 
 def proof_of(problem: UFM, state: SingletonState) -> SingletonProof:
-    control = problem.control_at_unit_temperature
-    return SingletonProof(singleton_equations(problem.points, control), state, problem.infimum)
+    return SingletonProof(singleton_equations(problem), state)
 
 
 def solved(sizes, control) -> tuple[Solution, SingletonGram]:
@@ -147,16 +156,16 @@ def test_near_the_root_the_gap_is_of_second_order(name, exponent, seed):
 def test_an_indefinite_root_is_not_proved(sizes, control):
     """A minority collapse: the equations have a root there, whose matrix is indefinite."""
     problem = UFM(sizes, control)
-    equations = singleton_equations(problem.points, control)
+    equations = singleton_equations(problem)
     root = singleton_newton(equations, start_tilted(equations))
     assert root.converged
-    proof = SingletonProof(equations, root.state, problem.infimum)
+    proof = SingletonProof(equations, root.state)
     assert not proof.certificate.proves(1e-3)
     relaxation = build_program(problem, Level.ORBITS)
     assert scaled_blocks(relaxation.cells, proof.gram.dense()).smallest_eigenvalue() < -1e-3
     solution = solve_relaxation(problem)
     assert solution.status == "optimal"
-    assert solution.solver_message == "minority collapse"
+    assert solution.solver_message == "closed form: two opposite points"
 
 
 # ----------------------------------------------------------------- the solver against others
@@ -336,3 +345,65 @@ def test_wrong_matrices_are_not_proved_in_the_place_of_right_ones(control, field
             assert value <= proof.certificate.upper * (1 + 1e-13)
             shared = scaled_blocks(relaxation.cells, proof.gram.dense()).shared
             assert linalg.eigvalsh(shared)[0] >= -1e-12
+
+
+# ----------------------------------------------------------------- other losses of the family
+
+
+def random_losses(rng: np.random.Generator, sizes: list[int]) -> list:
+    weights = rng.uniform(0.3, 3.0, len(sizes))
+    return [
+        losses.ClassAveraged(),
+        losses.ClassAveraged(anchors="classes"),
+        losses.SupCon(class_weights=weights),
+        losses.SupCon(class_weights=np.where(np.array(sizes) == max(sizes), 0.0, 1.0)),
+    ]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 3), st.sampled_from(sorted(CONTROL_TYPES)), seeds)
+def test_every_loss_of_the_family_agrees_with_a_descent(which, name, seed):
+    """Orbits in any order, several of them without anchors, those told apart by weights too."""
+    rng = np.random.default_rng(seed)
+    anchored = np.floor(np.exp(rng.uniform(np.log(2), 5, rng.integers(2, 6)))).astype(int)
+    sizes = rng.permutation([*anchored, *[1] * int(rng.integers(1, 6))]).tolist()
+    loss, strength = random_losses(rng, sizes)[which], float(10 ** rng.uniform(-0.7, 1))
+    if name == "ridge":
+        strength *= 0.05 * UFM(sizes, Ridge(1.0), loss=loss).zero_threshold()
+    problem = UFM(sizes, CONTROL_TYPES[name](strength), loss=loss)
+    native = solve_relaxation(problem)
+    descent = solve_relaxation(problem, solver="burer-monteiro")
+    assert native.status == "optimal"
+    assert native.lower <= descent.upper + 1e-12 * abs(descent.upper)
+    assert descent.lower <= native.upper + 1e-12 * abs(native.upper)
+    if isinstance(native.orbit_gram, SingletonGram):
+        classes = native.recheck("classes")
+        assert classes.proves(1e-8)
+        assert classes.upper == pytest.approx(native.upper, rel=1e-9)
+
+
+@pytest.mark.parametrize("which", range(4))
+@every_control
+def test_solutions_of_other_losses_keep_their_numbers_in_files(which, control, tmp_path):
+    sizes = [40, 1, 12, 7, 1, 7, 4, 1]
+    loss = random_losses(np.random.default_rng(2), sizes)[which]
+    solution = solve_relaxation(UFM(sizes, control, loss=loss))
+    assert solution.status == "optimal"
+    loaded = Solution.load(solution.save(tmp_path / "x.npz"))
+    assert type(loaded.orbit_gram) is type(solution.orbit_gram)
+    assert np.array_equal(loaded.class_gram, solution.class_gram)
+    assert loaded.upper == pytest.approx(solution.upper, rel=1e-14)
+    if isinstance(loaded.orbit_gram, SingletonGram):
+        assert loaded.certificate == solution.certificate
+
+
+def test_a_solution_of_one_loss_is_not_read_as_one_of_another(tmp_path):
+    solution, _ = solved([30, 30, 9, 4, 3, 1, 1], Sphere(2.2))
+
+    def other(text):
+        record = json.loads(str(text))
+        assert record["loss"].startswith("supcon")
+        return np.array(json.dumps({**record, "loss": "class-averaged"}))
+
+    with pytest.raises(FileFormatError):
+        Solution.load(tampered(solution, tmp_path, record=other))

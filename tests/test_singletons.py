@@ -35,7 +35,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def equations_of(control, sizes=SIZES) -> SingletonEquations:
-    return singleton_equations(ClassSizes.from_counts(sizes), control)
+    return singleton_equations(UFM(sizes, control))
 
 
 def random_state(rng: np.random.Generator, m: int, *, slack: bool) -> SingletonState:
@@ -198,9 +198,9 @@ def test_a_structured_solve_equals_a_dense_one(has_slack):
 
 
 def candidates_of(problem: UFM) -> list:
-    equations = singleton_equations(problem.points, problem.control_at_unit_temperature)
+    equations = singleton_equations(problem)
     relaxation = build_program(problem, Level.ORBITS)
-    return list(singleton_candidates(problem, equations, lambda: relaxation, math.inf))
+    return list(singleton_candidates(equations, lambda: relaxation, math.inf))
 
 
 @every_control
@@ -210,7 +210,7 @@ def test_a_root_from_near_the_solution_proves_optimal(control):
     conic = solve_relaxation(problem, solver="Clarabel", tol=1e-3).orbit_gram
     root = singleton_newton(equations, start_near(equations, relaxation, conic))
     assert root.converged
-    assert SingletonProof(equations, root.state, problem.infimum).certificate.proves(1e-13)
+    assert SingletonProof(equations, root.state).certificate.proves(1e-13)
 
 
 @every_control
@@ -223,7 +223,7 @@ def test_the_first_candidate_proves_optimal_and_the_last_one_is_a_descent(contro
     proofs = [
         certify(relaxation, found).certificate
         if isinstance(found, CellGram)
-        else SingletonProof(equations, found, problem.infimum).certificate
+        else SingletonProof(equations, found).certificate
         for found, _, _ in candidates
     ]
     assert proofs[0].proves(1e-13)

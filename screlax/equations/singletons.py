@@ -31,12 +31,14 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ..gram.kernels import log_cosh_half
-from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Control
+from ..problem.losses.class_rows import ClassTerms
+from ..problem.ufm import UFM
 from ..types import Matrix, Vector
 from .couplings import Couplings
 
@@ -125,29 +127,32 @@ class SingletonEquations:
 
     Parameters
     ----------
-    anchors, own_weight, pair_weight, embeddings : ndarray, shape (m + 1,)
-        a, o, u and r by orbit, singletons last.
-    copies : ndarray, shape (m + 1,)
-        κ.
+    terms : ClassTerms
+        a, o, u and r of every orbit of a problem; see `why_no_singletons`.
+    copies : ndarray
+        Number of classes of every orbit.
     control : Control
         At unit temperature.
+
+    Attributes
+    ----------
+    places : ndarray of int
+        Of every orbit of the problem, which of the m anchored ones it is; m where it has no
+        anchors. All other arrays are of the anchored orbits.
     """
 
-    def __init__(
-        self,
-        anchors: Vector,
-        own_weight: Vector,
-        pair_weight: Vector,
-        embeddings: Vector,
-        copies: Vector,
-        control: Control,
-    ) -> None:
-        self.anchors, self.own_weight = anchors[:-1], own_weight[:-1]
-        self.pair_weight, self.embeddings = pair_weight[:-1], embeddings[:-1]
-        self.copies, self.singletons = copies[:-1], float(copies[-1])
-        self.single_weight, self.single_mass = float(pair_weight[-1]), float(embeddings[-1])
+    def __init__(self, terms: ClassTerms, copies: Vector, control: Control) -> None:
+        anchored = terms.anchors > 0
+        inside, single = terms.take(np.flatnonzero(anchored)), int(np.argmin(anchored))
+        self.terms, self.all_copies = terms, copies
+        self.places = np.where(anchored, np.cumsum(anchored) - 1, anchored.sum())
+        self.anchors, self.own_weight = inside.anchors, inside.own
+        self.pair_weight, self.embeddings = inside.pair, inside.embeddings
+        self.copies, self.singletons = copies[anchored], float(copies[~anchored].sum())
+        self.single_weight = float(terms.pair[single])
+        self.single_mass = float(terms.embeddings[single])
         self.mass = self.embeddings * self.copies
-        self.points = float(embeddings @ copies)
+        self.points = float(terms.embeddings @ copies)
         self.control = control
         self.bounded = control.fixes_norms
         self.is_budget = not (control.fixes_norms or control.is_penalty)
@@ -156,6 +161,11 @@ class SingletonEquations:
         """r/r_0: the multiplier of a class in units of ν_0, for ridge and budget."""
         self.log_scale = np.log(self.anchors / self.pair_weight)
         """log Z − β."""
+
+    @cached_property
+    def infimum(self) -> float:
+        """`UFM.infimum`."""
+        return self.terms.floor(self.all_copies)
 
     def under(self, control: Control) -> SingletonEquations:
         """Return the equations of the same classes under another control of the same kind."""
@@ -279,7 +289,22 @@ def pair_products(centre: Vector, beta: Vector, ratio: Vector | None) -> Matrix:
     return np.asarray(pair)
 
 
-def singleton_equations(sizes: ClassSizes, control: Control) -> SingletonEquations:
+def why_no_singletons(problem: UFM) -> str | None:
+    """Return why the equations are not those of a problem, or None where they are."""
+    terms = problem.slack_terms
+    if not problem.has_slack_vector or terms is None:
+        return f"equations with singletons do not hold for {problem.description}"
+    bare = terms.anchors == 0
+    if not bare.any() or bare.all():
+        return "there are no classes without anchors beside others"
+    if np.ptp(terms.pair[bare]) > 0 or np.ptp(terms.embeddings[bare]) > 0:
+        return "classes without anchors that differ do not share a point"
+    return None if (terms.own[~bare] > 0).all() else "some classes have no weight of their own"
+
+
+def singleton_equations(problem: UFM) -> SingletonEquations:
     """Return the equations of a problem with singletons, at unit temperature."""
-    size, copies = sizes.distinct.astype(float), sizes.multiplicities.astype(float)
-    return SingletonEquations(size, size - 1, size, size, copies, control)
+    terms = problem.slack_terms
+    assert terms is not None
+    copies = problem.points.multiplicities.astype(float)
+    return SingletonEquations(terms, copies, problem.control_at_unit_temperature)

@@ -17,7 +17,7 @@ from .kernels import log_cosh_half
 
 @dataclass(frozen=True, eq=False)
 class SingletonGram:
-    """Gram matrix of class means where all singletons share one point; they are the last orbit.
+    """Gram matrix of class means where all classes without anchors, singletons, share one point.
 
     Between two anchored classes, with ξ = log b − log v,
 
@@ -43,8 +43,10 @@ class SingletonGram:
         Squared norm of the singletons at unit temperature.
     log_strength : float
         log ν_0 at unit temperature.
-    copies : ndarray, shape (m + 1,)
-        Number of classes of each size, singletons last.
+    copies : ndarray
+        Number of classes of each orbit of the problem.
+    places : ndarray of int
+        Which of the m anchored orbits an orbit of the problem is; m for singletons.
     scale : float
         Temperature: own and pair are multiplied by it.
     """
@@ -58,25 +60,26 @@ class SingletonGram:
     corner: float
     log_strength: float
     copies: Vector
+    places: NDArray[np.int64]
     scale: float = 1.0
 
     @property
     def own(self) -> Vector:
-        """Squared norms, shape (m + 1,)."""
-        return self.scale * np.append(self.unit_own, self.corner)
+        """Squared norms by orbit of the problem."""
+        return self.scale * np.append(self.unit_own, self.corner)[self.places]
 
     @property
     def spread(self) -> Vector:
-        """δ_g = own_g − pair_gg where there are several classes of a size, else zero, (m + 1,)."""
+        """δ_g = own_g − pair_gg where there are several classes in an orbit, else zero."""
         within = 2 * self.centre
         if self.log_slack is not None:
             within = within + np.logaddexp(0.0, 2 * (self.log_pull - self.log_slack))
-        apart = np.where(self.copies[:-1] > 1, self.unit_own - within, 0.0)
-        return self.scale * np.append(apart, 0.0)
+        apart = np.append(self.unit_own - within, 0.0)[self.places]
+        return self.scale * np.where(self.copies > 1, apart, 0.0)
 
     @cached_property
     def pair(self) -> Matrix:
-        """Inner products of different classes, shape (m + 1, m + 1).
+        """Inner products of different classes, by orbit of the problem.
 
         Raises
         ------
@@ -88,26 +91,27 @@ class SingletonGram:
         return self.rows(np.arange(count))
 
     def rows(self, orbits: NDArray[np.int64]) -> Matrix:
-        """Return rows of `pair`, shape (len(orbits), m + 1)."""
-        count = len(self.centre)
+        """Return rows of `pair`."""
+        count, at = len(self.centre), self.places[orbits]
         pair = np.empty((len(orbits), count + 1))
-        alone = orbits == count
+        alone = at == count
         pair[alone, :-1], pair[alone, -1] = self.product, self.corner
-        at = orbits[~alone]
+        at = at[~alone]
         difference = np.subtract.outer(self.log_normalizer[at], self.log_normalizer)
         block = np.add.outer(self.centre[at], self.centre) - log_cosh_half(difference)
         if self.log_slack is not None:
             ratio = self.log_pull - self.log_slack
             block += np.logaddexp(0.0, np.add.outer(ratio[at], ratio))
-        single = np.flatnonzero(self.copies[at] == 1)
+        single = np.flatnonzero(self.copies[orbits[~alone]] == 1)
         block[single, at[single]] = self.unit_own[at[single]]
         pair[~alone, :-1], pair[~alone, -1] = block, self.product[at]
-        return self.scale * pair
+        return self.scale * pair[:, self.places]
 
     @property
     def known_rank(self) -> int:
         """Rank where it is certified: that of the anchored classes, of which v is the kernel."""
-        return int(self.copies[:-1].sum()) - (self.log_slack is not None)
+        anchored = self.places < len(self.centre)
+        return int(self.copies[anchored].sum()) - (self.log_slack is not None)
 
     def stored(self) -> dict[str, Any]:
         """Return the arrays that a file holds, by name."""

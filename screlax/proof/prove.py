@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 
 from ..equations.orthogonal import orthogonal_classes
-from ..equations.singletons import singleton_equations
+from ..equations.singletons import singleton_equations, why_no_singletons
 from ..equations.slack_vector import equations_for, why_not
 from ..gram.cells import Level
 from ..gram.curve import AnyGram, SlackVectorGram
@@ -67,9 +67,7 @@ def _has_equations(problem: UFM, gram: AnyGram) -> bool:
     """Whether the form of a Gram matrix is that of solutions of the problem."""
     if isinstance(gram, SlackVectorGram):
         return why_not(problem) is None
-    terms = problem.slack_terms
-    is_supcon = problem.has_slack_vector and terms is not None and terms.are_of_supcon
-    return isinstance(gram, SingletonGram) and is_supcon
+    return isinstance(gram, SingletonGram) and why_no_singletons(problem) is None
 
 
 def is_sufficient(problem: UFM, certificate: Certificate) -> bool:
@@ -79,12 +77,9 @@ def is_sufficient(problem: UFM, certificate: Certificate) -> bool:
 
 def _structured(problem: UFM, gram: SlackVectorGram | SingletonGram) -> tuple[Proof, float]:
     """Return the proof in O(m) of what a Gram matrix was made from, and how far away it is."""
-    points, control = problem.points, problem.control_at_unit_temperature
     if isinstance(gram, SingletonGram):
-        with_singletons = SingletonProof(
-            singleton_equations(points, control), state_of_singleton_gram(gram), problem.infimum
-        )
-        return with_singletons.proof, with_singletons.departure(gram)
+        beside = SingletonProof(singleton_equations(problem), state_of_singleton_gram(gram))
+        return beside.proof, beside.departure(gram)
     equations = equations_for(problem)
     proof = prove(equations, state_of_gram(equations, gram))
     return Proof(proof.certificate(), proof.gram(gram.copies), None), proof.departure(gram)

@@ -32,7 +32,7 @@ class Prover:
     @cached_property
     def singleton_equations(self) -> SingletonEquations:
         """The equations of the problem with singletons."""
-        return singleton_equations(self.problem.points, self.problem.control_at_unit_temperature)
+        return singleton_equations(self.problem)
 
     def slack_vector(self, state: State) -> tuple[StructuredProof, SlackVectorGram]:
         """Return what is proved in O(m) of a state without singletons, and its Gram matrix."""
@@ -45,7 +45,7 @@ class Prover:
 
     def singletons(self, state: SingletonState) -> Proof:
         """Return what is proved in O(m) of a state with singletons."""
-        found = SingletonProof(self.singleton_equations, state, self.problem.infimum)
+        found = SingletonProof(self.singleton_equations, state)
         if is_sufficient(self.problem, found.certificate):
             self._known.append(found.proof)
         return found.proof

@@ -30,11 +30,11 @@ from ..equations.singletons import SingletonEquations, SingletonState
 from ..gram.rounding import UNIT
 from ..gram.shared_point import SingletonGram
 from ..problem.losses.rows_minorant import relative_entropy
-from ..types import Matrix, Vector
+from ..types import Vector
 from .certificate import Certificate
 from .dense import Proof
 from .singleton_points import SingletonPoint
-from .structured_rounding import SMALL, SUM, divergence_error
+from .structured_rounding import SMALL, SUM, divergence_error, row_error, row_loss
 
 
 class SingletonProof:
@@ -44,8 +44,6 @@ class SingletonProof:
     ----------
     equations : SingletonEquations
     state : SingletonState
-    infimum : float
-        `UFM.infimum`.
 
     Attributes
     ----------
@@ -54,12 +52,10 @@ class SingletonProof:
         Without an upper bound where `point` could not be proved to be feasible.
     """
 
-    def __init__(
-        self, equations: SingletonEquations, state: SingletonState, infimum: float
-    ) -> None:
+    def __init__(self, equations: SingletonEquations, state: SingletonState) -> None:
         if equations.control.is_penalty:  # whatever the state was made for
             state = replace(state, log_strength=equations.given_log_strength())
-        self._equations, self._state, self._infimum = equations, state, infimum
+        self._equations, self._state = equations, state
         with np.errstate(all="ignore"):
             self._moments = equations.moments(state)
             self._strength = float(np.exp(state.log_strength))
@@ -126,7 +122,7 @@ class SingletonProof:
     def _value(self) -> float:
         """Return the objective at the feasible point."""
         equations, point = self._equations, self.point
-        height = _log_of_sum(equations.own_weight, self._outside - point.own)
+        height = row_loss(equations.own_weight, self._outside - point.own)
         value = float((equations.copies * equations.anchors) @ height)
         return value + self._penalty()
 
@@ -153,7 +149,7 @@ class SingletonProof:
             "orbits",
             value if feasible else math.inf,
             gap,
-            self._infimum,
+            equations.infimum,
             errors,
             (min(0.0, point.smallest), self.slack_min),
         )
@@ -165,6 +161,7 @@ class SingletonProof:
         sizes = np.where(np.isfinite(self._logits), np.abs(self._logits), 0.0)
         errors = np.stack([point.own_error, entry, point.product_error]) + SUM * (1 + sizes)
         upper = SUM * abs(value) + SMALL * equations.points
+        upper += float(mass @ row_error(equations.own_weight))
         upper += float(mass @ (self._softmax[1:] * errors[1:]).sum(axis=0))
         upper += float((equations.copies * self._own_slope()) @ point.own_error)
         if equations.control.is_penalty:
@@ -232,18 +229,13 @@ class SingletonProof:
             point.product,
             point.corner,
             state.log_strength,
-            np.append(equations.copies, equations.singletons),
+            equations.all_copies,
+            equations.places,
         )
 
 
 def _numbers(gram: SingletonGram) -> Vector:
     return np.concatenate([gram.unit_own, gram.centre, gram.product, [gram.corner]])
-
-
-def _log_of_sum(weight: Vector, outside: Vector) -> Vector | Matrix:
-    """Return log(weight + e^outside), accurate also where it is nearly zero."""
-    near = np.log1p(weight - 1 + np.exp(np.minimum(outside, 30.0)))
-    return np.where(outside < 30.0, near, np.logaddexp(np.log(weight), outside))
 
 
 def state_of_singleton_gram(gram: SingletonGram) -> SingletonState:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import real_number
+from ..equations.singletons import singleton_equations, why_no_singletons
 from ..errors import FileFormatError
 from ..gram.cells import CellGram, Level, ScatteredGram
 from ..gram.curve import AnyGram, SlackVectorGram
@@ -200,18 +201,22 @@ def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
 
 
 def _singleton_gram(arrays: dict[str, Any], problem: UFM) -> SingletonGram:
-    copies, m = problem.points.multiplicities, problem.points.orbits - 1
-    if not problem.points.singletons:
-        raise ValueError("it holds products with singletons, of which there are none")
+    reason = why_no_singletons(problem)
+    if reason is not None:
+        raise ValueError(f"it holds products with singletons, but {reason}")
+    equations = singleton_equations(problem)
     own, centre, normalizer, pull, product = (
-        _numbers(arrays, name, (m,))
+        _numbers(arrays, name, equations.copies.shape)
         for name in ("unit_own", "centre", "log_normalizer", "log_pull", "product")
     )
-    slack = _numbers(arrays, "log_slack", (m,)) if "log_slack" in arrays else None
+    slack = None
+    if "log_slack" in arrays:
+        slack = _numbers(arrays, "log_slack", equations.copies.shape)
     corner, strength = _numbers(arrays, "shared", (2,)).tolist()
-    scale, counts = _scale(arrays, problem), copies.astype(float)
+    places, scale = equations.places, _scale(arrays, problem)
     return SingletonGram(
-        own, centre, normalizer, slack, pull, product, corner, strength, counts, scale
+        *(own, centre, normalizer, slack, pull, product, corner, strength),
+        *(equations.all_copies, places, scale),
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..equations.singletons import why_no_singletons
 from ..equations.slack_vector import why_not
 from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
@@ -115,9 +116,7 @@ class Native:
         collapsed = opposite_points(problem)
         if collapsed is not None:
             return _result(problem, level, collapsed, 0, "closed form: two opposite points", start)
-        terms = problem.slack_terms
-        of_supcon = problem.has_slack_vector and terms is not None and terms.are_of_supcon
-        if of_supcon and problem.points.singletons:
+        if why_no_singletons(problem) is None:
             return _with_singletons(problem, level, options, start)
         if why_not(problem) is not None:
             return _descend(problem, level, options, None, start)
@@ -190,7 +189,7 @@ def _with_singletons(problem: UFM, level: Level, options: SolverOptions, start: 
         return build_program(problem, Level.ORBITS)
 
     deadline = deadline_of(options, start)
-    candidates = singleton_candidates(problem, prover.singleton_equations, relaxation, deadline)
+    candidates = singleton_candidates(prover.singleton_equations, relaxation, deadline)
     for found, iterations, message in candidates:  # each is computed when the one before failed
         gram = found if isinstance(found, CellGram) else prover.singletons(found).gram
         last = gram, iterations, message

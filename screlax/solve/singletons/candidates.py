@@ -11,10 +11,7 @@ from ...equations.singletons import SingletonEquations, SingletonState
 from ...equations.slack_vector import SlackVectorEquations
 from ...gram.cells import CellGram
 from ...gram.curve import SlackVectorGram
-from ...problem.class_sizes import ClassSizes
-from ...problem.losses.supcon import SupCon
 from ...problem.program import Program
-from ...problem.ufm import UFM
 from ...proof.singletons import SingletonProof
 from ...proof.structured import prove
 from ..factored import solve_factored
@@ -35,7 +32,6 @@ SingletonCandidate = tuple[SingletonState | CellGram, int, str]
 
 
 def singleton_candidates(
-    problem: UFM,
     equations: SingletonEquations,
     relaxation: Callable[[], Program],
     deadline: float,
@@ -44,10 +40,8 @@ def singleton_candidates(
 
     Parameters
     ----------
-    problem : UFM
-        With singletons.
     equations : SingletonEquations
-        Its equations.
+        Of a problem with singletons.
     relaxation : callable
         Returns the problem at orbit level, for a descent.
     deadline : float
@@ -55,19 +49,19 @@ def singleton_candidates(
     """
     near: SlackVectorGram | None = None
     if equations.copies.sum() > 1:
-        for start, steps, limit in _starts(problem, equations):
+        for start, steps, limit in _starts(equations):
             for root in _roots(equations, start, limit):
                 yield root.state, steps + root.steps, "singleton Newton"
-        far = continued(equations, lambda easier: _direct(problem, easier))
+        far = continued(equations, _direct)
         if far is not None:
             yield far.state, far.steps, "singleton Newton, continued from small norms"
-        near, _, _ = _without_singletons(problem, equations)
+        near, _, _ = _without_singletons(equations)
     elif not equations.bounded:
         yield one_anchored_class(equations), 0, "singleton Newton"
     program = relaxation()
     guess = CellGram(np.ones(program.size), np.eye(program.size))
     if near is not None:
-        guess = _with_singletons_apart(near, program)
+        guess = _with_singletons_apart(near, equations)
     rough, run = solve_factored(program, guess, accuracy=_ROUGH, deadline=deadline)
     with np.errstate(all="ignore"):
         start = start_near(equations, program, rough)
@@ -78,28 +72,26 @@ def singleton_candidates(
     yield fine, run.iterations + final.iterations, f"Burer–Monteiro: {final.reason}"
 
 
-def _starts(
-    problem: UFM, equations: SingletonEquations
-) -> Iterator[tuple[SingletonState, int, int]]:
+def _starts(equations: SingletonEquations) -> Iterator[tuple[SingletonState, int, int]]:
     """Yield where to start, the steps it took to get there, and those that Newton may take."""
     if equations.bounded:
         yield start_tilted(equations), 0, _TILTED_STEPS
-    gram, strength, steps = _without_singletons(problem, equations)
+    gram, strength, steps = _without_singletons(equations)
     if gram is not None:
         with np.errstate(all="ignore"):
             start = start_beside(equations, gram, strength)
         yield start, steps, MAX_STEPS
 
 
-def _without_singletons(
-    problem: UFM, equations: SingletonEquations
-) -> tuple[SlackVectorGram | None, float, int]:
+def _without_singletons(equations: SingletonEquations) -> tuple[SlackVectorGram | None, float, int]:
     """Solve for the anchored classes alone: Gram matrix, log ν_0 and Newton steps."""
-    points = problem.points
-    anchored = ClassSizes(points.distinct[:-1].copy(), points.multiplicities[:-1].copy())
-    control, copies = equations.control, anchored.multiplicities.astype(float)
-    terms = SupCon().terms(anchored)
-    alone = SlackVectorEquations(terms, copies, control, np.array([control.parameter]))
+    anchored = np.flatnonzero(equations.terms.anchors > 0)
+    alone = SlackVectorEquations(
+        equations.terms.take(anchored),
+        equations.copies,
+        equations.control,
+        np.array([equations.control.parameter]),
+    )
     result = solve_slack_vector(alone)
     gram = prove(alone, result.state).gram(alone.copies)
     strength = float(result.state.log_strength[0]) - math.log(2) + math.log(equations.single_mass)
@@ -121,19 +113,19 @@ def _roots(
                 return
 
 
-def _direct(problem: UFM, equations: SingletonEquations) -> SingletonRoot | None:
+def _direct(equations: SingletonEquations) -> SingletonRoot | None:
     """Return the optimum under another control where a direct start leads to it."""
-    for start, _, limit in _starts(problem, equations):
+    for start, _, limit in _starts(equations):
         for root in _roots(equations, start, limit):
-            if SingletonProof(equations, root.state, problem.infimum).certificate.proves(_PROVED):
+            if SingletonProof(equations, root.state).certificate.proves(_PROVED):
                 return root
     return None
 
 
-def _with_singletons_apart(gram: SlackVectorGram, relaxation: Program) -> CellGram:
+def _with_singletons_apart(gram: SlackVectorGram, equations: SingletonEquations) -> CellGram:
     """Add the singletons at right angles to everything, with a typical norm."""
-    dense, control = gram.dense(), relaxation.control
-    own = np.append(dense.own, 0.0 if control.is_penalty else control.parameter)
-    pair = np.diag(own)
-    pair[:-1, :-1] = dense.pair
-    return CellGram(own, pair)
+    dense, places, last = gram.dense(), equations.places, len(equations.copies)
+    norm = 0.0 if equations.control.is_penalty else equations.control.parameter
+    pair = np.zeros((last + 1, last + 1))
+    pair[:last, :last], pair[last, last] = dense.pair, norm
+    return CellGram(np.append(dense.own, norm)[places], pair[np.ix_(places, places)])

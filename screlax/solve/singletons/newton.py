@@ -95,7 +95,7 @@ def _direction(
     if known.tangent is None or known.last_row is None:
         return size, step, 0.0, known
     missing = equations.last(moments) + float(np.vdot(known.last_row, step))
-    strength = -missing / (known.last_entry - float(np.vdot(known.last_row, known.tangent)))
+    strength = float(-missing / (known.last_entry - np.vdot(known.last_row, known.tangent)))
     return size, step - strength * known.tangent, strength, known
 
 

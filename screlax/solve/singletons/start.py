@@ -12,6 +12,7 @@ from ...equations.linear import StructuredJacobian
 from ...equations.singletons import SingletonEquations, SingletonState
 from ...gram.cells import CellGram
 from ...gram.curve import SlackVectorGram
+from ...problem.losses.thresholds import zero_threshold
 from ...problem.program import Program
 from ...proof.repair import products_by_cell
 from ...types import Vector
@@ -142,8 +143,9 @@ def one_anchored_class(equations: SingletonEquations) -> SingletonState:
     def excess(log_strength: float) -> float:
         return equations.last(equations.moments(at(log_strength)))
 
-    n, alone, step = equations.points, equations.singletons, 1.0
-    high = math.log((alone + math.sqrt(alone * n)) / (n - 1) / 2)
+    step = 1.0
+    highest = zero_threshold(equations.terms, equations.all_copies)  # λ_max: G = 0
+    high = math.log(highest / 2 * equations.single_mass)
     while excess(high - step) < 0:
         step *= 2
     return at(float(optimize.brentq(excess, high - step, high, xtol=1e-14, rtol=1e-14)))
@@ -154,18 +156,20 @@ def start_near(
 ) -> SingletonState:
     """Return the state that a nearly optimal Gram matrix suggests, NaN if there is none."""
     softmax = relaxation.loss.expand(gram)
-    product, corner = gram.pair[:-1, -1], float(gram.own[-1])
-    normalizer = np.log(equations.own_weight) + gram.own[:-1] - np.log(softmax.own[:-1])
+    anchored = equations.places < len(equations.copies)
+    product, corner = gram.pair[anchored][:, ~anchored][:, 0], gram.own[~anchored][0]
+    own = gram.own[anchored]
+    normalizer = np.log(equations.own_weight) + own - np.log(softmax.own[anchored])
     beta = normalizer - equations.log_scale
     weight = equations.pair_weight * equations.single_weight
     pull = weight * np.exp(product - beta) / 2  # B
-    strength = -float(equations.copies @ (pull * product)) / corner
+    strength = float(-(equations.copies @ (pull * product)) / corner)
     if equations.control.is_penalty:
         strength = math.exp(equations.given_log_strength())
-    diagonal = -equations.anchors * softmax.pair.sum(axis=1)[:-1]
+    diagonal = -equations.anchors * softmax.pair.sum(axis=1)[anchored]
     if equations.bounded:
-        along = products_by_cell(relaxation.loss.gradient(softmax), gram)[:-1]
-        diagonal = diagonal - along / gram.own[:-1] / equations.copies
+        along = products_by_cell(relaxation.loss.gradient(softmax), gram)[anchored]
+        diagonal = diagonal - along / own / equations.copies
     else:
         diagonal = diagonal + strength * equations.share
     log_strength = float(np.log(strength))
