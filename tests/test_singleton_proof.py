@@ -402,8 +402,8 @@ def test_a_solution_of_one_loss_is_not_read_as_one_of_another(tmp_path):
 
     def other(text):
         record = json.loads(str(text))
-        assert record["loss"].startswith("supcon")
-        return np.array(json.dumps({**record, "loss": "class-averaged"}))
+        assert record["loss"]["name"] == "supcon"
+        return np.array(json.dumps({**record, "loss": losses.ClassAveraged().record()}))
 
     with pytest.raises(FileFormatError):
         Solution.load(tampered(solution, tmp_path, record=other))
