@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from ..gram.curve import SlackVectorGram
-from ..gram.rounding import summation
 from ..problem.losses.thresholds import SlackAtZero
 from ..problem.ufm import UFM
 from .certificate import Certificate
@@ -35,7 +34,8 @@ def prove_zero(problem: UFM) -> Certificate | None:
     if terms is None or problem.features.are_nonnegative or not problem.control.is_penalty:
         return None
     copies = problem.points.multiplicities.astype(float)
-    slack, unit = SlackAtZero(terms, copies), 4 * summation(len(copies))
+    slack = SlackAtZero(terms, copies)
+    unit = slack.unit
     mass = copies * terms.anchors
     value = float(mass @ slack.log_normalizer)
     error = unit * float(mass @ (1 + np.abs(slack.log_normalizer)))

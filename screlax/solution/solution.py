@@ -246,6 +246,8 @@ class Solution:
         Beyond a thousand distinct sizes what the form of the solution says, k − 1 without
         singletons: the kernel is spanned by the slack vector.
         """
+        if not self.orbit_gram.own.any():
+            return 0
         if self.certificate.proves(self.tol) and has_known_rank(self.orbit_gram):
             return self.orbit_gram.known_rank
         values, copies = class_spectrum(self.orbit_gram, self.problem.points.multiplicities)

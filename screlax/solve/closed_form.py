@@ -29,10 +29,12 @@ from collections.abc import Callable
 import numpy as np
 
 from ..gram.cells import CellGram, Level, ScatteredGram
-from ..gram.curve import AnyGram
+from ..gram.curve import AnyGram, SlackVectorGram
 from ..problem.levels import lift_from_orbits
+from ..problem.losses.class_rows import ClassTerms
 from ..problem.ufm import UFM
 from ..proof.zero import zero_gram
+from ..types import Vector
 from .base import Candidate, SolverOptions, register_method, reject_options
 from .collapse import opposite_points
 from .orthogonal import orthogonal_gram
@@ -106,7 +108,7 @@ def _zero(problem: UFM) -> AnyGram | None:
     return CellGram(np.zeros(orbits), np.zeros((orbits, orbits)))
 
 
-def _simplex(problem: UFM) -> CellGram | None:
+def _simplex(problem: UFM) -> AnyGram | None:
     """Return the simplex ETF of a balanced problem."""
     terms = problem.loss.class_terms(problem.class_sizes)
     if terms is None or problem.features.are_nonnegative:
@@ -114,12 +116,28 @@ def _simplex(problem: UFM) -> CellGram | None:
     same = [terms.anchors, terms.own, terms.pair]
     if not problem.control.fixes_norms:
         same.append(terms.embeddings)
-    if any((numbers != numbers[0]).any() for numbers in same):
+    if any((numbers != numbers[0]).any() for numbers in same) or terms.pair[0] == 0:
         return None
-    norm, m = simplex_norm(problem), problem.points.orbits
-    pair = np.full((m, m), -norm / (problem.classes - 1))
-    np.fill_diagonal(pair, np.where(problem.points.multiplicities > 1, pair[0, -1], norm))
-    return CellGram(np.full(m, norm), pair)
+    norm, others = simplex_norm(problem), problem.classes - 1
+    if problem.points.orbits == 1:
+        return CellGram(np.array([norm]), np.array([[-norm / others]]))
+    return _simplex_of_orbits(terms, problem.points.multiplicities.astype(float), norm, others)
+
+
+def _simplex_of_orbits(
+    terms: ClassTerms, copies: Vector, norm: float, others: int
+) -> SlackVectorGram:
+    """Return the simplex where classes differ in what a ball or sphere does not ask for, in O(m).
+
+    As `screlax.equations.slack_vector` has it: Z is u/a times the sum of a row's exponentials.
+    """
+    with np.errstate(divide="ignore"):  # no own weight
+        own = np.log(terms.own)
+    logs = own + norm, math.log(others) + np.log(terms.pair) - norm / others
+    log_normalizer = np.logaddexp(*logs) + np.log(terms.pair / terms.anchors)
+    centre = np.full(len(copies), -norm / others / 2)
+    log_slack = centre - log_normalizer / 2 + np.log(terms.pair)
+    return SlackVectorGram(np.full(len(copies), norm), centre, log_normalizer, log_slack, copies)
 
 
 def _simplex_of_samples(problem: UFM) -> CellGram | None:

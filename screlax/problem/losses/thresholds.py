@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...gram.rounding import summation
 from ...types import Vector
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class SlackAtZero:
     ----------
     log_normalizer : ndarray, shape (m,)
         log(o + U − u), the loss of a row at zero.
+    unit : float
+        Largest relative error of sums over the orbits.
     """
 
     def __init__(self, terms: ClassTerms, copies: Vector) -> None:
@@ -47,6 +50,7 @@ class SlackAtZero:
         share = terms.anchors / normalizer
         scale = np.sqrt(copies / terms.embeddings)
         self.log_normalizer = np.log(normalizer)
+        self.unit = 4 * summation(len(copies))
         self._copies = copies
         self._diagonal = every * share / terms.embeddings
         self._vectors = share * scale, terms.pair * scale
@@ -72,7 +76,7 @@ class SlackAtZero:
 
 
 def zero_threshold(terms: ClassTerms, copies: Vector) -> float:
-    """Return λ_max at unit temperature; see above.
+    """Return λ_max at unit temperature, see above, rounded up to where it proves zero optimal.
 
     Parameters
     ----------
@@ -81,7 +85,8 @@ def zero_threshold(terms: ClassTerms, copies: Vector) -> float:
     copies : ndarray, shape (m,)
         Number of classes of each orbit.
     """
-    return 2 * SlackAtZero(terms, copies).least_level()
+    slack = SlackAtZero(terms, copies)
+    return 2 * slack.least_level(unit=slack.unit) * (1 + 1e-15)
 
 
 def is_semidefinite(
