@@ -46,10 +46,10 @@ if TYPE_CHECKING:
     from .proof.certificate import Certificate as Certificate
     from .proof.certifiers import register_certifier as register_certifier
     from .samples.chunked import supcon_loss_chunked as supcon_loss_chunked
-    from .samples.contrastive import LossGradient as LossGradient
     from .samples.contrastive import contrastive_loss as contrastive_loss
     from .samples.contrastive import contrastive_loss_and_grad as contrastive_loss_and_grad
     from .samples.gram import gram_loss as gram_loss
+    from .samples.loss_gradient import LossGradient as LossGradient
     from .samples.supcon import supcon_loss as supcon_loss
     from .samples.supcon import supcon_loss_and_grad as supcon_loss_and_grad
     from .solution.solution import Solution as Solution
@@ -98,7 +98,7 @@ _HOME = {
     "step": "problem.profiles",
     "UFM": "problem.ufm",
     "Certificate": "proof.certificate",
-    "LossGradient": "samples.contrastive",
+    "LossGradient": "samples.loss_gradient",
     "contrastive_loss": "samples.contrastive",
     "contrastive_loss_and_grad": "samples.contrastive",
     "gram_loss": "samples.gram",

@@ -73,6 +73,26 @@ def test_coinciding_embeddings_have_the_loss_of_their_class_means(name):
     assert mean == pytest.approx(mean_value, rel=1e-13)
 
 
+ALONE = [
+    name
+    for name, loss in FAMILY.items()
+    if loss.view_count == 1 and not isinstance(loss, losses.Prototypes)
+]
+"""Those for which a sample is one embedding."""
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_the_gram_matrix_of_samples_has_the_loss_of_the_samples(name):
+    """Embeddings of a class that do not coincide: the relaxation's program over samples."""
+    rng = np.random.default_rng(1)
+    labels = rng.permutation(np.repeat(np.arange(5), SIZES))
+    embeddings = rng.standard_normal((len(labels), 4))
+    loss, gram = FAMILY[name], embeddings @ embeddings.T
+    found = contrastive_loss(embeddings, labels, loss=loss, temperature=0.3)
+    expected = screlax.gram_loss(gram, labels, temperature=0.3, loss=loss)
+    assert found == pytest.approx(expected, rel=1e-13)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     st.sampled_from(["supcon", "negatives-only", "class-averaged", "class-averaged:anchors=classes",

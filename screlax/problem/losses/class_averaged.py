@@ -28,6 +28,10 @@ class ClassAveraged(ClassSoftmax):
     centres, which the public code adds, are taken as tied to the class means. Classes of one sample
     have no positives, and serve as negatives.
 
+    For embeddings it equals `BalSCL` of Zhu et al.'s public code (commit f72d070), value and
+    gradients by embeddings and centres: normalised class centres are ``keys``, one for each class,
+    which are no anchors and count in the averages; the mean is over all samples.
+
     Parameters
     ----------
     anchors : str, default "samples"

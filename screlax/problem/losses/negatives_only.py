@@ -23,6 +23,9 @@ class NegativesOnly(Views):
     In the form of `ClassSoftmax`, with n_c standing for V n_c: a_c = n_c, o_c = 0, u_c = n_c,
     r_c = n_c. It has no lower bound; with a ridge the problem is bounded only for λτ ≥ λ_b.
 
+    For embeddings of two views, with instances for classes, its value is that of `DCLLoss` of
+    lightly 1.6.0.
+
     Source: Yeh et al. 2022 (decoupled contrastive learning, arXiv 2110.06848); Luthra, Yang and
     Galanti 2025 (negatives-only supervised contrastive learning, arXiv 2506.04411).
 

@@ -21,6 +21,10 @@ class SelfSupervised(InstanceLoss):
     is a simplex ETF of all n samples, whatever their classes, which may be of one sample each, or
     a single one; class means are those of that simplex.
 
+    For embeddings of two views it equals `simclr_loss_func` of solo-learn (commit 9187ea3) and
+    `NTXentLoss` of lightly 1.6.0, which normalise, `NTXentLoss` of pytorch-metric-learning 2.9.0,
+    and `SupConLoss` of SupContrast without labels.
+
     Parameters
     ----------
     views : int, default 2

@@ -57,6 +57,10 @@ class SupCon(Views):
     Anchors are the samples whose class has at least two. In the form of `ClassSoftmax`, with V
     views n_c standing for V n_c: a_c = n_c, o_c = n_c − 1, u_c = n_c, r_c = n_c.
 
+    For embeddings it equals, value and gradient, `SupConLoss` of SupContrast (commit 66a8fe5) with
+    base_temperature = temperature there, whose mean is over all samples (``mean_over="all"``), and
+    `SupConLoss` of pytorch-metric-learning 2.9.0, which normalises (``normalize=True``).
+
     Source: Khosla et al. 2020; Behnia and Thrampoulidis, ISIT 2024 (arXiv 2402.18884).
 
     Examples
