@@ -144,7 +144,9 @@ def test_tables_are_columns_text_and_files(tmp_path):
     lines = found.write(tmp_path / "losses.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0].split(",") == list(columns)
     assert float(lines[1].split(",")[lines[0].split(",").index("value")]) == columns["value"][0]
-    assert found.table().splitlines()[1].split()[0] == "supcon"
+    common, _, first, *_ = found.table().splitlines()
+    assert common == "sphere 1, temperature 0.1, real features"
+    assert first.split()[0] == "supcon"
 
 
 def test_a_picture_names_every_loss_and_what_was_refused():
@@ -159,7 +161,7 @@ def test_a_picture_names_every_loss_and_what_was_refused():
     assert [line.get_label() for line in figure.axes[3].lines] == losses
     distances = [row["etf_distance"] for row in over.of("supcon")]
     assert list(figure.axes[3].lines[0].get_ydata()) == distances
-    assert "ρ = 1" in figure.get_suptitle()
+    assert "sphere 1, temperature 1, real features" in figure.get_suptitle()
     with pytest.raises(screlax.ScrelaxError, match="plot_losses draws"):
         plots.plot_losses(over.rows)
 

@@ -90,12 +90,8 @@ def plot_losses(
 def comparison_title(comparison: LossComparison) -> str:
     """Return one line that says what was solved, for all losses."""
     row = next((row for row in comparison.rows if row["classes"]), comparison.rows[0])
-    symbol = "λ" if row["control"] == "ridge" else "ρ"
     classes = f"{row['classes']:,} classes, " if row["classes"] else ""
-    return (
-        f"Optima by loss: {classes}{row['control']} {symbol} = {row['parameter']:g}, "
-        f"temperature τ = {row['temperature']:g}"
-    )
+    return f"Optima by loss: {classes}{comparison.in_common}"
 
 
 def _values(rows: tuple[dict[str, Any], ...], column: str) -> Vector:

@@ -58,6 +58,7 @@ def _record(solution: Solution) -> Result:
         "rounding": solution.certificate.rounding,
         "rank": solution.rank,
         **geometry_of_ends(solution),
+        "within_class_variability": solution.within_class_variability,
         "solver": solution.solver,
         "error": None,
     }
@@ -81,6 +82,7 @@ def _descended(point: SweepPoint, solution: Solution) -> Result:
         "relative_gap": found.relative_gap,
         "rank": int(np.linalg.matrix_rank(rows, tol=1e-6 * longest)),
         **_geometry(ends @ ends.T),
+        "within_class_variability": 0.0,
         "solver": f"best of {_STARTS} descents",
     }
 

@@ -19,6 +19,7 @@ Row = dict[str, Any]
 COLUMNS: dict[str, type] = {
     "imbalance": float,
     "loss": str,
+    "features": str,
     "control": str,
     "parameter": float,
     "temperature": float,
@@ -75,7 +76,7 @@ class LossComparison:
     ----------
     rows : tuple of dict
         One for each imbalance factor and loss, in this order, with the entries of `COLUMNS`:
-        imbalance, loss, control, parameter (λ or ρ), temperature, classes, samples, embeddings
+        imbalance, loss, features, control, parameter (λ or ρ), temperature, classes, samples, embeddings
         (samples times views, and prototypes), anchors (Σ a_c); status ("optimal", "inaccurate";
         "refused" where the loss is no problem here, "failed"), value (summed over anchors),
         mean_value, lower, upper, gap, relative_gap; rank; the norms of a class of the largest and
@@ -122,6 +123,15 @@ class LossComparison:
         """Whether every loss that is a problem here is certified, and there is one."""
         return set(self.counts) - {REFUSED} == {"optimal"}
 
+    @property
+    def in_common(self) -> str:
+        """What all rows have in common: ``sphere 1, temperature 0.1, real features``."""
+        row = self.rows[0]
+        return (
+            f"{row['control']} {row['parameter']:g}, temperature {row['temperature']:g}, "
+            f"{row['features']} features"
+        )
+
     def of(self, loss: str) -> tuple[Row, ...]:
         """Return the rows of one loss, in the order of the imbalance factors.
 
@@ -164,7 +174,9 @@ class LossComparison:
         return write_table(self.to_dict(), path, COLUMNS)
 
     def table(self) -> str:
-        """Return the rows as text, under the imbalance where there is one, reasons at the end.
+        """Return the rows as text under a line that says what they have in common.
+
+        The reasons why a loss was refused, or is not certified, are at the end.
 
         Examples
         --------
@@ -179,7 +191,7 @@ class LossComparison:
         names = [*(["imbalance"] if several else []), *_SHOWN]
         header = [_SHOWN.get(name, name) for name in names]
         cells = ([_cell(name, row[name]) for name in names] for row in self.rows)
-        lines = text_lines(header, cells)
+        lines = [self.in_common, *text_lines(header, cells)]
         for row in self.rows:
             if row["reason"]:
                 at = "" if row["imbalance"] is None else f" at imbalance {row['imbalance']:g}"

@@ -97,6 +97,7 @@ def compare_losses(
             settings = {
                 "imbalance": factor,
                 "loss": name,
+                "features": sign.value,
                 "control": control.name,
                 "parameter": control.parameter,
                 "temperature": tau,

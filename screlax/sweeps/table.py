@@ -38,6 +38,7 @@ COLUMNS: dict[str, type] = {
     "cosine_largest": float,
     "cosine_extremes": float,
     "cosine_smallest": float,
+    "within_class_variability": float,
     "solver": str,
     "error": str,
     "seconds": float,
@@ -53,9 +54,9 @@ class SweepTable(dict[str, list[Any]]):
     Columns are profile, imbalance, seed, classes, samples, loss (its text, in full), control,
     parameter (λ or ρ), temperature, dim; status ("optimal", "inaccurate", "failed"); value (summed
     over anchors), lower, upper, gap, relative_gap, rounding (the part of the gap for rounding
-    errors); rank;
-    the norms of a class of the largest and of the smallest size; the cosines between the two
-    largest classes, the largest and the smallest, and the two smallest; solver; error; seconds.
+    errors); rank; the norms of a class of the largest and of the smallest size; the cosines between
+    the two largest classes, the largest and the smallest, and the two smallest, all of class means;
+    the mean squared distance from them, zero where classes collapse; solver; error; seconds.
     Entries are text, whole or real numbers; None where there is nothing to say.
     The dict is read-only; `dict(table)` and `to_dict` make one to change.
 

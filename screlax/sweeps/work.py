@@ -52,4 +52,4 @@ class SweepWork(Work[SweepPoint, Result]):
                 raise ValueError(f"{name} is {entry!r}")
         if record["status"] not in tuple(Status):
             raise ValueError(f"status is {record['status']!r}")
-        return record
+        return {"within_class_variability": 0.0, **record}  # classes collapsed in all rows of old
