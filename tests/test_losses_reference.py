@@ -9,9 +9,10 @@ from itertools import product
 
 import numpy as np
 import pytest
-from every_loss import COLLAPSING, CONTROLS, MAKERS, TEMPERATURE, control_of, rows_of
+from every_loss import CONTROLS, MAKERS, TEMPERATURE, control_of, rows_of
 
 from screlax import UFM, Ridge, solve_relaxation
+from screlax.losses import SupCon
 
 cvxpy = pytest.importorskip("cvxpy")
 pytest.importorskip("clarabel", reason="clarabel is not installed")
@@ -78,12 +79,10 @@ def reference(name: str, problem: UFM) -> tuple[float, np.ndarray]:
     ],
 )
 @pytest.mark.filterwarnings("ignore:Solution may be inaccurate")
-@pytest.mark.filterwarnings("ignore::screlax.errors.InaccurateWarning")
 def test_the_certified_interval_holds_the_reference(name, kind, profile):
     problem = problem_of(name, kind, profile)
     solution = solve_relaxation(problem)
-    if name in COLLAPSING:
-        assert solution.relative_gap <= 1e-9
+    assert solution.relative_gap <= 1e-9
     value, gram = reference(name, problem)
     accuracy = 2e-7 * (abs(value) + problem.anchors)
     assert solution.lower - accuracy <= value <= solution.upper + accuracy
@@ -97,3 +96,12 @@ def test_the_certified_interval_holds_the_reference(name, kind, profile):
     )
     if kind == "sphere" and problem.loss.collapses:
         assert means == pytest.approx(solution.class_gram, abs=2e-2)
+
+
+@pytest.mark.parametrize("kind", CONTROLS)
+def test_singletons_that_something_told_apart_are_solved_as_one_orbit_is(kind):
+    control = CONTROLS[kind]
+    apart = UFM([5, 3, 1, 1], control, loss=SupCon(class_weights=[1, 2, 3, 4])).class_sizes
+    assert list(apart.distinct) == [5, 3, 1, 1]
+    found, known = (solve_relaxation(UFM(s, control, 0.5)) for s in (apart, [5, 3, 1, 1]))
+    assert found.value == pytest.approx(known.value, rel=1e-9)

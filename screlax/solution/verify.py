@@ -8,6 +8,7 @@ from ..gram.blocks import scaled_blocks
 from ..gram.cells import CellGram, Level, ScatteredGram
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
+from ..gram.rounding import UNIT
 from ..gram.shared_point import SingletonGram
 from ..optional import require_level_memory
 from ..problem.levels import lift_from_orbits
@@ -18,6 +19,9 @@ from ..proof.certifiers import Certifier, certifier_named
 from ..proof.dense import Proof
 from ..proof.dual import DualPoint, dual_from_orbits
 from ..proof.repair import repair_primal
+
+_LIFTED = 8 * UNIT
+"""Relative size of what lifting a feasible matrix to more points can round away."""
 
 
 def proved_again(
@@ -128,7 +132,8 @@ def _require_feasible(relaxation: Program, gram: CellGram) -> None:
     with np.errstate(all="ignore"):
         primal = repair_primal(relaxation, gram)
         blocks = scaled_blocks(relaxation.cells, gram)
-    if np.array_equal(primal.gram.own, gram.own) and np.array_equal(primal.gram.pair, gram.pair):
+    moved = np.abs(primal.gram.own - gram.own).max(), np.abs(primal.gram.pair - gram.pair).max()
+    if max(moved) <= _LIFTED * float(gram.own.max()):
         return
     known = np.isfinite(blocks.shared).all()
     smallest = blocks.smallest_eigenvalue() if known else -np.inf
