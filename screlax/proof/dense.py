@@ -26,7 +26,8 @@ from ..problem.program import Program
 from ..types import Matrix, Vector
 from .certificate import Certificate
 from .dual import DualPoint
-from .repair import FeasibleDual, repair_dual, repair_primal
+from .entries import stationary_entries
+from .repair import FeasibleDual, products_by_cell, repair_dual, repair_primal
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,34 +101,45 @@ def _candidates(
     loss = relaxation.loss
     own = loss.minorant(gram, at)
     assert own is not None
-    yield own, None, _entries(relaxation, own, gram, None), None
+    for entries in _entries(relaxation, own, gram, None):
+        yield own, None, entries, None
     for dual in duals:
         minorant = loss.minorant(gram, at, dual.rows)
-        if minorant is not None:
-            bound = _entries(relaxation, minorant, gram, dual.entries)
-            given = bound if dual.entries is not None else None
-            yield minorant, None, bound, DualPoint(dual.rows, None, given)
+        if minorant is None:
+            continue
+        for entries in _entries(relaxation, minorant, gram, dual.entries):
+            given = None if dual.entries is None else entries
+            yield minorant, None, entries, DualPoint(dual.rows, None, given)
             if dual.multipliers is not None and np.isfinite(dual.multipliers).all():
-                yield (
-                    minorant,
-                    dual.multipliers,
-                    bound,
-                    DualPoint(dual.rows, dual.multipliers, given),
-                )
+                origin = DualPoint(dual.rows, dual.multipliers, given)
+                yield minorant, dual.multipliers, entries, origin
 
 
 def _entries(
     relaxation: Program, minorant: Minorant, gram: CellGram, given: Matrix | None
-) -> Matrix | None:
-    """Return multipliers Y ≥ 0 of the entries' bound, None without one.
+) -> Iterator[Matrix | None]:
+    """Yield multipliers Y ≥ 0 of the entries' bound; None without one.
 
-    Those given, or by default what is positive in the slope where the Gram matrix is zero: at
-    orthogonal classes the slack is then diagonal.
+    Those given; by default what is positive in the slope where the Gram matrix is zero (at
+    orthogonal points the slack is then diagonal), and what makes the slack stationary.
     """
     if not relaxation.is_nonnegative:
-        return None
-    if given is None or not np.isfinite(given).all():
-        given = np.where(gram.pair == 0, minorant.coefficients.pair, 0.0)
+        yield None
+        return
+    if given is not None and np.isfinite(given).all():
+        yield _nonnegative(relaxation, given)
+        return
+    slope, cells = minorant.coefficients, relaxation.cells
+    yield _nonnegative(relaxation, np.where(gram.pair == 0, slope.pair, 0.0))
+    if np.count_nonzero(gram.pair) > np.count_nonzero(np.diagonal(gram.pair)):
+        along = products_by_cell(slope, gram)
+        own = slope.own + relaxation.control.multipliers(along, gram.own, cells)
+        found = stationary_entries(relaxation, CellGram(own, slope.pair), gram)
+        yield _nonnegative(relaxation, found)
+
+
+def _nonnegative(relaxation: Program, given: Matrix) -> Matrix:
+    """Return the nonnegative, symmetric part of multipliers, without those of single points."""
     bound = np.maximum(given + given.T, 0.0) / 2
     np.fill_diagonal(bound, np.where(relaxation.cells.points > 1, np.diagonal(bound), 0.0))
     return bound

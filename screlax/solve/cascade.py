@@ -20,6 +20,7 @@ from ..problem.levels import lift_from_orbits
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..proof.dense import Proof
+from ..proof.dual import DualPoint, dual_from_orbits
 from ..proof.prover import Prover
 from .base import (
     Candidate,
@@ -32,6 +33,7 @@ from .base import (
 from .closed_form import closed_form
 from .collapse import opposite_points
 from .factored import solve_factored
+from .nonnegative import solve_nonnegative
 from .orthogonal import orthogonal_candidate, orthogonal_gram
 from .singletons.candidates import singleton_candidates
 from .slack_vector.solver import solve_slack_vector
@@ -113,6 +115,8 @@ class Native:
         start = time.perf_counter()
         if not problem.loss.collapses:
             return solve_targets(problem, level, options, start, _near(problem, options))
+        if problem.features.are_nonnegative:
+            return _multipliers(problem, level, options, start)
         collapsed = opposite_points(problem)
         if collapsed is not None:
             return _result(problem, level, collapsed, 0, "closed form: two opposite points", start)
@@ -177,6 +181,20 @@ def _descend(
         deadline=deadline_of(options, start),
     )
     return _result(problem, level, gram, run.iterations, f"{DESCENT}{run.reason}", start)
+
+
+def _multipliers(problem: UFM, level: Level, options: SolverOptions, start: float) -> Candidate:
+    """Run the method of multipliers for nonnegative features at orbit level."""
+    cells = problem.points.orbits
+    require_memory(8 * 40 * cells**2, f"nonnegative features of {cells:,} distinct class sizes")
+    run = solve_nonnegative(
+        build_program(with_room(problem, _ROOM), Level.ORBITS), deadline=deadline_of(options, start)
+    )
+    dual = DualPoint(None, None, run.entries)
+    dual = dual_from_orbits(problem, build_program(problem, level), dual)
+    message = f"multipliers, {DESCENT}{run.reason}"
+    found = _result(problem, level, run.gram, run.iterations, message, start)
+    return replace(found, duals=(dual,))
 
 
 def _with_singletons(problem: UFM, level: Level, options: SolverOptions, start: float) -> Candidate:
