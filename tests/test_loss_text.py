@@ -1,8 +1,12 @@
 """A loss as text: it says the loss in full, and comes back as the same one."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import screlax
 from screlax.losses import (
@@ -120,3 +124,44 @@ def test_balanced_weights_give_every_class_the_same_mass_and_keep_the_sum():
     assert problem.anchors == same.anchors == 75
     values = [screlax.solve_relaxation(one).value for one in (problem, same)]
     assert values[0] == pytest.approx(values[1], rel=1e-9)
+
+
+weights = st.one_of(
+    st.just("balanced"),
+    st.floats(0, 1e300),
+    st.lists(st.floats(0, 1e6), min_size=1, max_size=5),
+    st.dictionaries(st.text(min_size=1, max_size=4), st.floats(0, 1e6), min_size=1, max_size=4),
+    st.dictionaries(st.integers(-5, 5), st.integers(0, 9), min_size=1, max_size=4),
+)
+
+
+@given(weights, st.integers(1, 9))
+def test_text_comes_back_as_the_same_loss_or_is_refused(given_weights, views):
+    """Labels that look like whole numbers, or like missing ones, are what text cannot say."""
+    try:
+        loss = SupCon(class_weights=given_weights, views=views)
+    except screlax.ScrelaxError:
+        return
+    labels = list(given_weights) if isinstance(given_weights, dict) else []
+    try:
+        assert check_loss(loss.text) == loss
+    except screlax.ScrelaxError:
+        assert any(isinstance(label, str) for label in labels)
+    json.dumps(loss.record())
+
+
+@given(st.text(max_size=40) | st.builds("supcon:{}".format, st.text(max_size=40)))
+@example("supcon:class_weights=" + "[" * 100_000)
+@example("supcon:class_weights=" + "9" * 10_000)
+@example("supcon:class_weights=[" + "9" * 10_000 + "]")
+@example("supcon:views=1e999")
+@example('supcon:class_weights={"a":{"b":1}}')
+@example("supcon:class_weights=[[1,2],[3,4]]")
+@example("supcon:class_weights=null")
+def test_no_text_is_anything_but_a_loss_or_refused(text):
+    try:
+        loss = check_loss(text)
+    except screlax.ScrelaxError as error:
+        assert len(str(error)) < 2000  # noqa: PT017
+    else:
+        assert check_loss(loss.text) == loss

@@ -10,6 +10,7 @@ import pytest
 import screlax
 from screlax import plots
 from screlax.cli import main
+from screlax.landscape.work import DescentWork
 from screlax.losses import LOSSES, SupCon, check_loss
 from screlax.problem.weight_files import read_class_weights
 from screlax.report.content import page_data
@@ -335,3 +336,20 @@ def test_the_loss_of_a_gram_matrix_is_that_of_the_solution(text):
     else:
         with pytest.raises(screlax.ScrelaxError, match="give the Gram matrix of class means"):
             screlax.gram_loss(gram, labels, **options)
+
+
+def test_stores_of_landscapes_tell_weights_of_one_range_apart():
+    def place(loss):
+        problem = screlax.UFM([9, 9, 5, 5], CONTROL, 0.5, loss=loss)
+        return DescentWork(problem, 0, "classes", 0.0).place((2, 0))
+
+    losses = [SupCon(class_weights=weights) for weights in ([1, 2, 3, 4], [1, 3, 2, 4])]
+    assert len({place(loss) for loss in [SupCon(), *losses, SupCon(class_weights=2)]}) == 4
+
+
+def test_a_landscape_is_of_its_loss(counts, capsys):
+    arguments = ["--loss", "class-averaged", "--dims", "3", "--starts", "2"]
+    assert main(["landscape", *counts, *arguments]) == 0
+    assert "loss class-averaged, control sphere" in capsys.readouterr().out
+    assert main(["landscape", *counts, *arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["loss"] == "class-averaged"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import real_number
+from ..containers import shown
 from ..errors import InvalidInputError
 from ..types import Vector
 from .per_class import PerClass, numbers_in_words, per_class
@@ -48,7 +49,7 @@ def per_class_option(
     """
     if isinstance(value, str) and value != word:
         choice = f"numbers or {word!r}" if word else "numbers"
-        raise InvalidInputError(f"{what} must be {choice}, got {value!r}")
+        raise InvalidInputError(f"{what} must be {choice}, got {shown(value)}")
     if isinstance(value, PerOrbit | str):
         return value
     given: Any = value

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...containers import shown
 from ...errors import InvalidInputError, SolverCapabilityError
 from ...extensions import load_installed
 from ...gram.blocks import slack_blocks
@@ -515,7 +516,7 @@ class Loss(ABC):
         for option in options:
             if option not in known:
                 raise InvalidInputError(
-                    f"loss {cls.name!r} has no option {option!r}; it has "
+                    f"loss {cls.name!r} has no option {shown(option)}; it has "
                     f"{', '.join(known) or 'none'}"
                 )
 
@@ -609,8 +610,8 @@ def _loss_named(name: str, options: dict[str, Any]) -> Loss:
         load_installed()
     if name not in LOSSES:
         raise InvalidInputError(
-            f"there is no loss {name!r}; choose one of {', '.join(sorted(LOSSES))}, or load the "
-            "module that registers it (--with MODULE)"
+            f"there is no loss {shown(name)}; choose one of {', '.join(sorted(LOSSES))}, or load "
+            "the module that registers it (--with MODULE)"
         )
     loss = LOSSES[name]
     loss.check_options(options)

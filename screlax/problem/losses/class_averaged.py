@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ...containers import shown
 from ...errors import InvalidInputError
 from ...types import Vector
 from ..class_sizes import ClassSizes
@@ -59,7 +60,8 @@ class ClassAveraged(ClassSoftmax):
         super().__post_init__()
         if self.anchors not in ("samples", "classes"):
             raise InvalidInputError(
-                f"anchors of a class-averaged loss are 'samples' or 'classes', got {self.anchors!r}"
+                "anchors of a class-averaged loss are 'samples' or 'classes', "
+                f"got {shown(self.anchors)}"
             )
 
     def unweighted_terms(self, sizes: ClassSizes) -> ClassTerms:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ...containers import shown
 from ...errors import InvalidInputError
 from ...types import Vector
 from ..class_sizes import ClassSizes
@@ -59,7 +60,9 @@ class Prototypes(ClassSoftmax):
         count = per_class_option(self.per_class, "prototypes per class", whole=True)
         object.__setattr__(self, "per_class", count)
         if not isinstance(self.loss_terms, bool):
-            raise InvalidInputError(f"loss_terms must be true or false, got {self.loss_terms!r}")
+            raise InvalidInputError(
+                f"loss_terms must be true or false, got {shown(self.loss_terms)}"
+            )
 
     @property
     def is_supcon_of_points(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...containers import shown
 from ...errors import InvalidInputError
 from ..class_matrix import PerClassPair, PerOrbitPair
 from ..label_files import typed_labels
@@ -36,10 +37,10 @@ def read_loss(text: str) -> tuple[str, dict[str, Any]]:
         start = _NAME.match(rest)
         if start is None:
             raise InvalidInputError(
-                f"an option of a loss is written option=value, got {rest!r} in {text!r}"
+                f"an option of a loss is written option=value, got {shown(rest)} in {shown(text)}"
             )
         if start[1] in options:
-            raise InvalidInputError(f"option {start[1]!r} is there twice in {text!r}")
+            raise InvalidInputError(f"option {start[1]!r} is there twice in {shown(text)}")
         options[start[1]], rest = _value(rest[start.end() :], text)
     return name.strip(), options
 
@@ -81,14 +82,18 @@ def _value(rest: str, text: str) -> tuple[Any, str]:
     if rest[:1] in ("[", "{", '"'):
         try:
             value, end = _DECODER.raw_decode(rest)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise InvalidInputError(f"{rest!r} in {text!r} is not valid JSON ({error})") from None
+        except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets
+            if isinstance(error, InvalidInputError):
+                raise
+            raise InvalidInputError(
+                f"{shown(rest)} in {shown(text)} is not valid JSON ({error})"
+            ) from None
     else:
         end = rest.find(",") if "," in rest else len(rest)
         value = _scalar(rest[:end].strip())
     after = rest[end:].lstrip()
     if after and not after.startswith(","):
-        raise InvalidInputError(f"options of a loss are separated by commas, got {after!r}")
+        raise InvalidInputError(f"options of a loss are separated by commas, got {shown(after)}")
     return value, after[1:]
 
 
@@ -96,7 +101,7 @@ def _scalar(word: str) -> Any:
     """Return the number or truth value that a word is, else the word."""
     try:
         return json.loads(word)
-    except json.JSONDecodeError:
+    except ValueError:  # also of thousands of digits
         return word
 
 
