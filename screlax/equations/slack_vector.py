@@ -44,7 +44,8 @@ from ..problem.losses.class_rows import ClassTerms
 from ..problem.ufm import UFM
 from .linear import StructuredJacobian
 
-_JACOBIAN_ACCURACY = 1e-6
+ROUGH = 1e-6
+"""Interpolation error of kernels that does not show in steps of a hundredth and more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +91,8 @@ class Moments:
         Σ v_c' pair_cc' over the other classes.
     interpolation, kernels
         What the sums were made with.
+    accuracy : float
+        Interpolation error of the kernels, relative to them.
     """
 
     slack: Array
@@ -101,6 +104,7 @@ class Moments:
     product: Array
     interpolation: Interpolation
     kernels: Kernels
+    accuracy: float
 
 
 class SlackVectorEquations:
@@ -151,19 +155,21 @@ class SlackVectorEquations:
         """How many classes of each orbit there are beside one of another, shape (m, m)."""
         return np.asarray(self.copies - np.eye(len(self.copies)))
 
-    def moments(self, state: State) -> Moments:
+    def moments(self, state: State, accuracy: float = EXACT) -> Moments:
         """Return the sums that residuals, Jacobian and certificate are made of."""
         beta = state.log_normalizer
         log_peak = state.log_slack.max(axis=1, keepdims=True)
         slack = np.exp(state.log_slack - log_peak)
         weight = self.copies * slack
         centre = state.log_slack - np.log(self.pair) + beta / 2
-        interpolation = Interpolation.of(beta)
+        interpolation = Interpolation.of(beta, accuracy)
         kernels = Kernels.between(interpolation.nodes, beta)
         total = weight.sum(axis=1, keepdims=True)
         share, product = self.sums_over_others(slack, centre, interpolation, kernels)
         peak = np.exp(2 * log_peak)
-        return Moments(slack, centre, log_peak, peak, total, share, product, interpolation, kernels)
+        return Moments(
+            slack, centre, log_peak, peak, total, share, product, interpolation, kernels, accuracy
+        )
 
     def sums_over_others(
         self, slack: Array, centre: Array, interpolation: Interpolation, kernels: Kernels
@@ -223,13 +229,15 @@ class SlackVectorEquations:
     ) -> StructuredJacobian:
         """Return the Jacobian of `residuals` by (log v, β), the factor v/V of (E2) held fixed.
 
-        Unless `exact`, its kernels are interpolated to `_JACOBIAN_ACCURACY` only: Newton then
-        gains that many digits a step at most, and a step costs a fraction.
+        Unless `exact`, its kernels are interpolated to `ROUGH` only: Newton then gains that many
+        digits a step at most, and a step costs a fraction.
         """
         slack, total, beta = moments.slack, moments.total, state.log_normalizer
         weight = self.copies * slack
-        nodes = Interpolation.of(beta, EXACT if exact else _JACOBIAN_ACCURACY)
-        kernels = Kernels.between(nodes.nodes, beta)
+        nodes, kernels = moments.interpolation, moments.kernels
+        if moments.accuracy != (wanted := EXACT if exact else ROUGH):
+            nodes = Interpolation.of(beta, wanted)
+            kernels = Kernels.between(nodes.nodes, beta)
         variance = kernels.logistic * (1 - kernels.logistic)
         mass_flow = nodes.extend(weighted(variance, weight))
         tilt = total - 2 * nodes.extend(weighted(kernels.logistic, weight))

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...equations.linear import StructuredJacobian
-from ...equations.slack_vector import SlackVectorEquations, State
-from ...gram.kernels import Array
+from ...equations.slack_vector import ROUGH, SlackVectorEquations, State
+from ...gram.kernels import EXACT, Array
 
 MAX_MOVE = 2.0
 MAX_STEPS = 25
@@ -23,6 +23,8 @@ STALLED_STEP = 1e-4
 """Steps below this that no longer shrink are rounding, in a badly conditioned problem."""
 CHORD_STEP = 5e-5
 """After a step below this the Jacobian is taken once more: what it misses is of that size."""
+_FAR = 1e-2
+"""After a step above this, sums are as rough as the Jacobian, and their kernels serve both."""
 _WIDE_RADIUS = 6.0
 """ρ/τ per unit of log(largest/smallest size) from which the slack vector starts out alike."""
 
@@ -57,15 +59,17 @@ def newton(
     with np.errstate(all="ignore"):
         while taken < max_steps and (alive & ~converged).any():
             again = jacobian is not None
-            direction, strength, before, jacobian = _direction(equations, state, jacobian)
+            accuracy = ROUGH if (last > _FAR).all() else EXACT
+            direction, strength, before, jacobian = _direction(equations, state, jacobian, accuracy)
             size = np.maximum(np.abs(direction).max(axis=(1, 2)), np.abs(strength))
             alive = np.isfinite(size)
             direction = np.where(alive[:, None, None], direction, 0.0)
             strength = np.where(alive, strength, 0.0)
-            scale = _step_length(equations, state, direction, strength, size, before)
+            scale = _step_length(equations, state, direction, strength, size, before, accuracy)
             state = _moved(state, direction, strength, scale)
             stalled = (size < STALLED_STEP) & (size > last / 2) & (not again)
             converged = alive & (scale == 1.0) & ((size < CONVERGED_STEP) | stalled)
+            converged &= accuracy == EXACT
             last = size
             taken += 1
             if again or not (size < CHORD_STEP).all():
@@ -80,6 +84,7 @@ def _step_length(
     strength: Array,
     size: Array,
     before: Array,
+    accuracy: float,
 ) -> Array:
     """Return 1 for a step that is short or lowers the residual, else what keeps it short.
 
@@ -90,7 +95,8 @@ def _step_length(
     if (cautious == 1.0).all():
         return cautious
     moved = _moved(state, direction, strength, np.ones_like(size))
-    after = _residual_size(equations, *equations.residuals(moved, equations.moments(moved)))
+    moments = equations.moments(moved, accuracy)
+    after = _residual_size(equations, *equations.residuals(moved, moments))
     return np.where(after < 0.9 * before, 1.0, cautious)
 
 
@@ -113,14 +119,17 @@ def _moved(state: State, direction: Array, strength: Array, scale: Array) -> Sta
 
 
 def _direction(
-    equations: SlackVectorEquations, state: State, jacobian: StructuredJacobian | None
+    equations: SlackVectorEquations,
+    state: State,
+    jacobian: StructuredJacobian | None,
+    accuracy: float,
 ) -> tuple[Array, Array, Array, StructuredJacobian | None]:
     """Return the Newton direction, by a Jacobian that is given or that at the state.
 
     That is (B, 2, m), the direction of log λ (B,), zero unless budget, the size (B,) of the
     residual that it starts from, and the Jacobian.
     """
-    moments = equations.moments(state)
+    moments = equations.moments(state, accuracy)
     residual, own = equations.residuals(state, moments)
     before, none = _residual_size(equations, residual, own), np.zeros(len(residual))
     if not np.isfinite(residual).any():
