@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .problem.ufm import UFM as UFM
     from .proof.certificate import Certificate as Certificate
     from .proof.certifiers import register_certifier as register_certifier
+    from .samples.chunked import contrastive_loss_chunked as contrastive_loss_chunked
     from .samples.chunked import supcon_loss_chunked as supcon_loss_chunked
     from .samples.contrastive import contrastive_loss as contrastive_loss
     from .samples.contrastive import contrastive_loss_and_grad as contrastive_loss_and_grad
@@ -105,6 +106,7 @@ _HOME = {
     "supcon_loss": "samples.supcon",
     "supcon_loss_and_grad": "samples.supcon",
     "supcon_loss_chunked": "samples.chunked",
+    "contrastive_loss_chunked": "samples.chunked",
     "Solution": "solution.solution",
     "cvxpy_program": "solve.cvxpy_program",
     "CvxpyProgram": "solve.cvxpy_program",
@@ -156,6 +158,7 @@ __all__ = [
     "compare_losses",
     "contrastive_loss",
     "contrastive_loss_and_grad",
+    "contrastive_loss_chunked",
     "cvxpy_program",
     "exponential",
     "fit_control",

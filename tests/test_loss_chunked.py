@@ -9,7 +9,13 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from screlax import supcon_loss, supcon_loss_chunked
+from screlax import (
+    contrastive_loss,
+    contrastive_loss_chunked,
+    losses,
+    supcon_loss,
+    supcon_loss_chunked,
+)
 from screlax.errors import InvalidInputError
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -192,3 +198,45 @@ def test_on_a_scheduler_with_workers(dask_array, tmp_path, data):
         for source in (shards(tmp_path, embeddings), array, array.persist()):
             found = supcon_loss_chunked(source, labels, block_rows=200)
             assert found == pytest.approx(expected, rel=1e-13)
+
+
+LOSSES = {
+    "supcon": losses.SupCon(),
+    "weighted": losses.SupCon(class_weights={label: 1.0 + label for label in range(K)}),
+    "balanced": losses.NegativesOnly(class_weights="balanced"),
+    "negatives only": losses.NegativesOnly(),
+    "class-averaged": losses.ClassAveraged(),
+    "class-averaged, classes": losses.ClassAveraged(anchors="classes"),
+    "soft targets": losses.SoftTargets(epsilon=0.2),
+    "smoothing": losses.SoftTargets(smoothing=0.2),
+    "row softmax": losses.RowSoftmax(1 + np.arange(K), 2.0, 3 + np.arange(K) % 4),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("temperature", [0.5, 0.01])
+def test_every_loss_of_samples_is_that_of_the_whole(dask_array, tmp_path, data, name, temperature):
+    embeddings, labels = data
+    paths = shards(tmp_path, embeddings)
+    for options in ({}, {"reduction": "none", "normalize": True}):
+        options = {"loss": LOSSES[name], "temperature": temperature, **options}
+        found = contrastive_loss_chunked(paths, labels, block_rows=290, **options)
+        expected = contrastive_loss(embeddings, labels, **options)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_class_averages_near_zero_keep_their_digits(dask_array):
+    labels = np.repeat(np.arange(4), [9, 5, 3, 2])
+    near = np.eye(4)[labels] + 1e-5 * np.random.default_rng(0).standard_normal((19, 4))
+    chunks = dask_array.from_array(near, chunks=(5, 4))
+    options = {"loss": "class-averaged", "temperature": 0.02, "reduction": "none"}
+    found = contrastive_loss_chunked(chunks, labels, block_rows=5, **options)
+    expected = contrastive_loss(near, labels, **options)
+    assert expected.max() < 1e-4
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("loss", ["prototypes", "supcon:views=2", "self-supervised"])
+def test_what_chunks_do_not_have_is_refused(dask_array, tmp_path, data, loss):
+    with pytest.raises(InvalidInputError, match="views or prototypes"):
+        contrastive_loss_chunked(shards(tmp_path, data[0]), data[1], loss=loss)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from ..errors import InvalidInputError
 from ..problem.losses.sample_terms import SampleTerms
 from ..types import Matrix, Vector
 from .block_targets import BlockTargets, MatrixMixing
-from .denominator import Denominator, SameClass
+from .denominator import ClassDenominators, SameClass
 from .kernels.near_zero import Floor
 from .layout import Codes, Layout
 from .loss_terms import LossTerms
@@ -85,10 +86,26 @@ class Census:
         terms = SampleTerms(own.anchors, own.own, pair.pair, own.targets)
         return cls(by_item, terms, keys, keys, start)
 
+    @classmethod
+    def of_codes(cls, codes: Codes, loss: LossTerms) -> Census:
+        """Count classes of samples that are all anchors, one embedding each, and ask the loss."""
+        counts = np.bincount(codes.codes, minlength=codes.classes).astype(np.float64)
+        by_item = counts[None]
+        return cls(
+            by_item, loss.of_classes(by_item, by_item, codes.names), counts, counts - 1, None
+        )
+
     @property
     def weights(self) -> Vector:
         """Weights of samples; one for those without positives, which a mean over all counts."""
         return np.where((self.positives <= 0) & (self.terms.anchors == 0), 1.0, self.terms.anchors)
+
+    @property
+    def has_targets(self) -> NDArray[np.bool_]:
+        """Whether an anchor of the class has anything to be drawn to."""
+        if self.terms.targets is None:
+            return np.asarray(self.positives > 0)
+        return np.asarray(self.mixing @ self.columns - self.mixing.diagonal() > 0)
 
     @cached_property
     def has_terms(self) -> NDArray[np.bool_]:
@@ -123,49 +140,66 @@ class Census:
         """Whether weights within a class differ from those between classes."""
         return bool((self._factors != 1).any())
 
-    def denominator(self, numbers: NDArray[np.int64], in_runs: bool) -> Denominator:
-        """Return w for rows of these classes; see `SameClass` for `in_runs`."""
+    @cached_property
+    def denominators(self) -> ClassDenominators:
+        """W by class."""
         pair, factors = self._pair, self._factors
-        largest = float(pair.max())
+        largest = float(pair.max()) or 1.0
         scaled = pair / largest
-        within = None
-        if self.tells_classes_apart:
-            alike = (factors[self.positives > 0] == 0).all()
-            within = SameClass(numbers, None if alike else factors, in_runs)
         weights = np.concatenate([scaled, scaled * factors])
-        spread = float(np.abs(np.log(weights[weights > 0])).max())
-        columns = None if (scaled == 1).all() else scaled[numbers]
-        return Denominator(columns, within, spread, float(np.log(largest)), self.keys_from)
+        alike = bool((factors[self.positives > 0] == 0).all())
+        return ClassDenominators(
+            columns=None if (scaled == 1).all() else scaled,
+            within=self.tells_classes_apart,
+            factors=None if alike else factors,
+            spread=float(np.abs(np.log(weights[weights > 0])).max(initial=0.0)),
+            log_scale=float(np.log(largest)),
+            keys_from=self.keys_from,
+        )
 
     def targets(self, rows: Rows, numbers: NDArray[np.int64], size: int) -> Targets:
         """Return T for rows of these classes: the own class, or a matrix of classes."""
-        matrix, classes = self.terms.targets, len(self.columns)
-        if matrix is None and self.keys_from is None:
+        classes = len(self.columns)
+        if self.terms.targets is None and self.keys_from is None:
             return ClassPositives(rows, numbers, classes, size)
-        mixing = (
-            sparse.eye_array(classes, format="csr") if matrix is None else sparse.csr_array(matrix)
-        )
-        each = np.divide(1.0, self.columns, out=np.zeros(classes), where=self.columns > 0)
-        own = np.divide(1.0, self.positives, out=np.zeros(classes), where=self.positives > 0)
-        diagonal = mixing.diagonal()
-        mixing = mixing @ sparse.diags_array(each) + sparse.diags_array(diagonal * (own - each))
+        mixing = self.mixing
         if self.keys_from is None:
             return BlockTargets(rows, numbers, MatrixMixing(mixing))
         is_key = np.arange(len(numbers)) >= self.keys_from
         both = sparse.block_array([[None, mixing], [sparse.csr_array(mixing.shape), None]])
         return BlockTargets(rows, numbers + classes * is_key, MatrixMixing(both.tocsr()))
 
+    @cached_property
+    def mixing(self) -> Any:
+        """B, sparse of classes × classes: what a sample of the one draws one of the other by."""
+        matrix, classes = self.terms.targets, len(self.columns)
+        whole = (
+            sparse.eye_array(classes, format="csr") if matrix is None else sparse.csr_array(matrix)
+        )
+        each = np.divide(1.0, self.columns, out=np.zeros(classes), where=self.columns > 0)
+        own = np.divide(1.0, self.positives, out=np.zeros(classes), where=self.positives > 0)
+        diagonal = whole.diagonal()
+        return whole @ sparse.diags_array(each) + sparse.diags_array(diagonal * (own - each))
+
+    @cached_property
+    def at_floor(self) -> NDArray[np.bool_]:
+        """Whether the positives of an anchor weigh one together: losses can be near zero then."""
+        if self.terms.targets is not None or self.terms.instances > 0:
+            return np.zeros(len(self.positives), dtype=bool)
+        apart = np.abs(self.terms.own * self.positives - 1)
+        return np.asarray(apart <= 4 * np.finfo(float).eps)
+
+    @property
+    def own(self) -> Vector | None:
+        """Weight of each positive, None where anchors at the floor have a single one."""
+        return None if (self.positives[self.at_floor] == 1).all() else self.terms.own
+
     def floor(self, numbers: NDArray[np.int64]) -> Floor | None:
-        """Return the rows whose positives weigh one together, so that losses can be near zero."""
-        terms = self.terms
-        if terms.targets is not None or terms.instances > 0:
+        """Return the rows whose losses can be near zero."""
+        if not self.at_floor.any():
             return None
-        weight = terms.own * self.positives
-        at_one = np.abs(weight - 1) <= 4 * np.finfo(float).eps
-        if not at_one.any():
-            return None
-        own = None if (self.positives[at_one] == 1).all() else terms.own[numbers]
-        return Floor(at_one[numbers], SameClass(numbers), own)
+        own = None if self.own is None else self.own[numbers]
+        return Floor(self.at_floor[numbers], SameClass(numbers), own)
 
 
 def _counted(numbers: NDArray[np.int64], layout: Layout, first: int, classes: int) -> Vector:

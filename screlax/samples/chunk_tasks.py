@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..types import Matrix, Vector
-from .denominator import Denominator, SameClass
+from .denominator import ClassDenominators, SameClass
 from .kernels.contrast import Contrast
-from .kernels.near_zero import sum_negatives
+from .kernels.near_zero import Floor, excess_over_floor
 from .kernels.scratch import Kept
 from .kernels.streaming import block_rows, tile_kernel
 from .kernels.tiling import Panel, rounds
 from .layout import check_embeddings
-from .positives import class_similarities, class_sums
+from .positives import class_products, class_similarities, class_sums
 from .rows import Rows
 from .sources import read_block
 from .workers import Workers
@@ -37,7 +37,8 @@ class PairKernel:
     temperature: float
     normalize: bool
     dtype: np.dtype[Any]
-    negatives_only: bool
+    denominators: ClassDenominators
+    own: Vector | None
 
     def log_sums(self, first: Block, second: Block) -> tuple[Vector, Vector]:
         """Return log Σ e^{⟨h_i, h_l⟩/τ} over the other block, for the rows of both.
@@ -55,7 +56,7 @@ class PairKernel:
             del right
         count, size = len(left), len(rows)
         del left
-        denominator = Denominator(within=SameClass(codes) if self.negatives_only else None)
+        denominator = self.denominators.of_rows(codes)
         none = np.zeros(size)
         contrast = Contrast(rows, 1, size, size, self.temperature, self.dtype, none, denominator)
         block = block_rows(size)
@@ -71,14 +72,33 @@ class PairKernel:
     def excess(
         self, first: Block, second: Block, near: NDArray[np.intp], similarities: Vector
     ) -> Vector:
-        """Return Σ e^{(⟨h_i, h_l⟩ − m_i)/τ} over the negatives in the other block, of some rows."""
-        left = rows_of(first[1])[near]
-        array = np.concatenate([left, rows_of(second[1])])
-        exclude = SameClass(np.concatenate([first[2][near], second[2]]))
-        span, chosen = slice(len(left), len(array)), np.arange(len(left))
+        """Return what the other block adds to e^loss − 1 of some rows near zero."""
+        array, codes, chosen = rows_of(second[1]), second[2], near
+        span = slice(0, len(array))
+        if first[0] != second[0]:
+            array = np.concatenate([array, rows_of(first[1])[near]])
+            codes = np.concatenate([codes, first[2][near]])
+            chosen = np.arange(span.stop, len(array))
+        own = None if self.own is None else self.own[codes]
+        floor = Floor(np.ones(len(codes), dtype=bool), SameClass(codes), own)
         rows = checked_rows(array, self.normalize, 0)
-        means = similarities / self.temperature
-        return sum_negatives(rows, exclude, chosen, span, means, self.temperature, 1)
+        means, denominator = similarities / self.temperature, self.denominators.of_rows(codes)
+        return excess_over_floor(rows, denominator, floor, chosen, span, means, self.temperature, 1)
+
+
+def draws(sums: ClassSums, mixing: Any) -> ClassSums:
+    """Return B S for the classes that occur."""
+    present, totals = sums
+    return present, np.asarray(mixing[present][:, present] @ totals)
+
+
+def target_similarities(
+    block: Block, drawn: ClassSums, diagonal: Vector, normalize: bool
+) -> Vector:
+    """Return ⟨h_i, (B S)_c⟩ − B_cc ‖h_i‖² of a block."""
+    rows = checked_rows(rows_of(block[1]), normalize, block[0])
+    products = class_products(rows, np.searchsorted(drawn[0], block[2]), drawn[1])
+    return np.asarray(products - diagonal[block[2]] * rows.squares)
 
 
 def survey_block(block: Block, normalize: bool) -> tuple[float, ClassSums]:

@@ -54,6 +54,40 @@ class Denominator:
     keys_from: int | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class ClassDenominators:
+    """w by class: what a set of rows makes a `Denominator` of.
+
+    Attributes
+    ----------
+    columns : ndarray, shape (classes,), or None
+        q, as in `Denominator`.
+    within : bool
+        Whether f differs from one within classes.
+    factors : ndarray, shape (classes,), or None
+        f; None stands for zero.
+    spread, log_scale, keys_from
+        As in `Denominator`.
+    """
+
+    columns: Vector | None
+    within: bool
+    factors: Vector | None
+    spread: float
+    log_scale: float
+    keys_from: int | None
+
+    def of_rows(self, numbers: NDArray[np.int64], in_runs: bool = False) -> Denominator:
+        """Return the weights of rows of these classes; see `SameClass` for `in_runs`."""
+        return Denominator(
+            None if self.columns is None else self.columns[numbers],
+            SameClass(numbers, self.factors, in_runs) if self.within else None,
+            self.spread,
+            self.log_scale,
+            self.keys_from,
+        )
+
+
 EVERY_OTHER = Denominator()
 """All weights are one, as in SupCon."""
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..problem.losses.base import Loss
+from ..errors import InvalidInputError
+from ..problem.losses.base import Loss, check_loss
 from ..problem.losses.sample_terms import SampleTerms
 from ..types import Matrix, Vector
 from .layout import Codes
@@ -59,6 +60,17 @@ class LossTerms:
         names = _names(labels, present)
         some = self.loss.sample_terms(counts[present], anchored[present], names)
         return _among(some, present, len(counts))
+
+
+def check_unresolved(loss: object) -> Loss:
+    """Return a loss, or that of a text; refuse one that a problem has resolved."""
+    known = check_loss(loss)
+    if known.orbit_option_names:
+        raise InvalidInputError(
+            f"{', '.join(known.orbit_option_names)} of the loss {known} are those of a problem's "
+            "orbits; give the loss as it was before it was part of a problem"
+        )
+    return known
 
 
 def _names(

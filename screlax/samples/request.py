@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ..checks import check_choice
 from ..errors import InvalidInputError
 from ..problem.labels import label_array
-from ..problem.losses.base import Loss, check_loss
+from ..problem.losses.base import Loss
 from ..types import Vector
 from .keys import Keys, given_keys, joined_labels, tied_prototypes
 from .layout import Layout, arrange, check_embeddings
-from .loss_terms import LossTerms
+from .loss_terms import LossTerms, check_unresolved
 from .options import Options
 from .setup import Setup, from_labels, from_soft_labels
 from .soft_labels import soft_label_matrix
@@ -84,7 +84,7 @@ class Request:
         """Check everything, and bring it to canonical form."""
         check_choice(self.contrast_with, "contrast_with", ("all", "keys"))
         check_choice(self.ignored, "ignored", ("left out", "negatives"))
-        loss = self._checked_loss()
+        loss = check_unresolved(self.loss)
         if (self.keys is None) != (self.key_labels is None):
             raise InvalidInputError("keys and key_labels belong together; give both, or neither")
         if self.keys is None and self.contrast_with == "keys":
@@ -103,15 +103,6 @@ class Request:
         only = self.contrast_with == "keys"
         setup = from_labels(layout, joint, LossTerms(loss), options, silent, only)
         return Prepared(layout, setup, keys, kept)
-
-    def _checked_loss(self) -> Loss:
-        loss = check_loss(self.loss)
-        if loss.orbit_option_names:
-            raise InvalidInputError(
-                f"{', '.join(loss.orbit_option_names)} of the loss {loss} are those of a problem's "
-                "orbits; give the loss as it was before it was part of a problem"
-            )
-        return loss
 
     def _mode(self, loss: Loss, array: NDArray[Any]) -> str | None:
         """Return how to read the shape: as views where the loss has several."""

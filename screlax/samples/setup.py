@@ -108,7 +108,7 @@ def from_labels(
         targets = _mixed(targets, census.terms.instances, layout, order)
     counted = (targets.counts > 0) & census.has_terms[numbers]
     weights = row_weights(options, counted, weights, layout.items, layout.anchors)
-    denominator = census.denominator(numbers, _worth_sorting(layout))
+    denominator = census.denominators.of_rows(numbers, _worth_sorting(layout))
     return Setup(targets, denominator, weights, census.floor(numbers), order)
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ...gram.rounding import exponential_remainder
 from ...types import Matrix, Vector
-from ..denominator import Within
+from ..denominator import Denominator, Within
 from ..rows import Rows
 from ..workers import Workers
 from .contrast import Contrast
@@ -65,64 +65,45 @@ def correct_near_zero(
         chosen = near[near // size == item]
         span = slice(item * size + first, (item + 1) * size)
         means = similarities[chosen] / contrast.temperature
-        excess = sum_negatives(
-            contrast.rows,
-            floor.exclude,
-            chosen,
-            span,
-            means,
-            contrast.temperature,
-            jobs,
-            denominator.columns,
+        excess = excess_over_floor(
+            contrast.rows, denominator, floor, chosen, span, means, contrast.temperature, jobs
         )
-        excess *= np.exp(denominator.log_scale)
-        if floor.own is not None:
-            spread = _sum_spreads(contrast, floor, chosen, span, means, jobs)
-            excess += floor.own[chosen] * spread
         losses[chosen] = np.log1p(excess)
 
 
-def sum_negatives(
+def excess_over_floor(
     rows: Rows,
-    exclude: Within,
+    denominator: Denominator,
+    floor: Floor,
     chosen: NDArray[np.intp],
     span: slice,
     means: Vector,
     temperature: float,
     jobs: int,
-    columns: Vector | None = None,
 ) -> Vector:
-    """Return Σ_l q_l e^{⟨h_i, h_l⟩/τ − m_i} of some rows i, over the negatives l within a span."""
+    """Return y_i of some rows i, over the rows l within a span."""
 
-    def of_block(entries: Matrix, picked: NDArray[np.intp], part: slice) -> Vector:
+    def of_negatives(entries: Matrix, picked: NDArray[np.intp], part: slice) -> Vector:
         with np.errstate(over="ignore"):  # positives, which are left out
             np.exp(entries, out=entries)
-        exclude(entries, picked, part)
+        floor.exclude(entries, picked, part)
         _zero_diagonal(entries, picked, part)
+        columns = denominator.columns
         return np.asarray(entries.sum(axis=1) if columns is None else entries @ columns[part])
 
-    return _sum_blocks(rows, chosen, span, means, temperature, jobs, of_block)
-
-
-def _sum_spreads(
-    contrast: Contrast,
-    floor: Floor,
-    chosen: NDArray[np.intp],
-    span: slice,
-    means: Vector,
-    jobs: int,
-) -> Vector:
-    """Return Σ_j f(⟨h_i, h_j⟩/τ − m_i) of some rows i, over their positives j within a span."""
-
-    def of_block(entries: Matrix, picked: NDArray[np.intp], part: slice) -> Vector:
+    def of_positives(entries: Matrix, picked: NDArray[np.intp], part: slice) -> Vector:
         negative = np.ones(entries.shape)
         floor.exclude(negative, picked, part)
         entries[negative > 0] = 0.0
         _zero_diagonal(entries, picked, part)
         return np.asarray(exponential_remainder(entries).sum(axis=1))
 
-    rows, temperature = contrast.rows, contrast.temperature
-    return _sum_blocks(rows, chosen, span, means, temperature, jobs, of_block)
+    excess = _sum_blocks(rows, chosen, span, means, temperature, jobs, of_negatives)
+    excess *= np.exp(denominator.log_scale)
+    if floor.own is not None:
+        spread = _sum_blocks(rows, chosen, span, means, temperature, jobs, of_positives)
+        excess += floor.own[chosen] * spread
+    return excess
 
 
 def _sum_blocks(
