@@ -11,6 +11,7 @@ from screlax import plots
 from screlax.cli import main
 from screlax.geometry import cosines_of, gram_distance
 from screlax.losses import ClassAveraged, SupCon
+from screlax.plots.style import curve
 from screlax.solution.frame import classes_sharing_direction, distance_to_frame
 
 TAIL = [100, 50, 10, 2]
@@ -211,3 +212,7 @@ def test_a_single_class_has_no_cosines_and_no_frame():
     assert found.rows[1]["cosine_extremes"] is None
     assert math.isnan(found.rows[1]["etf_distance"])
     assert found.rows[1]["within_class_variability"] == pytest.approx(1.0)
+
+
+def test_curves_of_many_losses_are_told_apart():
+    assert len({tuple(curve(number).values()) for number in range(28)}) == 28

@@ -48,5 +48,5 @@ def curve(number: int) -> dict[str, Any]:
     repeat = number // len(OKABE_ITO)
     return {
         "color": OKABE_ITO[number % len(OKABE_ITO)],
-        "linestyle": LINE_STYLES[(number + repeat) % len(LINE_STYLES)],
+        "linestyle": LINE_STYLES[(number + 2 * repeat) % len(LINE_STYLES)],
     }
