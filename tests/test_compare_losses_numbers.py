@@ -77,6 +77,27 @@ def test_values_are_those_of_the_loss_of_the_problem(name):
     assert found.value == pytest.approx(definition(name, means[y], y), rel=1e-12)
 
 
+@every_collapsing_loss
+def test_many_embeddings_have_the_same_loss_without_a_matrix(name, monkeypatch):
+    solution = solved(name)
+    views = solution.problem.loss.view_count
+    y, rng = labels_of(SIZES), np.random.default_rng(4)
+    if "prototypes" in name:
+        y, views = labels_of(solution.problem.points), 1
+    rows = solution.embeddings(4).vectors[y][:, None] + 0.3 * rng.standard_normal(
+        (len(y), views, 4)
+    )
+    order = rng.permutation(len(y))
+    given = rows[order] if views > 1 else rows[order, 0]
+    few = compare(given, y[order], solution).loss
+    monkeypatch.setattr("screlax.comparison.loss_gap.LARGEST_DENSE", 0)
+    many = compare(given, y[order], solution, loss="samples").loss
+    assert many.level == few.level == "samples"
+    assert many.value == pytest.approx(few.value, rel=1e-13)
+    assert many.gap == pytest.approx(few.gap, rel=1e-9)
+    assert many.relative_to_spread == pytest.approx(few.relative_to_spread, rel=1e-9)
+
+
 @every_loss
 @pytest.mark.parametrize("level", [Level.CLASSES, Level.SAMPLES])
 @pytest.mark.parametrize("length", [0.3, 2.0, 12.0])

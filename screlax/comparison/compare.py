@@ -63,8 +63,8 @@ def compare(
     loss : {"auto", "samples", "class-means", "none"}
         What to evaluate the objective at; see `LossGap`. "auto" is the samples, or the class means
         where the counts are not those of all embeddings of the problem, views and prototypes
-        included (`problem.points`), or there are more than 20,000 samples; more than 3,000 where
-        the loss is another than SC.
+        included (`problem.points`), or there are more than 20,000 samples; more than 3,000 under a
+        loss with prototypes or of one's own.
     scale : {"free", "fixed"}
         Whether the Procrustes alignment may rescale the embeddings.
     normalize : bool, default False

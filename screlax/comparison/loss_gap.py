@@ -14,6 +14,7 @@ from ..problem.levels import cells_at, lift_from_orbits
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..proof.certificate import relative_gap
+from ..samples.contrastive import contrastive_loss
 from ..samples.heights import heights_of_samples
 from ..solution.solution import Solution
 from ..types import Matrix
@@ -30,7 +31,8 @@ LARGEST_EXACT = 20_000
 """Samples up to which `loss="auto"` evaluates the loss of all pairs: about a second."""
 
 LARGEST_DENSE = 3000
-"""The same for losses that are evaluated by n×n matrices."""
+"""Samples up to which other losses than SC are evaluated by n×n matrices, with their heights; by
+`loss="auto"` all those that have no faster way."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def loss_gap(
     missing = _why_not_samples(problem, statistics, together)
     reason = "as asked" if how == "class-means" else ""
     if how == "auto":
-        most = LARGEST_EXACT if problem.loss.is_supcon_of_points else LARGEST_DENSE
+        most = LARGEST_EXACT if _has_kernels(problem) else LARGEST_DENSE
         many = f"more than {most:,} samples; loss='samples' takes all pairs"
         reason = missing or (many if len(number) > most else "")
     if reason:
@@ -162,10 +164,32 @@ def _of_samples(rows: Matrix, number: np.ndarray, solution: Solution) -> LossGap
         squares = np.einsum("ij,ij->i", feasible, feasible)
         height = float(heights.sum()) + _penalty(problem, float(squares.sum()))
         found = _of_height(problem, height, spread, float(squares.max()))
+    elif _has_kernels(problem) and len(rows) > LARGEST_DENSE:
+        found = _by_kernels(problem, feasible, number)
     else:
         program = build_program(problem, Level.SAMPLES)
         found = _evaluated(problem, program, CellGram.from_matrix(feasible @ feasible.T))
     return _gap("samples", found, solution, violation, "all pairs of samples")
+
+
+def _has_kernels(problem: UFM) -> bool:
+    """Whether `contrastive_loss` knows the loss, of the embeddings of samples alone."""
+    views = problem.loss.view_count * np.asarray(problem.class_sizes)
+    known = problem.loss.has_samples and np.array_equal(problem.points, views)
+    return problem.loss.is_supcon_of_points or known
+
+
+def _by_kernels(problem: UFM, rows: Matrix, number: np.ndarray) -> _Evaluated:
+    """Return the objective of embeddings in class order without an n×n matrix."""
+    views, squares = problem.loss.view_count, np.einsum("ij,ij->i", rows, rows)
+    value = contrastive_loss(
+        rows.reshape(-1, views, rows.shape[1]) if views > 1 else rows,
+        number[::views],
+        loss=problem.loss.by_class(problem.class_sizes),
+        temperature=problem.temperature,
+        reduction="sum",
+    )
+    return _of_value(problem, float(value) + _penalty(problem, squares.sum()), squares.max())
 
 
 def _of_means(statistics: ClassStatistics, solution: Solution, reason: str) -> LossGap:
@@ -192,9 +216,13 @@ def _evaluated(problem: UFM, program: Program, gram: CellGram) -> _Evaluated:
     height, spread = program.loss.height(unit)
     if math.isfinite(height):
         return _of_height(problem, height + penalty, spread, largest)
-    value = program.loss.value(unit) + penalty
+    return _of_value(problem, program.loss.value(unit) + penalty, largest)
+
+
+def _of_value(problem: UFM, value: float, largest: float) -> _Evaluated:
+    """Bound the rounding errors of an objective, of squared norms up to `largest`."""
     size = abs(value) + problem.anchors * (1 + largest / problem.temperature)
-    return _Evaluated(0.0, value, _ROUNDING * size)
+    return _Evaluated(0.0, float(value), _ROUNDING * float(size))
 
 
 def _of_height(problem: UFM, height: float, spread: float, largest: float) -> _Evaluated:
@@ -227,10 +255,11 @@ def _gap(
         )
     best = _optimum(solution)
     optimal = best.above - best.rounding - solution.certificate.gap
-    if found.base == floor:
+    if best.base == floor:
         optimal = max(optimal, 0.0)  # no height is negative
+    optimal += best.base - found.base
     difference, value = found.above - optimal, found.base + found.above
-    if difference < -(_MISTRUST * abs(best.above) + found.rounding):
+    if difference < -(_MISTRUST * abs(best.above) + found.rounding + best.rounding):
         raise SolverFailedError(
             f"the objective {value} is below the lower bound {solution.lower} of the "
             "solution, which therefore proves nothing; see solution.recheck()"

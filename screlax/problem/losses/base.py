@@ -230,6 +230,11 @@ class Loss(ABC):
         return False
 
     @property
+    def has_samples(self) -> bool:
+        """Whether `sample_terms` says what the loss is for samples."""
+        return False
+
+    @property
     def collapses(self) -> bool:
         """Whether all embeddings of a class coincide at every optimum, by convexity alone.
 
@@ -396,6 +401,20 @@ class Loss(ABC):
         for name, option in matrices.items():
             pairs[name] = option.in_order_of(labels, count, name)
         return self._refined(columns, pairs, np.asarray(sizes, dtype=float), sizes.refined)
+
+    def by_class(self, sizes: ClassSizes) -> Self:
+        """Return the loss with one number per class, in class order, where it has one per orbit.
+
+        The way back from `resolved`: of embeddings whose classes are 0, 1, …, k−1.
+        """
+        orbit = sizes.orbit_index()
+        options: dict[str, Any] = {
+            name: PerClass(option.numbers[orbit], None)
+            for name, option in self._options(PerOrbit).items()
+        }
+        for name, option in self._options(PerOrbitPair).items():
+            options[name] = PerClassPair(option.of_classes(orbit), None)
+        return dataclasses.replace(self, **options)
 
     def resolved_for_pairs(
         self, sizes: ArrayLike, multiplicities: ArrayLike

@@ -86,6 +86,11 @@ class ClassSoftmax(Loss):
         given = 1.0 if self.class_weights is None else self.class_weights
         return orbit_numbers(given, sizes.orbits)
 
+    @property
+    def has_samples(self) -> bool:
+        """See `Loss.has_samples`."""
+        return True
+
     def of_embeddings(self) -> Self:
         """Return the loss whose samples are single embeddings, all of which are there already."""
         return self
