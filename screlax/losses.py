@@ -42,6 +42,7 @@ from .problem.losses.in_batches import InBatches
 from .problem.losses.instance_mix import InstanceMix
 from .problem.losses.negatives_only import NegativesOnly
 from .problem.losses.prototypes import Prototypes
+from .problem.losses.queue import Queue
 from .problem.losses.row_softmax import RowSoftmax
 from .problem.losses.self_supervised import SelfSupervised
 from .problem.losses.soft_targets import SoftTargets
@@ -59,6 +60,7 @@ __all__ = [
     "Loss",
     "NegativesOnly",
     "Prototypes",
+    "Queue",
     "RowSoftmax",
     "RowWeights",
     "SelfSupervised",

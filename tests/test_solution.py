@@ -212,7 +212,7 @@ def test_what_was_solved_at_a_level_is_proved_from_the_orbits(case, solved_at):
 def test_recheck_does_not_believe_the_stored_certificate():
     solution = solved(CASE["step/ridge"])
     wrong = CellGram(1.2 * solution.orbit_gram.own, 1.2 * solution.orbit_gram.pair)
-    forged = replace(solution, orbit_gram=wrong)
+    forged = replace(solution, point_gram=wrong)
     assert forged.status is Status.OPTIMAL
     assert not forged.recheck().proves(1e-6)
 

@@ -204,7 +204,7 @@ def _optimum(solution: Solution) -> _Evaluated:
     """Return the objective of the solution, of its class means where all embeddings have them."""
     problem = solution.problem
     level = Level.CLASSES if problem.loss.collapses else Level.INSTANCES
-    gram = lift_from_orbits(problem.points, level, solution.orbit_gram.dense())
+    gram = lift_from_orbits(problem.points, level, solution.point_gram.dense())
     return _evaluated(problem, build_program(problem, level), gram)
 
 

@@ -90,6 +90,10 @@ class CellGram:
         """Return the Gram matrix multiplied by a number."""
         return CellGram(self.own * factor, self.pair * factor)
 
+    def leading(self, count: int) -> CellGram:
+        """Return the Gram matrix of the first cells."""
+        return CellGram(self.own[:count], self.pair[:count, :count])
+
     def rows(self, cells: NDArray[np.int64]) -> Matrix:
         """Return rows of `pair`, shape (len(cells), m)."""
         return self.pair[cells]
@@ -144,6 +148,11 @@ class ScatteredGram(CellGram):
         """Return the Gram matrix multiplied by a number."""
         own, pair, apart = self.own * factor, self.pair * factor, self.apart * factor
         return ScatteredGram(own, pair, self.points_apart, apart)
+
+    def leading(self, count: int) -> ScatteredGram:
+        """Return the Gram matrix of the first cells."""
+        means = super().leading(count)
+        return ScatteredGram(means.own, means.pair, self.points_apart[:count], self.apart[:count])
 
     def stored(self) -> dict[str, Any]:
         """Return the arrays that a file holds, by name."""

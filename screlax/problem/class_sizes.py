@@ -181,6 +181,24 @@ class ClassSizes:
             np.asarray(distinct, dtype=np.int64), self.multiplicities, self.orbit_of_class
         )
 
+    def one_by_one(self) -> tuple[ClassSizes, NDArray[np.int64]]:
+        """Return the same classes, each an orbit of its own, and what orbit each came from.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> apart, orbit = screlax.ClassSizes.from_counts([5, 20, 5]).one_by_one()
+        >>> apart.distinct, apart.orbit_index(), orbit
+        (array([20,  5,  5]), array([1, 0, 2]), array([0, 1, 1]))
+        """
+        before = self.orbit_index()
+        order = np.argsort(before, kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        orbit = before[order]
+        ones = np.ones(len(order), dtype=np.int64)
+        return ClassSizes(self.distinct[orbit], ones, place), orbit
+
     @classmethod
     def from_pairs(cls, sizes: ArrayLike, multiplicities: ArrayLike) -> ClassSizes:
         """Build from (size, multiplicity) pairs, so that 10⁷ classes never become an array.

@@ -29,7 +29,7 @@ def orbit_geometry(
         norm; cosine_largest, to (another) class of the largest size; cosine_mean and
         cosine_nearest, over all other classes. NaN where a norm is zero.
     """
-    copies = problem.points.multiplicities.astype(float)
+    copies = problem.class_sizes.multiplicities.astype(float)
     wanted = np.arange(len(copies)) if orbits is None else orbits
     norm = np.sqrt(gram.own)
     cosine = cosines_of(gram.rows(wanted), norm[wanted], norm)

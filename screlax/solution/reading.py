@@ -139,12 +139,12 @@ def _solution(arrays: dict[str, Any]) -> Solution:
         loss=loss,
         features=record.get("features", "real"),
     )
-    dual = _dual(arrays, sizes.orbits)
+    dual = _dual(arrays, problem.points.orbits)
     claimed = _certificate(record["certificate"])
     certificate, gram = verified(problem, _gram(arrays, problem), dual, claimed)
     return Solution(
         problem=problem,
-        orbit_gram=gram,
+        point_gram=gram,
         orbit_dual=dual,
         certificate=certificate,
         tol=_positive(record["tol"], "tol"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -43,9 +43,10 @@ class Solution:
     ----------
     problem : UFM
         The problem it solves.
-    orbit_gram : CellGram
+    point_gram : CellGram
         The feasible Gram matrix, by distinct class size (largest first), in the units of G; of the
-        class means, with the scatter around them, where classes do not collapse.
+        class means, with the scatter around them, where classes do not collapse. Free prototypes
+        come after the classes; `orbit_gram` leaves them out.
     orbit_dual : DualPoint or None
         Dual point behind the lower bound, by distinct class size at unit temperature; None where
         the softmax rows of the Gram matrix give the best bound, or classes do not collapse.
@@ -86,7 +87,7 @@ class Solution:
     """
 
     problem: UFM
-    orbit_gram: AnyGram
+    point_gram: AnyGram
     orbit_dual: DualPoint | None
     certificate: Certificate
     tol: float
@@ -169,12 +170,12 @@ class Solution:
         inner products among two or more singletons.
         Where soft targets are met exactly, other Gram matrices meet them too.
         """
-        return left_open(self.problem, self.orbit_gram, self.certificate)
+        return left_open(self.problem, self.point_gram, self.certificate)
 
     @property
     def collapses(self) -> bool:
         """Whether the embeddings of each class coincide; always, unless targets are soft."""
-        return not isinstance(self.orbit_gram, ScatteredGram)
+        return not isinstance(self.point_gram, ScatteredGram)
 
     @property
     def within_words(self) -> str:
@@ -190,10 +191,40 @@ class Solution:
 
         The trace of the within-class scatter per embedding, in the units of G.
         """
-        if not isinstance(self.orbit_gram, ScatteredGram):
+        if not isinstance(self.point_gram, ScatteredGram):
             return 0.0
         mass = self.problem.points.distinct * self.problem.points.multiplicities
-        return float(mass @ self.orbit_gram.scatter / mass.sum())
+        return float(mass @ self.point_gram.scatter / mass.sum())
+
+    @cached_property
+    def orbit_gram(self) -> AnyGram:
+        """The Gram matrix by distinct class size (largest first), in the units of G."""
+        classes = self.problem.class_sizes.orbits
+        if classes == self.problem.points.orbits:
+            return self.point_gram
+        return self.point_gram.dense().leading(classes)
+
+    @property
+    def prototype_gram(self) -> Matrix:
+        """Gram matrix of the prototypes in class order, (k, k): that of the classes where tied."""
+        k = self.problem.classes
+        return self.class_gram if self._is_of_classes else self._matrix_of_points[k:, k:]
+
+    @property
+    def class_prototype_gram(self) -> Matrix:
+        """Inner products of class means, by row, with prototypes, by column, shape (k, k)."""
+        k = self.problem.classes
+        return self.class_gram if self._is_of_classes else self._matrix_of_points[:k, k:]
+
+    @property
+    def _is_of_classes(self) -> bool:
+        """Whether there are no points but classes."""
+        return self.problem.points.classes == self.problem.classes
+
+    @property
+    def _matrix_of_points(self) -> Matrix:
+        """Gram matrix of class means and free prototypes."""
+        return classes_to_orbits(self.problem.points).lift(self.point_gram.dense())
 
     @property
     def class_gram(self) -> Matrix:
@@ -206,7 +237,7 @@ class Solution:
         """
         k = self.problem.classes
         require_memory(16 * k * k, f"the Gram matrix of {k:,} classes", "; use orbit_gram")
-        return classes_to_orbits(self.problem.points).lift(self.orbit_gram.dense())
+        return classes_to_orbits(self.problem.class_sizes).lift(self.orbit_gram.dense())
 
     def sample_gram(self, labels: ArrayLike | Sequence[Hashable]) -> Matrix:
         """Return the Gram matrix of samples with these labels, shape (len(labels), len(labels)).
@@ -224,7 +255,7 @@ class Solution:
         number = self.problem.class_index(labels)
         count = len(number)
         require_memory(16 * count**2, f"the Gram matrix of {count:,} samples", "; use class_gram")
-        orbit = self.problem.points.orbit_index()[number]
+        orbit = self.problem.class_sizes.orbit_index()[number]
         matrix = self.orbit_gram.pair[np.ix_(orbit, orbit)]
         same = number[:, None] == number[None, :]
         point, product = (part[orbit] for part in self.orbit_gram.dense().around_mean)
@@ -236,7 +267,7 @@ class Solution:
     @property
     def eigenvalues(self) -> np.ndarray:
         """Eigenvalues of the class Gram matrix, shape (k,), largest first."""
-        values, copies = class_spectrum(self.orbit_gram, self.problem.points.multiplicities)
+        values, copies = class_spectrum(self.orbit_gram, self.problem.class_sizes.multiplicities)
         return np.sort(np.repeat(values, copies))[::-1]
 
     @property
@@ -250,7 +281,7 @@ class Solution:
             return 0
         if self.certificate.proves(self.tol) and has_known_rank(self.orbit_gram):
             return self.orbit_gram.known_rank
-        values, copies = class_spectrum(self.orbit_gram, self.problem.points.multiplicities)
+        values, copies = class_spectrum(self.orbit_gram, self.problem.class_sizes.multiplicities)
         return int(copies[values > self.rank_tolerance * max(values.max(), 0.0)].sum())
 
     @property
@@ -283,14 +314,15 @@ class Solution:
         EmbeddingDimensionError
             If `dim` is below the rank; states both and what truncating would cost.
         """
-        return recover_embeddings(
-            self.class_gram,
+        found = recover_embeddings(
+            self.class_gram if self._is_of_classes else self._matrix_of_points,
             dim,
             truncate=truncate,
             tolerance=self.rank_tolerance,
             objective=self._objective_of_class_gram,
             nonnegative=self.problem.features.are_nonnegative,
         )
+        return replace(found, vectors=found.vectors[: self.problem.classes])
 
     def prototypes(
         self,
@@ -349,14 +381,14 @@ class Solution:
         return np.array(vectors, dtype=kind, order="C")
 
     def _objective_of_class_gram(self, matrix: Matrix) -> float:
-        """Objective of embeddings with this Gram matrix, first rescaled to satisfy the control.
+        """Objective of points with this Gram matrix, first rescaled to satisfy the control.
 
         Infinite where an embedding is zero and should be on a sphere.
         """
         level = Level.CLASSES if self.collapses else Level.INSTANCES
         relaxation = build_program(self.problem, level)
         orbit = self.problem.points.orbit_index()
-        point, product = (part[orbit] for part in self.orbit_gram.dense().around_mean)
+        point, product = (part[orbit] for part in self.point_gram.dense().around_mean)
         squares, pair = np.diag(matrix) + point, matrix + np.diag(product)
         scale = self.problem.control.scale(squares, relaxation.cells)
         if not np.isfinite(scale).all():
@@ -376,7 +408,7 @@ class Solution:
         """
         target = Level.ORBITS if level == "auto" else check_level(level)
         return proved_again(
-            self.problem, self.orbit_gram, self.orbit_dual, target, certifier
+            self.problem, self.point_gram, self.orbit_dual, target, certifier
         ).certificate
 
     def sensitivity(self) -> Sensitivity:

@@ -63,7 +63,7 @@ def _to_arrays(solution: Solution) -> dict[str, Any]:
         "record": np.array(json.dumps(record)),
         "distinct_sizes": sizes.distinct,
         "multiplicities": sizes.multiplicities,
-        **solution.orbit_gram.stored(),
+        **solution.point_gram.stored(),
         **_dual_arrays(solution),
     }
     if sizes.orbit_of_class is not None:

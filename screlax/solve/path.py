@@ -129,7 +129,7 @@ def path_table(solutions: Sequence[Solution]) -> dict[str, Vector]:
         "temperature": np.array([s.problem.temperature for s in solutions]),
         "value": np.array([s.value for s in solutions]),
         "mean_value": np.array([s.mean_value for s in solutions]),
-        "trace": np.array([m @ s.orbit_gram.own for m, s in zip(mass, solutions, strict=True)]),
+        "trace": np.array([m @ s.point_gram.own for m, s in zip(mass, solutions, strict=True)]),
         "gap": np.array([s.gap for s in solutions]),
         "relative_gap": np.array([s.relative_gap for s in solutions]),
         "rounding": np.array([s.certificate.rounding for s in solutions]),
@@ -287,7 +287,7 @@ def _solution(problem: UFM, proved: _Proved | None, tol: float, seconds: float) 
     certificate, gram = proved
     return Solution(
         problem=problem,
-        orbit_gram=gram.scaled(problem.temperature),
+        point_gram=gram.scaled(problem.temperature),
         orbit_dual=None,
         certificate=certificate,
         tol=tol,

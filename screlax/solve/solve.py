@@ -159,7 +159,7 @@ def silent_solution(
     seconds = {**(result.seconds or {"solve": solved - start}), "certify": end - solved}
     return Solution(
         problem=ufm,
-        orbit_gram=orbit_gram.scaled(ufm.temperature),
+        point_gram=orbit_gram.scaled(ufm.temperature),
         orbit_dual=orbit_dual,
         certificate=certificate,
         tol=wanted,

@@ -357,6 +357,10 @@ class Loss(ABC):
         zeros = np.zeros((len(own), len(own)))
         return self.at_level(sizes, Level.ORBITS).height(CellGram(own, zeros))[0]
 
+    def has_anchors(self, sizes: ClassSizes) -> bool:
+        """Whether any sample has a positive partner."""
+        return bool(self.points(sizes).distinct.max() > 1)
+
     def check(self, sizes: ClassSizes) -> None:
         """Refuse class sizes with which the loss is no problem.
 
@@ -365,15 +369,14 @@ class Loss(ABC):
         InvalidInputError
             If there is nothing to contrast, or no sample has a positive partner.
         """
-        points = self.points(sizes)
-        if points.classes < 2:
+        if sizes.classes < 2:
             raise InvalidInputError(
                 "a contrastive problem needs at least two classes, got one; "
                 "with one class there is nothing to contrast against"
             )
-        if points.distinct.max() < 2:
+        if not self.has_anchors(sizes):
             raise InvalidInputError(
-                f"all {points.classes} classes are singletons: no sample has a positive partner, "
+                f"all {sizes.classes} classes are singletons: no sample has a positive partner, "
                 "so the loss has no term; at least one class needs two samples, or two views"
             )
 

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ...errors import InvalidInputError
 from ...gram.cells import Level
 from ...types import Vector
 from ..class_sizes import ClassSizes
@@ -124,6 +125,25 @@ class ClassSoftmax(Loss):
         With anything else the embeddings of a class need not coincide: then `collapses` is False.
         """
         return None
+
+    def has_anchors(self, sizes: ClassSizes) -> bool:
+        """See `Loss.has_anchors`."""
+        return bool((self.unweighted_terms(sizes).anchors > 0).any())
+
+    def check(self, sizes: ClassSizes) -> None:
+        """See `Loss.check`; refuses rows without a single exponential too."""
+        super().check(sizes)
+        terms, copies = self.terms(sizes), self.points(sizes).multiplicities.astype(float)
+        empty = (terms.anchors > 0) & (terms.own == 0) & (terms.others(copies) == 0)
+        if empty.any():
+            raise InvalidInputError(
+                "the row of a class with anchors has neither own weight nor pair weights of other "
+                "classes: the logarithm of nothing; give it one"
+            )
+        if not (terms.anchors > 0).any():
+            raise InvalidInputError(
+                "all classes with anchors have weight zero, so that the loss is zero everywhere"
+            )
 
     def infimum(self, sizes: ClassSizes) -> float:
         """Return Σ_c a_c log o_c, rounded down; see `ClassTerms.floor`.
