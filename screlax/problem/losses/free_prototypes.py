@@ -40,5 +40,5 @@ def targets_of_points(sizes: ClassSizes, count: Vector) -> Targets:
     each = np.zeros((2 * m, 2 * m))
     each[np.arange(m), m + np.arange(m)] = count / total
     classes = PerOrbitPair(np.concatenate([(size - 1) / total, ones]), each)
-    together = np.append(np.zeros(m), count > 1)  # prototypes are one instance
+    together = np.append(np.zeros(m), np.where(count > 1, 1.0, 0.0))  # they are one instance
     return Targets(classes, np.append(size, ones), together)
