@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import screlax
 from screlax import contrastive_loss, losses
+from screlax.errors import InvalidInputError
 from screlax.gram.cells import CellGram, Level
 from screlax.problem.losses.base import LOSSES, check_loss
 from screlax.problem.program import build_program
@@ -32,6 +33,8 @@ FAMILY = {
     "prototypes, as many as said": losses.Prototypes([1, 0, 3, 2, 1]),
     "prototypes without terms": losses.Prototypes(2, loss_terms=False),
     "prototypes, balanced": losses.Prototypes(2, class_weights="balanced"),
+    "queue": losses.Queue(5),
+    "queue, weights": losses.Queue([1, 0, 3, 2, 1], class_weights=[1, 2, 1, 1, 3]),
     "soft targets": losses.SoftTargets(epsilon=0.1),
     "label smoothing": losses.SoftTargets(smoothing=0.1, class_weights=[1, 2, 1, 1, 3]),
     "soft targets, matrix": losses.SoftTargets(0.6 * np.eye(5) + 0.08),
@@ -73,10 +76,32 @@ def test_coinciding_embeddings_have_the_loss_of_their_class_means(name):
     assert mean == pytest.approx(mean_value, rel=1e-13)
 
 
+def test_free_prototypes_are_keys():
+    rng = np.random.default_rng(2)
+    means, prototypes = rng.standard_normal((2, 5, 4))
+    labels, of_keys = np.repeat(np.arange(5), SIZES), np.repeat(np.arange(5), 3)
+    loss = losses.Prototypes(3, tied=False, loss_terms=False, class_weights=[1, 2, 1, 1, 3])
+    found = contrastive_loss(
+        means[labels],
+        labels,
+        loss=loss,
+        keys=prototypes[of_keys],
+        key_labels=of_keys,
+        temperature=0.3,
+    )
+    problem = screlax.UFM(SIZES, screlax.Sphere(1.0), 0.3, loss=loss)
+    points = np.concatenate([means, prototypes])
+    gram = CellGram.from_matrix(points @ points.T / 0.3)
+    value = build_program(problem, Level.CLASSES).loss.value(gram)
+    assert found == pytest.approx(value / problem.anchors, rel=1e-13)
+    with pytest.raises(InvalidInputError, match="give them as keys"):
+        contrastive_loss(means[labels], labels, loss=loss)
+
+
 ALONE = [
     name
     for name, loss in FAMILY.items()
-    if loss.view_count == 1 and not isinstance(loss, losses.Prototypes)
+    if loss.view_count == 1 and not isinstance(loss, losses.Prototypes | losses.Queue)
 ]
 """Those for which a sample is one embedding."""
 

@@ -168,6 +168,11 @@ class Prototypes(ClassSoftmax):
 
     def prototypes(self, classes: int, labels: Sequence[Hashable] | None) -> Vector | None:
         """See `Loss.prototypes`."""
+        if not self.tied:
+            raise InvalidInputError(
+                "free prototypes are variables of their own: give them as keys, with key_labels; "
+                "or take tied ones, which are the class means"
+            )
         if isinstance(self.per_class, PerClass):
             numbers = self.per_class.in_order_of(labels, classes, "prototypes per class")
             return np.asarray(numbers, dtype=float)
