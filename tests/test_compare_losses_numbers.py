@@ -271,6 +271,36 @@ def test_a_tracker_measures_from_the_optimum_of_the_loss(name):
     assert found == pytest.approx(expected, abs=1e-9)
 
 
+def test_an_optimum_that_leaves_samples_apart_is_one_of_samples():
+    """NT-Xent: a simplex of all samples, of which the class means alone are not optimal."""
+    solution = solved("self-supervised")
+    assert not solution.collapses
+    simplex = np.repeat(np.eye(16) - 1 / 16, 2, axis=0).reshape(16, 2, 16)
+    y = labels_of(SIZES)
+    found = compare(simplex, y, solution, normalize=True)
+    assert found.gram_distance <= 1e-7
+    assert math.isnan(found.sample_gram_distance)
+    assert found.loss.level == "samples"
+    assert found.loss.value == pytest.approx(solution.value, rel=1e-9)
+    assert found.loss.relative_to_spread <= 1e-9
+    means = compare(simplex, y, solution, normalize=True, loss="class-means").loss
+    assert means.relative_to_spread > 0.05
+
+
+def test_embeddings_below_zero_have_no_objective_of_nonnegative_ones():
+    """A simplex is better than every nonnegative frame, and no proof is to be doubted for that."""
+    solution = solve_relaxation(UFM(SIZES, Sphere(1.0), features="nonnegative"))
+    y, simplex = labels_of(SIZES), np.eye(4) - 0.25
+    frame = compare(np.eye(4)[y], y, solution).loss
+    assert frame.relative_to_spread <= 1e-9
+    found = compare(simplex[y], y, solution, normalize=True)
+    assert found.loss is None
+    assert "nonnegative features" in found.table()
+    for how in ("samples", "class-means"):
+        with pytest.raises(InvalidInputError, match="nonnegative"):
+            compare(simplex[y], y, solution, normalize=True, loss=how)
+
+
 # ----------------------------------------------------------------------- fitting a control
 
 

@@ -61,7 +61,8 @@ def compare(
         counts need not be those of the problem (a test set, a subset), but every class must have a
         sample.
     loss : {"auto", "samples", "class-means", "none"}
-        What to evaluate the objective at; see `LossGap`. "auto" is the samples, or the class means
+        What to evaluate the objective at; see `LossGap`. Nothing by "auto" where the embeddings of
+        the problem are nonnegative and these are not. "auto" is the samples, or the class means
         where the counts are not those of all embeddings of the problem, views and prototypes
         included (`problem.points`), or there are more than 20,000 samples; more than 3,000 under a
         loss with prototypes or of one's own.
@@ -121,7 +122,9 @@ def compare(
         ),
         loss=loss_gap(rows, number, statistics, solution, loss, normalize, together),
         gram_distance=gram_distance(class_gram, optimal_gram),
-        sample_gram_distance=_sample_distance(statistics, optimal_gram),
+        sample_gram_distance=(
+            _sample_distance(statistics, optimal_gram) if solution.collapses else math.nan
+        ),
         residual=alignment.residual,
         scale=alignment.scale,
         rotation=alignment.rotation,

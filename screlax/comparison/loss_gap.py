@@ -120,6 +120,14 @@ def loss_gap(
         most = LARGEST_EXACT if _has_kernels(problem) else LARGEST_DENSE
         many = f"more than {most:,} samples; loss='samples' takes all pairs"
         reason = missing or (many if len(number) > most else "")
+    evaluated = statistics.means if reason else embeddings
+    if problem.features.are_nonnegative and not (evaluated >= 0).all():
+        if how == "auto":
+            return None
+        raise InvalidInputError(
+            "the embeddings of this problem are nonnegative and some of these are below zero, so "
+            "that they have no objective of it; use loss='none', or a solution of real features"
+        )
     if reason:
         return _of_means(statistics, solution, reason)
     if missing:
@@ -257,8 +265,8 @@ def _gap(
     optimal = best.above - best.rounding - solution.certificate.gap
     if best.base == floor:
         optimal = max(optimal, 0.0)  # no height is negative
-    optimal += best.base - found.base
-    difference, value = found.above - optimal, found.base + found.above
+    optimal = float(optimal + best.base - found.base)
+    difference, value = float(found.above - optimal), float(found.base + found.above)
     if difference < -(_MISTRUST * abs(best.above) + found.rounding + best.rounding):
         raise SolverFailedError(
             f"the objective {value} is below the lower bound {solution.lower} of the "

@@ -71,6 +71,7 @@ class Comparison:
         same: between 0 and √2 (`screlax.geometry.gram_distance`).
     sample_gram_distance : float
         The same of the n×n Gram matrices of all samples; it also counts within-class variability.
+        NaN where the optimum leaves the samples of a class apart.
     residual : float
         ‖a M Q − H*‖_F/‖H*‖_F after the best rotation Q, and scale a unless that was fixed.
     scale : float
