@@ -55,6 +55,8 @@ def smallest_beyond(
     if shared is not None and couplings.is_exact:
         row = root * shared[0] / np.sqrt(shared[1])
         core = np.block([[core, row[:, None]], [row, 0.0]])
+    if not np.isfinite(core).all():
+        return -np.inf
     values = linalg.eigvalsh(np.eye(len(core)) + (core + core.T) / 2)
     number = 0 if state.ratio is None and shared is None else 1
     smallest = float(values[number]) if number < len(values) else 1.0

@@ -45,7 +45,7 @@ class SingletonPoint:
         self._wrong = [self._product_error(number, sizes) for number in range(len(moments.vectors))]
         self.entry_error = 2 * UNIT * (sizes + sizes.max())
         self._anchored()
-        self.shift = 0.0
+        self.shift, self._moved = 0.0, np.zeros_like(self.own)
         if equations.is_budget:
             self._meet_the_trace()
         self._shared_point()
@@ -106,7 +106,8 @@ class SingletonPoint:
             + self._weight @ self._wrong[-1]
         )
         error = float(wrong / np.abs(rate)) + 4 * UNIT * abs(move)
-        self.own = self.own + move * along
+        self._moved = move * along
+        self.own = self.own + self._moved
         self._products = self._products + move * products_along
         self.own_error = self.own_error + error * np.abs(along)
         if with_slack:
@@ -162,5 +163,7 @@ class SingletonPoint:
     @property
     def has_digits(self) -> bool:
         """Whether nothing it was made of is so much larger that few digits are left."""
-        largest = max(float(np.abs(part).max()) for part in (self.own, self.centre, self.product))
+        moments = self._moments
+        parts = (self.own - self._moved, moments.centre, self.product, moments.product)
+        largest = max(float(np.abs(part).max()) for part in parts)
         return largest <= MOST_MOVED * float(np.abs(self.own).max())

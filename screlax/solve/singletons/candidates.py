@@ -77,10 +77,14 @@ def _starts(equations: SingletonEquations) -> Iterator[tuple[SingletonState, int
     if equations.bounded:
         yield start_tilted(equations), 0, _TILTED_STEPS
     gram, strength, steps = _without_singletons(equations)
-    if gram is not None:
+    if gram is None:
+        return
+    try:
         with np.errstate(all="ignore"):
             start = start_beside(equations, gram, strength)
-        yield start, steps, MAX_STEPS
+    except np.linalg.LinAlgError:
+        return
+    yield start, steps, MAX_STEPS
 
 
 def _without_singletons(equations: SingletonEquations) -> tuple[SlackVectorGram | None, float, int]:
