@@ -10,7 +10,7 @@ from ...errors import InvalidInputError
 from ...types import Vector
 from ..class_sizes import ClassSizes
 from ..losses.text import json_ready, loss_text
-from .draws import Draw
+from .draws import Draws
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +23,13 @@ class Sampling:
         Share of the optimizer's steps that are of this kind.
     anchors : ndarray, shape (m,)
         How many of n samples are anchors of a class, in expectation: a_c without views.
-    draws : tuple of Draw
+    draws : Draws
         The rest of an anchor's batch, for an anchor of each orbit.
     """
 
     share: float
     anchors: Vector
-    draws: tuple[Draw, ...]
+    draws: Draws
 
 
 @dataclass(frozen=True)

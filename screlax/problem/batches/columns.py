@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...gram.rounding import UNIT
-from ...types import Matrix, Vector
+from ...types import Matrix
+from .draws import Array
 
 _EXACT = 16
 """Up to this many orbits every one has its own column; beyond, columns are interpolated."""
@@ -31,78 +32,90 @@ class Columns:
 
     Attributes
     ----------
-    places : ndarray, shape (q,)
-    basis : ndarray, shape (m, q), or None
+    places : ndarray, shape (R, q)
+    basis : ndarray, shape (R, m, q), or None
         Lagrange polynomials of the places at every κ_j e_j; None where those are the places.
     """
 
-    places: Vector
-    basis: Matrix | None = None
+    places: Matrix
+    basis: Array | None = None
 
-    def gathered(self, units: Vector) -> Vector:
-        """Return what units at κ_j e_j are at the places."""
-        return units if self.basis is None else np.asarray(units @ self.basis)
+    def gathered(self, units: Matrix) -> Matrix:
+        """Return what units at κ_j e_j are at the places, (R, q)."""
+        return units if self.basis is None else np.asarray((units[:, None, :] @ self.basis)[:, 0])
 
-    def spread(self, values: Vector) -> Vector:
-        """Return values at every κ_j e_j of those at the places."""
-        return values if self.basis is None else np.asarray(self.basis @ values)
+    def spread(self, values: Matrix) -> Matrix:
+        """Return values at every κ_j e_j of those at the places, (R, m)."""
+        return (
+            values if self.basis is None else np.asarray((self.basis @ values[..., None])[..., 0])
+        )
 
-    def scaled_basis(self, scale: Vector) -> Matrix:
-        """Return the basis with each row multiplied by a number."""
-        return np.diag(scale) if self.basis is None else np.asarray(scale[:, None] * self.basis)
+    def scaled_basis(self, scale: Matrix) -> Array:
+        """Return the basis with each row multiplied by a number, (R, m, q)."""
+        if self.basis is None:
+            return np.asarray(scale[:, :, None] * np.eye(scale.shape[1]))
+        return np.asarray(scale[:, :, None] * self.basis)
 
 
-Evaluate = Callable[[Columns], tuple[Callable[[Vector], Matrix], Matrix]]
-"""From columns to a function of κ e at nodes, (K, L, q), and the weights |terms| there, (K, L)."""
+Evaluate = Callable[[Columns], tuple[Array, Callable[[Matrix], Array], Array]]
+"""From columns to a function at them and at any κ e, (R, K, L, q), and weights (R, K, L)."""
 
 
-def fewest_columns(each: Vector, units: Vector, size: float, evaluate: Evaluate) -> Columns:
-    """Return as few columns as say the sum of a function over all units to rounding.
+def fewest_columns(
+    each: Matrix, units: Matrix, size: float, evaluate: Evaluate, least: int = 0
+) -> Columns:
+    """Return as few columns as say the sums of a function over all units to rounding.
 
     Parameters
     ----------
-    each : ndarray, shape (m,)
+    each : ndarray, shape (R, m)
         κ_j e_j.
-    units : ndarray, shape (m,)
+    units : ndarray, shape (R, m)
         How often each is in the sum.
     size : float
         Of the sum: its rounding is that of so many ones.
     evaluate : callable
+    least : int
+        So many are tried first.
     """
     exact = Columns(each)
-    if len(each) <= _EXACT:
+    cells = each.shape[1]
+    if cells <= _EXACT:
         return exact
-    tested = each[np.linspace(0, len(each) - 1, _TESTED).astype(int)]
+    tested = each[:, np.linspace(0, cells - 1, _TESTED).astype(int)]
+    allowed = 16 * UNIT * (8 + size)
     for count in _COUNTS:
-        if count >= len(each):
-            return exact
-        places = _chebyshev(float(each.min()), float(each.max()), count)
+        if count < least:
+            continue
+        if count >= cells:
+            break
+        places = _chebyshev(each.min(axis=1), each.max(axis=1), count)
         columns = Columns(places, _lagrange(places, each))
-        function, terms = evaluate(columns)
-        error = function(places) @ _lagrange(places, tested).T - function(tested)
-        weight = np.abs(terms) / np.maximum(np.abs(terms.real.sum(axis=1, keepdims=True)), 1e-300)
-        worst = float((weight[:, :, None] * np.abs(error)).sum(axis=1).max())
-        if float(units.sum()) * worst < 16 * UNIT * (8 + size):
+        at_places, function, terms = evaluate(columns)
+        found = at_places @ np.swapaxes(_lagrange(places, tested), 1, 2)[:, None]
+        error = np.abs(found - function(tested)).max(axis=3)
+        total = np.maximum(np.abs(terms.real.sum(axis=2)), 1e-300)
+        worst = ((np.abs(terms) * error).sum(axis=2) / total).max(axis=1)
+        if (units.sum(axis=1) * worst < allowed).all():
             return columns
     return exact
 
 
-def _chebyshev(low: float, high: float, count: int) -> Vector:
-    """Return Chebyshev points of an interval."""
+def _chebyshev(low: Matrix, high: Matrix, count: int) -> Matrix:
+    """Return Chebyshev points of intervals, (R, q)."""
     angles = (2 * np.arange(count) + 1) * math.pi / (2 * count)
-    return np.asarray((low + high) / 2 + (high - low) / 2 * np.cos(angles))
+    middle, half = (low + high) / 2, (high - low) / 2
+    return np.asarray(middle[:, None] + half[:, None] * np.cos(angles))
 
 
-def _lagrange(places: Vector, at: Vector) -> Matrix:
-    """Return the Lagrange polynomials of Chebyshev points, shape (len(at), q), barycentric."""
-    count = len(places)
+def _lagrange(places: Matrix, at: Matrix) -> Array:
+    """Return the Lagrange polynomials of Chebyshev points, (R, len(at), q), barycentric."""
+    count = places.shape[1]
     angles = (2 * np.arange(count) + 1) * math.pi / (2 * count)
     weights = (-1.0) ** np.arange(count) * np.sin(angles)
-    away = at[:, None] - places
+    away = at[:, :, None] - places[:, None, :]
     hit = away == 0
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = weights / away
-        basis = terms / terms.sum(axis=1, keepdims=True)
-    rows = hit.any(axis=1)
-    basis[rows] = hit[rows]
-    return np.asarray(basis)
+        basis = terms / terms.sum(axis=2, keepdims=True)
+    return np.where(hit.any(axis=2, keepdims=True), hit, basis)

@@ -1,6 +1,6 @@
 """Coefficients of generating functions by the trapezoidal rule on a circle.
 
-    [z^d] F(z) = (1/J) Σ_j F(r ω^j) (r ω^j)^{−d},    ω = e^{2πi/J}
+    [z^d] F(z) = (1/J) Σ_j F(r ω_j) (r ω_j)^{−d},    ω_j = e^{(2j+1)πi/J}
 
 is exact up to the coefficients d ± J, d ± 2J, …; on the circle through the saddle point of F z^{−d}
 these are the tails of a distribution of mean d, which Bennett's inequality bounds. Coefficients are
@@ -13,8 +13,8 @@ import math
 
 import numpy as np
 
-from ...types import Vector
-from .draws import Draw
+from ...types import Matrix, Vector
+from .draws import Array, Draws
 
 _FAR, _START = 300.0, 0.01
 """Bound on log r, beyond which all terms vanish, and where the search begins: not at r = 1."""
@@ -26,35 +26,36 @@ _LOG_ACCURACY = 38.0
 """−log of the tails that are left out: 3e-17."""
 
 
-def saddle_points(draw: Draw, weights: Vector, drawn: np.ndarray, own: Vector) -> Vector:
-    """Return log r for each of K generating functions; two digits of it are enough.
+def saddle_points(draws: Draws, units: Matrix, drawn: Array, own: Vector) -> Matrix:
+    """Return log r for each generating function, (R, K); two digits of it are enough.
 
     Parameters
     ----------
-    draw : Draw
+    draws : Draws
         With a degree.
-    weights : ndarray, shape (q,)
-        Units at each node.
-    drawn : ndarray, shape (K, q)
-        y^κ at each node.
+    units : ndarray, shape (R, q)
+        Units at each column.
+    drawn : ndarray, shape (R, K, q)
+        y^κ at each column.
     own : ndarray, shape (K,)
         y of the own class.
     """
-    degree = float(draw.degree or 0.0)
-    if draw.replaced:
+    degree = float(draws.degree or 0.0)
+    weight, own_units = units[:, :, None], draws.own_units[:, None]
+    if draws.replaced:
         with np.errstate(divide="ignore"):
-            found = math.log(degree) - np.log(drawn @ weights + draw.own_units * own)
+            found = math.log(degree) - np.log((drawn @ weight)[..., 0] + own_units * own)
         return np.asarray(np.minimum(found, _FAR))
     # where everything is drawn the saddle is at infinity
-    degree = min(degree, weights.sum() + draw.own_units - _FROM_ALL)
-    low, high = np.full(len(own), -_FAR), np.full(len(own), _FAR)
-    log_radius = np.full(len(own), _START)
+    wanted = np.minimum(degree, draws.everything - _FROM_ALL)[:, None]
+    low, high = np.full(drawn.shape[:2], -_FAR), np.full(drawn.shape[:2], _FAR)
+    log_radius = np.full(drawn.shape[:2], _START)
     for _ in range(60):
-        radius = np.exp(log_radius)[:, None]
-        mean, inside = draw.mean(radius * drawn), draw.mean(radius[:, 0] * own)
-        excess = mean @ weights + draw.own_units * inside - degree
-        slope = draw.variance_kernel(mean) @ weights
-        slope += draw.own_units * draw.variance_kernel(inside)
+        radius = np.exp(log_radius)
+        mean, inside = draws.mean(radius[..., None] * drawn), draws.mean(radius * own)
+        excess = (mean @ weight)[..., 0] + own_units * inside - wanted
+        slope = (draws.variance_kernel(mean) @ weight)[..., 0]
+        slope += own_units * draws.variance_kernel(inside)
         high = np.where(excess > 0, log_radius, high)
         low = np.where(excess <= 0, log_radius, low)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -68,23 +69,23 @@ def saddle_points(draw: Draw, weights: Vector, drawn: np.ndarray, own: Vector) -
     return log_radius
 
 
-def half_circle(most: float, least: float, draw: Draw) -> tuple[Vector, Vector]:
-    """Return angles θ and weights of a rule, shape (J,).
+def half_circle(draws: Draws, most: float, least: float) -> tuple[Vector, Vector]:
+    """Return angles θ and weights of a rule for all rows, shape (L,).
 
     Parameters
     ----------
+    draws : Draws
     most, least : float
         Bounds of the variance of how many units there are, on circles through saddle points.
-    draw : Draw
     """
     variance = max(most, 1e-3)
     tail = _LOG_ACCURACY + 0.5 * math.log(2 * math.pi * max(variance, 1.0))
     count = 2.0
     while variance * _bennett(count / variance) < tail:
         count *= 1.05
-    if not draw.replaced:  # a polynomial: more nodes than coefficients on either side are exact
-        degree = float(draw.degree or 0.0)
-        count = min(count, max(degree, draw.units.sum() + draw.own_units - degree) + 1)
+    if not draws.replaced:  # a polynomial: more nodes than coefficients on either side are exact
+        degree = float(draws.degree or 0.0)
+        count = min(count, max(degree, float(draws.everything.max()) - degree) + 1)
     half = math.ceil(count / 2)
     angles = (np.arange(half) + 0.5) * math.pi / half  # never −1, where a factor may vanish
     weights = np.full(half, 1.0 / half)

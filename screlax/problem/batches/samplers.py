@@ -13,7 +13,7 @@ from ...types import Vector
 from ..class_sizes import ClassSizes
 from ..per_orbit import orbit_numbers, per_class_option
 from .base import Batches, Sampling, register_batches
-from .draws import Draw
+from .draws import Draws
 
 BALANCED = "balanced"
 """Class shares that are all the same."""
@@ -72,13 +72,8 @@ class RandomBatches(Batches):
         count = sizes.distinct.astype(float)
         one, units = np.ones_like(count), _units(sizes, count)
         if size == 1:  # nothing else is in them
-            draws = tuple(Draw(0 * row, one, 0.0, 0.0, None) for row in units)
-        else:
-            own = (count - 1).tolist()
-            draws = tuple(
-                Draw(row, one, n, 0.0, size - 1.0) for row, n in zip(units, own, strict=True)
-            )
-        return Sampling(share, count, draws)
+            return Sampling(share, count, Draws(0 * units, one, 0 * count, 0 * count, None))
+        return Sampling(share, count, Draws(units, one, count - 1, 0 * count, size - 1.0))
 
 
 @register_batches
@@ -121,10 +116,7 @@ class WeightedBatches(Batches):
             )
         share = share / float(share @ sizes.multiplicities)
         one, units = np.ones_like(share), _units(sizes, share)
-        draws = tuple(
-            Draw(row, one, own, 0.0, self.size - 1.0, replaced=True)
-            for row, own in zip(units, share.tolist(), strict=True)
-        )
+        draws = Draws(units, one, share, 0 * share, self.size - 1.0, replaced=True)
         return [Sampling(1.0, sizes.samples * share, draws)]
 
 
@@ -171,10 +163,8 @@ class ClassBatches(Batches):
         each = np.full_like(count, self.samples)
         if self.small_classes == "cap":
             each = np.minimum(each, count)
-        draws = tuple(
-            Draw(row, each, 0.0, own - 1, self.classes - 1.0)
-            for row, own in zip(_units(sizes, np.ones_like(count)), each.tolist(), strict=True)
-        )
+        units = _units(sizes, np.ones_like(count))
+        draws = Draws(units, each, 0 * count, each - 1, self.classes - 1.0)
         total = float(each @ sizes.multiplicities)
         return [Sampling(1.0, sizes.samples * each / total, draws)]
 
@@ -209,8 +199,6 @@ class PoissonBatches(Batches):
         """See `Batches.samplings`."""
         count = sizes.distinct.astype(float)
         odds = self.rate / (1 - self.rate)
-        draws = tuple(
-            Draw(row, np.ones_like(count), own, 0.0, None, odds)
-            for row, own in zip(_units(sizes, count), (count - 1).tolist(), strict=True)
-        )
+        one, units = np.ones_like(count), _units(sizes, count)
+        draws = Draws(units, one, count - 1, 0 * count, None, odds)
         return [Sampling(1.0, count, draws)]

@@ -5,33 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...gram.cells import CellGram, Cells
 from ...gram.rounding import summation
-from ...types import Vector
-from ..batches.expectation import ExpectedRow, RowMoments
+from ...types import Matrix, Vector
+from ..batches.expectation import Expectation, Moments
 from .base import GramLoss
 
 _STEPS, _STEP_WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 
 @dataclass(frozen=True, eq=False)
-class WeightedRow:
-    """The anchors of one orbit under one kind of batches.
+class WeightedRows:
+    """The anchors of some orbits under one kind of batches.
 
     Attributes
     ----------
-    orbit : int
-    mass : float
-        Anchors, with their weights, of all its classes.
-    row : ExpectedRow
+    orbits : ndarray of int, shape (R,)
+    mass : ndarray, shape (R,)
+        Anchors, with their weights, of all classes of each.
+    rows : Expectation
+        Of R rows.
     """
 
-    orbit: int
-    mass: float
-    row: ExpectedRow
+    orbits: NDArray[np.int64]
+    mass: Vector
+    rows: Expectation
+
+    def e(self, gram: CellGram) -> Matrix:
+        """Return exp(M_cj − M_cc), shape (R, m)."""
+        return np.asarray(np.exp(self.along(gram)))
+
+    def along(self, gram: CellGram) -> Matrix:
+        """Return M_cj − M_cc, shape (R, m)."""
+        return np.asarray(gram.pair[self.orbits] - gram.own[self.orbits, None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,77 +52,76 @@ class ExpectedRows(GramLoss):
     Attributes
     ----------
     cells : Cells
-    rows : sequence of WeightedRow
+    kinds : sequence of WeightedRows
+        One for each kind of batches.
     """
 
     cells: Cells
-    rows: Sequence[WeightedRow]
+    kinds: Sequence[WeightedRows]
 
     @cached_property
     def unit(self) -> float:
         """See `GramLoss.unit`."""
-        return summation(len(self.cells)) + max(weighted.row.error for weighted in self.rows)
+        return summation(len(self.cells)) + max(kind.rows.error for kind in self.kinds)
 
     @property
     def anchor_count(self) -> float:
         """Expected number of anchors of n samples, per batch sample."""
-        return float(sum(weighted.mass for weighted in self.rows))
+        return float(sum(kind.mass.sum() for kind in self.kinds))
 
     @cached_property
     def infimum(self) -> float:
         """Σ mass E[1 log(V b_c + V − 1)], rounded down: the loss without negatives."""
-        floors = np.array([weighted.mass * weighted.row.floor for weighted in self.rows])
+        floors = np.concatenate([kind.mass * kind.rows.floor for kind in self.kinds])
         return float(floors.sum() - self.unit * np.abs(floors).sum())
 
     def value(self, gram: CellGram) -> float:
-        """See `GramLoss.value`."""
-        return float(sum(w.mass * (w.row.floor + w.row.excess(_e(gram, w))) for w in self.rows))
+        """See `GramLoss.value`; remembered, since a certificate asks for it more than once."""
+        if gram not in self._values:
+            parts = (k.mass @ (k.rows.floor + k.rows.excess(k.e(gram))) for k in self.kinds)
+            self._values[gram] = float(sum(parts))
+        return self._values[gram]
 
-    def expand(self, gram: CellGram) -> _Expansion:
+    @cached_property
+    def _values(self) -> WeakKeyDictionary[CellGram, float]:
+        return WeakKeyDictionary()
+
+    def expand(self, gram: CellGram) -> Expansion:
         """See `GramLoss.expand`."""
-        moments = [weighted.row.moments(_e(gram, weighted)) for weighted in self.rows]
-        return _Expansion(gram, moments)
+        return Expansion(gram, [kind.rows.moments(kind.e(gram)) for kind in self.kinds])
 
-    def gradient(self, at: _Expansion) -> CellGram:
+    def gradient(self, at: Expansion) -> CellGram:
         """See `GramLoss.gradient`."""
         return self._pulled_back([moments.softmax for moments in at.moments])
 
-    def curvature(self, at: _Expansion, direction: CellGram) -> CellGram:
+    def curvature(self, at: Expansion, direction: CellGram) -> CellGram:
         """See `GramLoss.curvature`."""
-        return self._pulled_back(
-            [
-                moments.curvature(direction.pair[w.orbit] - direction.own[w.orbit])
-                for w, moments in zip(self.rows, at.moments, strict=True)
-            ]
-        )
+        pairs = zip(self.kinds, at.moments, strict=True)
+        return self._pulled_back([m.curvature(kind.along(direction)) for kind, m in pairs])
 
-    def change(self, at: _Expansion, step: CellGram) -> float:
+    def change(self, at: Expansion, step: CellGram) -> float:
         """Return the integral of the slope along the step, which does not cancel."""
         total = 0.0
         for place, weight in zip((_STEPS + 1) / 2, _STEP_WEIGHTS / 2, strict=True):
             moved = CellGram(at.gram.own + place * step.own, at.gram.pair + place * step.pair)
-            for w in self.rows:
-                along = step.pair[w.orbit] - step.own[w.orbit]
-                total += weight * w.mass * float(w.row.softmax(_e(moved, w)) @ along)
+            for kind in self.kinds:
+                slope = (kind.rows.softmax(kind.e(moved)) * kind.along(step)).sum(axis=1)
+                total += weight * float(kind.mass @ slope)
         return total
 
-    def _pulled_back(self, slopes: Sequence[Vector]) -> CellGram:
+    def _pulled_back(self, slopes: Sequence[Matrix]) -> CellGram:
         """Return derivatives by (own, pair) from those by M_cj − M_cc, row by row."""
         own, pair = np.zeros(len(self.cells)), np.zeros((len(self.cells),) * 2)
-        for weighted, slope in zip(self.rows, slopes, strict=True):
-            pair[weighted.orbit] += weighted.mass * slope
-            own[weighted.orbit] -= weighted.mass * slope.sum()
+        for kind, slope in zip(self.kinds, slopes, strict=True):
+            weighted = kind.mass[:, None] * slope
+            pair[kind.orbits] += weighted
+            own[kind.orbits] -= weighted.sum(axis=1)
         return CellGram(own, (pair + pair.T) / 2)
 
 
 @dataclass(frozen=True, eq=False)
-class _Expansion:
-    """A Gram matrix and the moments of every row there."""
+class Expansion:
+    """A Gram matrix and the moments there, for every kind of batches."""
 
     gram: CellGram
-    moments: Sequence[RowMoments]
-
-
-def _e(gram: CellGram, weighted: WeightedRow) -> Vector:
-    """Return exp(M_cj − M_cc), shape (m,)."""
-    return np.asarray(np.exp(gram.pair[weighted.orbit] - gram.own[weighted.orbit]))
+    moments: Sequence[Moments]

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from ...errors import InvalidInputError
 from ...gram.cells import Level
 from ..batches.base import Batches, batches_named
-from ..batches.expectation import ExpectedRow
+from ..batches.expectation import Expectation
 from ..class_sizes import ClassSizes
 from ..levels import cells_at
 from ..per_orbit import PerOrbit
 from .base import GramLoss, Loss, whole_if_whole
-from .expected_rows import ExpectedRows, WeightedRow
+from .expected_rows import ExpectedRows, WeightedRows
 from .text import read_loss
 
 
@@ -83,7 +83,7 @@ class InBatches(Loss):
         if sizes.classes < 2:
             self.loss.check(sizes)
         self.batches.samplings(sizes)
-        if not self._rows(sizes):
+        if not self._kinds(sizes):
             raise InvalidInputError(
                 f"with batches {self.batches} no sample ever has a positive partner; take larger "
                 "batches, more samples of each class, or two views"
@@ -99,7 +99,7 @@ class InBatches(Loss):
         if level is Level.CLASSES:
             sizes, loss = self._listed(sizes)
             return loss.at_level(sizes, Level.ORBITS)
-        return ExpectedRows(cells_at(self.points(sizes), level), self._rows(sizes))
+        return ExpectedRows(cells_at(self.points(sizes), level), self._kinds(sizes))
 
     def _listed(self, sizes: ClassSizes) -> tuple[ClassSizes, InBatches]:
         """Return the same with every class an orbit of its own."""
@@ -108,21 +108,22 @@ class InBatches(Loss):
         listed = ClassSizes(sizes.distinct[orbit], one, np.arange(len(orbit)))
         return listed, self.taken(orbit)
 
-    def _rows(self, sizes: ClassSizes) -> list[WeightedRow]:
-        """Return the rows that ever have a positive."""
-        views, rows = self.view_count, []
+    def _kinds(self, sizes: ClassSizes) -> list[WeightedRows]:
+        """Return the rows that ever have a positive, for each kind of batches that has any."""
+        kinds = []
         weights = self.loss.weights_of_anchors(sizes) * sizes.multiplicities
         for sampling in self.batches.samplings(sizes):
-            mass = sampling.share * views * sampling.anchors * weights
-            for orbit, draw in enumerate(sampling.draws):
-                row = ExpectedRow(draw, views)
-                if mass[orbit] > 0 and not row.is_empty:
-                    rows.append(WeightedRow(orbit, float(mass[orbit]), row))
-        return rows
+            mass = sampling.share * self.view_count * sampling.anchors * weights
+            possible = Expectation(sampling.draws, self.view_count).has_positives
+            orbits = np.flatnonzero(np.where(possible, mass, 0.0))
+            if len(orbits):
+                rows = Expectation(sampling.draws.rows(orbits), self.view_count)
+                kinds.append(WeightedRows(orbits, mass[orbits], rows))
+        return kinds
 
     def anchor_count(self, sizes: ClassSizes) -> float:
         """See `Loss.anchor_count`."""
-        return whole_if_whole(float(sum(weighted.mass for weighted in self._rows(sizes))))
+        return whole_if_whole(float(sum(kind.mass.sum() for kind in self._kinds(sizes))))
 
     @property
     def options(self) -> dict[str, Any]:
