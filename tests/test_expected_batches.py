@@ -205,6 +205,7 @@ def test_optimum_of_batches_is_not_that_of_all_samples(temperature, control, dis
     batches = RandomBatches(128, drop_last=True)
     solution = solve_relaxation(UFM(sizes, control, temperature, batches=batches))
     whole = solve_relaxation(UFM(sizes, control, temperature))
+    assert solution.solver_message == "slack-vector Newton"
     assert solution.relative_gap <= 1e-10
     assert solution.gap <= 1e-6 * (solution.value - solution.problem.infimum)
     found = distance_of_grams(solution.class_gram, whole.class_gram)

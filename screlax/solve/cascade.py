@@ -30,6 +30,7 @@ from .base import (
     reject_options,
     with_room,
 )
+from .batches.newton import solve_in_batches
 from .closed_form import closed_form
 from .collapse import opposite_points
 from .factored import solve_factored
@@ -117,6 +118,8 @@ class Native:
             return solve_targets(problem, level, options, start, _near(problem, options))
         if problem.features.are_nonnegative:
             return _multipliers(problem, level, options, start)
+        if problem.batches is not None:
+            return _in_batches(problem, level, options, start)
         collapsed = opposite_points(problem)
         if collapsed is not None:
             return _result(problem, level, collapsed, 0, "closed form: two opposite points", start)
@@ -131,6 +134,27 @@ class Native:
         return _descend(problem, level, options, gram, start)
 
 
+def _in_batches(problem: UFM, level: Level, options: SolverOptions, start: float) -> Candidate:
+    """Run Newton from the optimum of all samples, and Burer–Monteiro where its root is no proof."""
+    whole = replace(problem, loss=problem.loss.of_all_samples)
+    gram = _native_gram(whole, options)
+    root = solve_in_batches(build_program(problem, Level.ORBITS), gram)
+    if root.gram.is_finite():
+        gram = root.gram
+        if root.converged and _is_proved(
+            problem, options.prover_of(problem).gram(gram, Level.ORBITS)
+        ):
+            return _result(problem, level, gram, root.steps, "slack-vector Newton", start)
+    return _descend(problem, level, options, gram, start)
+
+
+def _native_gram(problem: UFM, options: SolverOptions) -> CellGram:
+    """Return the Gram matrix of a problem that is near another, at orbit level."""
+    found = closed_form(problem)
+    gram = Native().solve(problem, Level.ORBITS, options).gram if found is None else found[0]
+    return gram.dense()
+
+
 def _near(problem: UFM, options: SolverOptions) -> CellGram | None:
     """Return the optimum for the own class as target, by orbit; None where there is none."""
     loss = problem.loss.own_class()
@@ -139,9 +163,8 @@ def _near(problem: UFM, options: SolverOptions) -> CellGram | None:
     near = replace(problem, loss=loss)
     if near.control.is_penalty and near.control.parameter <= near.bounded_threshold():
         return None
-    found = closed_form(near)
-    gram = Native().solve(near, Level.ORBITS, options).gram if found is None else found[0]
-    return gram.dense() if gram.is_finite() else None
+    gram = _native_gram(near, options)
+    return gram if gram.is_finite() else None
 
 
 def _proves_densely(problem: UFM, prover: Prover, gram: SlackVectorGram) -> bool:
@@ -167,7 +190,7 @@ def _slack_vector_root(problem: UFM, prover: Prover) -> tuple[SlackVectorGram, i
 
 
 def _descend(
-    problem: UFM, level: Level, options: SolverOptions, near: SlackVectorGram | None, start: float
+    problem: UFM, level: Level, options: SolverOptions, near: AnyGram | None, start: float
 ) -> Candidate:
     """Run Burer–Monteiro at orbit level from near a Gram matrix, or from separate classes."""
     cells = problem.points.orbits

@@ -118,4 +118,4 @@ def _lagrange(places: Matrix, at: Matrix) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = weights / away
         basis = terms / terms.sum(axis=2, keepdims=True)
-    return np.where(hit.any(axis=2, keepdims=True), hit, basis)
+    return np.asarray(np.where(hit.any(axis=2, keepdims=True), hit, basis))

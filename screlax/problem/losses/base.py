@@ -205,6 +205,11 @@ class Loss(ABC):
         return None
 
     @property
+    def of_all_samples(self) -> Loss:
+        """The same loss of all samples at once."""
+        return self
+
+    @property
     def has_batches(self) -> bool:
         """Whether its expectation over mini-batches is known; see `InBatches`."""
         return False

@@ -70,6 +70,11 @@ class InBatches(Loss):
         return self.batches
 
     @property
+    def of_all_samples(self) -> Loss:
+        """See `Loss.of_all_samples`."""
+        return self.loss
+
+    @property
     def view_count(self) -> int:
         """See `Loss.view_count`."""
         return self.loss.view_count

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,19 +74,17 @@ class BatchState:
     steps: int = 0
 
 
-def solve_in_batches(relaxation: Program, loss: ExpectedRows, gram: CellGram) -> BatchState:
+def solve_in_batches(relaxation: Program, gram: CellGram) -> BatchState:
     """Iterate from a Gram matrix, until steps are small or break down.
 
     Parameters
     ----------
     relaxation : Program
-        At orbit level.
-    loss : ExpectedRows
-        Its loss.
+        At orbit level, of an expected loss.
     gram : CellGram
         Of class means that are linearly dependent in one way: that of the loss of all samples.
     """
-    system = _System(relaxation, loss)
+    system = _System(relaxation)
     state = system.start(gram)
     for taken in range(1, MAX_STEPS + 1):
         with np.errstate(all="ignore"):
@@ -101,8 +100,9 @@ def solve_in_batches(relaxation: Program, loss: ExpectedRows, gram: CellGram) ->
 class _System:
     """The equations and their linearisation."""
 
-    def __init__(self, relaxation: Program, loss: ExpectedRows) -> None:
-        self._loss, self._control = loss, relaxation.control
+    def __init__(self, relaxation: Program) -> None:
+        self._loss: ExpectedRows = cast(ExpectedRows, relaxation.loss)
+        self._control = relaxation.control
         self._copies = relaxation.cells.points
         self._each = relaxation.cells.samples_each
         self._others = self._copies - np.eye(len(self._copies))
