@@ -151,6 +151,11 @@ class SlackVectorEquations:
         return self.terms.floor(self.copies)
 
     @cached_property
+    def others(self) -> Array:
+        """Sum of the pair weights of all other classes, shape (m,)."""
+        return self.terms.others(self.copies)
+
+    @cached_property
     def _other_classes(self) -> Array:
         """How many classes of each orbit there are beside one of another, shape (m, m)."""
         return np.asarray(self.copies - np.eye(len(self.copies)))
@@ -341,6 +346,18 @@ class SlackVectorEquations:
         """Return the derivatives of own by (log v, β), shape (B, 2, m)."""
         _, _, _, by_slack, by_normalizer = self._row_terms(state, moments)
         return np.stack([by_slack, by_normalizer], axis=1)
+
+
+def kernel_moves(moments: Moments, copies: Array, residual: Array) -> Array:
+    """Return how far to move the centres so that G v loses a residual, shape (B, m).
+
+    Centres g + μ change row g of G v by (V − 2v_g) μ_g + Σ κ v μ.
+    """
+    inverse = 1 / (moments.total - 2 * moments.slack)
+    wanted, weight = -inverse * residual, copies * moments.slack
+    size = 1 + (weight * inverse).sum(axis=1, keepdims=True)
+    common = (weight * wanted).sum(axis=1, keepdims=True) / size
+    return np.asarray(wanted - inverse * common)
 
 
 def why_not(problem: UFM) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...equations.linear import StructuredJacobian
-from ...equations.slack_vector import ROUGH, SlackVectorEquations, State
+from ...equations.slack_vector import ROUGH, SlackVectorEquations, State, kernel_moves
 from ...gram.kernels import EXACT, Array
 
 MAX_MOVE = 2.0
@@ -23,6 +23,8 @@ STALLED_STEP = 1e-4
 """Steps below this that no longer shrink are rounding, in a badly conditioned problem."""
 CHORD_STEP = 5e-5
 """After a step below this the Jacobian is taken once more: what it misses is of that size."""
+_TRACE_STEPS = 2
+"""Newton steps towards the λ of a budget: squared norms are nearly linear in its logarithm."""
 _FAR = 1e-2
 """After a step above this, sums are as rough as the Jacobian, and their kernels serve both."""
 _WIDE_RADIUS = 6.0
@@ -154,29 +156,53 @@ def _direction(
 
 
 def initial_state(equations: SlackVectorEquations) -> State:
-    """Return the balanced solution's formula applied class by class; `alike_state` far out."""
+    """Return the balanced solution's formula applied class by class; `alike_state` far out.
+
+    On a ball or sphere with v moved so that it nearly is in the kernel of G.
+    """
     terms, classes = equations.terms, equations.copies.sum()
-    others = equations.copies @ terms.pair - terms.pair
     log_ratio = np.log(terms.pair / terms.anchors)  # of Z to the sum of a row's exponentials
     log_strength = _initial_log_strength(equations)
     if equations.is_penalty:
-        # in logarithms: where ρ/τ is large the share of the negatives underflows
-        share = (classes - 1) / (2 * classes) * (terms.embeddings / terms.anchors)
-        miss = np.minimum(log_strength[:, None] + np.log(share), -1e-3)
-        log_odds = np.log(-np.expm1(miss)) - miss + np.log(others / terms.own)
-        own = np.maximum((classes - 1) / classes * log_odds, 1e-3)
+        own, _ = _balanced_own(equations, log_strength)
     else:
-        own = np.repeat(equations.parameters[:, None], len(others), axis=1)
+        own = np.repeat(equations.parameters[:, None], len(log_ratio), axis=1)
     mean = own @ equations.mass / equations.total_mass
-    pair = np.repeat(-mean[:, None] / (classes - 1), len(others), axis=1)
+    pair = np.repeat(-mean[:, None] / (classes - 1), len(log_ratio), axis=1)
     with np.errstate(divide="ignore"):  # nothing inside where there is no own weight
-        beta = np.logaddexp(np.log(terms.own) + own, np.log(others) + pair) + log_ratio
+        inside, outside = np.log(terms.own) + own, np.log(equations.others) + pair
+        beta = np.logaddexp(inside, outside) + log_ratio
     start = State(np.log(terms.pair) + pair / 2 - beta / 2, beta, log_strength)
-    wide = equations.parameters >= _WIDE_RADIUS * np.log(terms.pair.max() / terms.pair.min())
-    if equations.is_penalty or classes < 3 or not (wide.any() and equations.has_own):
+    if equations.is_penalty or classes < 3:
         return start
-    alike = alike_state(equations).log_slack
-    return replace(start, log_slack=np.where(wide[:, None], alike, start.log_slack))
+    range_of_sizes = max(np.ptp(np.log(terms.pair)), np.ptp(np.log(terms.anchors)))
+    wide = equations.parameters >= _WIDE_RADIUS * range_of_sizes
+    if wide.any() and equations.has_own:
+        alike = alike_state(equations).log_slack
+        start = replace(start, log_slack=np.where(wide[:, None], alike, start.log_slack))
+    return _nearer_the_kernel(equations, start)
+
+
+def _balanced_own(equations: SlackVectorEquations, log_strength: Array) -> tuple[Array, Array]:
+    """Return the squared norms of classes among others like them, and their slope by log λ."""
+    terms, classes = equations.terms, equations.copies.sum()
+    # in logarithms: where ρ/τ is large the share of the negatives underflows
+    share = (classes - 1) / (2 * classes) * (terms.embeddings / terms.anchors)
+    miss = np.minimum(log_strength[:, None] + np.log(share), -1e-3)
+    log_odds = np.log(-np.expm1(miss)) - miss + np.log(equations.others / terms.own)
+    own = np.maximum((classes - 1) / classes * log_odds, 1e-3)
+    return own, (classes - 1) / classes / np.expm1(miss)
+
+
+def _nearer_the_kernel(equations: SlackVectorEquations, state: State) -> State:
+    """Return a state of a ball or sphere with centres moved so that G v = 0 at the old v."""
+    with np.errstate(all="ignore"):
+        moments = equations.moments(state, ROUGH)
+        residual = moments.product + equations.parameters[:, None] * moments.slack
+        move = kernel_moves(moments, equations.copies, residual)
+        size = np.abs(move).max(axis=1, keepdims=True)
+        move = np.where(size < MAX_MOVE, move, 0.0)
+    return replace(state, log_slack=state.log_slack + move)
 
 
 def alike_state(equations: SlackVectorEquations) -> State:
@@ -193,6 +219,7 @@ def alike_state(equations: SlackVectorEquations) -> State:
 
 
 def _initial_log_strength(equations: SlackVectorEquations) -> Array:
+    """Return log λ; of a budget, where balanced squared norms have the trace that it allows."""
     if equations.control.is_penalty:
         return np.asarray(np.log(equations.parameters))
     if not equations.is_budget:
@@ -201,4 +228,9 @@ def _initial_log_strength(equations: SlackVectorEquations) -> Array:
     ratio = (classes - 1) * float(copies @ terms.pair) / float(copies @ terms.own)
     log_odds = equations.parameters * classes / (classes - 1) - np.log(ratio)
     pole = 2 * classes / (classes - 1) * float(copies @ terms.anchors) / equations.total_mass
-    return np.asarray(np.log(pole) - np.logaddexp(0.0, log_odds))
+    log_strength = np.log(pole) - np.logaddexp(0.0, log_odds)
+    for _ in range(_TRACE_STEPS):
+        own, slope = _balanced_own(equations, log_strength)
+        excess = own @ equations.mass - equations.total_mass * equations.parameters
+        log_strength = log_strength - excess / (slope @ equations.mass)
+    return np.asarray(log_strength)
