@@ -310,7 +310,8 @@ class UFM:
     def bounded_threshold(self) -> float:
         """Return λ_b: with `Ridge(λ)` the objective is bounded if and only if λ ≥ λ_b; mostly 0.
 
-        It is positive for a loss with anchors whose own class is not in the denominator.
+        It is positive for a loss with anchors whose own class is not in the denominator, and for
+        targets without weight; of those it is known that λ_b bounds, not that less does not.
 
         Examples
         --------
@@ -330,10 +331,14 @@ class UFM:
             If the objective falls without end; the message names λ_b.
         """
         if self.control.is_penalty and self.control.parameter < (least := self.bounded_threshold()):
+            verb, known = "falls", "has"
+            if not self.loss.collapses:  # there λ_b is an upper bound on what it is
+                verb, known = "may fall", "is known to have"
             raise InvalidInputError(
                 f"with {self.control} at temperature {self.temperature:g} the objective of loss "
-                f"{self.loss} falls without end: it has a minimum only for {self.control.symbol} "
-                f"of at least λ_b/τ = {least!r}; take more than that, or a ball, sphere or budget"
+                f"{self.loss} {verb} without end: it {known} a minimum only for "
+                f"{self.control.symbol} of at least λ_b/τ = {least!r}; take more than that, or a "
+                "ball, sphere or budget"
             )
 
     def is_zero_optimal(self) -> bool:

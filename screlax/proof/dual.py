@@ -16,11 +16,12 @@ from ..problem.levels import (
     classes_to_orbits,
     lift_from_orbits,
     samples_to_classes,
+    views_and_samples,
 )
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..types import Matrix, Vector
-from .dual_entries import entries_from_orbits, entries_to_orbits
+from .dual_entries import entries_from_orbits, entries_to_instances, entries_to_orbits
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +72,21 @@ def dual_to_orbits(problem: UFM, relaxation: Program, dual: DualPoint) -> DualPo
     if entries is not None:
         entries = entries_to_orbits(entries, problem, level)
     return _moved(dual, target, partition.quotient(pair), rate, entries)
+
+
+def dual_to_instances(problem: UFM, relaxation: Program, dual: DualPoint) -> DualPoint:
+    """Average a dual point of samples over the exchanges within classes, as `dual_to_orbits`."""
+    if relaxation.level is Level.INSTANCES:
+        return dual
+    ratio, rate = _per_sample(relaxation, dual)
+    views, classes = views_and_samples(problem.points, problem.instances)
+    within = views.without_collapse().quotient(ratio.pair)  # siblings are the instance's own entry
+    ratio = classes.quotient(within.pair)
+    rate = None if rate is None else classes.average(views.average(rate))
+    entries = dual.entries
+    if entries is not None:
+        entries = entries_to_instances(entries, problem)
+    return _moved(dual, build_program(problem, Level.INSTANCES), ratio, rate, entries)
 
 
 def _per_sample(relaxation: Program, dual: DualPoint) -> tuple[CellGram, Vector | None]:

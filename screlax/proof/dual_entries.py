@@ -26,7 +26,7 @@ def entries_to_orbits(entries: Matrix, problem: UFM, level: Level) -> Matrix:
 
 def entries_to_instances(entries: Matrix, problem: UFM) -> Matrix:
     """Sum those of samples over the pairs of different instances, by class."""
-    views, classes = views_and_samples(problem.points, problem.instances[_orbits(problem)])
+    views, classes = views_and_samples(problem.points, problem.instances)
     number = views.cell_of_point
     return _summed(entries, number, classes.cell_of_point[number])
 

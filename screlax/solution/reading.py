@@ -112,6 +112,8 @@ def _refuse_immense(members: list[zipfile.ZipInfo]) -> None:
     """Refuse an archive that would unpack to more than a solution of its number of sizes takes."""
     bytes_of = {member.filename: member.file_size for member in members}
     distinct = bytes_of.get("distinct_sizes.npy", 0) // 8
+    if "apart.npy" in bytes_of:  # then the dual point is of the classes one by one
+        distinct = max(distinct, bytes_of.get("orbit_of_class.npy", 0))
     for member in members:
         most = 8 * distinct**2 + _HEADER if member.filename in _PAIRS else _MOST
         if member.file_size > most:
@@ -227,15 +229,15 @@ def _scale(arrays: dict[str, Any], problem: UFM) -> float:
     return scale
 
 
-def _dual(arrays: dict[str, Any], orbits: int) -> DualPoint | None:
+def _dual(arrays: dict[str, Any], cells: int) -> DualPoint | None:
     rows = multipliers = entries = None
     if "dual_own" in arrays:
-        own = _numbers(arrays, "dual_own", (orbits,))
-        rows = RowWeights(own, _numbers(arrays, "dual_pair", (orbits, orbits)))
+        own = _numbers(arrays, "dual_own", (cells,))
+        rows = RowWeights(own, _numbers(arrays, "dual_pair", (cells, cells)))
     if "dual_multipliers" in arrays:
-        multipliers = _numbers(arrays, "dual_multipliers", (orbits,))
+        multipliers = _numbers(arrays, "dual_multipliers", (cells,))
     if "dual_entries" in arrays:
-        entries = _symmetric(arrays, "dual_entries", orbits)
+        entries = _symmetric(arrays, "dual_entries", cells)
     if rows is None and entries is None:
         return None
     return DualPoint(rows, multipliers, entries)

@@ -48,8 +48,9 @@ class Solution:
         class means, with the scatter around them, where classes do not collapse. Free prototypes
         come after the classes; `orbit_gram` leaves them out.
     orbit_dual : DualPoint or None
-        Dual point behind the lower bound, by distinct class size at unit temperature; None where
-        the softmax rows of the Gram matrix give the best bound, or classes do not collapse.
+        Dual point behind the lower bound, by distinct class size at unit temperature, or by class
+        where classes do not collapse; None where the softmax rows of the Gram matrix give the best
+        bound.
     certificate : Certificate
         Proved bounds, computed at the level the problem was solved at; at orbits when read from a
         file, from the points in it.

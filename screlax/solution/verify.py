@@ -37,7 +37,7 @@ def proved_again(
     """
     prove = certifier_named(certifier)
     if isinstance(gram, ScatteredGram):
-        return _proved_apart(problem, gram, level, prove)
+        return _proved_apart(problem, gram, dual, level, prove)
     if level is not Level.ORBITS:
         cells = level_size(problem, level)
         require_level_memory(level, cells, problem.points.orbits)
@@ -50,12 +50,15 @@ def proved_again(
     return prove(problem, level, unit, (lifted,))
 
 
-def _proved_apart(problem: UFM, gram: ScatteredGram, level: Level, prove: Certifier) -> Proof:
-    """Return the proof where samples of a class do not coincide."""
+def _proved_apart(
+    problem: UFM, gram: ScatteredGram, dual: DualPoint | None, level: Level, prove: Certifier
+) -> Proof:
+    """Return the proof where samples of a class do not coincide; the dual is of instances."""
     level = level if level is Level.SAMPLES else Level.INSTANCES
     require_level_memory(level, level_size(problem, level), problem.points.orbits)
     unit = lift_from_orbits(problem.points, level, gram.scaled(1 / problem.temperature))
-    return prove(problem, level, unit, ())
+    usable = () if dual is None or level is Level.SAMPLES else (dual,)
+    return prove(problem, level, unit, usable)
 
 
 def verified(

@@ -73,6 +73,10 @@ class Candidate:
     level: Level | None = None
 
 
+ROOM = 1e-11
+"""See `with_room`."""
+
+
 def with_room(problem: UFM, share: float) -> UFM:
     """Return the problem to solve so that an optimum up to rounding proves the one given.
 

@@ -23,6 +23,7 @@ from ..proof.dense import Proof
 from ..proof.dual import DualPoint, dual_from_orbits
 from ..proof.prover import Prover
 from .base import (
+    ROOM,
     Candidate,
     SolverOptions,
     deadline_of,
@@ -41,9 +42,6 @@ from .slack_vector.solver import solve_slack_vector
 from .targets import solve_targets
 
 _MAX_DENSE_ORBITS = 2000
-
-_ROOM = 1e-11
-"""See `with_room`."""
 
 PROVED = 1e-9
 """Certified relative gap up to which a slack-vector root is taken for the optimum."""
@@ -199,7 +197,7 @@ def _descend(
     if near is not None and near.is_finite():
         guess = near.dense()
     gram, run = solve_factored(
-        build_program(with_room(problem, _ROOM), Level.ORBITS),
+        build_program(with_room(problem, ROOM), Level.ORBITS),
         guess,
         deadline=deadline_of(options, start),
     )
@@ -211,7 +209,7 @@ def _multipliers(problem: UFM, level: Level, options: SolverOptions, start: floa
     cells = problem.points.orbits
     require_memory(8 * 40 * cells**2, f"nonnegative features of {cells:,} distinct class sizes")
     run = solve_nonnegative(
-        build_program(with_room(problem, _ROOM), Level.ORBITS), deadline=deadline_of(options, start)
+        build_program(with_room(problem, ROOM), Level.ORBITS), deadline=deadline_of(options, start)
     )
     dual = DualPoint(None, None, run.entries)
     dual = dual_from_orbits(problem, build_program(problem, level), dual)

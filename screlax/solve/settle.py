@@ -9,7 +9,7 @@ from ..problem.program import build_program
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.dense import Proof
-from ..proof.dual import DualPoint, dual_to_orbits
+from ..proof.dual import DualPoint, dual_to_instances, dual_to_orbits
 from ..proof.prove import prove_gram
 from ..proof.prover import Prover
 from .base import Candidate
@@ -37,9 +37,17 @@ def settle(prover: Prover, level: Level, candidate: Candidate, tol: float) -> Se
         return collapsed.certificate, collapsed.gram, collapsed.dual
     gram = scattered(problem.points, problem.instances, level, proof.gram)
     lifted = lift_from_orbits(problem.points, Level.INSTANCES, gram)
-    proof = prove_gram(problem, Level.INSTANCES, lifted)  # of what is returned, from that alone
+    proof = prove_gram(problem, Level.INSTANCES, lifted, _instance_dual(problem, level, proof))
     gram = scattered(problem.points, problem.instances, Level.INSTANCES, proof.gram.dense())
-    return proof.certificate, gram, None
+    return proof.certificate, gram, proof.dual
+
+
+def _instance_dual(problem: UFM, level: Level, proof: Proof) -> tuple[DualPoint, ...]:
+    """Return the dual point for the classes one by one, where a file lists these."""
+    listed = problem.class_sizes.orbit_of_class is not None
+    if proof.dual is None or not listed:
+        return ()
+    return (dual_to_instances(problem, build_program(problem, level), proof.dual),)
 
 
 def _collapsed(problem: UFM, level: Level, proof: Proof) -> Settled:

@@ -18,7 +18,7 @@ from ..problem.levels import lift_from_orbits, quotient_to_orbits, scattered
 from ..problem.program import build_program
 from ..problem.ufm import UFM
 from ..proof.dense import certify
-from .base import Candidate, SolverOptions, deadline_of
+from .base import ROOM, Candidate, SolverOptions, deadline_of, with_room
 from .factored import solve_factored
 from .nonnegative import NonnegativeRun, solve_nonnegative
 from .trust_region import TrustRegionResult
@@ -70,7 +70,7 @@ def _descend(
     problem: UFM, level: Level, means: CellGram, deadline: float
 ) -> tuple[CellGram, TrustRegionResult | NonnegativeRun]:
     """Minimise at a level from near a Gram matrix by orbit."""
-    program = build_program(problem, level)
+    program = build_program(with_room(problem, ROOM), level)
     require_memory(8 * 40 * program.size**2, f"Burer–Monteiro with {program.size:,} cells")
     lifted = lift_from_orbits(problem.points, level, means)
     if program.is_nonnegative:

@@ -163,7 +163,8 @@ class ClassSoftmax(Loss):
     def bounded_threshold(self, sizes: ClassSizes, features: Features) -> float:
         """See `Loss.bounded_threshold`."""
         if not self.collapses:
-            return super().bounded_threshold(sizes, features)
+            known = self.at_level(sizes, Level.ORBITS).surely_bounded_threshold()
+            return min(known, self.zero_threshold(sizes))
         terms, copies = self.terms(sizes), sizes.multiplicities.astype(float)
         if features.are_nonnegative:
             return nonnegative_bounded_threshold(terms)

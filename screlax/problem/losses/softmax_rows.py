@@ -10,12 +10,14 @@ with nonnegative weights u, V and targets t_g + Σ_h T_gh = 1.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...gram.blocks import slack_blocks
 from ...gram.cells import CellGram, Cells
 from ...gram.rounding import TINY, entry_sizes, exponential_remainder, summation
 from ...types import Matrix, Vector
@@ -177,6 +179,20 @@ class SoftmaxRows(GramLoss):
             return None
         beyond = -(at.pair - self.target.pair).sum(axis=1)
         return self.within.slope(self.anchors, beyond)
+
+    def surely_bounded_threshold(self) -> float:
+        """Return a λ from which on a ridge bounds the loss, zero where it has an infimum.
+
+        That at which the slack of the targets is semidefinite, those without weight left out.
+        """
+        if math.isfinite(self.infimum):
+            return 0.0
+        zero = CellGram(np.zeros(len(self.cells)), np.zeros((len(self.cells),) * 2))
+        softmax, share = self.expand(zero), 1e-6  # of rows none of whose targets has weight
+        rows = self._stochastic(self.target.mixed(softmax, 1 - share))
+        assert rows is not None
+        slack = slack_blocks(self.cells, self.gradient(rows), self.spread(rows))
+        return max(0.0, -2 * slack.smallest_eigenvalue())
 
     def curvature(self, at: RowWeights, direction: CellGram) -> CellGram:
         """Return the Hessian applied to a direction: the softmax moves by p (d − ⟨p, d⟩)."""
