@@ -5,7 +5,7 @@ import pytest
 
 from screlax import UFM, Ball, Budget, Ridge, Sphere, solve_relaxation
 from screlax.equations.slack_vector import SlackVectorEquations
-from screlax.errors import InvalidInputError, ProblemTooLargeError
+from screlax.errors import ProblemTooLargeError
 from screlax.problem.losses.class_rows import ClassTerms
 from screlax.proof.structured import prove
 from screlax.solve.slack_vector.solver import solve_slack_vector
@@ -77,12 +77,6 @@ def test_value_by_size_predicts_one_more_sample():
     more = solve_relaxation(counts + np.array([0, 0, 1, 0, 0]), control=control)
     slope = before.sensitivity().value_by_size[2]
     assert more.value - before.value == pytest.approx(slope, rel=1e-3)
-
-
-def test_solutions_without_a_slack_vector_say_so():
-    solution = solve_relaxation([9, 5, 2, 1, 1], control=Ridge(0.1))
-    with pytest.raises(InvalidInputError, match="rank one"):
-        solution.sensitivity()
 
 
 def test_derivatives_by_too_many_sizes_are_refused():

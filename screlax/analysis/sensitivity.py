@@ -8,12 +8,13 @@ and the Gram matrix is an explicit function of X. The value moves by the envelop
 through what θ does at a fixed Gram matrix, multipliers included.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..equations.slack_vector import Moments, SlackVectorEquations, State, equations_for
-from ..errors import InvalidInputError, ProblemTooLargeError
+from ..errors import ProblemTooLargeError
 from ..gram.curve import SlackVectorGram
 from ..gram.kernels import Array
 from ..problem.losses.class_rows import ClassTerms
@@ -42,6 +43,9 @@ class Sensitivity:
         Entry (g, h): of the squared norm of classes of size g as *all* classes of size h grow.
     pair_by_size : callable
         `pair_by_size(h)` is the derivative of `pair` as all classes of size h grow, (m, m).
+
+    By sizes they are NaN where there is no derivative: for general targets, and for classes of one
+    sample, which become anchors with their second.
     """
 
     value_by_parameter: float
@@ -52,22 +56,7 @@ class Sensitivity:
     pair_by_parameter: Matrix
     pair_by_temperature: Matrix
     own_by_size: Matrix
-    _centre_by_size: Matrix
-    _normalizer_by_size: Matrix
-    _log_normalizer: Vector
-    _alone: Array
-    _temperature: float
-
-    def pair_by_size(self, orbit: int) -> Matrix:
-        """Return the derivative of `pair` as all classes of one distinct size grow, (m, m)."""
-        moved = _pair_moves(
-            self._log_normalizer,
-            self._centre_by_size[:, orbit],
-            self._normalizer_by_size[:, orbit],
-            self.own_by_size[:, orbit] / self._temperature,
-            self._alone,
-        )
-        return self._temperature * moved
+    pair_by_size: Callable[[int], Matrix]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +97,11 @@ def sensitivity_of(problem: UFM, gram: SlackVectorGram) -> Sensitivity:
     by_size = _moves_by_size(equations, state, moments, slopes)
     alone = gram.copies == 1
     beta = gram.log_normalizer
+
+    def pair_by_size(orbit: int) -> Matrix:
+        centre, normalizer = by_size.centre[:, orbit], by_size.normalizer[:, orbit]
+        return tau * _pair_moves(beta, centre, normalizer, by_size.own[:, orbit], alone)
+
     own_slope = by_parameter.own[:, 0]
     pair_slope = _pair_moves(
         beta, by_parameter.centre[:, 0], by_parameter.normalizer[:, 0], own_slope, alone
@@ -126,22 +120,7 @@ def sensitivity_of(problem: UFM, gram: SlackVectorGram) -> Sensitivity:
         pair_by_parameter=tau * pair_slope * unit_by_parameter,
         pair_by_temperature=unit_pair + tau * pair_slope * unit_by_temperature,
         own_by_size=tau * by_size.own,
-        _centre_by_size=by_size.centre,
-        _normalizer_by_size=by_size.normalizer,
-        _log_normalizer=beta,
-        _alone=alone,
-        _temperature=tau,
-    )
-
-
-def require_slack_vector(gram: object) -> SlackVectorGram:
-    """Return a Gram matrix of slack-vector form, or raise an error that says why it must be one."""
-    if isinstance(gram, SlackVectorGram):
-        return gram
-    raise InvalidInputError(
-        "derivatives need a solution whose dual slack has rank one in slack-vector form: solve "
-        "with solver='native' (or 'slack-vector'); with singletons, in a minority collapse and for "
-        "closed forms there is none"
+        pair_by_size=pair_by_size,
     )
 
 

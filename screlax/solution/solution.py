@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import linalg
 
+from ..analysis.differentiate import differentiate
 from ..analysis.embedding import Embeddings, recover_embeddings
 from ..analysis.nonnegative import nonnegative_factor
-from ..analysis.sensitivity import Sensitivity, require_slack_vector, sensitivity_of
+from ..analysis.sensitivity import Sensitivity
 from ..errors import InvalidInputError, Status
 from ..gram.cells import CellGram, Level, ScatteredGram, check_level
 from ..gram.curve import AnyGram
@@ -415,16 +416,19 @@ class Solution:
     def sensitivity(self) -> Sensitivity:
         """Return how value, norms and Gram matrix move with λ or ρ, τ and the class sizes.
 
-        By the implicit function theorem on the slack-vector equations; see
-        `screlax.analysis.sensitivity.Sensitivity`.
+        By the implicit function theorem, on the slack-vector equations or on the optimality
+        conditions; see `screlax.analysis.sensitivity.Sensitivity`. At zero nothing moves but the
+        value.
 
         Raises
         ------
         InvalidInputError
-            If the solution has no slack-vector form (singletons, minority collapse, closed form,
-            conic solver).
+            If there are no derivatives: at the edge between two regimes, where the optimum is one
+            of many, or with nonnegative features.
+        ProblemTooLargeError
+            If there are too many distinct sizes.
         """
-        return sensitivity_of(self.problem, require_slack_vector(self.orbit_gram))
+        return differentiate(self.problem, self.point_gram)
 
     def save(self, path: str | Path) -> Path:
         """Write to an .npz file, atomically and without pickle; see `screlax.solution.storage`."""
