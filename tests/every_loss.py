@@ -30,6 +30,8 @@ MAKERS: dict[str, Callable[[int], losses.Loss]] = {
     "prototypes without terms": lambda k: losses.Prototypes(
         per_class=_PROTOTYPES[:k], loss_terms=False
     ),
+    "free prototypes": lambda k: losses.Prototypes(2, tied=False, loss_terms=False),
+    "queue": lambda k: losses.Queue(_PROTOTYPES[:k]),
     "row-softmax": lambda k: losses.RowSoftmax(_MASSES[:k], _OWN[:k], _PAIR[:k]),
     "soft": lambda k: losses.SoftTargets(epsilon=0.1),
     "smoothed": lambda k: losses.SoftTargets(smoothing=0.01),
@@ -44,16 +46,127 @@ LOSSES = {name: make(len(SIZES)) for name, make in MAKERS.items()}
 COLLAPSING = [name for name in LOSSES if name != "self-supervised"]
 """Losses under which all embeddings of a class coincide at the optimum, if only on a sphere."""
 
+COMPARED = [name for name in COLLAPSING if name != "free prototypes"]
+"""Those of which embeddings of samples say everything."""
+
 CONTROLS = {"ridge": Ridge(0.3), "ball": Ball(1.5), "sphere": Sphere(1.0), "budget": Budget(0.8)}
 
 every_loss = pytest.mark.parametrize("name", LOSSES)
 every_collapsing_loss = pytest.mark.parametrize("name", COLLAPSING)
+every_compared_loss = pytest.mark.parametrize("name", COMPARED)
 every_control = pytest.mark.parametrize("kind", CONTROLS)
 
 
 def control_of(name: str, kind: str):
     """Return a control with which the loss is bounded."""
     return Ridge(4.3) if kind == "ridge" and "negatives" in name else CONTROLS[kind]
+
+
+class _Rows:
+    """What a loss makes of embeddings; to begin with that of SupCon."""
+
+    def __init__(self, sizes: tuple[int, ...], label: np.ndarray) -> None:
+        self.samples, self.k, self.label = np.array(sizes, dtype=float), len(sizes), label
+        self.of = label % self.k  # free prototypes come after all samples
+        self.count = np.bincount(self.of).astype(float)
+        self.same = self.of[:, None] == self.of[None, :]
+        self.other = ~np.eye(len(label), dtype=bool)
+        self.weight = np.where(self.other, 1.0, 0.0)
+        self.anchor = np.ones(len(label))
+        self.classes = np.eye(self.k)  # T, of a class on another
+        self.instance = 0.0  # share of the targets on the other view of the sample
+
+    def weigh(self, own: np.ndarray, pair: np.ndarray) -> None:
+        """Multiply by numbers of classes: for pairs within one, and by others."""
+        self.weight *= np.where(self.same, own[self.of][:, None], pair[self.of])
+
+    def weigh_alone(self, own: np.ndarray) -> None:
+        """Make a class of one embedding positive for itself."""
+        alone = np.flatnonzero((self.count == 1)[self.of])
+        self.weight[alone, alone] = own[self.of][alone]
+        self.other[alone, alone] = True
+
+    @property
+    def others(self) -> np.ndarray:
+        """Number of the other embeddings of each class, at least one."""
+        return np.maximum(self.count - 1, 1)
+
+
+def _weighted(rows: _Rows) -> None:
+    rows.anchor = np.array(_WEIGHTS)[rows.of]
+
+
+def _negatives_only(rows: _Rows) -> None:
+    rows.weight = np.where(rows.same, 0.0, 1.0)
+
+
+def _class_averaged(rows: _Rows) -> None:
+    rows.weigh(1 / rows.others, 1 / rows.count)
+
+
+def _class_averaged_classes(rows: _Rows) -> None:
+    _class_averaged(rows)
+    rows.anchor = 1 / rows.count[rows.of]
+
+
+def _samples_alone(rows: _Rows) -> None:
+    """Spread the anchor mass of the samples of a class over all its embeddings."""
+    rows.anchor = (rows.samples / rows.count)[rows.of]
+
+
+def _free_prototypes(rows: _Rows) -> None:
+    rows.anchor = np.where(rows.label < rows.k, 1.0, 0.0)
+
+
+def _queue(rows: _Rows) -> None:
+    """Make each key a share of every sample of its class."""
+    keys = np.array(_PROTOTYPES[: rows.k], dtype=float)
+    rows.weigh((rows.count - 1 + keys) / rows.others, (rows.count + keys) / rows.count)
+    rows.weigh_alone(keys)
+
+
+def _row_softmax(rows: _Rows) -> None:
+    own, pair, mass = (np.array(numbers)[: rows.k] for numbers in (_OWN, _PAIR, _MASSES))
+    rows.weigh(own / rows.others, pair / rows.count)
+    rows.weigh_alone(own)
+    rows.anchor = (mass / rows.count)[rows.of]
+
+
+def _soft(rows: _Rows) -> None:
+    """Make every other sample a target, one of another class with a tenth of the weight."""
+    itself = np.eye(rows.k, dtype=bool)
+    rows.classes = np.where(itself, (rows.count - 1)[:, None], 0.1 * rows.count)
+    rows.classes /= rows.classes.sum(axis=1, keepdims=True)
+
+
+def _smoothed(rows: _Rows) -> None:
+    rows.classes = 0.99 * np.eye(rows.k) + 0.01 / rows.k
+
+
+def _instance_mix(rows: _Rows) -> None:
+    rows.instance = 0.05
+
+
+def _self_supervised(rows: _Rows) -> None:
+    rows.instance = 1.0
+
+
+_CHANGES: dict[str, Callable[[_Rows], None]] = {
+    "weighted": _weighted,
+    "negatives-only": _negatives_only,
+    "negatives-only views": _negatives_only,
+    "class-averaged": _class_averaged,
+    "class-averaged classes": _class_averaged_classes,
+    "prototypes without terms": _samples_alone,
+    "free prototypes": _free_prototypes,
+    "queue": _queue,
+    "row-softmax": _row_softmax,
+    "soft": _soft,
+    "smoothed": _smoothed,
+    "instance mix": _instance_mix,
+    "self-supervised": _self_supervised,
+}
+"""What differs from SupCon of all embeddings."""
 
 
 def rows_of(
@@ -63,48 +176,17 @@ def rows_of(
 
     The loss is Σ_i a_i [log Σ_l w_il e^{s_il} − Σ_j t_ij s_ij] with s the inner products over τ.
     """
-    samples, count, k = np.array(sizes, dtype=float), np.bincount(label).astype(float), len(sizes)
-    of, ones = label, np.ones(len(label))
-    same = of[:, None] == of[None, :]
-    other = ~np.eye(len(of), dtype=bool)
-    weight = np.where(other, 1.0, 0.0)
-    classes = np.eye(k)  # T, of a class on another
-    anchor, instance = ones, 0.0
-    if name == "weighted":
-        anchor = np.array(_WEIGHTS)[of]
-    elif name.startswith("negatives-only"):
-        weight = np.where(same, 0.0, 1.0)
-    elif name.startswith("class-averaged"):
-        weight *= np.where(same, 1 / np.maximum(count - 1, 1)[of][:, None], 1 / count[of])
-        anchor = 1 / count[of] if name.endswith("classes") else ones
-    elif name == "prototypes without terms":
-        # anchors are the samples alone: their share of the embeddings of a class
-        anchor = (samples / count)[of]
-    elif name == "row-softmax":
-        own, pair, mass = (np.array(numbers)[:k] for numbers in (_OWN, _PAIR, _MASSES))
-        spread = np.where(same, (own / np.maximum(count - 1, 1))[of][:, None], (pair / count)[of])
-        weight, anchor = weight * spread, (mass / count)[of]
-        alone = (count == 1)[of]  # its own class is itself
-        weight[np.flatnonzero(alone), np.flatnonzero(alone)] = own[of][alone]
-        other = other | np.diag(alone)
-    elif name == "soft":  # every other sample, one of another class with a tenth of the weight
-        classes = np.where(np.eye(k, dtype=bool), (count - 1)[:, None], 0.1 * count)
-        classes /= classes.sum(axis=1, keepdims=True)
-    elif name == "smoothed":
-        classes = 0.99 * np.eye(k) + 0.01 / k
-    elif name == "instance mix":
-        instance = 0.05
-    elif name == "self-supervised":
-        instance = 1.0
-    positives = np.where(same & other, 1.0, 0.0)
-    target = np.where(other, classes[np.ix_(of, of)], 0.0)
-    target /= np.where(same, np.maximum(positives.sum(axis=1), 1)[:, None], count[of])
-    if instance:
-        sibling = np.arange(len(of)) ^ 1
-        target *= 1 - instance
-        target[np.arange(len(of)), sibling] += instance
-    anchored = positives.sum(axis=1) > 0
-    return np.where(anchored, anchor, 0.0), weight, target
+    rows = _Rows(sizes, label)
+    if name in _CHANGES:
+        _CHANGES[name](rows)
+    positives = np.where(rows.same & rows.other, 1.0, 0.0).sum(axis=1)
+    target = np.where(rows.other, rows.classes[np.ix_(rows.of, rows.of)], 0.0)
+    target /= np.where(rows.same, np.maximum(positives, 1)[:, None], rows.count[rows.of])
+    if rows.instance:
+        target *= 1 - rows.instance
+        every = np.arange(len(label))
+        target[every, every ^ 1] += rows.instance
+    return np.where(positives > 0, rows.anchor, 0.0), rows.weight, target
 
 
 def definition(name: str, embeddings: np.ndarray, label: np.ndarray) -> float:

@@ -7,13 +7,13 @@ import mpmath
 import numpy as np
 import pytest
 from every_loss import (
-    COLLAPSING,
+    COMPARED,
     LOSSES,
     SIZES,
     TEMPERATURE,
     control_of,
     definition,
-    every_collapsing_loss,
+    every_compared_loss,
     every_control,
     every_loss,
 )
@@ -34,7 +34,7 @@ def labels_of(sizes):
     return np.repeat(np.arange(len(sizes)), np.asarray(sizes))
 
 
-@every_collapsing_loss
+@every_compared_loss
 @every_control
 def test_the_optimum_is_at_distance_zero(name, kind):
     solution = solved(name, kind)
@@ -55,7 +55,7 @@ def test_the_optimum_is_at_distance_zero(name, kind):
         assert 0 < found.loss.relative_to_spread <= 2e-9
 
 
-@every_collapsing_loss
+@every_compared_loss
 def test_values_are_those_of_the_loss_of_the_problem(name):
     """Whatever made the embeddings: the definition, sample by sample, in any order."""
     solution = solved(name)
@@ -77,7 +77,7 @@ def test_values_are_those_of_the_loss_of_the_problem(name):
     assert found.value == pytest.approx(definition(name, means[y], y), rel=1e-12)
 
 
-@every_collapsing_loss
+@every_compared_loss
 def test_many_embeddings_have_the_same_loss_without_a_matrix(name, monkeypatch):
     solution = solved(name)
     views = solution.problem.loss.view_count
@@ -105,7 +105,7 @@ def test_heights_have_their_digits(name, level, length):
     """Also where the loss is the infimum but for a part in 10^30."""
     problem = UFM(SIZES, Sphere(1.0), loss=LOSSES[name])
     loss = build_program(problem, level).loss
-    frame = length * np.eye(4)
+    frame = length * np.eye(problem.points.classes)
     if level is Level.SAMPLES:
         frame = frame[labels_of(problem.points)]
     gram = CellGram.from_matrix(frame @ frame.T)
@@ -159,10 +159,10 @@ def test_the_distance_of_a_simplex(loss, temperature, distance):
     assert (found.loss.relative_to_spread < 1e-8) == (distance == 0)
 
 
-@every_collapsing_loss
+@every_compared_loss
 def test_the_optimum_of_another_loss_is_never_optimal(name):
     solution = solved(name)
-    for other in COLLAPSING:
+    for other in COMPARED:
         best = solved(other)
         apart = np.abs(best.class_gram - solution.class_gram).max()
         if apart < 1e-3:
@@ -261,7 +261,7 @@ def test_a_tracker_takes_views():
         plain.update(views, y)
 
 
-@every_collapsing_loss
+@every_compared_loss
 def test_a_tracker_measures_from_the_optimum_of_the_loss(name):
     solution = solved(name)
     tracker = screlax.GeometryTracker(solution=solution)
@@ -285,6 +285,18 @@ def test_an_optimum_that_leaves_samples_apart_is_one_of_samples():
     assert found.loss.relative_to_spread <= 1e-9
     means = compare(simplex, y, solution, normalize=True, loss="class-means").loss
     assert means.relative_to_spread > 0.05
+
+
+def test_samples_say_nothing_of_free_prototypes():
+    solution = solved("free prototypes")
+    y = labels_of(SIZES)
+    rows = solution.prototypes(8)[y]
+    found = compare(rows, y, solution)
+    assert found.gram_distance <= 1e-7
+    assert found.loss is None
+    for how in ("samples", "class-means"):
+        with pytest.raises(InvalidInputError, match="variables of their own"):
+            compare(rows, y, solution, loss=how)
 
 
 def test_embeddings_below_zero_have_no_objective_of_nonnegative_ones():
@@ -353,9 +365,9 @@ def test_views_are_counted_once_in_a_fit():
 @pytest.mark.parametrize("own", [0.1, 3.0, 40.0])
 def test_frames_have_the_height_of_their_matrix(name, own):
     problem = UFM(SIZES, Sphere(1.0), loss=LOSSES[name])
-    frame = CellGram.from_matrix(own * np.eye(4))
+    frame = CellGram.from_matrix(own * np.eye(problem.points.classes))
     expected = build_program(problem, Level.CLASSES).loss.height(frame)[0]
-    norms = np.full(problem.class_sizes.orbits, own)
+    norms = np.full(problem.points.orbits, own)
     assert problem.loss.frame_height(problem.class_sizes, norms) == pytest.approx(
         expected, rel=1e-12
     )

@@ -34,7 +34,7 @@ def problem_of(name: str, kind: str = "sphere") -> UFM:
 
 
 def labels_of(problem: UFM) -> np.ndarray:
-    return np.repeat(np.arange(problem.classes), np.asarray(problem.points))
+    return np.repeat(np.arange(problem.points.classes), np.asarray(problem.points))
 
 
 def test_every_registered_loss_is_tried():
@@ -47,7 +47,7 @@ def test_every_registered_loss_is_tried():
 def test_values_are_those_of_the_definition(name):
     problem, rng = problem_of(name, "ridge"), np.random.default_rng(0)
     label = labels_of(problem)
-    classes = rng.standard_normal((4, 3))
+    classes = rng.standard_normal((problem.points.classes, 3))
     samples = classes[label] + 0.3 * rng.standard_normal((len(label), 3))
     for level, embeddings, every in (
         (Level.CLASSES, classes, classes[label]),
@@ -90,7 +90,7 @@ def test_random_starts_reach_the_certified_optimum(name, kind):
     problem = problem_of(name, kind)
     solution = screlax.solve_relaxation(problem)
     assert solution.status is Status.OPTIMAL
-    found = solve_nonconvex(problem, 5, starts=3, lower=solution.lower)
+    found = solve_nonconvex(problem, problem.points.classes + 1, starts=3, lower=solution.lower)
     assert found.relative_gaps.max() <= 1e-9
     assert str(problem.loss) in repr(found)
     order = check_second_order(problem, found.embeddings, lower=solution.lower)
@@ -103,11 +103,13 @@ def test_every_embedding_by_itself_collapses_to_the_same_optimum(name):
     problem = problem_of(name)
     solution = screlax.solve_relaxation(problem)
     label = labels_of(problem)
-    found = solve_nonconvex(problem, 5, level="samples", lower=solution.lower, tol=1e-12)
-    assert found.embeddings.shape == (problem.points.samples, 5)
+    dim = problem.points.classes + 1
+    found = solve_nonconvex(problem, dim, level="samples", lower=solution.lower, tol=1e-12)
+    assert found.embeddings.shape == (problem.points.samples, dim)
     assert found.relative_gap <= 1e-10
-    means = np.array([found.embeddings[label == c].mean(axis=0) for c in range(4)])
+    means = np.array([found.embeddings[label == c].mean(axis=0) for c in range(dim - 1)])
     assert np.abs(found.embeddings - means[label]).max() <= 1e-3
+    means = means[:4]
     assert means @ means.T == pytest.approx(solution.class_gram, abs=1e-3)
 
 
@@ -116,7 +118,8 @@ def test_every_embedding_by_itself_collapses_to_the_same_optimum(name):
 def test_zero_is_a_saddle_below_the_threshold(name, level):
     threshold = problem_of(name).zero_threshold()
     problem = UFM(SIZES, Ridge(0.9 * threshold), TEMPERATURE, loss=LOSSES[name])
-    zeros = np.zeros((4 if level == "classes" else problem.points.samples, 2))
+    points = problem.points
+    zeros = np.zeros((points.classes if level == "classes" else points.samples, 2))
     found = check_second_order(problem, zeros, level=level, lower=-1e9)
     assert found.smallest_eigenvalue == pytest.approx(-0.1 * threshold, rel=1e-9)
     assert found.classification == "strict saddle"

@@ -87,7 +87,7 @@ def test_the_certified_interval_holds_the_reference(name, kind, profile):
     accuracy = 2e-7 * (abs(value) + problem.anchors)
     assert solution.lower - accuracy <= value <= solution.upper + accuracy
     # the sphere determines a Gram matrix: the value is that of its class means too
-    label = np.repeat(np.arange(problem.classes), np.asarray(problem.points))
+    label = np.repeat(np.arange(len(problem.points)), np.asarray(problem.points))
     means = np.array(
         [
             [gram[np.ix_(label == a, label == b)].mean() for b in range(problem.classes)]

@@ -120,6 +120,13 @@ def loss_gap(
         most = LARGEST_EXACT if _has_kernels(problem) else LARGEST_DENSE
         many = f"more than {most:,} samples; loss='samples' takes all pairs"
         reason = missing or (many if len(number) > most else "")
+    if problem.points.classes > problem.classes:
+        if how == "auto":
+            return None
+        raise InvalidInputError(
+            f"{len(number):,} embeddings of samples have no objective under loss {problem.loss}, "
+            "whose prototypes are variables of their own; use loss='none'"
+        )
     evaluated = statistics.means if reason else embeddings
     if problem.features.are_nonnegative and not (evaluated >= 0).all():
         if how == "auto":
@@ -183,8 +190,12 @@ def _of_samples(rows: Matrix, number: np.ndarray, solution: Solution) -> LossGap
 def _has_kernels(problem: UFM) -> bool:
     """Whether `contrastive_loss` knows the loss, of the embeddings of samples alone."""
     views = problem.loss.view_count * np.asarray(problem.class_sizes)
-    known = problem.loss.has_samples and np.array_equal(problem.points, views)
-    return problem.loss.is_supcon_of_points or known
+    loss = problem.loss
+    if loss.is_supcon_of_points:
+        return True
+    if not (loss.has_samples and np.array_equal(problem.points, views)):
+        return False
+    return loss.prototypes(problem.classes, None) is None
 
 
 def _by_kernels(problem: UFM, rows: Matrix, number: np.ndarray) -> _Evaluated:
