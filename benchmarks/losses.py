@@ -27,6 +27,7 @@ from screlax.losses import (
     Loss,
     NegativesOnly,
     Prototypes,
+    Queue,
     RowSoftmax,
     SelfSupervised,
     SoftTargets,
@@ -46,6 +47,8 @@ LOSSES: dict[str, Callable[[int, np.random.Generator], Loss]] = {
     "class-averaged, classes": lambda k, rng: ClassAveraged(anchors="classes"),
     "prototypes, 1": lambda k, rng: Prototypes(),
     "prototypes, per class": lambda k, rng: Prototypes(rng.integers(1, 4, k), loss_terms=False),
+    "prototypes, 1, free": lambda k, rng: Prototypes(tied=False, loss_terms=False),
+    "queue, 5": lambda k, rng: Queue(5),
     "row-softmax": lambda k, rng: RowSoftmax(*np.exp(rng.uniform(-1, 1, (3, k)))),
     "soft-targets, ε = 0.1": lambda k, rng: SoftTargets(epsilon=0.1),
     "soft-targets, smoothing 0.1": lambda k, rng: SoftTargets(smoothing=0.1),
@@ -116,7 +119,7 @@ def measure(embeddings: int, wanted: Sequence[str], seed: int = 0) -> Iterator[F
     """Solve every problem of some profiles both ways."""
     for name, make in LOSSES.items():
         rng = np.random.default_rng(seed)
-        for profile, sizes in profiles(_samples(make(4, rng), embeddings), rng).items():
+        for profile, sizes in profiles(_samples(make(5, rng), embeddings), rng).items():
             if profile not in wanted:
                 continue
             loss = make(len(sizes), rng)
@@ -129,9 +132,9 @@ def measure(embeddings: int, wanted: Sequence[str], seed: int = 0) -> Iterator[F
 
 
 def _samples(loss: Loss, embeddings: int) -> int:
-    """Return the most samples, at least eight, that have so many embeddings in four classes."""
+    """Return the most samples, at least eight, that have so many embeddings in five classes."""
     for samples in range(embeddings, 8, -1):
-        sizes = [samples // 4] * 3 + [samples - samples // 4 * 3]
+        sizes = [samples // 5] * 4 + [samples - samples // 5 * 4]
         if screlax.UFM(sizes, screlax.Sphere(1.0), loss=loss).points.samples <= embeddings:
             return samples
     return 8
@@ -169,7 +172,7 @@ def main() -> None:
     parser.add_argument("--profiles", nargs="+", choices=PROFILES, default=PROFILES)
     options = script.parse(parser, embeddings=8, profiles=["with singletons"])
     script.require("clarabel")
-    print(f"_{provenance_line()}; at most {options.embeddings} embeddings_\n")
+    print(f"_{provenance_line()}; at most {options.embeddings} embeddings, at least 8 samples_\n")
     print(
         "| loss | control | profile | embeddings | native gap | Clarabel gap | difference | "
         "agree | native s | Clarabel s |\n|---|---|---|---|---|---|---|---|---|---|"
