@@ -13,6 +13,8 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from .analysis.embedding import Embeddings as Embeddings
     from .analysis.embedding import recover_embeddings as recover_embeddings
+    from .comparison.batch_floor import BatchFloor as BatchFloor
+    from .comparison.batch_floor import batch_floor as batch_floor
     from .comparison.compare import compare as compare
     from .comparison.fit import ControlFit as ControlFit
     from .comparison.fit import fit_control as fit_control
@@ -122,6 +124,8 @@ _HOME = {
     "SweepTable": "sweeps.table",
     "LossComparison": "sweeps.loss_comparison",
     "compare_losses": "sweeps.losses",
+    "BatchFloor": "comparison.batch_floor",
+    "batch_floor": "comparison.batch_floor",
     "grid": "sweeps.grid",
     "sweep": "sweeps.run",
 }
@@ -130,6 +134,7 @@ _HOME = {
 __all__ = [
     "UFM",
     "Ball",
+    "BatchFloor",
     "Budget",
     "Certificate",
     "ClassSizes",
@@ -153,6 +158,7 @@ __all__ = [
     "SweepPoint",
     "SweepTable",
     "balanced",
+    "batch_floor",
     "check_second_order",
     "compare",
     "compare_losses",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from problems import distance_of_grams
 
-from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, solve_relaxation
+from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, batch_floor, solve_relaxation
 from screlax.batches import ClassBatches, PoissonBatches, RandomBatches, WeightedBatches
 from screlax.errors import InvalidInputError
 from screlax.gram.cells import CellGram, Level
@@ -157,6 +157,62 @@ def test_it_is_convex(seed, sampler):
     middle = loss.value(CellGram.from_matrix((ends[0] + ends[1]) / 2))
     mean = sum(loss.value(CellGram.from_matrix(end)) for end in ends) / 2
     assert middle <= mean * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("views", [1, 2])
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        RandomBatches(50),
+        WeightedBatches(40, [1, 2, 3, 1, 5]),
+        ClassBatches(3, 10),
+        ClassBatches(5, 10, small_classes="cap"),
+        PoissonBatches(0.1),
+    ],
+    ids=str,
+)
+def test_single_batches_scatter_about_the_expectation(sampler, views):
+    sizes = [300, 100, 40, 12, 4]
+    problem = UFM(sizes, Sphere(1.0), 0.3, loss=SupCon(views=views), batches=sampler)
+    solution = solve_relaxation(problem)
+    found = batch_floor(solution, draws=2000, seed=1)
+    assert found.floor <= found.optimum
+    if isinstance(sampler, PoissonBatches | RandomBatches | ClassBatches):
+        generator = np.random.default_rng(2)
+        assert sampler.draw(problem.class_sizes, generator).sum() > 0
+    if not isinstance(sampler, PoissonBatches):  # which is divided by the mean size of a batch
+        assert abs(found.mean - found.optimum) < 4 * found.scatter / math.sqrt(2000) + 1e-12
+    assert str(problem.loss) in str(found)
+
+
+def test_a_floor_holds_for_single_batches_only_where_all_are_alike():
+    def floor(sampler):
+        problem = UFM([50, 20, 20], Sphere(1.0), batches=sampler)
+        return batch_floor(solve_relaxation(problem), draws=50)
+
+    every = floor(ClassBatches(3, 4))
+    assert every.holds_for_each
+    assert every.smallest >= every.floor - 1e-12
+    assert every.scatter < 1e-12
+    some = floor(RandomBatches(30, drop_last=True))
+    assert not some.holds_for_each
+    assert some.smallest < some.floor
+
+
+@pytest.mark.parametrize(
+    ("problem", "message"),
+    [
+        (UFM([5, 3], Sphere(1.0)), "all samples at once"),
+        (UFM([5, 3], Ridge(0.1), batches=RandomBatches(4)), "loss and penalty together"),
+        (
+            UFM([5, 3], Sphere(1.0), loss=SupCon(class_weights=[1, 2]), batches="shuffle:size=4"),
+            "no mean that training would log",
+        ),
+    ],
+)
+def test_floors_that_mean_nothing_are_refused(problem, message):
+    with pytest.raises(InvalidInputError, match=message):
+        batch_floor(solve_relaxation(problem))
 
 
 def test_drawn_batches_agree_within_their_standard_error():

@@ -6,6 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...errors import InvalidInputError
 from ...types import Vector
 from ..class_sizes import ClassSizes
@@ -56,6 +59,14 @@ class Batches(ABC):
         InvalidInputError
             If such batches cannot be drawn from these classes.
         """
+
+    @abstractmethod
+    def draw(self, sizes: ClassSizes, generator: np.random.Generator) -> NDArray[np.int64]:
+        """Draw a batch: how many samples of each class are in it, in class order, shape (k,)."""
+
+    def are_alike(self, sizes: ClassSizes) -> bool:
+        """Whether every batch has the same number of samples of each class."""
+        return False
 
     @property
     def options(self) -> dict[str, Any]:

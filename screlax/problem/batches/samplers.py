@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...checks import finite_number, whole_number
 from ...errors import InvalidInputError
-from ...types import Vector
+from ...types import Matrix, Vector
 from ..class_sizes import ClassSizes
 from ..per_orbit import orbit_numbers, per_class_option
 from .base import Batches, Sampling, register_batches
@@ -19,7 +20,7 @@ BALANCED = "balanced"
 """Class shares that are all the same."""
 
 
-def _units(sizes: ClassSizes, each: Vector) -> np.ndarray:
+def _units(sizes: ClassSizes, each: Vector) -> Matrix:
     """Return the units of the other classes of each orbit, a row for an anchor of each, (m, m)."""
     copies = sizes.multiplicities.astype(float)
     return np.asarray((copies - np.eye(len(copies))) * each)
@@ -67,6 +68,18 @@ class RandomBatches(Batches):
         whole = steps / (steps + 1)
         return [self._of(sizes, self.size, whole), self._of(sizes, rest, 1 / (steps + 1))]
 
+    def draw(self, sizes: ClassSizes, generator: np.random.Generator) -> NDArray[np.int64]:
+        """See `Batches.draw`."""
+        steps, rest = divmod(sizes.samples, self.size)
+        is_last = rest > 0 and not self.drop_last and generator.integers(steps + 1) == steps
+        size = rest if is_last else self.size
+        drawn = generator.multivariate_hypergeometric(np.asarray(sizes), size, method="marginals")
+        return np.asarray(drawn)
+
+    def are_alike(self, sizes: ClassSizes) -> bool:
+        """See `Batches.are_alike`: where a batch is everything."""
+        return self.size == sizes.samples
+
     def _of(self, sizes: ClassSizes, size: int, share: float) -> Sampling:
         """Return batches of one size."""
         count = sizes.distinct.astype(float)
@@ -105,8 +118,14 @@ class WeightedBatches(Batches):
         shares = per_class_option(self.class_shares, "class_shares", word=BALANCED)
         object.__setattr__(self, "class_shares", shares)
 
-    def samplings(self, sizes: ClassSizes) -> list[Sampling]:
-        """See `Batches.samplings`."""
+    def draw(self, sizes: ClassSizes, generator: np.random.Generator) -> NDArray[np.int64]:
+        """See `Batches.draw`."""
+        return np.asarray(
+            generator.multinomial(self.size, self._shares(sizes)[sizes.orbit_index()])
+        )
+
+    def _shares(self, sizes: ClassSizes) -> Vector:
+        """Return the probability of each class, by orbit."""
         given = 1.0 if self.class_shares == BALANCED else self.class_shares
         share = orbit_numbers(given, sizes.orbits)
         if not (share > 0).all():
@@ -114,7 +133,11 @@ class WeightedBatches(Batches):
                 f"class_shares must be above zero, got {share.min():g}; leave out a class that is "
                 "never drawn"
             )
-        share = share / float(share @ sizes.multiplicities)
+        return share / float(share @ sizes.multiplicities)
+
+    def samplings(self, sizes: ClassSizes) -> list[Sampling]:
+        """See `Batches.samplings`."""
+        share = self._shares(sizes)
         one, units = np.ones_like(share), _units(sizes, share)
         draws = Draws(units, one, share, 0 * share, self.size - 1.0, replaced=True)
         return [Sampling(1.0, sizes.samples * share, draws)]
@@ -160,13 +183,28 @@ class ClassBatches(Batches):
                 f"batches of {self.classes} classes cannot be drawn from {sizes.classes}"
             )
         count = sizes.distinct.astype(float)
-        each = np.full_like(count, self.samples)
-        if self.small_classes == "cap":
-            each = np.minimum(each, count)
+        each = self._each(sizes)
         units = _units(sizes, np.ones_like(count))
         draws = Draws(units, each, 0 * count, each - 1, self.classes - 1.0)
         total = float(each @ sizes.multiplicities)
         return [Sampling(1.0, sizes.samples * each / total, draws)]
+
+    def are_alike(self, sizes: ClassSizes) -> bool:
+        """See `Batches.are_alike`: where all classes are in every batch."""
+        return self.classes == sizes.classes
+
+    def _each(self, sizes: ClassSizes) -> Vector:
+        """Return how many samples of a class there are in a batch that it is in, by orbit."""
+        count = sizes.distinct.astype(float)
+        each = np.full_like(count, self.samples)
+        return each if self.small_classes == "repeat" else np.minimum(each, count)
+
+    def draw(self, sizes: ClassSizes, generator: np.random.Generator) -> NDArray[np.int64]:
+        """See `Batches.draw`."""
+        chosen = generator.choice(sizes.classes, self.classes, replace=False)
+        drawn = np.zeros(sizes.classes, dtype=np.int64)
+        drawn[chosen] = self._each(sizes)[sizes.orbit_index()[chosen]]
+        return drawn
 
 
 @register_batches
@@ -202,3 +240,7 @@ class PoissonBatches(Batches):
         one, units = np.ones_like(count), _units(sizes, count)
         draws = Draws(units, one, count - 1, 0 * count, None, odds)
         return [Sampling(1.0, count, draws)]
+
+    def draw(self, sizes: ClassSizes, generator: np.random.Generator) -> NDArray[np.int64]:
+        """See `Batches.draw`."""
+        return np.asarray(generator.binomial(np.asarray(sizes), self.rate))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -127,8 +128,10 @@ class InBatches(Loss):
         return kinds
 
     def anchor_count(self, sizes: ClassSizes) -> float:
-        """See `Loss.anchor_count`."""
-        return whole_if_whole(float(sum(kind.mass.sum() for kind in self._kinds(sizes))))
+        """See `Loss.anchor_count`; shares of steps that sum to one leave no fraction."""
+        total = float(sum(kind.mass.sum() for kind in self._kinds(sizes)))
+        nearest = float(round(total))
+        return whole_if_whole(nearest if math.isclose(total, nearest, rel_tol=1e-13) else total)
 
     @property
     def options(self) -> dict[str, Any]:
