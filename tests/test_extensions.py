@@ -62,7 +62,7 @@ every_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLE
 
 
 @every_problem
-@pytest.mark.parametrize("level", list(Level))
+@pytest.mark.parametrize("level", [Level.SAMPLES, Level.CLASSES, Level.ORBITS])
 def test_factored_and_conic_solutions_prove_the_same_optimum(problem, level):
     factored = screlax.solve_relaxation(problem, level=level)
     assert factored.relative_gap <= 1e-9

@@ -329,6 +329,13 @@ class UFM:
         ------
         InvalidInputError
             If the objective falls without end; the message names λ_b.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> loss = screlax.losses.NegativesOnly()
+        >>> problem = screlax.UFM([5, 5, 5], screlax.Ridge(3.1), loss=loss)
+        >>> problem.require_bounded()  # nothing to refuse: λ_b = 3
         """
         if self.control.is_penalty and self.control.parameter < (least := self.bounded_threshold()):
             verb, known = "falls", "has"
