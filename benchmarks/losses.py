@@ -5,8 +5,8 @@
 Native solves are at orbit level, or at that of instances where classes do not collapse; the
 reference is the conic program of all pairs of embeddings (level "samples"), up to `--embeddings` of
 them. Both are certified. Optima agree within their certified gaps if the intervals [lower, upper]
-have a number in common. A row is the worst of five profiles, `--all` prints a row for each. Gaps
-and differences are by value and spread, times medians.
+have a number in common. A row is the worst of five profiles, by control the native gap; `--all`
+prints a row for each problem. Gaps and differences are by value and spread, times medians.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from screlax.losses import (
 from screlax.proof.certificate import value_and_spread
 
 TEMPERATURE = 0.5
+CONTROLS = ("ridge", "ball", "sphere", "budget")
 PROFILES = ("balanced", "step", "exponential", "with singletons", "random")
 
 LOSSES: dict[str, Callable[[int, np.random.Generator], Loss]] = {
@@ -115,20 +116,19 @@ class Found:
         return max(s.lower for s in both) <= min(s.upper for s in both)
 
 
-def measure(embeddings: int, wanted: Sequence[str], seed: int = 0) -> Iterator[Found]:
-    """Solve every problem of some profiles both ways."""
-    for name, make in LOSSES.items():
-        rng = np.random.default_rng(seed)
-        for profile, sizes in profiles(_samples(make(5, rng), embeddings), rng).items():
-            if profile not in wanted:
-                continue
-            loss = make(len(sizes), rng)
-            problem = screlax.UFM(sizes, screlax.Sphere(1.0), TEMPERATURE, loss=loss)
-            for control, member in controls(problem).items():
-                native, first = _timed(member, "native")
-                reference, second = _timed(member, "CLARABEL")
-                count, seconds = problem.points.samples, (first, second)
-                yield Found(name, control, profile, count, native, reference, seconds)
+def measure(name: str, embeddings: int, wanted: Sequence[str]) -> Iterator[Found]:
+    """Solve every problem of a loss and of some profiles both ways."""
+    make, rng = LOSSES[name], np.random.default_rng(0)
+    for profile, sizes in profiles(_samples(make(5, rng), embeddings), rng).items():
+        if profile not in wanted:
+            continue
+        loss = make(len(sizes), rng)
+        problem = screlax.UFM(sizes, screlax.Sphere(1.0), TEMPERATURE, loss=loss)
+        for control, member in controls(problem).items():
+            native, first = _timed(member, "native")
+            reference, second = _timed(member, "CLARABEL")
+            count, seconds = problem.points.samples, (first, second)
+            yield Found(name, control, profile, count, native, reference, seconds)
 
 
 def _samples(loss: Loss, embeddings: int) -> int:
@@ -149,15 +149,16 @@ def _timed(problem: screlax.UFM, solver: str) -> tuple[screlax.Solution, float]:
     return solution, time.perf_counter() - start
 
 
-def line(loss: str, control: str, profile: str, group: list[Found]) -> str:
-    """Return the worst of some problems as a row."""
-    gaps = [
-        max(found.native.relative_gap for found in group),
-        max(found.reference.relative_gap for found in group),
-    ]
+def worst(loss: str, group: list[Found]) -> str:
+    """Return the worst of the problems of a loss as a row."""
+
+    def gap(control: str) -> float:
+        return max(found.native.relative_gap for found in group if found.control == control)
+
     cells = [
-        *(loss, control, profile, str(max(found.embeddings for found in group))),
-        *(f"{gap:.1e}" for gap in gaps),
+        loss,
+        *(f"{gap(control):.1e}" for control in CONTROLS),
+        f"{max(found.reference.relative_gap for found in group):.1e}",
         f"{max(found.difference for found in group):.1e}",
         f"{sum(found.agrees for found in group)} of {len(group)}",
         *(f"{np.median([found.seconds[side] for found in group]):.3f}" for side in (0, 1)),
@@ -165,30 +166,43 @@ def line(loss: str, control: str, profile: str, group: list[Found]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def alone(found: Found) -> str:
+    """Return a problem as a row."""
+    cells = [
+        *(found.loss, found.control, found.profile, str(found.embeddings)),
+        *(f"{solution.relative_gap:.1e}" for solution in (found.native, found.reference)),
+        f"{found.difference:.1e}",
+        "yes" if found.agrees else "no",
+        *(f"{seconds:.3f}" for seconds in found.seconds),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
 def main() -> None:
     parser = script.make_parser(__doc__)
     parser.add_argument("--embeddings", type=int, default=40, help="of a problem, at most")
-    parser.add_argument("--all", action="store_true", help="a row for each profile")
+    parser.add_argument("--all", action="store_true", help="a row for each problem")
     parser.add_argument("--profiles", nargs="+", choices=PROFILES, default=PROFILES)
     options = script.parse(parser, embeddings=8, profiles=["with singletons"])
     script.require("clarabel")
     print(f"_{provenance_line()}; at most {options.embeddings} embeddings, at least 8 samples_\n")
-    print(
-        "| loss | control | profile | embeddings | native gap | Clarabel gap | difference | "
-        "agree | native s | Clarabel s |\n|---|---|---|---|---|---|---|---|---|---|"
-    )
-    groups: dict[tuple[str, str, str], list[Found]] = {}
-    every: list[Found] = []
-    for found in measure(options.embeddings, options.profiles):
-        every.append(found)
-        every_profile = f"worst of {len(options.profiles)}"
-        key = (found.loss, found.control, found.profile if options.all else every_profile)
-        group = groups.setdefault(key, [])
-        group.append(found)
-        if options.all or len(group) == len(options.profiles):
-            print(line(*key, group), flush=True)
-    missing = sum(not found.agrees for found in every)
-    print(f"\n{len(every)} problems, {missing} disagree")
+    ends = ("Clarabel gap", "difference", "agree", "native s", "Clarabel s")
+    names = ("loss", *CONTROLS, *ends)
+    if options.all:
+        names = ("loss", "control", "profile", "embeddings", "native gap", *ends)
+    print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
+    problems = disagreeing = 0
+    for name in LOSSES:
+        group = []
+        for found in measure(name, options.embeddings, options.profiles):
+            group.append(found)
+            if options.all:
+                print(alone(found), flush=True)
+        if not options.all:
+            print(worst(name, group), flush=True)
+        problems += len(group)
+        disagreeing += sum(not found.agrees for found in group)
+    print(f"\n{problems} problems, {disagreeing} disagree")
 
 
 if __name__ == "__main__":
