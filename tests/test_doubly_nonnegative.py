@@ -14,7 +14,7 @@ from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, solve_relaxation
 from screlax.analysis.nonnegative import nonnegative_factor
 from screlax.errors import FileFormatError, InvalidInputError
 from screlax.gram.cells import CellGram, Level
-from screlax.losses import SoftTargets
+from screlax.losses import InstanceMix, SelfSupervised, SoftTargets
 from screlax.problem.program import build_program
 from screlax.proof.dense import certify
 from screlax.proof.dual import DualPoint
@@ -274,3 +274,57 @@ def test_the_augmented_lagrangian_is_the_function_it_says():
         assert abs(change - first) <= second + abs(first) * 1e-2 + 1e-2
         half = penalty.change(at, move.scaled(1e-4))
         assert math.isclose(half, 1e-4 * first + 1e-8 * second / 2, rel_tol=1e-3, abs_tol=1e-9)
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("loss", [InstanceMix(alpha=0.5), SelfSupervised()], ids=str)
+def test_samples_of_a_class_may_be_apart(loss, control, tmp_path):
+    """Certified among all samples, tight by a factor, and the same from a file."""
+    bound, temperature = CONTROLS[control]
+    problem = UFM([3, 2, 2], bound, temperature, loss=loss, features="nonnegative")
+    solution = solve_relaxation(problem)
+    assert solution.relative_gap <= 1e-10
+    assert solution.is_tight
+    assert solution.recheck("samples").relative_gap <= 1e-9
+    loaded = Solution.load(solution.save(tmp_path / "a.npz"))
+    assert math.isclose(loaded.value, solution.value, rel_tol=1e-13)
+    found = solve_relaxation(problem, solver="Clarabel", level="samples", tol=1e-5)
+    assert abs(found.value - solution.value) <= 1e-6 * abs(solution.value)
+    real = solve_relaxation(dataclasses.replace(problem, features="real"))
+    assert real.value < solution.lower
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_classes_of_one_size_and_singletons(control):
+    """Orbits of several classes, and classes whose norm may be zero."""
+    bound, temperature = CONTROLS[control]
+    for sizes in ([6, 3, 3, 3], [5, 2, 1, 1], [4, 4, 4]):
+        for loss in (SoftTargets(epsilon=0.1), SoftMargin()):
+            problem = UFM(sizes, bound, temperature, loss=loss, features="nonnegative")
+            solution = solve_relaxation(problem)
+            assert solution.relative_gap <= 1e-9
+            assert solution.recheck("classes").relative_gap <= 1e-9
+            assert solution.is_tight
+
+
+def test_comparisons_are_with_nonnegative_embeddings(solved):
+    solution = solved("soft", "sphere")
+    labels = np.repeat(range(5), SIZES)
+    rows = np.abs(solution.prototypes(9)[labels])
+    found = screlax.compare(rows, labels, solution)
+    assert found.gram_distance <= 1e-6
+    assert found.loss.relative_gap <= 1e-6
+    assert "nonnegative features" in str(found) or "nonnegative features" in found.optimum_of
+    with pytest.raises(InvalidInputError, match=r"below zero.*loss='none'"):
+        screlax.compare(-rows, labels, solution, loss="samples")
+    geometry = screlax.compare(-rows, labels, solution)
+    assert geometry.loss is None
+    assert geometry.gram_distance <= 1e-6
+    cycle = solved("cycle", "ridge")  # has no nonnegative embeddings, and can be compared with
+    rows = np.abs(np.random.default_rng(0).standard_normal((18, 4)))
+    assert screlax.compare(rows, labels, cycle).loss.gap > 0
+
+
+def test_descent_refuses_with_the_reason():
+    with pytest.raises(InvalidInputError, match="nonnegative"):
+        screlax.solve_nonconvex(problem_of("soft", "sphere"), dim=3)

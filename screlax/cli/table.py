@@ -90,6 +90,7 @@ def solution_table(solution: Solution) -> str:
         f"rank         {solution.rank} (eigenvalues above {solution.rank_tolerance:.0e} "
         "of the largest)",
         *_left_open(solution),
+        *([f"embeddings   {words}"] if (words := solution.tightness_in_words) else []),
         f"time         {seconds}",
         "",
         *_geometry_lines(solution),
@@ -115,6 +116,7 @@ def solution_record(solution: Solution) -> dict[str, Any]:
         "seconds": dict(solution.seconds),
         "rank": solution.rank,
         "collapses": solution.collapses,
+        "is_tight": solution.is_tight,
         "within_class_variability": solution.within_class_variability,
         "problem": {
             "classes": sizes.classes,

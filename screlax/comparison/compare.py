@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from ..analysis.embedding import recover_embeddings
 from ..checks import check_choice
 from ..errors import InvalidInputError
 from ..gram.geometry import cosines_of, gram_distance
@@ -57,7 +58,8 @@ def compare(
         Labels of the problem's classes (`problem.class_labels`, or class numbers from 0).
     solution : Solution
         The optimum to compare with, of whatever loss its problem has: the objective is evaluated by
-        that loss, which the result names, not by the one the embeddings were made with. Class
+        that loss, which the result names, not by the one the embeddings were made with. Distances
+        and the alignment are of Gram matrices, which say nothing of the signs of embeddings. Class
         counts need not be those of the problem (a test set, a subset), but every class must have a
         sample.
     loss : {"auto", "samples", "class-means", "none"}
@@ -81,7 +83,8 @@ def compare(
     ------
     InvalidInputError
         If lengths differ, a class has no sample, a label is no class of the problem, an entry is
-        not finite, or all class means are zero.
+        negative where the objective is that of nonnegative features, an entry is not finite, or
+        all class means are zero.
     ProblemTooLargeError
         If the k×k Gram matrices do not fit in memory.
 
@@ -103,7 +106,9 @@ def compare(
     problem = solution.problem
     rows, labels, together = rows_and_labels(embeddings, labels, problem.loss)
     number, statistics = usable_statistics(problem, rows, labels, normalize=normalize)
-    optimal_gram, optimum = solution.class_gram, solution.embeddings().vectors
+    optimal_gram = solution.class_gram
+    # up to a rotation, which is taken out: of any sign, also where features are nonnegative
+    optimum = recover_embeddings(optimal_gram, tolerance=solution.rank_tolerance).vectors
     if not optimal_gram.any():
         raise InvalidInputError(
             "the optimum is zero (ridge at or above λ_max), so nothing can be compared with it; "

@@ -3,12 +3,14 @@
 At the optimum the slack S = C + diag(y) − Y is orthogonal to G and Y vanishes where G does not. So
 with F Fᵀ = G, Y is sought on the zeros of G as the least-squares solution of
 (C + diag(y) − Y) F = 0, of least norm by pairs of classes whatever the level (LSQR: Paige and
-Saunders 1982), and what is negative is left out. Whatever comes out, the certificate tests it.
+Saunders 1982), and what is negative is left out in turn. Whatever comes out, the
+certificate tests it.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, lsqr
 
 from ..gram.blocks import gram_blocks, slack_blocks
@@ -18,6 +20,12 @@ from ..types import Matrix, Vector
 
 _ZERO = 1e-7
 """Entries of a Gram matrix below this share of √(own own') count as zero."""
+
+_NOTHING = 1e-10
+"""The same by the largest own."""
+
+_SIEVES = 8
+"""Solutions in turn, each without the entries that were negative in the last."""
 
 _RANK = 1e-10
 """Eigenvalues of a Gram matrix below this share of the largest are rounding."""
@@ -41,34 +49,51 @@ def stationary_entries(relaxation: Program, slack: CellGram, gram: CellGram) -> 
     ndarray, shape (m, m)
         Symmetric, as coefficients of `pair`.
     """
-    root = np.sqrt(gram.own)
-    zero = np.triu(gram.pair <= _ZERO * np.outer(root, root))
+    zero = np.triu(_is_zero(gram))
     np.fill_diagonal(zero, np.diagonal(zero) & (relaxation.cells.points > 1))
+    residual, scale = _Residual(relaxation, gram), np.sqrt(_pairs_of_classes(relaxation))
+    for _ in range(_SIEVES):
+        found = scale * _least_squares(residual, slack, zero, scale)
+        if not (found < 0).any():
+            break
+        zero &= np.triu(found) >= 0  # what is negative stays out
+    return np.maximum(found, 0.0)
+
+
+def _is_zero(gram: CellGram) -> NDArray[np.bool_]:
+    """Return which entries count as zero, by their rows' norms and by the largest of all."""
+    root = np.sqrt(gram.own)
+    small = np.maximum(_ZERO * np.outer(root, root), _NOTHING * float(gram.own.max()))
+    return np.asarray(gram.pair <= small)
+
+
+def _pairs_of_classes(relaxation: Program) -> Matrix:
+    """Return how many pairs of classes an entry stands for, samples counting as shares of one."""
+    each = relaxation.cells.mass / relaxation.cells.class_size
+    return np.outer(each, each)
+
+
+def _least_squares(
+    residual: _Residual, slack: CellGram, zero: NDArray[np.bool_], scale: Matrix
+) -> Matrix:
+    """Return Z, symmetric and zero outside the pattern, for which S − scale Z is stationary."""
     row, column = np.nonzero(zero)
-    found = np.zeros_like(gram.pair)
+    nothing, weight = np.zeros(len(zero)), scale[row, column]
     if not len(row):
-        return found
-    residual, cells = _Residual(relaxation, gram), relaxation.cells
-    nothing = np.zeros(relaxation.size)
-    each = np.sqrt(cells.mass / cells.class_size)
-    scale = (each[:, None] * each)[row, column]
+        return np.zeros_like(scale)
 
     def placed(entries: Vector) -> Matrix:
-        matrix = np.zeros_like(found)
-        matrix[row, column] = scale * entries
+        matrix = np.zeros_like(scale)
+        matrix[row, column] = entries
         return (matrix + matrix.T) / 2
 
-    def forward(entries: Vector) -> Vector:
-        return residual.of(CellGram(nothing, placed(entries)))
-
-    def backward(vector: Vector) -> Vector:
-        return scale * residual.adjoint(vector)[row, column]
-
     operator = LinearOperator(
-        (residual.size, len(row)), matvec=forward, rmatvec=backward, dtype=float
+        (residual.size, len(row)),
+        matvec=lambda entries: residual.of(CellGram(nothing, placed(weight * entries))),
+        rmatvec=lambda vector: weight * residual.adjoint(vector)[row, column],
+        dtype=float,
     )
-    solved = lsqr(operator, residual.of(slack), atol=1e-15, btol=1e-15, iter_lim=_STEPS)
-    return np.maximum(placed(solved[0]), 0.0)
+    return placed(lsqr(operator, residual.of(slack), atol=1e-15, btol=1e-15, iter_lim=_STEPS)[0])
 
 
 class _Residual:

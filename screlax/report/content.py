@@ -107,6 +107,7 @@ def _summary(solution: Solution) -> dict[str, Any]:
         "anchors": problem.anchors,
         "distinguished_by": problem.kinds_in_words,
         "within": solution.within_words,
+        "tightness": solution.tightness_in_words,
         "features": problem.features.value,
         "control": problem.control.name,
         "parameter": problem.control.parameter,

@@ -77,7 +77,8 @@
     verdict.append(
       `: no embeddings of any dimension do better than ${number(s.lower, 12)}, and the geometry below has ` +
       `${number(s.upper, 12)}, a relative gap of ${s.gap_in_words} (tolerance ${number(s.tol)}).` +
-      (s.within ? ` It ${s.within}; what is shown are the class means.` : ""));
+      (s.within ? ` It ${s.within}; what is shown are the class means.` : "") +
+      (s.tightness ? ` Of embeddings, ${s.tightness}.` : ""));
     fillTable(byId("bounds"), [
       ["objective, summed over anchors", number(s.value, 12)],
       ["objective per anchor", number(s.mean_value, 10)],

@@ -15,21 +15,20 @@ from scipy import linalg
 
 from ..analysis.differentiate import differentiate
 from ..analysis.embedding import Embeddings, recover_embeddings
-from ..analysis.nonnegative import nonnegative_factor
 from ..analysis.sensitivity import Sensitivity
 from ..errors import InvalidInputError, Status
 from ..gram.cells import CellGram, Level, ScatteredGram, check_level
 from ..gram.curve import AnyGram
-from ..gram.diagonal import DiagonalGram
 from ..optional import require_memory
 from ..problem.levels import classes_to_orbits
 from ..problem.program import build_program
 from ..problem.ufm import UFM
-from ..proof.certificate import Certificate, relative_gap
+from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint
 from ..types import Matrix
 from .determinacy import left_open
 from .spectrum import class_spectrum, has_known_rank
+from .tightness import is_tight
 from .verify import proved_again
 
 APART = "does not collapse within classes"
@@ -143,19 +142,20 @@ class Solution:
         Always with real features, where every positive semidefinite matrix is a Gram matrix. With
         nonnegative ones where a nonnegative factor was found whose objective, rescaled to the
         control, is within `tol` of `lower`: then the relaxation is exact. Orthogonal classes have
-        one at sight; else it is searched for at class level, unless the samples of a class are
-        apart. False proves nothing.
+        one at sight; else it is searched for, for up to 200 classes. False proves nothing.
         """
-        if not self.problem.features.are_nonnegative or isinstance(self.orbit_gram, DiagonalGram):
-            return True
-        if not self.collapses:
-            return False
-        factor = nonnegative_factor(self.class_gram, self.rank_tolerance)
-        if factor is None:
-            return False
-        value = self._objective_of_class_gram(factor @ factor.T)
-        infimum = self.certificate.infimum
-        return relative_gap(max(value - self.lower, 0.0), value, infimum) <= self.tol
+        return is_tight(
+            self.problem, self.orbit_gram, self.certificate, self.tol, self.rank_tolerance
+        )
+
+    @property
+    def tightness_in_words(self) -> str:
+        """Whether nonnegative embeddings are known to reach the bounds; empty for real features."""
+        if not self.problem.features.are_nonnegative:
+            return ""
+        if self.is_tight:
+            return "nonnegative ones reach the bounds: the relaxation is tight"
+        return "no nonnegative ones are known that reach the bounds, which hold for all of them"
 
     @property
     def value_determines_geometry(self) -> bool:

@@ -20,7 +20,6 @@ from ..problem.levels import lift_from_orbits
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..proof.dense import Proof
-from ..proof.dual import DualPoint, dual_from_orbits
 from ..proof.prover import Prover
 from .base import (
     ROOM,
@@ -35,7 +34,7 @@ from .batches.newton import solve_in_batches
 from .closed_form import closed_form
 from .collapse import opposite_points
 from .factored import solve_factored
-from .nonnegative import solve_nonnegative
+from .multipliers import solve_multipliers
 from .orthogonal import orthogonal_candidate, orthogonal_gram
 from .singletons.candidates import singleton_candidates
 from .slack_vector.solver import solve_slack_vector
@@ -112,10 +111,10 @@ class Native:
         if orthogonal is not None:
             return orthogonal_candidate(problem, level, orthogonal)
         start = time.perf_counter()
+        if problem.features.are_nonnegative:
+            return solve_multipliers(problem, level, options, start, _near(problem, options))
         if not problem.loss.collapses:
             return solve_targets(problem, level, options, start, _near(problem, options))
-        if problem.features.are_nonnegative:
-            return _multipliers(problem, level, options, start)
         if problem.batches is not None:
             return _in_batches(problem, level, options, start)
         collapsed = opposite_points(problem)
@@ -202,20 +201,6 @@ def _descend(
         deadline=deadline_of(options, start),
     )
     return _result(problem, level, gram, run.iterations, f"{DESCENT}{run.reason}", start)
-
-
-def _multipliers(problem: UFM, level: Level, options: SolverOptions, start: float) -> Candidate:
-    """Run the method of multipliers for nonnegative features at orbit level."""
-    cells = problem.points.orbits
-    require_memory(8 * 40 * cells**2, f"nonnegative features of {cells:,} distinct class sizes")
-    run = solve_nonnegative(
-        build_program(with_room(problem, ROOM), Level.ORBITS), deadline=deadline_of(options, start)
-    )
-    dual = DualPoint(None, None, run.entries)
-    dual = dual_from_orbits(problem, build_program(problem, level), dual)
-    message = f"multipliers, {DESCENT}{run.reason}"
-    found = _result(problem, level, run.gram, run.iterations, message, start)
-    return replace(found, duals=(dual,))
 
 
 def _with_singletons(problem: UFM, level: Level, options: SolverOptions, start: float) -> Candidate:

@@ -20,7 +20,6 @@ from ..problem.ufm import UFM
 from ..proof.dense import certify
 from .base import ROOM, Candidate, SolverOptions, deadline_of, with_room
 from .factored import solve_factored
-from .nonnegative import NonnegativeRun, solve_nonnegative
 from .trust_region import TrustRegionResult
 
 _NEARLY = 1e-6
@@ -68,14 +67,11 @@ def solve_targets(
 
 def _descend(
     problem: UFM, level: Level, means: CellGram, deadline: float
-) -> tuple[CellGram, TrustRegionResult | NonnegativeRun]:
+) -> tuple[CellGram, TrustRegionResult]:
     """Minimise at a level from near a Gram matrix by orbit."""
     program = build_program(with_room(problem, ROOM), level)
     require_memory(8 * 40 * program.size**2, f"Burer–Monteiro with {program.size:,} cells")
     lifted = lift_from_orbits(problem.points, level, means)
-    if program.is_nonnegative:
-        found = solve_nonnegative(program, lifted, deadline)
-        return found.gram, found
     return solve_factored(program, lifted, deadline=deadline)
 
 
