@@ -43,13 +43,12 @@ def weighted_loss(points, anchors, weight, target, temperature):
     logits = H @ H.T / temperature
     on = np.flatnonzero(anchors)
     losses, softmax = np.zeros(len(H)), np.zeros_like(logits)
-    losses[on] = logsumexp(logits[on], axis=1, b=weight[on]) - (target * logits).sum(axis=1)[on]
     there = np.where(weight[on] > 0, logits[on], -np.inf)
-    shifted = weight[on] * np.exp(there - there.max(axis=1, keepdims=True))
-    softmax[on] = shifted / shifted.sum(axis=1, keepdims=True)
-    pull = np.asarray(anchors)[:, None] * (
-        softmax - np.where(softmax.any(axis=1)[:, None], target, 0)
-    )
+    there += np.log(np.where(weight[on] > 0, weight[on], 1.0))
+    losses[on] = logsumexp(there, axis=1) - (target * logits).sum(axis=1)[on]
+    softmax[on] = np.exp(there - logsumexp(there, axis=1, keepdims=True))
+    mass = np.asarray(anchors)[:, None]
+    pull = mass * (softmax - np.where(mass > 0, target, 0.0))
     return losses, (pull + pull.T) @ H / temperature, -(pull * logits).sum() / temperature
 
 

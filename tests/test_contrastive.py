@@ -166,6 +166,22 @@ def test_samples_without_positives_count_in_a_mean_over_all(mean_over):
         assert contrastive_loss(H, y, loss=loss, **options) == pytest.approx(weighted, rel=1e-14)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_weights_of_any_size_neither_overflow_nor_vanish(dtype):
+    H, y = data(400, dim=6)
+    y = np.where(y > 6, 0, y)
+    pair = np.array([1e-150, 1.0, 1e150, 1e-30, 1e30, 1e300, 1.0])
+    loss = losses.RowSoftmax(1, pair, pair[::-1])
+    _, w, T = softmax_member("supcon", y)
+    size = np.bincount(y)[y]
+    same = y[:, None] == y
+    w = w * np.where(same, (pair[y] / (size - 1))[:, None], pair[::-1][y] / size)
+    result = contrastive_loss_and_grad(H.astype(dtype), y, loss=loss, reduction="sum")
+    each, gradient, _ = weighted_loss(H.astype(dtype), 1 / size, w, T, 0.1)
+    assert abs(result.loss / (each / size).sum() - 1) < 1e-12
+    assert relative(result.gradient, gradient) < (1e-12 if dtype == np.float64 else 1e-6)
+
+
 @members
 def test_single_precision_is_as_accurate_as_it_is_for_supcon(name):
     H, y = data(600, dim=32)

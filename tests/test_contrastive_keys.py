@@ -86,6 +86,21 @@ def test_a_key_of_each_sample_and_a_queue_is_moco():
     assert found == pytest.approx(expected, rel=1e-14)
 
 
+def test_losses_near_zero_of_keys_alone_keep_their_digits():
+    """Samples of one class and keys: log(1 + 2 e^{−1/τ}) of two negatives among the keys."""
+    for loss, negatives in (("supcon", [1, 2]), ("class-averaged", [1, 2, 2, 2])):
+        found = contrastive_loss(
+            np.eye(3)[[0, 0, 0]],
+            [0, 0, 0],
+            loss=loss,
+            keys=np.eye(3)[[0, *negatives]],
+            key_labels=[0, *negatives],
+            contrast_with="keys",
+            temperature=0.02,
+        )
+        assert abs(found / np.log1p(2 * np.exp(-50)) - 1) < 1e-13
+
+
 def test_keys_beside_views_and_labels_of_another_kind():
     H, (_, y) = unit(np.random.default_rng(0), 60, 2, 10), data(60)
     K, z = queue(20)
@@ -179,6 +194,15 @@ def test_soft_labels_of_one_class_each_are_labels():
     assert contrastive_loss(both, soft_labels=Y, loss=mixed) == pytest.approx(
         contrastive_loss(both, y, loss=mixed), rel=1e-13
     )
+
+
+def test_what_rounding_leaves_of_soft_labels_is_no_target():
+    """Nobody shares a label with anybody."""
+    rng = np.random.default_rng(0)
+    Y = np.zeros((300, 900))
+    for number, row in enumerate(Y):
+        row[3 * number : 3 * number + 3] = rng.dirichlet(np.ones(3))
+    assert contrastive_loss(unit(rng, 300, 4), soft_labels=Y, reduction="sum") == 0.0
 
 
 @pytest.mark.parametrize("keys", [0, 10])

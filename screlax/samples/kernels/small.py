@@ -96,6 +96,4 @@ def _weigh(contrast: Contrast, entries: NDArray[Any], part: slice) -> None:
             denominator.within(item, span, span)
     entries.reshape(len(entries), -1)[:, :: size + 1] = 0
     if denominator.keys_from is not None:
-        keys = denominator.keys_from
-        entries[:, :keys, :keys] = 0
-        entries[:, keys:, keys:] = 0
+        entries[:, : denominator.keys_from, : denominator.keys_from] = 0
