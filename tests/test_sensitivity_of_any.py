@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from screlax import UFM, Ball, Budget, Ridge, Sphere, solve_relaxation
-from screlax.analysis.differentiate import _implicit
+from screlax.analysis.differentiate import _implicit, _of_two_points, differentiate
 from screlax.equations.slack_vector import SlackVectorEquations
 from screlax.errors import InvalidInputError, ProblemTooLargeError
+from screlax.gram.cells import CellGram
+from screlax.gram.shared_point import SingletonGram
 from screlax.losses import (
     ClassAveraged,
     NegativesOnly,
@@ -107,6 +109,44 @@ def test_both_ways_agree_where_there_is_a_slack_vector(loss, control):
         )
 
 
+@every_control
+@pytest.mark.parametrize(
+    ("sizes", "weights"),
+    [
+        ([9, 5, 5, 2, 1, 1], None),
+        ([50, 20, 3, 1], None),
+        ([30, 3, *[1] * 7], None),
+        ([9, 5, 5, 2], [1, 2, 2, 0]),
+    ],
+)
+def test_both_ways_agree_with_singletons(sizes, weights, control):
+    problem = UFM(sizes, control, 0.6, loss=SupCon(class_weights=weights))
+    solution = solve_relaxation(problem)
+    assert isinstance(solution.orbit_gram, SingletonGram)
+    found = solution.sensitivity()
+    known = _implicit(problem, solution.orbit_gram.scaled(1 / 0.6).dense())
+    for name in NUMBERS + ARRAYS:
+        np.testing.assert_allclose(getattr(found, name), getattr(known, name), rtol=1e-6, atol=1e-8)
+    for orbit in range(problem.points.orbits):
+        np.testing.assert_allclose(
+            found.pair_by_size(orbit), known.pair_by_size(orbit), rtol=1e-6, atol=1e-8
+        )
+
+
+def test_a_million_classes_with_singletons_are_differentiated():
+    sizes = np.maximum(1, (4e5 / np.arange(1, 10**6 + 1) ** 0.9)).astype(int)
+    problem = UFM.from_pairs(*np.unique(sizes, return_counts=True), Sphere(1.0), 0.3)
+    found = solve_relaxation(problem).sensitivity()
+    up, down = (
+        solve_relaxation(UFM(problem.class_sizes, Sphere(1 + step), 0.3)) for step in (1e-4, -1e-4)
+    )
+    assert found.value_by_parameter == pytest.approx((up.value - down.value) / 2e-4, rel=1e-6)
+    few = np.arange(0, 1772, 300)
+    expected = (up.orbit_gram.rows(few) - down.orbit_gram.rows(few)) / 2e-4
+    np.testing.assert_allclose(found.pair_by_parameter[few], expected, rtol=1e-5, atol=1e-6)
+    assert np.isfinite(found.pair_by_size(5)).all()
+
+
 FAMILY = [SupCon(views=2), SupCon(class_weights=[3, 1, 1, 0.5]), ClassAveraged(), Prototypes(2)]
 
 
@@ -172,10 +212,24 @@ def test_at_the_edge_between_two_regimes_there_are_none():
         certified([9, 5, 3], Ridge(threshold), loss=loss).sensitivity()
 
 
+@pytest.mark.parametrize("control", [Sphere(0.5), Ball(0.5)], ids=lambda control: control.name)
+def test_two_opposite_points_of_many_classes_move_with_the_radius(control):
+    problem = UFM([900, 3, 3, 2], control, 2.0)
+    unit = solve_relaxation(problem).orbit_gram.scaled(0.5).dense()
+    found, known = _of_two_points(problem, unit), _implicit(problem, unit)
+    for name in NUMBERS + ARRAYS:
+        np.testing.assert_allclose(getattr(found, name), getattr(known, name), atol=1e-9)
+    many = UFM([10**5, *range(2, 100)], control, 10.0)
+    solution = solve_relaxation(many)
+    assert solution.solver_message == "closed form: two opposite points"
+    assert solution.sensitivity().value_by_parameter < 0
+
+
 def test_too_many_sizes_without_a_slack_vector_are_refused():
-    problem = UFM([*range(2, 120), 1], Sphere(1.0), 0.3)
-    with pytest.raises(ProblemTooLargeError, match="119"):
-        solve_relaxation(problem).sensitivity()
+    problem = UFM([*range(2, 100)], Sphere(1.0), 0.5, loss=SoftTargets(epsilon=0.1))
+    gram = CellGram(np.ones(98), np.eye(98))
+    with pytest.raises(ProblemTooLargeError, match="98"):
+        differentiate(problem, gram)
 
 
 def test_nonnegative_features_are_refused():

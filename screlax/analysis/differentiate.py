@@ -8,12 +8,14 @@ from ..equations.slack_vector import why_not
 from ..errors import InvalidInputError, ProblemTooLargeError
 from ..gram.cells import CellGram, ScatteredGram
 from ..gram.curve import AnyGram, SlackVectorGram
+from ..gram.shared_point import SingletonGram
 from ..problem.losses.class_rows import ClassTerms
 from ..problem.losses.softmax_rows import RowWeights
 from ..problem.ufm import UFM
-from ..types import Matrix, Vector
-from .implicit import Optimum
-from .sensitivity import Sensitivity, sensitivity_of
+from ..types import Vector
+from .implicit import Optimum, ratio, row_heights
+from .sensitivity import MOST_ORBITS, Sensitivity, sensitivity_of
+from .singleton_sensitivity import singleton_sensitivity
 
 _MOST_DENSE = 80
 """Cells up to which the conditions of a solution are solved as a dense system of m²/2 unknowns."""
@@ -37,18 +39,51 @@ def differentiate(problem: UFM, gram: AnyGram) -> Sensitivity:
     """
     if isinstance(gram, SlackVectorGram) and why_not(problem) is None and gram.own.any():
         return sensitivity_of(problem, gram)
+    if isinstance(gram, SingletonGram) and problem.points.orbits <= MOST_ORBITS:
+        return singleton_sensitivity(problem, gram)
     if problem.features.are_nonnegative or isinstance(gram, ScatteredGram):
         raise InvalidInputError(
             "derivatives are of real features whose classes collapse; this solution has "
             + ("samples of a class apart" if isinstance(gram, ScatteredGram) else "others")
         )
+    unit = gram.scaled(1 / problem.temperature).dense()
+    if problem.points.orbits > _MOST_DENSE and _is_two_points(problem, unit):
+        return _of_two_points(problem, unit)
     if problem.points.orbits > _MOST_DENSE:
         raise ProblemTooLargeError(
             f"without a slack vector derivatives take a dense system, for at most {_MOST_DENSE} "
-            f"distinct sizes, and there are {problem.points.orbits:,}; singletons, a minority "
-            "collapse and general targets leave none"
+            f"distinct sizes, and there are {problem.points.orbits:,}"
         )
-    return _implicit(problem, gram.scaled(1 / problem.temperature).dense())
+    return _implicit(problem, unit)
+
+
+def _is_two_points(problem: UFM, unit: CellGram) -> bool:
+    """Whether all classes are on two opposite points, for targets that are the own class."""
+    if problem.loss.class_terms(problem.class_sizes) is None or not problem.control.fixes_norms:
+        return False
+    return bool((np.abs(unit.pair) == unit.own[0]).all() and (unit.own == unit.own[0]).all())
+
+
+def _of_two_points(problem: UFM, unit: CellGram) -> Sensitivity:
+    """Differentiate two opposite points, which move with the radius alone."""
+    loss, sizes, tau = problem.loss, problem.class_sizes, problem.temperature
+    optimum, m = Optimum.of(problem, unit), problem.points.orbits
+    terms, more = loss.class_terms(sizes), loss.class_terms(sizes.with_sizes(sizes.distinct + 1))
+    assert terms is not None
+    assert more is not None
+    radius = problem.control.parameter
+    value, nothing = optimum.value_by_parameter() / tau, np.zeros((m, m))
+    return Sensitivity(
+        value_by_parameter=value,
+        value_by_temperature=-value * radius / tau,
+        value_by_size=optimum.value_by_sizes(terms, more.less(terms)),
+        own_by_parameter=np.ones(m),
+        own_by_temperature=np.zeros(m),
+        pair_by_parameter=np.sign(unit.pair),
+        pair_by_temperature=nothing,
+        find_own_by_size=lambda: nothing,
+        pair_by_size=lambda orbit: nothing,
+    )
 
 
 def _implicit(problem: UFM, unit: CellGram) -> Sensitivity:
@@ -61,10 +96,7 @@ def _implicit(problem: UFM, unit: CellGram) -> Sensitivity:
     control = problem.control_at_unit_temperature
     power = control.temperature_power
     by_parameter, by_temperature = tau**power, power * control.parameter / tau
-    value = (
-        float(slope.own @ unit.own)
-        - float(optimum.multipliers @ control.limits(optimum.program.cells)) / control.parameter
-    )
+    value = optimum.value_by_parameter()
     own, pair = moved[0].own, moved[0].pair
     copies = problem.class_sizes.multiplicities
     return Sensitivity(
@@ -75,7 +107,7 @@ def _implicit(problem: UFM, unit: CellGram) -> Sensitivity:
         own_by_temperature=unit.own + tau * own * by_temperature,
         pair_by_parameter=tau * pair * by_parameter,
         pair_by_temperature=unit.pair + tau * pair * by_temperature,
-        own_by_size=tau * np.column_stack([move.own for move in moved[1:]]),
+        find_own_by_size=lambda: tau * np.column_stack([move.own for move in moved[1:]]),
         pair_by_size=lambda orbit: tau * moved[1 + orbit].pair,
     )
 
@@ -139,26 +171,12 @@ def _loss_slopes(
     terms: ClassTerms, slopes: ClassTerms, copies: Vector, gram: CellGram, rows: RowWeights
 ) -> tuple[CellGram, float]:
     """Return the derivatives of the loss's gradient and of the loss by its numbers."""
-    by_own, by_pair = _ratio(slopes.own, terms.own), _ratio(slopes.pair, terms.pair)
+    by_own, by_pair = ratio(slopes.own, terms.own), ratio(slopes.pair, terms.pair)
     mean = rows.own * by_own + rows.pair @ by_pair
     moved = rows.pair * (by_pair[None, :] - mean[:, None])
     weighted = (copies * slopes.anchors)[:, None] * rows.pair
     weighted = weighted + (copies * terms.anchors)[:, None] * moved
-    anchored = terms.anchors > 0
-    heights = np.where(anchored, _heights(terms, copies, gram), 0.0)
+    heights = row_heights(terms, copies, gram)
     value = copies * (slopes.anchors * heights + terms.anchors * mean)
     own = -weighted.sum(axis=1)
     return CellGram(own, (weighted + weighted.T) / 2), float(value.sum())
-
-
-def _heights(terms: ClassTerms, copies: Vector, gram: CellGram) -> Vector:
-    """Return log(o e^own + Σ u e^pair) − own of the rows."""
-    weight: Matrix = np.tile(copies * terms.pair, (len(copies), 1))
-    np.fill_diagonal(weight, (copies - 1) * terms.pair)
-    with np.errstate(divide="ignore"):
-        logs = np.column_stack([np.log(terms.own), np.log(weight) + gram.pair - gram.own[:, None]])
-    return np.asarray(np.logaddexp.reduce(logs, axis=1))
-
-
-def _ratio(slope: Vector, number: Vector) -> Vector:
-    return np.divide(slope, number, out=np.zeros_like(number), where=number > 0)

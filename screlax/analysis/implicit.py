@@ -26,6 +26,8 @@ from scipy import linalg
 from ..errors import InvalidInputError
 from ..gram.blocks import gram_blocks, slack_blocks
 from ..gram.cells import CellGram, Level
+from ..problem.losses.class_rows import ClassTerms
+from ..problem.losses.softmax_rows import RowWeights
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..proof.repair import products_by_cell
@@ -71,6 +73,29 @@ class Optimum:
         along = products_by_cell(program.loss.gradient(at), gram)
         multipliers = program.control.multipliers(along, gram.own, program.cells)
         return cls(program, gram, at, multipliers, program.slack(at, multipliers))
+
+    def value_by_parameter(self) -> float:
+        """Return the derivative of the value by the control's parameter, at unit temperature."""
+        control, cells = self.program.control, self.program.cells
+        price = control.penalty(cells) @ self.gram.own - self.multipliers @ control.limits(cells)
+        return float(price) / control.parameter
+
+    def value_by_sizes(self, terms: ClassTerms, slopes: ClassTerms) -> Vector:
+        """Return those by the size of one class of each orbit, of a row softmax (`ClassTerms`).
+
+        NaN for classes without anchors that have some with one sample more.
+        """
+        assert isinstance(self.at, RowWeights)
+        rows, cells, control = self.at, self.program.cells, self.program.control
+        by_own, by_pair = ratio(slopes.own, terms.own), ratio(slopes.pair, terms.pair)
+        received = (cells.points * terms.anchors) @ rows.pair / cells.points
+        value = slopes.anchors * row_heights(terms, cells.points, self.gram)
+        value = value + terms.anchors * rows.own * by_own + by_pair * received
+        if not control.fixes_norms:
+            rate = float(self.multipliers.sum()) / cells.samples
+            beyond = self.gram.own - (0.0 if control.is_penalty else control.parameter)
+            value = value + rate * slopes.embeddings * beyond
+        return np.where((terms.anchors == 0) & (slopes.anchors > 0), np.nan, value)
 
     def moves(self, slopes: list[CellGram], limits: Matrix) -> list[CellGram]:
         """Return the derivatives of the Gram matrix.
@@ -140,6 +165,20 @@ class Optimum:
             curved = np.kron(np.diag(1 / size), kernel.T @ dual.shared @ kernel)
             curvature[count : count + len(curved), count : count + len(curved)] = curved / 2
         return _Directions(moved, curvature)
+
+
+def row_heights(terms: ClassTerms, copies: Vector, gram: CellGram) -> Vector:
+    """Return log(o e^own + Σ u e^pair) − own of the rows, zero without anchors."""
+    weight: Matrix = np.tile(copies * terms.pair, (len(copies), 1))
+    np.fill_diagonal(weight, (copies - 1) * terms.pair)
+    with np.errstate(divide="ignore"):
+        logs = np.column_stack([np.log(terms.own), np.log(weight) + gram.pair - gram.own[:, None]])
+    return np.where(terms.anchors > 0, np.logaddexp.reduce(logs, axis=1), 0.0)
+
+
+def ratio(slope: Vector, number: Vector) -> Vector:
+    """Return slope/number, zero where there is no number."""
+    return np.divide(slope, number, out=np.zeros_like(number), where=number > 0)
 
 
 @dataclass(frozen=True, eq=False)

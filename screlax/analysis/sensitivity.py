@@ -10,6 +10,7 @@ through what θ does at a fixed Gram matrix, multipliers included.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,7 +23,8 @@ from ..problem.ufm import UFM
 from ..proof.structured import state_of_gram
 from ..types import Matrix, Vector
 
-_MAX_ORBITS = 3000
+MOST_ORBITS = 3000
+"""Distinct sizes up to which m×m derivatives are formed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,8 @@ class Sensitivity:
         Of the inner products of different classes.
     own_by_size : ndarray, shape (m, m)
         Entry (g, h): of the squared norm of classes of size g as *all* classes of size h grow.
+    find_own_by_size : callable
+        Returns `own_by_size`, the dearest of all.
     pair_by_size : callable
         `pair_by_size(h)` is the derivative of `pair` as all classes of size h grow, (m, m).
 
@@ -55,8 +59,13 @@ class Sensitivity:
     own_by_temperature: Vector
     pair_by_parameter: Matrix
     pair_by_temperature: Matrix
-    own_by_size: Matrix
+    find_own_by_size: Callable[[], Matrix]
     pair_by_size: Callable[[int], Matrix]
+
+    @cached_property
+    def own_by_size(self) -> Matrix:
+        """See above; found when it is asked for."""
+        return self.find_own_by_size()
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +92,9 @@ def sensitivity_of(problem: UFM, gram: SlackVectorGram) -> Sensitivity:
         If there are so many distinct sizes that m×m derivatives make no sense.
     """
     m = problem.points.orbits
-    if m > _MAX_ORBITS:
+    if m > MOST_ORBITS:
         raise ProblemTooLargeError(
-            f"derivatives by {m:,} class sizes are {m:,}×{m:,} numbers; the limit is {_MAX_ORBITS}"
+            f"derivatives by {m:,} class sizes are {m:,}×{m:,} numbers; the limit is {MOST_ORBITS}"
         )
     tau, control = problem.temperature, problem.control_at_unit_temperature
     equations, slopes = equations_for(problem), problem.slack_terms_by_size
@@ -119,7 +128,7 @@ def sensitivity_of(problem: UFM, gram: SlackVectorGram) -> Sensitivity:
         own_by_temperature=unit_own + tau * own_slope * unit_by_temperature,
         pair_by_parameter=tau * pair_slope * unit_by_parameter,
         pair_by_temperature=unit_pair + tau * pair_slope * unit_by_temperature,
-        own_by_size=tau * by_size.own,
+        find_own_by_size=lambda: tau * by_size.own,
         pair_by_size=pair_by_size,
     )
 

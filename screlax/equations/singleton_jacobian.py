@@ -21,12 +21,16 @@ class SingletonJacobian:
     """
 
     def __init__(
-        self, equations: SingletonEquations, state: SingletonState, moments: SingletonMoments
+        self,
+        equations: SingletonEquations,
+        state: SingletonState,
+        moments: SingletonMoments,
+        accuracy: float = _ACCURACY,
     ) -> None:
         self._equations, self._state, self._moments = equations, state, moments
         self._strength = float(np.exp(state.log_strength))
         self._count = len(moments.vectors)
-        self._couplings = Couplings.between(state.log_normalizer, state.ratio, _ACCURACY)
+        self._couplings = Couplings.between(state.log_normalizer, state.ratio, accuracy)
         self._weights = [equations.copies * vector for vector in moments.vectors]
         self._own = self._own_derivatives()
 
