@@ -155,6 +155,8 @@ def _native_gram(problem: UFM, options: SolverOptions) -> CellGram:
 def _near(problem: UFM, options: SolverOptions) -> CellGram | None:
     """Return the optimum for the own class as target, by orbit; None where there is none."""
     loss = problem.loss.own_class()
+    if problem.features.are_nonnegative and problem.batches is not None:
+        loss = problem.loss.of_all_samples
     if loss is None or problem.classes < 2 or problem.points.distinct.max() < 2:
         return None
     near = replace(problem, loss=loss)

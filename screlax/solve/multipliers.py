@@ -37,7 +37,7 @@ def solve_multipliers(
     program = build_program(problem, Level.ORBITS)
     if guess is not None and certify(program, guess).certificate.proves(options.tol):
         gram = lift_from_orbits(problem.points, level, guess)
-        return _candidate(gram, (), 0, "the optimum for the own class", level, start)
+        return _candidate(gram, (), 0, "orthogonal classes", level, start)
     means = guess or CellGram(np.ones(program.size), np.eye(program.size))
     run = _run(problem, Level.ORBITS, means, options, start)
     if problem.loss.collapses or run.gap <= options.tol:
