@@ -14,12 +14,14 @@ has no positives, and mass zero. With n_c samples and V views:
 | `NegativesOnly` (NSCL) | ``negatives-only`` | V n_c | 0 | V n_c | V n_c | own class |
 | `ClassAveraged` (BCL) | ``class-averaged`` | n_c, or 1 | 1 | 1 | n_c | own class |
 | `Prototypes`, n_w a class | ``prototypes`` | r_c, or n_c | r_c − 1 | r_c | n_c + n_w | own class |
+| `Queue`, q keys a class (MoCo) | ``queue`` | n_c | n_c + q_c − 1 | n_c + q_c | n_c | own class |
 | `SoftTargets` | ``soft-targets`` | n_c | n_c − 1 | n_c | n_c | as given |
 | `InstanceMix`, of samples | ``instance-mix`` | V | V − 1 | V | V | own views, own class |
 | `SelfSupervised`, of samples | ``self-supervised`` | V | V − 1 | V | V | own views |
 | `RowSoftmax` | ``row-softmax`` | given | given | given | n_c | own class, or given |
 
-`class_weights` multiply a_c. Text, ``name:option=value,…``, is what command line, sweep files and
+Free prototypes (``prototypes:tied=false,loss_terms=false``) are k points more. `class_weights`
+multiply a_c. Text, ``name:option=value,…``, is what command line, sweep files and
 files have: ``supcon:views=2``, ``supcon:class_weights=balanced``, ``soft-targets:epsilon=0.1``;
 numbers by class are JSON, ``prototypes:per_class=[1,2,4]`` or ``…={"cat":1,"dog":2}``. Sources are
 with each loss. `register_loss` adds one.

@@ -50,6 +50,7 @@ LOSSES_AND_TEXTS = [
 NEEDED = {
     "row-softmax": "needs anchor_mass, own_weight, pair_weight",
     "instance-mix": "needs alpha",
+    "queue": "needs keys_per_class",
     "soft-targets": "need one of matrix, epsilon and smoothing",
 }
 """What losses say that are not known by their name alone."""

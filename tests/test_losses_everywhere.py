@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -30,6 +32,9 @@ TEXTS = [
     "prototypes:per_class=2",
     "prototypes:per_class=[1,2,3,4],loss_terms=false",
     "row-softmax:anchor_mass=[4,3,2,1],own_weight=2,pair_weight=3",
+    "queue:keys_per_class=4",
+    "queue:keys_per_class=[1,2,3,4]",
+    "prototypes:per_class=2,loss_terms=false,tied=false",
     "soft-targets:epsilon=0.01",
     "instance-mix:alpha=0.01",
     "instance-mix:alpha=0.9,views=3",
@@ -64,6 +69,15 @@ def shown(text: str) -> str:
 
 def test_every_registered_loss_is_here():
     assert {check_loss(text).name for text in TEXTS} == set(LOSSES)
+
+
+def test_every_loss_is_known_by_name_without_asking_for_the_module_of_losses():
+    code = (
+        "import screlax; import screlax.problem.ufm; "
+        "from screlax.problem.losses.base import LOSSES; print(sorted(LOSSES))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == str(sorted(LOSSES))
 
 
 @every_loss
@@ -321,6 +335,10 @@ def test_comparison_of_the_optimum_with_itself_names_the_loss(counts, tmp_path, 
 def test_the_loss_of_a_gram_matrix_is_that_of_the_solution(text):
     solution = screlax.solve_relaxation(problem_of(text))
     sizes, options = dict(zip(LABELS, SIZES, strict=True)), {"temperature": 0.5, "loss": text}
+    if "tied=false" in text:
+        with pytest.raises(screlax.ScrelaxError, match="there are 8 classes and prototypes"):
+            screlax.gram_loss(solution.class_gram, class_sizes=sizes, **options)
+        return
     value = screlax.gram_loss(solution.class_gram, class_sizes=sizes, reduction="sum", **options)
     if text in APART:  # class means have another loss than the embeddings
         assert value != pytest.approx(solution.value, rel=1e-4)

@@ -75,7 +75,8 @@ def gram_loss(
     if labels is None:
         assert class_sizes is not None
         problem, level = UFM(class_sizes, control, temperature, loss=loss), Level.CLASSES
-        _check_size(matrix, problem.classes, "classes")
+        of = "classes" if problem.points.classes == problem.classes else "classes and prototypes"
+        _check_size(matrix, problem.points.classes, of)
     else:
         problem = UFM.from_labels(labels, control, temperature, loss=loss)
         level = Level.SAMPLES

@@ -5,6 +5,7 @@ from . import (  # noqa: F401  (each registers itself)
     instance_mix,
     negatives_only,
     prototypes,
+    queue,
     row_softmax,
     self_supervised,
     soft_targets,
