@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .analysis.determinacy import Determinacy as Determinacy
     from .analysis.embedding import Embeddings as Embeddings
     from .analysis.embedding import recover_embeddings as recover_embeddings
     from .comparison.batch_floor import BatchFloor as BatchFloor
@@ -125,6 +126,7 @@ _HOME = {
     "LossComparison": "sweeps.loss_comparison",
     "compare_losses": "sweeps.losses",
     "BatchFloor": "comparison.batch_floor",
+    "Determinacy": "analysis.determinacy",
     "batch_floor": "comparison.batch_floor",
     "grid": "sweeps.grid",
     "sweep": "sweeps.run",
@@ -141,6 +143,7 @@ __all__ = [
     "Comparison",
     "ControlFit",
     "CvxpyProgram",
+    "Determinacy",
     "Embeddings",
     "GeometryTracker",
     "HeaderWarning",

@@ -1,11 +1,14 @@
 """`screlax path`: a problem at many strengths, radii or temperatures."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..io.atomic import refuse_unwritable
 from ..io.tables import Table, json_text, rows_of, text_lines, write_table
-from ..plots import plot_path_overview
+from ..plots import plot_path, plot_path_overview
+from ..solution.solution import Solution
 from ..solve.path import path_table, regularization_path
 from ..tasks.progress import progress
 from .output import say_written
@@ -21,6 +24,8 @@ EXAMPLES = """examples:
   screlax path --profile cifar100-lt:100 --ridge 1 --points 50 --plot path.png
   screlax path --counts counts.csv --sphere 1 --temperatures 0.05,0.1,0.2,0.5 --out path.csv
   screlax path --profile cifar10-lt --ridge 1 --values 1,0.1,0.01 --json
+  screlax path --profile cifar10-lt:100 --sphere 1 --temperatures 0.05,0.07,0.1,0.2,0.5,1 \\
+      --determinacy --plot determinacy.png
 """
 
 
@@ -31,6 +36,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--points", type=int, default=100, help="points of the default path (100)")
     add("--values", metavar="A,B,…", help="values of λ or ρ instead")
     add("--temperatures", metavar="A,B,…", help="values of τ instead")
+    add(
+        "--determinacy",
+        action="store_true",
+        help="say what an excess of the loss leaves open of the geometry (up to 60 classes)",
+    )
     add("--tol", type=float, default=1e-9, metavar="T", help="relative gap (1e-9)")
     add("--out", type=Path, metavar="FILE.csv", help="write the table as CSV")
     add_picture_option(parser, "value, norms, rank and gap along the path")
@@ -51,12 +61,12 @@ def run(options: argparse.Namespace) -> bool:
             points=options.points,
             tol=options.tol,
         )
-    numbers = path_table(solutions)
+    numbers = path_table(solutions, determinacy=options.determinacy)
     loss = str(problem.loss)
     table: Table = {"loss": [loss] * len(solutions), **numbers}
     if options.out:
         write_table(table, options.out)
-    write_picture(options.plot, lambda: plot_path_overview(solutions))
+    write_picture(options.plot, lambda: _picture(solutions, options.determinacy))
     if options.json:
         print(json_text(table))
     else:
@@ -65,3 +75,10 @@ def run(options: argparse.Namespace) -> bool:
         print("\n".join(text_lines(numbers, rows)))
         say_written(options.out, options.plot)
     return all(solution.status == "optimal" for solution in solutions)
+
+
+def _picture(solutions: Sequence[Solution], determinacy: bool) -> Any:
+    """Draw the path, or what it leaves open of the geometry."""
+    if determinacy:
+        return plot_path(solutions, quantity="determinacy").figure
+    return plot_path_overview(solutions)

@@ -10,6 +10,7 @@ import numpy as np
 from ..checks import check_choice
 from ..errors import InvalidInputError
 from ..solution.solution import Solution
+from ..solve.path import path_table
 from ..types import Vector
 from .canvas import (
     axes_or_new,
@@ -42,10 +43,12 @@ def plot_path(
         Solutions of one profile under one kind of control, at several λ or ρ, or at several τ.
     ax : Axes, optional
         Where to draw; by default the axes of a new figure.
-    quantity : {"value", "norms", "rank", "gap"}, default "value"
+    quantity : {"value", "norms", "rank", "gap", "determinacy"}, default "value"
         The objective per anchor; ‖h‖ of the largest, the median and the smallest class; the rank of
         the Gram matrix; the certified relative gap with the tolerance as a dashed line, a triangle
-        on the lower edge where it is below 1e-20, a cross on the upper one where nothing is proved.
+        on the lower edge where it is below 1e-20, a cross on the upper one where nothing is proved;
+        the excess relative to the value at which the geometry may be 0.05 away, beside a rounding
+        of float32 (`Solution.determinacy`).
 
     Returns
     -------
@@ -113,7 +116,7 @@ def plot_path_overview(
     """
     path_parameter(solutions)
     figure = figure_or_new(figure, 9.5, 6.5)
-    for ax, quantity in zip(figure.subplots(2, 2).flat, _DRAW, strict=True):
+    for ax, quantity in zip(figure.subplots(2, 2).flat, _OVERVIEW, strict=True):
         plot_path(solutions, ax, quantity=quantity)
     figure.suptitle(_caption(solutions))
     return figure
@@ -191,9 +194,22 @@ def _draw_gap(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
     ax.legend(fontsize="small")
 
 
+def _draw_determinacy(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
+    excess = path_table(solutions, determinacy=True)["excess_at_0.05"]
+    ax.plot(place, excess, color=OKABE_ITO[0], marker="o", markersize=3)
+    ax.axhline(2.0**-24, color=GUIDE, linestyle="--", label="one rounding of float32", zorder=1)
+    ax.set_yscale("log")
+    ax.set_ylabel("relative excess that a distance of 0.05 costs")
+    ax.legend(fontsize="small")
+
+
+_OVERVIEW = ("value", "norms", "rank", "gap")
+"""What is drawn together; determinacy is for few classes."""
+
 _DRAW: dict[str, Callable[[Axes, Vector, list[Solution]], None]] = {
     "value": _draw_value,
     "norms": _draw_norms,
     "rank": _draw_rank,
     "gap": _draw_gap,
+    "determinacy": _draw_determinacy,
 }

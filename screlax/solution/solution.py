@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import linalg
 
+from ..analysis.determinacy import Determinacy, find_determinacy
 from ..analysis.differentiate import differentiate
 from ..analysis.embedding import Embeddings, recover_embeddings
 from ..analysis.sensitivity import Sensitivity
@@ -429,6 +430,32 @@ class Solution:
             If there are too many distinct sizes.
         """
         return differentiate(self.problem, self.point_gram)
+
+    def determinacy(self) -> Determinacy:
+        """Return how sharply the loss determines the geometry: what an excess leaves open.
+
+        At τ = 0.07 an excess of a millionth of the loss allows any geometry; at 0.2 it does not.
+
+        Raises
+        ------
+        InvalidInputError
+            If the optimum is zero, features must be nonnegative, or the classes need not collapse.
+        ProblemTooLargeError
+            If there are more than 60 classes.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> counts = screlax.profile("cifar10-lt:100")
+        >>> for temperature in (0.2, 0.07):
+        ...     solution = screlax.solve_relaxation(
+        ...         counts, screlax.Sphere(1.0), temperature=temperature
+        ...     )
+        ...     print(round(solution.determinacy().distance(1e-6), 2))
+        0.03
+        1.09
+        """
+        return find_determinacy(self.problem, self.class_gram, self.value, self.rank)
 
     def save(self, path: str | Path) -> Path:
         """Write to an .npz file, atomically and without pickle; see `screlax.solution.storage`."""

@@ -99,13 +99,18 @@ def regularization_path(
     ]
 
 
-def path_table(solutions: Sequence[Solution]) -> dict[str, Vector]:
+def path_table(solutions: Sequence[Solution], *, determinacy: bool = False) -> dict[str, Vector]:
     """Return a path as columns of equal length, ready for a plot or a CSV file.
 
     Parameters
     ----------
     solutions : sequence of Solution
         From `regularization_path`; a point is a row.
+    determinacy : bool, default False
+        Whether to say what the loss leaves open of the geometry (`Solution.determinacy`):
+        curvature; distance_at_1e-6, which an excess of a millionth of the value allows, and
+        excess_at_0.05, the relative excess at which the distance may be 0.05. NaN where the
+        optimum is zero.
 
     Returns
     -------
@@ -124,7 +129,7 @@ def path_table(solutions: Sequence[Solution]) -> dict[str, Vector]:
     (array([0.5, 1. , 2. ]), array([ 37.5,  75. , 150. ]))
     """
     mass = [s.problem.points.distinct * s.problem.points.multiplicities for s in solutions]
-    return {
+    table = {
         "parameter": np.array([s.problem.control.parameter for s in solutions]),
         "temperature": np.array([s.problem.temperature for s in solutions]),
         "value": np.array([s.value for s in solutions]),
@@ -136,6 +141,17 @@ def path_table(solutions: Sequence[Solution]) -> dict[str, Vector]:
         "norm_largest": np.array([np.sqrt(s.orbit_gram.own[0]) for s in solutions]),
         "norm_smallest": np.array([np.sqrt(s.orbit_gram.own[-1]) for s in solutions]),
     }
+    return table | _determinacy(solutions) if determinacy else table
+
+
+def _determinacy(solutions: Sequence[Solution]) -> dict[str, Vector]:
+    """Return the columns that say what is left open, NaN at zero."""
+    found = np.full((3, len(solutions)), np.nan)
+    for column, solution in enumerate(solutions):
+        if solution.point_gram.own.any():
+            known = solution.determinacy()
+            found[:, column] = known.curvature, known.distance(1e-6), known.relative_excess(0.05)
+    return dict(zip(("curvature", "distance_at_1e-6", "excess_at_0.05"), found, strict=True))
 
 
 def _problems(
