@@ -34,6 +34,9 @@ def random_terms(rng, orbits, kind):
         terms.anchors[rng.integers(orbits)] = 0
     if kind == "no own weight":
         terms.own[:] = 0
+    if kind == "some in no other row":
+        terms.own[2:] = 0
+        terms.pair[1 + rng.integers(orbits - 1) :] = 0
     if kind == "one own weight":
         terms.own[1:] = 0
     return terms
@@ -93,13 +96,15 @@ def smallest_bounded_ridge(terms):
     mass, level = cvxpy.Variable((count, count), nonneg=True), cvxpy.Variable()
     slack = (mass + mass.T) / 2 + level * np.diag(terms.embeddings) - np.diag(terms.anchors)
     fixed = [mass[c, c] == 0 for c in range(count) if terms.own[c] == 0]
+    others = [(c, b) for c in range(count) for b in range(count) if c != b]
+    fixed += [mass[c, b] == 0 for c, b in others if terms.pair[b] == 0]
     rows = [cvxpy.sum(mass, axis=1) == terms.anchors, slack >> 0]
     problem = cvxpy.Problem(cvxpy.Minimize(level), rows + fixed)
     problem.solve(solver="CLARABEL")
     return 2 * level.value
 
 
-@pytest.mark.parametrize("kind", ["no own weight", "one own weight"])
+@pytest.mark.parametrize("kind", ["no own weight", "one own weight", "some in no other row"])
 def test_bounded_threshold_is_the_semidefinite_program(kind):
     rng = np.random.default_rng(2)
     for trial in range(15):

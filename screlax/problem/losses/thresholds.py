@@ -7,14 +7,17 @@ eigenvalue problems").
 
 Below λ_b there is no optimum. A loss without own weights, o_c = 0, falls without end along M if
 
-    Σ_c a_c (M_cc − max_{c'≠c} M_cc') > λ/2 Σ_c r_c M_cc                        (sum over o_c = 0).
+    Σ_c a_c (M_cc − max_{c'≠c, u_c'>0} M_cc') > λ/2 Σ_c r_c M_cc                (sum over o_c = 0).
 
 The best M has some classes on one point, all others a direction of their own each, and equal inner
 products otherwise. Writing t = λ/2, such an M exists for the classes Q on one point if and only if
 Σ_{c∉Q} √(r_c − a_c/t) + √(Σ_Q r_c) < √(Σ r). The left side is least for a Q of the largest
-√(r_c − a_c/t)/r_c, as it is concave in Σ_Q r. That nothing else is worse is minimax duality with
-the transport theorem for weights p_cc' whose symmetric part is given; tests compare it with the
-semidefinite program 2 min{t : P stochastic with zero diagonal, sym(diag(a)P) + t R ⪰ diag(a)}.
+√(r_c − a_c/t)/r_c, as it is concave in Σ_Q r. Classes of pair weight zero, in no row but their own,
+have no part in that. They fall together, away from the convex hull of all others, if their
+Σ a_c²/(4(t r_c − a_c)) exceeds t Σ r of those others.
+
+That no other M is worse is seen, not proved: tests compare λ_b with the semidefinite program
+2 min{t : P stochastic where there are weights, sym(diag(a)(P − I)) + t R ⪰ 0}, which is its dual.
 """
 
 from __future__ import annotations
@@ -116,25 +119,49 @@ def is_semidefinite(
 
 
 def bounded_threshold(terms: ClassTerms, copies: Vector) -> float:
-    """Return λ_b at unit temperature, zero where every anchored class has own weight.
-
-    With pair weights of zero it is a bound from below only.
-    """
+    """Return λ_b at unit temperature, zero where every anchored class has own weight."""
     falling = np.where(terms.own > 0, 0.0, terms.anchors)
-    if not falling.any():
-        return 0.0
-    embeddings = terms.embeddings
+    seen = terms.pair > 0
+    half = 0.0
+    if falling[seen].any() and copies[seen].sum() > 1:
+        half = _among_each_other(falling[seen], terms.embeddings[seen], copies[seen])
+    unseen = (falling > 0) & ~seen
+    if unseen.any():
+        room = float((copies * terms.embeddings)[seen].sum())
+        alone = _unseen(falling[unseen], terms.embeddings[unseen], copies[unseen], room)
+        half = max(half, alone)
+    return 2 * half
+
+
+def _among_each_other(falling: Vector, embeddings: Vector, copies: Vector) -> float:
+    """Return λ_b/2 where every class is in the rows of all others."""
     root = float(np.sqrt(copies @ embeddings))
 
     def is_bounded(half: float) -> bool:
         left = np.sqrt(np.maximum(embeddings - falling / half, 0.0))
         return _least_sum(left, embeddings, copies) >= root
 
-    low = float((falling / embeddings).max())
+    return _from(float((falling / embeddings).max()), is_bounded)
+
+
+def _unseen(falling: Vector, embeddings: Vector, copies: Vector, room: float) -> float:
+    """Return λ_b/2 of classes in the rows of none: each falls away from the hull of those seen.
+
+    `room` are the embeddings of those.
+    """
+
+    def is_bounded(half: float) -> bool:
+        return float(copies @ (falling**2 / (4 * (half * embeddings - falling)))) <= half * room
+
+    return _from(float((falling / embeddings).max()), is_bounded)
+
+
+def _from(low: float, holds: Callable[[float], bool]) -> float:
+    """Return the least number above `low` from which on a condition holds."""
     high = 2 * low
-    while not is_bounded(high):
+    while not holds(high):
         low, high = high, 2 * high
-    return 2 * least(is_bounded, low, high)
+    return least(holds, low, high)
 
 
 def nonnegative_bounded_threshold(terms: ClassTerms) -> float:
