@@ -448,12 +448,65 @@ def test_proofs_in_m_steps_are_as_tight_as_dense_ones(name, kind):
     assert certificate.relative_gap <= max(1e-13, 20 * dense.relative_gap)
 
 
+def with_rows_that_sum_to_one(equations: SlackVectorEquations, state: State) -> State:
+    """Solve (E1) for v at a given β, by turns, where there is no own weight."""
+    for _ in range(500):
+        outside = equations.outside(equations.moments(state))
+        state = replace(state, log_slack=state.log_slack - np.log(outside) / 2)
+    return state
+
+
+@pytest.mark.parametrize("stochastic", [False, True])
+@pytest.mark.parametrize("noise", [0.0, 1e-4, 1e-2, 0.3])
+def test_a_bound_without_own_weights_is_one_of_its_normalised_rows(noise, stochastic):
+    """With P made row-stochastic and multipliers that pay for it, the bound can be written out."""
+    problem = problem_of("negatives-only", "sphere")
+    equations, rng = equations_for(problem), np.random.default_rng(5)
+    state = solve_slack_vector(equations).state
+    state = State(
+        state.log_slack + noise * rng.standard_normal((1, 4)),
+        state.log_normalizer + noise * rng.standard_normal((1, 4)),
+        state.log_strength,
+    )
+    if stochastic:
+        state = with_rows_that_sum_to_one(equations, state)
+    proof = prove(equations, state)
+    a, u, v = equations.anchors, equations.pair, np.exp(state.log_slack[0])
+    z = np.exp(state.log_normalizer[0])
+    share = 2 * np.outer(v / a, v) * z / np.add.outer(z, z)
+    np.fill_diagonal(share, 0.0)
+    rows = share / share.sum(axis=1, keepdims=True)
+    excess = (a[:, None] * (rows - share) + (a[:, None] * (rows - share)).T) / 2
+    multipliers = v**2 + a + np.abs(excess).sum(axis=1)
+    slack = (a[:, None] * rows + (a[:, None] * rows).T) / 2 + np.diag(multipliers - a)
+    assert np.linalg.eigvalsh(slack).min() >= -1e-12 * a.max()
+    off = ~np.eye(4, dtype=bool)
+    entropy = (rows[off] * np.log(np.tile(u, (4, 1))[off] / rows[off])).reshape(4, 3).sum(axis=1)
+    radius = problem.control_at_unit_temperature.parameter
+    bound = a @ entropy - radius * multipliers.sum()
+    assert proof.certificate().lower <= bound + 1e-11 * a.sum()
+    assert proof.upper[0] >= solve_relaxation(problem).lower
+
+
 def test_an_infimum_of_minus_infinity_and_a_negative_value():
     solution = solve_relaxation(SIZES, Sphere(1.0), temperature=0.1, loss=NegativesOnly())
     assert solution.value < 0
     assert solution.certificate.infimum == -math.inf
     assert math.isfinite(solution.lower)
     assert 0 <= solution.gap <= 1e-12 * abs(solution.value)
+
+
+@pytest.mark.parametrize("control", [Ridge(6.0), Ridge(0.1), Budget(1.0)])
+def test_without_positives_a_penalty_proves_nothing_in_this_way(control):
+    """Below λ_b there is no minimum; above it the slack has another rank."""
+    terms, copies = terms_at("negatives-only", np.array(SIZES, dtype=float)), np.ones(4)
+    equations = SlackVectorEquations(terms, copies, control, np.array([control.parameter]))
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        state = State(*rng.standard_normal((2, 1, 4)), np.log([control.parameter]))
+        certificate = prove(equations, state).certificate()
+        assert certificate.gap == math.inf
+        assert certificate.lower == -math.inf
 
 
 def test_equations_without_positives_are_not_used_with_a_budget():

@@ -25,6 +25,7 @@ CHORD_STEP = 5e-5
 """After a step below this the Jacobian is taken once more: what it misses is of that size."""
 _TRACE_STEPS = 2
 """Newton steps towards the λ of a budget: squared norms are nearly linear in its logarithm."""
+_MOST_OF_SLACK = 0.15
 _FAR = 1e-2
 """After a step above this, sums are as rough as the Jacobian, and their kernels serve both."""
 _WIDE_RADIUS = 6.0
@@ -195,13 +196,17 @@ def _balanced_own(equations: SlackVectorEquations, log_strength: Array) -> tuple
 
 
 def _nearer_the_kernel(equations: SlackVectorEquations, state: State) -> State:
-    """Return a state of a ball or sphere with centres moved so that G v = 0 at the old v."""
+    """Return a state of a ball or sphere with centres moved so that G v = 0 at the old v.
+
+    That is not done where a class carries so much of v that the new one is quite another.
+    """
     with np.errstate(all="ignore"):
         moments = equations.moments(state, ROUGH)
         residual = moments.product + equations.parameters[:, None] * moments.slack
         move = kernel_moves(moments, equations.copies, residual)
+        largest = (moments.slack / moments.total).max(axis=1, keepdims=True)
         size = np.abs(move).max(axis=1, keepdims=True)
-        move = np.where(size < MAX_MOVE, move, 0.0)
+        move = np.where((size < MAX_MOVE) & (largest < _MOST_OF_SLACK), move, 0.0)
     return replace(state, log_slack=state.log_slack + move)
 
 
