@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from every_loss import (
@@ -23,6 +24,7 @@ from screlax.descent.setup import objective_at
 from screlax.errors import InvalidInputError
 from screlax.gram.cells import Level
 from screlax.landscape.work import DescentWork
+from screlax.problem.program import build_program
 from screlax.proof.certificate import relative_gap, value_of_gap
 from screlax.solve.lifted import Lifted
 
@@ -206,3 +208,55 @@ def test_a_survey_is_found_again_and_says_its_loss(name, tmp_path):
     assert table["reached"][1] == 1
     assert table["values"][1] == 1
     assert str(problem.loss) in repr(one)
+
+
+def test_gradients_whose_squares_underflow_do_not_lose_the_point():
+    """At a value of 1e-160 L-BFGS asks for a point that is NaN."""
+    problem = UFM([5, 12, 6], Sphere(8.0), 0.032, loss="class-averaged")
+    lower = screlax.solve_relaxation(problem).lower
+    assert 0 < lower < 1e-150
+    for start in range(4):
+        found = solve_nonconvex(problem, 4, lower=lower, tol=1e-12, seed=start)
+        assert np.isfinite(found.embeddings).all()
+        assert found.value >= lower
+
+
+def test_no_certificate_is_above_the_value_of_embeddings_in_five_hundred_digits():
+    """Where values are far below zero, or nearly zero, and weights spread over decades."""
+    rng = np.random.default_rng(5)
+    for number in range(24):
+        sizes = np.exp(rng.uniform(0.7, 6, 3)).astype(int)
+        weights = np.exp(rng.uniform(-4, 4, (3, 3)))
+        loss = [
+            screlax.losses.NegativesOnly(class_weights=weights[0]),
+            screlax.losses.ClassAveraged(anchors="classes", class_weights=weights[0]),
+            screlax.losses.RowSoftmax(*weights),
+        ][number % 3]
+        radius = 10 ** rng.uniform(-1, 1)
+        problem = UFM(sizes, Sphere(radius), 10 ** rng.uniform(-1.2, 1), loss=loss)
+        solution = screlax.solve_relaxation(problem)
+        found = solve_nonconvex(problem, 4, lower=solution.lower, tol=1e-13)
+        exact = value_in_many_digits(problem, found.embeddings)
+        assert float(exact) == pytest.approx(found.value, rel=1e-11, abs=1e-13 * problem.anchors)
+        assert exact >= mpmath.mpf(solution.lower)
+
+
+def value_in_many_digits(problem, embeddings):
+    """Return the objective of embeddings, brought onto the sphere exactly."""
+    rows = build_program(problem, Level.CLASSES).loss
+    with mpmath.workdps(500):
+        norm = mpmath.mpf(problem.control.parameter)
+        vectors = [list(map(mpmath.mpf, row)) for row in embeddings]
+        scale = [mpmath.sqrt(norm / mpmath.fsum(x * x for x in v)) for v in vectors]
+        total = mpmath.mpf(0)
+        for c, mine in enumerate(vectors):
+            entries = [
+                mpmath.fdot(mine, other) * scale[c] * scale[b] / mpmath.mpf(problem.temperature)
+                for b, other in enumerate(vectors)
+            ]
+            row = mpmath.mpf(rows.weight.own[c]) * mpmath.exp(entries[c])
+            for b, entry in enumerate(entries):
+                if b != c:
+                    row += mpmath.mpf(rows.weight.pair[c, b]) * mpmath.exp(entry)
+            total += mpmath.mpf(rows.anchors[c]) * (mpmath.log(row) - entries[c])
+        return total

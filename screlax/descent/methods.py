@@ -1,6 +1,7 @@
 """The descent methods: L-BFGS, gradient descent, and truncated Newton."""
 
 import math
+from contextlib import suppress
 
 import numpy as np
 from scipy import optimize
@@ -55,24 +56,30 @@ def descend_lbfgs(problem: Lifted, point: Matrix, recorder: Recorder) -> Matrix:
         if stop or close or recorder.remaining <= reserve:
             raise StopIteration
 
-    optimize.minimize(
-        run,
-        point.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        callback=after_iteration,
-        options={
-            "maxiter": recorder.remaining,
-            "maxfun": 20 * recorder.remaining,
-            "maxcor": 20,
-            "ftol": 0.0,
-            "gtol": 0.0,
-        },
-    )
+    options = {
+        "maxiter": recorder.remaining,
+        "maxfun": 20 * recorder.remaining,
+        "maxcor": 20,
+        "ftol": 0.0,
+        "gtol": 0.0,
+    }
+    with suppress(_LostError):
+        optimize.minimize(
+            run,
+            point.ravel(),
+            jac=True,
+            method="L-BFGS-B",
+            callback=after_iteration,
+            options=options,
+        )
     recorder.confirm(problem.value(run.point))
     if not recorder.reason:
         return descend_newton(problem, run.point, recorder, is_noted=True)
     return run.point
+
+
+class _LostError(ArithmeticError):
+    """L-BFGS asks for a point that is NaN: squares of the gradient underflow."""
 
 
 class _FlatObjective:
@@ -87,6 +94,8 @@ class _FlatObjective:
 
     def __call__(self, flat: Matrix) -> tuple[float, Matrix]:
         """Return value and gradient per anchor; remember them for `move_to`."""
+        if not np.isfinite(flat).all():
+            raise _LostError
         raw = flat.reshape(self._problem.shape)
         self.point, self._flat = self._problem.onto(raw), flat.copy()
         self.value, gradient = self._problem.value_and_gradient(self.point)
