@@ -56,13 +56,6 @@ def descend_lbfgs(problem: Lifted, point: Matrix, recorder: Recorder) -> Matrix:
         if stop or close or recorder.remaining <= reserve:
             raise StopIteration
 
-    options = {
-        "maxiter": recorder.remaining,
-        "maxfun": 20 * recorder.remaining,
-        "maxcor": 20,
-        "ftol": 0.0,
-        "gtol": 0.0,
-    }
     with suppress(_LostError):
         optimize.minimize(
             run,
@@ -70,7 +63,13 @@ def descend_lbfgs(problem: Lifted, point: Matrix, recorder: Recorder) -> Matrix:
             jac=True,
             method="L-BFGS-B",
             callback=after_iteration,
-            options=options,
+            options={
+                "maxiter": recorder.remaining,
+                "maxfun": 20 * recorder.remaining,
+                "maxcor": 20,
+                "ftol": 0.0,
+                "gtol": 0.0,
+            },
         )
     recorder.confirm(problem.value(run.point))
     if not recorder.reason:
