@@ -101,3 +101,87 @@ def test_bad_use():
         screlax.GeometryTracker()
     with pytest.raises(InvalidInputError, match="empty"):
         screlax.GeometryTracker(classes=[])
+
+
+def test_metrics_of_many_classes_are_those_of_singular_values():
+    generator = np.random.default_rng(0)
+    classes, features = 60, 150
+    centres = generator.standard_normal((classes, features)) + 3.0
+    labels = np.repeat(np.arange(classes), 5)
+    rows = centres[labels] + 0.1 * generator.standard_normal((len(labels), features))
+    found = collapse_metrics(class_statistics(rows, labels))
+    means = np.array([rows[labels == c].mean(axis=0) for c in range(classes)])
+    apart = means - means.mean(axis=0)
+    within = (rows - means[labels]).T @ (rows - means[labels]) / len(rows)
+    between = apart.T @ apart / classes
+    expected = np.trace(within @ np.linalg.pinv(between, hermitian=True)) / classes
+    assert found.within_between == pytest.approx(expected, rel=1e-9)
+    singular = np.linalg.svd(means, compute_uv=False)
+    shares = singular**2 / (singular**2).sum()
+    assert found.effective_rank == pytest.approx(np.exp(-(shares * np.log(shares)).sum()), rel=1e-9)
+    variance = [((rows[labels == c] - means[c]) ** 2).sum() / 5 for c in range(classes)]
+    pairs = [
+        (variance[a] + variance[b]) / (2 * ((means[a] - means[b]) ** 2).sum())
+        for a in range(classes)
+        for b in range(a)
+    ]
+    assert found.class_distance_variance == pytest.approx(np.mean(pairs), rel=1e-9)
+
+
+def test_nearly_equal_class_means_keep_their_digits():
+    offset = np.array([1e4, 0.0, 0.0])
+    rows = np.array([[0, 0, 0], [0, 0, 2e-3], [1e-3, 0, 0], [1e-3, 2e-3, 0]]) + offset
+    found = collapse_metrics(class_statistics(rows, [0, 0, 1, 1]))
+    means = np.array([[0, 0, 1e-3], [1e-3, 1e-3, 0]])
+    expected = 1e-6 / ((means[0] - means[1]) ** 2).sum()
+    assert found.class_distance_variance == pytest.approx(expected, rel=1e-6)
+
+
+def test_trackers_of_several_workers_are_one_tracker():
+    generator = np.random.default_rng(1)
+    rows, labels = generator.standard_normal((90, 7)), generator.integers(0, 4, 90)
+    whole, parts = screlax.GeometryTracker(classes=range(4)), []
+    for first in range(0, 90, 30):
+        part = screlax.GeometryTracker(classes=range(4))
+        for start in range(first, first + 30, 10):
+            part.update(rows[start : start + 10], labels[start : start + 10])
+            whole.update(rows[start : start + 10], labels[start : start + 10])
+        parts.append(part)
+    parts[0].merge(parts[1])
+    parts[0].merge(parts[2])
+    expected = whole.end_epoch()
+    assert parts[0].end_epoch() == pytest.approx(expected, rel=1e-9)
+    with pytest.raises(InvalidInputError, match="different classes"):
+        whole.merge(screlax.GeometryTracker(classes=range(5)))
+
+
+def test_a_checkpoint_goes_on_where_it_was():
+    generator = np.random.default_rng(2)
+    tracker = screlax.GeometryTracker(classes=["a", "b"])
+    tracker.update(generator.standard_normal((6, 3)), ["a", "b"] * 3)
+    tracker.end_epoch(loss=1.0)
+    tracker.update(generator.standard_normal((6, 3)), ["a", "b"] * 3)
+    again = screlax.GeometryTracker(classes=["a", "b"])
+    again.load_state_dict(tracker.state_dict())
+    rows = generator.standard_normal((4, 3))
+    for one in (tracker, again):
+        one.update(rows, ["a", "a", "b", "b"])
+    assert again.end_epoch() == tracker.end_epoch()
+    assert again.history == tracker.history
+    for wrong in ({}, {"history": [], "epoch": {"counts": [1]}}, {"history": 3, "epoch": None}):
+        with pytest.raises(InvalidInputError, match="state of a tracker"):
+            again.load_state_dict(wrong)
+    other = screlax.GeometryTracker(classes=range(3))
+    other.update(rows, [0, 1, 2, 2])
+    with pytest.raises(InvalidInputError, match="the state has 3 classes"):
+        again.load_state_dict(other.state_dict())
+
+
+def test_a_batch_of_another_dimension_is_refused_and_nothing_is_added():
+    tracker = screlax.GeometryTracker(classes=["a", "b"])
+    tracker.update([[1.0, 0.0], [0.0, 1.0]], ["a", "b"])
+    with pytest.raises(InvalidInputError, match="dimension 3, and those before it 2"):
+        tracker.update(np.eye(3), ["a", "b", "b"])
+    assert tracker.statistics.samples == 2
+    with pytest.raises(InvalidInputError, match="dimension 3, and those before it 2"):
+        tracker.update(np.eye(3), ["a", "b", "b"])

@@ -1,28 +1,41 @@
 """Geometry over batches and epochs of a training run."""
 
-from collections.abc import Hashable, Sequence
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
-from ..io.arrays import as_view_embeddings
+from ..io.arrays import as_view_embeddings, refuse_nonfinite
 from ..io.atomic import write_bytes
 from ..io.tables import columns_of, csv_bytes, json_text
 from ..problem.label_files import as_labels
 from ..problem.labels import ClassNumbers, label_array
 from ..solution.solution import Solution
+from .blocks import normalized, working_type
 from .metrics import collapse_metrics
 from .statistics import ClassStatistics, class_statistics
+
+_ENOUGH = 4
+"""Rows per class that are taken in together: what a block costs beside its rows is then little."""
+
+_MOST = 1 << 23
+"""Numbers of rows that wait at most: 64 MB."""
+
+_KEPT = ("counts", "means", "within_traces", "within")
 
 
 class GeometryTracker:
     """Accumulates embeddings batch by batch and keeps a row of metrics for every epoch.
 
-    Memory is that of the class statistics, whatever the number of samples.
+    Memory is that of the class statistics and of up to 64 MB of rows that wait to be taken in
+    together, whatever the number of samples.
 
     Parameters
     ----------
@@ -74,12 +87,21 @@ class GeometryTracker:
         self._normalize = normalize
         self._numbers = ClassNumbers(self._names, len(self._names))
         self._statistics: ClassStatistics | None = None
+        self._pending: list[tuple[NDArray[Any], NDArray[np.int64]]] = []
         self.history: list[dict[str, Any]] = []
 
     @property
     def statistics(self) -> ClassStatistics | None:
         """Statistics of the epoch so far; None before its first batch."""
+        if self._pending:
+            rows, numbers = map(np.concatenate, zip(*self._pending, strict=True))
+            self._pending = []
+            self._add(class_statistics(rows, numbers, classes=np.arange(len(self._names))))
         return self._statistics
+
+    def _add(self, more: ClassStatistics) -> None:
+        known = self._statistics
+        self._statistics = more if known is None else known.merge(more)
 
     def update(self, embeddings: Any, labels: Any) -> None:
         """Add a batch, shape (n, d), with one label per row.
@@ -102,11 +124,97 @@ class GeometryTracker:
         rows, together = as_view_embeddings(embeddings, self._views)
         numbers = self._numbers(as_labels(labels, len(rows) // together))
         numbers = numbers if together == 1 else np.repeat(numbers, together)
-        batch = class_statistics(
-            rows, numbers, classes=np.arange(len(self._names)), normalize=self._normalize
-        )
-        known = self._statistics
-        self._statistics = batch if known is None else known.merge(batch)
+        rows = self._own_rows(rows)
+        self._pending.append((rows, numbers))
+        kept = sum(len(batch) for batch, _ in self._pending)
+        if kept >= _ENOUGH * len(self._names) or kept * rows.shape[1] >= _MOST:
+            _ = self.statistics
+
+    def _own_rows(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return a copy of a batch in working precision, normalised if it has to be, or refuse."""
+        rows = np.array(rows, dtype=working_type(rows))
+        known = [batch.shape[1] for batch, _ in self._pending[:1]]
+        known += [] if self._statistics is None else [self._statistics.means.shape[1]]
+        if known and known[0] != rows.shape[1]:
+            raise InvalidInputError(
+                f"the batch has dimension {rows.shape[1]}, and those before it {known[0]}"
+            )
+        with np.errstate(invalid="ignore", over="ignore"):
+            squares = np.einsum("ij,ij->i", rows, rows)
+        if not np.isfinite(squares).all() and not (self._normalize and np.isfinite(rows).all()):
+            refuse_nonfinite(rows, 0, lambda row: (row,))
+        return normalized(rows) if self._normalize else rows
+
+    def merge(self, other: GeometryTracker) -> None:
+        """Add the samples of another tracker's epoch, of another worker, say.
+
+        Raises
+        ------
+        InvalidInputError
+            If its classes or its dimension are others; nothing is added then.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> trackers = [screlax.GeometryTracker(classes=["cat", "dog"]) for _ in range(2)]
+        >>> for tracker in trackers:
+        ...     tracker.update([[1.0, 0.0], [-1.0, 0.0]], ["cat", "dog"])
+        >>> trackers[0].merge(trackers[1])
+        >>> trackers[0].statistics.counts
+        array([2, 2])
+        """
+        if other._names != self._names:
+            raise InvalidInputError("trackers of different classes cannot be merged")
+        more, _ = other.statistics, self.statistics
+        if more is not None:
+            self._add(more)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that it knows as plain numbers and arrays, for a checkpoint.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> tracker = screlax.GeometryTracker(classes=["cat", "dog"])
+        >>> tracker.update([[1.0, 0.0], [-1.0, 0.0]], ["cat", "dog"])
+        >>> again = screlax.GeometryTracker(classes=["cat", "dog"])
+        >>> again.load_state_dict(tracker.state_dict())
+        >>> again.end_epoch() == tracker.end_epoch()
+        True
+        """
+        statistics = self.statistics
+        epoch = None if statistics is None else {k: getattr(statistics, k) for k in _KEPT}
+        return {"history": [dict(row) for row in self.history], "epoch": epoch}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is none, or of other classes; nothing changes then.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> tracker = screlax.GeometryTracker(classes=["cat", "dog"])
+        >>> tracker.load_state_dict({"history": [], "epoch": None})
+        >>> tracker.statistics is None
+        True
+        """
+        try:
+            history, epoch = [dict(row) for row in state["history"]], state["epoch"]
+            arrays = None if epoch is None else [np.array(epoch[name]) for name in _KEPT]
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInputError(f"not the state of a tracker: {error}") from error
+        found = None
+        if arrays is not None:
+            found = ClassStatistics(tuple(range(len(self._names))), *arrays)
+            if found.counts.shape != (len(self._names),):
+                raise InvalidInputError(
+                    f"the state has {found.counts.size} classes, the tracker {len(self._names)}"
+                )
+        self.history, self._statistics, self._pending = history, found, []
 
     def end_epoch(self, **extra: Any) -> dict[str, Any]:
         """Close the epoch and return its row: metrics, and `extra` (a loss, a learning rate).
@@ -126,7 +234,7 @@ class GeometryTracker:
         >>> row["learning_rate"], round(row["gram_distance"], 6), tracker.statistics
         (0.1, 0.0, None)
         """
-        statistics = self._statistics
+        statistics = self.statistics
         if statistics is None:
             raise InvalidInputError("the epoch has no batch; call update first")
         row: dict[str, Any] = {"epoch": len(self.history) + 1, "samples": statistics.samples}
