@@ -45,7 +45,8 @@ def supcon_loss(
         ℓ_i = log Σ_{l≠i} exp(⟨h_i, h_l⟩/τ) − (1/|P(i)|) Σ_{j∈P(i)} ⟨h_i, h_j⟩/τ
 
     (Khosla et al. 2020, arXiv 2004.11362, equation 2, L_out). A sample without a positive is no
-    anchor and has loss zero; it still is a negative of the others. No n×n array is formed.
+    anchor and has loss zero; it still is a negative of the others. No n×n array is formed. Every
+    other loss of `screlax.losses` is evaluated by `contrastive_loss`.
 
     In double precision ℓ_i is right to some rounding units of the largest |⟨h_i, h_l⟩|/τ, also
     where it is near zero, as that of an anchor with one positive can be: see
