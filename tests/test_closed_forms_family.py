@@ -192,6 +192,26 @@ def test_both_sides_of_the_boundary_are_certified(loss, control):
     assert not excess.proves(1e-9)
 
 
+def test_random_weights_collapse_where_descent_finds_two_points():
+    """Apart from partitions with several anchored classes on either side, which are rare."""
+    rng = np.random.default_rng(0)
+    both = []
+    for trial in range(80):
+        numbers = np.exp(rng.uniform(-2, 2, (3, rng.integers(2, 7))))
+        heavy = rng.integers(len(numbers[0]))
+        numbers[[0, 2], heavy] *= 20 if trial % 2 else 1
+        numbers[1] *= trial % 3 > 0
+        radius = float(np.exp(rng.uniform(-3, 1)))
+        problem = UFM([3] * len(numbers[0]), Sphere(radius), loss=RowSoftmax(*numbers))
+        found = certified(problem, "burer-monteiro")
+        values, side = found.eigenvalues, np.sign(found.class_gram[0])
+        is_rank_one = values[1] < 1e-5 * values[0]
+        expected = is_rank_one and min((side > 0).sum(), (side < 0).sum()) == 1
+        assert (opposite_points(problem) is not None) == expected
+        both.append(expected)
+    assert 20 < sum(both) < 60
+
+
 @pytest.mark.parametrize("sizes", [[9, 4], [30, 1], [3, 3]])
 @pytest.mark.parametrize("radius", [0.01, 1.0, 30.0])
 @pytest.mark.parametrize("loss", [SupCon(), ClassAveraged(), NegativesOnly()], ids=str)

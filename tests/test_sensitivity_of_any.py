@@ -198,6 +198,18 @@ def test_a_class_of_one_sample_has_no_derivative_by_its_size():
     assert np.isfinite(found.pair_by_size(0)).all()
 
 
+@every_control
+def test_balanced_weights_of_a_class_depend_on_all_sizes(control):
+    sizes, loss = np.array([4000, 1500, 600, 250]), SupCon(class_weights="balanced")
+    found = certified(sizes, control, 0.6, loss=loss).sensitivity()
+    for orbit, step in enumerate(np.eye(4, dtype=int)):
+        up, down = (certified(sizes + sign * step, control, 0.6, loss=loss) for sign in (1, -1))
+        value = (up.value - down.value) / 2
+        assert found.value_by_size[orbit] == pytest.approx(value, rel=1e-4)
+        own = (up.class_gram.diagonal() - down.class_gram.diagonal()) / 2
+        np.testing.assert_allclose(found.own_by_size[:, orbit], own, rtol=1e-3, atol=1e-8)
+
+
 def test_general_targets_have_none_by_sizes():
     sizes, temperature, loss = PROBLEMS["soft targets"]
     found = certified(sizes, Sphere(1.0), temperature, loss=loss).sensitivity()

@@ -37,10 +37,11 @@ def differentiate(problem: UFM, gram: AnyGram) -> Sensitivity:
     ProblemTooLargeError
         If there are too many distinct sizes.
     """
-    if isinstance(gram, SlackVectorGram) and why_not(problem) is None and gram.own.any():
-        return sensitivity_of(problem, gram)
-    if isinstance(gram, SingletonGram) and problem.points.orbits <= MOST_ORBITS:
-        return singleton_sensitivity(problem, gram)
+    if _sizes_are_separate(problem):
+        if isinstance(gram, SlackVectorGram) and why_not(problem) is None and gram.own.any():
+            return sensitivity_of(problem, gram)
+        if isinstance(gram, SingletonGram) and problem.points.orbits <= MOST_ORBITS:
+            return singleton_sensitivity(problem, gram)
     if problem.features.are_nonnegative or isinstance(gram, ScatteredGram):
         raise InvalidInputError(
             "derivatives are of real features whose classes collapse; this solution has "
@@ -55,6 +56,19 @@ def differentiate(problem: UFM, gram: AnyGram) -> Sensitivity:
             f"distinct sizes, and there are {problem.points.orbits:,}"
         )
     return _implicit(problem, unit)
+
+
+def _sizes_are_separate(problem: UFM) -> bool:
+    """Whether the numbers of a class depend on its own size alone; not with balanced weights."""
+    sizes = problem.class_sizes
+    terms = problem.loss.class_terms(sizes)
+    first = np.arange(sizes.orbits) == 0
+    more = problem.loss.class_terms(sizes.with_sizes(sizes.distinct + first))
+    if terms is None or more is None:
+        return True
+    change = more.less(terms)
+    numbers = (change.anchors, change.own, change.pair, change.embeddings)
+    return not any(part[1:].any() for part in numbers)
 
 
 def _is_two_points(problem: UFM, unit: CellGram) -> bool:

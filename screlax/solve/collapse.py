@@ -17,6 +17,8 @@ Either is a diagonal plus rank two. For SC they are the boundary of full minorit
 n₁²(1+E) + n₁[(m−2) + mE − 2m/E] + 2m(1/E − m) ≥ 0 with n₁ samples in the largest class and m in all
 others, none a singleton; and κ₀ E ≥ 2 n_a, κ₀ singletons opposite all n_a anchors.
 
+With weights of one's own several anchored classes may be on either side, which is left to descent.
+
 Compare Nguyen et al. 2026 (arXiv 2605.11291), thresholds of minority collapse.
 """
 
