@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from problems import distance_of_grams
 
-from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, batch_floor, solve_relaxation
+from screlax import (
+    UFM,
+    Ball,
+    Budget,
+    Ridge,
+    Solution,
+    Sphere,
+    batch_floor,
+    compare,
+    solve_relaxation,
+)
 from screlax.batches import ClassBatches, PoissonBatches, RandomBatches, WeightedBatches
 from screlax.errors import InvalidInputError
 from screlax.gram.cells import CellGram, Level
@@ -347,6 +357,23 @@ def test_shares_by_label_are_those_of_their_classes():
 def test_what_cannot_be_drawn_or_is_not_known_is_refused(make, message):
     with pytest.raises(InvalidInputError, match=message):
         make()
+
+
+def test_embeddings_are_compared_by_the_expected_loss_of_their_class_means():
+    sizes = [40, 20, 10, 5]
+    labels = np.repeat(range(4), sizes)
+    batches = RandomBatches(16)
+    solution = solve_relaxation(UFM(sizes, Sphere(1.0), 0.3, batches=batches))
+    whole = solve_relaxation(UFM(sizes, Sphere(1.0), 0.3))
+    same = compare(solution.prototypes()[labels], labels, solution)
+    assert same.loss.level == "class means"
+    assert same.loss.of == "supcon in shuffle:size=16"
+    assert same.loss.relative_to_height < 1e-9
+    other = compare(whole.prototypes()[labels], labels, solution)
+    assert other.loss.relative_to_height > 1e-3
+    assert other.loss.value >= solution.lower
+    with pytest.raises(InvalidInputError, match="expected loss of batches is one of class means"):
+        compare(whole.prototypes()[labels], labels, solution, loss="samples")
 
 
 def test_a_solution_of_all_samples_is_not_optimal_in_batches():

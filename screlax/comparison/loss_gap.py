@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -151,6 +151,8 @@ def loss_gap(
 
 def _why_not_samples(problem: UFM, statistics: ClassStatistics, together: int) -> str:
     """Say why embeddings with these counts are not all embeddings of a problem, or nothing."""
+    if problem.batches is not None:
+        return "the expected loss of batches is one of class means"
     if np.array_equal(statistics.counts, np.asarray(problem.points)):
         if problem.loss.collapses or together == problem.loss.view_count:
             return ""
@@ -234,7 +236,8 @@ def _evaluated(problem: UFM, program: Program, gram: CellGram) -> _Evaluated:
     penalty = float(program.penalty @ unit.own)
     height, spread = program.loss.height(unit)
     if math.isfinite(height):
-        return _of_height(problem, height + penalty, spread, largest)
+        found = _of_height(problem, height + penalty, spread, largest)
+        return replace(found, rounding=found.rounding + program.loss.unit * height)
     return _of_value(problem, program.loss.value(unit) + penalty, largest)
 
 

@@ -86,6 +86,10 @@ class ExpectedRows(GramLoss):
     def _values(self) -> WeakKeyDictionary[CellGram, float]:
         return WeakKeyDictionary()
 
+    def height(self, gram: CellGram) -> tuple[float, float]:
+        """See `GramLoss.height`: that of the class means alone."""
+        return float(sum(k.mass @ k.rows.excess(k.e(gram)) for k in self.kinds)), 0.0
+
     def expand(self, gram: CellGram) -> Expansion:
         """See `GramLoss.expand`."""
         return Expansion(gram, [kind.rows.moments(kind.e(gram)) for kind in self.kinds])

@@ -115,7 +115,8 @@ class _System:
         slope = self._rows(self._loss.expand(gram)).slope
         both = np.where(self._exist, (slope + slope.T) / 2, 0.0)
         total = both.sum() + 1e-300
-        log_slack = np.log(both.sum(axis=1)) - np.log(total) / 2
+        with np.errstate(divide="ignore"):  # a class that meets no other
+            log_slack = np.log(both.sum(axis=1)) - np.log(total) / 2
         strength = self._control.parameter if self._control.is_penalty else 1.0
         if self._is_budget:
             leaving = (self._others * slope).sum(axis=1) + np.exp(2 * log_slack)
