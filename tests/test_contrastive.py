@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -343,3 +345,17 @@ def test_weights_that_do_not_fit_the_classes_are_refused():
         contrastive_loss(H, y, loss=losses.SupCon(class_weights=[1, 2]))
     with pytest.raises(InvalidInputError, match="no number for label"):
         contrastive_loss(H, y, loss=losses.SupCon(class_weights={0: 1.0}))
+
+
+@members
+def test_memory_grows_with_the_rows_alone(name):
+    """Beside 30 MB that are asked for and never touched; all pairs would be 144 MB."""
+    rng = np.random.default_rng(0)
+    H, y = rng.standard_normal((6000, 8)).astype(np.float32), rng.integers(0, 50, 6000)
+    tracemalloc.start()
+    try:
+        contrastive_loss_and_grad(H, y, loss=MEMBERS[name][0], memory_budget=0, n_jobs=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 40e6
