@@ -46,6 +46,10 @@ def solve_multipliers(
         gram = lift_from_orbits(problem.points, level, run.gram)
         return _candidate(gram, (dual,), run.iterations, run.reason, level, start)
     apart = _run(problem, Level.INSTANCES, run.gram, options, start)
+    if apart.gap > options.tol:  # a saddle, where class means coincide or are zero
+        separate = CellGram(np.ones(program.size), np.eye(program.size))
+        other = _run(problem, Level.INSTANCES, separate, options, start, apart=True)
+        apart = min(apart, other, key=lambda found: found.gap)
     gram = scattered(problem.points, problem.instances, Level.INSTANCES, apart.gram)
     level = level if level is Level.SAMPLES else Level.INSTANCES
     gram = lift_from_orbits(problem.points, level, gram)
@@ -53,12 +57,20 @@ def solve_multipliers(
 
 
 def _run(
-    problem: UFM, level: Level, means: CellGram, options: SolverOptions, start: float
+    problem: UFM,
+    level: Level,
+    means: CellGram,
+    options: SolverOptions,
+    start: float,
+    *,
+    apart: bool = False,
 ) -> NonnegativeRun:
-    """Run the method at a level from near a Gram matrix by orbit."""
+    """Run the method at a level from near a Gram matrix by orbit, with samples `apart` or not."""
     program = build_program(with_room(problem, ROOM), level)
     require_memory(8 * 40 * program.size**2, f"nonnegative features of {program.size:,} cells")
     lifted = lift_from_orbits(problem.points, level, means)
+    if apart:
+        np.fill_diagonal(lifted.pair, np.where(program.cells.points > 1, 0.0, lifted.own))
     return solve_nonnegative(program, lifted, deadline_of(options, start))
 
 

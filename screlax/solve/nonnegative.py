@@ -86,11 +86,13 @@ def solve_nonnegative(
         penalty = EntryPenalty(relaxation.loss, entries, stiffness)
         objective = CellObjective(replace(relaxation, loss=penalty), width=relaxation.size)
         problem = Lifted(objective, objective.columns)
-        point = factored_start(problem, start) if point is None else point
+        if point is None:  # the first round, or a saddle, which nothing leaves without noise
+            point = factored_start(problem, start, len(rounds))
         scale = float(np.linalg.norm(point)) or 1.0
         tolerance = _ACCURACY * objective.anchors / scale
         run = minimize(problem, point, gradient_tolerance=tolerance, deadline=deadline)
-        point, gram = run.point, objective.gram(problem.rows(run.point))
+        gram = objective.gram(problem.rows(run.point))
+        point, start = (run.point, start) if run.iterations else (None, gram)
         entries = penalty.updated(gram)
         proof = certify(relaxation, gram, [DualPoint(None, None, entries)])
         gap, done = proof.certificate.relative_gap, sum(r.iterations for r in rounds[-1:])
@@ -111,8 +113,14 @@ def _is_done(rounds: list[NonnegativeRun], deadline: float) -> bool:
 
 
 def _first_multipliers(relaxation: Program, start: CellGram) -> tuple[Matrix, Matrix]:
-    """Return the positive part of the slope as Y, and stiffness of the scale of the curvature."""
+    """Return Y and stiffness: the positive part of the slope where the start is zero.
+
+    Stiffness has the scale of the loss's curvature, or of its slope by entry where those are small:
+    Y has to fall by it times an entry in a few rounds.
+    """
     mass, slope = relaxation.cells.mass, relaxation.gradient(start).pair
     bounded = ~np.diag(relaxation.cells.points == 1)
-    stiffness = np.outer(mass, mass) / mass.sum()
-    return np.where(bounded, np.maximum(slope, 0.0), 0.0), np.where(bounded, stiffness, 0.0)
+    typical = float(start.own.mean())
+    stiffness = np.outer(mass, mass) / mass.sum() / min(typical or 1.0, 1.0)
+    entries = np.where(bounded & (start.pair <= 0), np.maximum(slope, 0.0), 0.0)
+    return entries, np.where(bounded, stiffness, 0.0)
