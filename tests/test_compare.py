@@ -370,3 +370,20 @@ def test_a_balanced_geometry_does_not_determine_the_ridge():
 def test_bad_arguments_of_the_fit(options, message):
     with pytest.raises(InvalidInputError, match=message):
         fit_control(np.eye(4), [0, 0, 1, 1], **{"temperature": 0.5, **options})
+
+
+def test_several_optima_are_compared_nearest_first():
+    sizes = [40, 20, 10, 5]
+    labels = np.repeat(range(4), sizes)
+    solutions = [
+        screlax.solve_relaxation(screlax.UFM(sizes, screlax.Sphere(1.0), 0.3, loss=loss))
+        for loss in ("supcon", "class-averaged", "supcon in shuffle:size=16")
+    ]
+    rows = solutions[2].prototypes()[labels]
+    found = screlax.compare(rows, labels, solutions)
+    assert found[0].optimum_of == solutions[2].problem.description
+    assert [one.gram_distance for one in found] == sorted(one.gram_distance for one in found)
+    assert found[0].gram_distance < 1e-7 < found[1].gram_distance
+    assert {one.optimum_of for one in found} == {s.problem.description for s in solutions}
+    with pytest.raises(InvalidInputError, match="got list"):
+        screlax.compare(rows, labels, [])

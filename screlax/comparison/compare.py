@@ -1,7 +1,8 @@
 """`compare`: how close embeddings, of a network or of any other origin, are to the optimum."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +33,42 @@ LARGEST_ENTRY = 1e60
 """Entries of class means up to which fourth powers, as Gram distances have them, are finite."""
 
 
+@overload
 def compare(
     embeddings: Any,
     labels: Any,
     solution: Solution,
     *,
+    loss: str = ...,
+    scale: str = ...,
+    normalize: bool = ...,
+    agreement: bool = ...,
+) -> Comparison: ...
+
+
+@overload
+def compare(
+    embeddings: Any,
+    labels: Any,
+    solution: Sequence[Solution],
+    *,
+    loss: str = ...,
+    scale: str = ...,
+    normalize: bool = ...,
+    agreement: bool = ...,
+) -> list[Comparison]: ...
+
+
+def compare(
+    embeddings: Any,
+    labels: Any,
+    solution: Solution | Sequence[Solution],
+    *,
     loss: str = "auto",
     scale: str = "free",
     normalize: bool = False,
     agreement: bool = True,
-) -> Comparison:
+) -> Comparison | list[Comparison]:
     """Measure embeddings against the certified optimum for their classes.
 
     Embeddings are read in blocks, once, and once more for `agreement`; memory does not grow with
@@ -56,12 +83,13 @@ def compare(
         that draws the views of one sample together (`InstanceMix`).
     labels : array-like, torch tensor or path, shape (n,)
         Labels of the problem's classes (`problem.class_labels`, or class numbers from 0).
-    solution : Solution
+    solution : Solution, or sequence of Solution
         The optimum to compare with, of whatever loss its problem has: the objective is evaluated by
         that loss, which the result names, not by the one the embeddings were made with. Distances
         and the alignment are of Gram matrices, which say nothing of the signs of embeddings. Class
         counts need not be those of the problem (a test set, a subset), but every class must have a
-        sample.
+        sample. With several, of different losses or samplers, say, there is a comparison with each:
+        which recipe explains these embeddings best.
     loss : {"auto", "samples", "class-means", "none"}
         What to evaluate the objective at; see `LossGap`. Nothing by "auto" where the embeddings of
         the problem are nonnegative and these are not. "auto" is the samples, or the class means
@@ -77,7 +105,8 @@ def compare(
 
     Returns
     -------
-    Comparison
+    Comparison, or list of Comparison
+        The list with the nearest optimum first, by `gram_distance`.
 
     Raises
     ------
@@ -98,6 +127,10 @@ def compare(
     """
     check_choice(loss, "loss", LOSSES)
     check_choice(scale, "scale", SCALES)
+    kind: dict[str, Any] = {"loss": loss, "scale": scale, "normalize": normalize}
+    if isinstance(solution, Sequence) and solution:
+        each = [compare(embeddings, labels, one, agreement=agreement, **kind) for one in solution]
+        return sorted(each, key=lambda comparison: comparison.gram_distance)
     if not isinstance(solution, Solution):
         raise InvalidInputError(
             f"solution must be a screlax Solution (solve_relaxation, Solution.load), got "
