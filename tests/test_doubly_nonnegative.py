@@ -328,3 +328,18 @@ def test_comparisons_are_with_nonnegative_embeddings(solved):
 def test_descent_refuses_with_the_reason():
     with pytest.raises(InvalidInputError, match="nonnegative"):
         screlax.solve_nonconvex(problem_of("soft", "sphere"), dim=3)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "control", "temperature", "rows"),
+    [
+        ([8, 9], Ridge(0.04), 1.25, [[0.08, 0.92], [0.89, 0.11]]),  # class means are zero
+        ([6, 27], Sphere(0.01), 3.0, [[0.31, 0.69], [0.4, 0.6]]),  # class means coincide
+        ([23, 7], Sphere(0.12), 1.6, [[0.63, 0.37], [0.35, 0.65]]),
+    ],
+)
+def test_saddles_of_class_means_are_left(sizes, control, temperature, rows):
+    loss = SoftTargets(matrix=rows)
+    solution = solve_relaxation(UFM(sizes, control, temperature, loss=loss, features="nonnegative"))
+    assert solution.relative_gap <= 1e-10
+    assert not solution.collapses
