@@ -78,8 +78,9 @@ def solve_nonconvex(
     level : {"classes", "samples"}
         One embedding per class, O(k² dim) an iteration; or every embedding by itself, O(n² dim):
         one per sample, with views V per sample, and every prototype, in class order
-        (`numpy.repeat(range(k), problem.points)`). Under a loss with general targets the best
-        embeddings of a class need not coincide; then only the latter reach the optimum.
+        (`numpy.repeat(range(k), problem.points)`), the views of a sample together. Under a loss
+        with general targets the best embeddings of a class need not coincide; then only the latter
+        reach the optimum.
     initial : array-like, shape (p, dim) or (starts, p, dim), optional
         Start from these instead, p = k or the number of embeddings; with one matrix, `starts` must
         be 1. They are rescaled to satisfy the control; on the boundary of a ball or budget they are
