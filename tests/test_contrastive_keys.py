@@ -127,6 +127,9 @@ def test_bad_keys_are_refused():
         contrastive_loss(H, y, keys=K)
     with pytest.raises(InvalidInputError, match="contrast_with='keys' needs keys"):
         contrastive_loss(H, y, contrast_with="keys")
+    only = {"loss": "prototypes", "contrast_with": "keys"}
+    with pytest.raises(InvalidInputError, match="has terms of keys"):
+        contrastive_loss(H, y, keys=queue(5)[0], key_labels=z, **only)
     with pytest.raises(InvalidInputError, match="one by one"):
         contrastive_loss(H[None], y[None], keys=queue(5)[0], key_labels=z)
 
@@ -237,8 +240,14 @@ def test_soft_labels_that_do_not_fit_are_refused():
         contrastive_loss(H, soft_labels=-np.ones((20, 3)))
     with pytest.raises(InvalidInputError, match="list of 20 sets"):
         contrastive_loss(H, soft_labels=[{1}] * 19 + [2])
-    with pytest.raises(InvalidInputError, match="soft labels have no classes"):
-        contrastive_loss(H, soft_labels=np.ones((20, 3)), loss="class-averaged")
+    weighted = losses.SupCon(class_weights={0: 1.0})
+    of_classes = ["class-averaged", "soft-targets:epsilon=0.1", weighted, "negatives-only",
+                  "supcon:class_weights=balanced"]  # fmt: skip
+    for loss in of_classes:
+        with pytest.raises(InvalidInputError, match="soft labels have no classes"):
+            contrastive_loss(H, soft_labels=np.ones((20, 3)), loss=loss)
+    with pytest.raises(InvalidInputError, match="give them as keys"):
+        contrastive_loss(H, soft_labels=np.ones((20, 3)), loss="prototypes:loss_terms=false")
 
 
 # --------------------------------------------------------------- samples without a class

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,24 @@ class LossTerms:
     def needs_labels(self) -> bool:
         """Whether the labels of classes matter."""
         return self.loss.differs_by_class
+
+    @cached_property
+    def of_two_classes(self) -> SampleTerms:
+        """Return the terms of two classes of some size, which show whether sizes matter."""
+        sizes = np.array([[8.0, 5.0]])
+        return self.of_classes(sizes, sizes, None)
+
+    @property
+    def has_no_classes(self) -> bool:
+        """Whether it treats all embeddings alike but for their targets."""
+        some = np.array([8.0, 5.0])
+        if self.needs_labels or self.loss.keys_are_anchors:
+            return False
+        if self.loss.weights_of(some, None) is not None:
+            return False
+        terms = self.of_two_classes
+        alike = [terms.anchors, terms.own, terms.pair]
+        return terms.targets is None and all((numbers == 1).all() for numbers in alike)
 
     def of_classes(
         self, counts: Matrix, anchored: Matrix, labels: Sequence[Hashable] | None

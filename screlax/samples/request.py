@@ -89,6 +89,11 @@ class Request:
             raise InvalidInputError("keys and key_labels belong together; give both, or neither")
         if self.keys is None and self.contrast_with == "keys":
             raise InvalidInputError("contrast_with='keys' needs keys, with key_labels")
+        if self.contrast_with == "keys" and loss.keys_are_anchors:
+            raise InvalidInputError(
+                f"the loss {loss} has terms of keys, which contrast_with='keys' has not; take "
+                "loss_terms=False"
+            )
         array, kept, labels, silent = self._without_ignored(embeddings, labels)
         layout = arrange(array, self._mode(loss, array))
         if self.soft_labels is not None:
@@ -96,8 +101,7 @@ class Request:
         given = own_classes(layout) if labels is None else labels
         joint, keys = self._with_keys(layout, loss, given, silent)
         if keys is not None:
-            keys_only = self.contrast_with == "keys"
-            layout = keys.appended(layout, loss.keys_are_anchors and not keys_only)
+            layout = keys.appended(layout, loss.keys_are_anchors)
             if silent is not None:
                 silent = np.concatenate([silent, np.zeros(len(keys.rows), dtype=bool)])
         only = self.contrast_with == "keys"
@@ -162,6 +166,11 @@ class Request:
         samples, keys = layout.samples, None
         count = 0 if self.keys is None else len(np.asarray(self.keys))
         matrix = soft_label_matrix(self.soft_labels, samples, self.key_labels, count)
+        if self.keys is None and loss.prototypes(1, None) is not None:
+            raise InvalidInputError(
+                f"the loss {loss} has prototypes, which are of classes; give them as keys, with "
+                "soft labels as key_labels"
+            )
         if self.keys is not None:
             keys = given_keys(self.keys, np.arange(count), layout)
             layout = keys.appended(layout, False)

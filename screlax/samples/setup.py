@@ -131,13 +131,13 @@ def from_soft_labels(
     layout: Layout, labels: Any, loss: LossTerms, options: Options, keys_only: bool = False
 ) -> Setup:
     """Return the setup for label probabilities, shape (samples, labels): T_ij ∝ ⟨y_i, y_j⟩."""
-    ones = np.ones((1, 2))
-    terms = loss.of_classes(8 * ones, 8 * ones, None)
-    if not ((terms.own == 1) & (terms.pair == 1)).all() or terms.targets is not None:
+    if not loss.has_no_classes:
         raise InvalidInputError(
             f"soft labels have no classes, which the loss {loss.loss} needs; give it labels, or "
-            "take a loss whose denominator has every other embedding once, as supcon"
+            "take a loss whose denominator has every other embedding once, as supcon, without "
+            "class weights and prototypes"
         )
+    terms = loss.of_two_classes
     left, right = labels, labels
     if keys_only:
         is_key = np.arange(layout.samples) >= layout.samples - layout.keys
