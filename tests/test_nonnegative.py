@@ -13,6 +13,7 @@ from scipy import optimize
 
 import screlax
 from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, solve_relaxation
+from screlax.cli import main
 from screlax.errors import FileFormatError, InvalidInputError
 from screlax.gram.cells import CellGram, Level
 from screlax.gram.diagonal import DiagonalGram
@@ -478,3 +479,30 @@ def test_a_sweep_has_nonnegative_points():
     table = screlax.sweep(points)
     assert table["features"] == ["real", "nonnegative"]
     assert table["value"][0] < table["value"][1]
+
+
+@pytest.mark.parametrize("norms", [[1.0, -1e-9], [-1.0, 2.0], [np.nan, 1.0], [np.inf, 1.0]])
+def test_norms_below_zero_or_no_numbers_are_no_optimum(norms):
+    problem = UFM([9, 4], Ridge(0.3), features="nonnegative")
+    gram = DiagonalGram(np.array(norms), np.ones(2))
+    certificate = prove_gram(problem, Level.ORBITS, gram).certificate
+    assert certificate.upper == math.inf
+    assert not certificate.proves(1e-3)
+
+
+def test_the_command_line_solves_certifies_and_says_so(capsys, tmp_path):
+    counts = tmp_path / "counts.csv"
+    counts.write_text("a,9\nb,4\nc,1\nd,1\n")
+    saved = str(tmp_path / "a.npz")
+    problem = ["--counts", str(counts), "--sphere", "1", "--features", "nonnegative"]
+    assert main(["solve", *problem, "--out", saved]) == 0
+    text = capsys.readouterr().out
+    assert "nonnegative features" in text
+    assert "inner products among classes without anchors (2) are free" in text
+    assert "the relaxation is tight" in text
+    assert main(["certify", saved]) == 0
+    assert "nonnegative features" in capsys.readouterr().out
+    assert main(["solve", *problem, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["problem"]["features"] == "nonnegative"
+    assert record["is_tight"] is True
