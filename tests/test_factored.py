@@ -11,6 +11,7 @@ from problems import Case, assert_optimal, cases_of, class_objective, every_case
 
 from screlax import UFM, Ball, Budget, InaccurateWarning, Ridge, Sphere, solve_relaxation
 from screlax.gram.cells import CellGram, Level
+from screlax.gram.partition import Partition
 from screlax.problem.levels import classes_to_orbits, lift_from_orbits
 from screlax.problem.program import build_program
 from screlax.proof.dense import certify
@@ -68,8 +69,10 @@ def gram_of(problem: Lifted, point: np.ndarray) -> CellGram:
 
 def points_gram(problem: Lifted, point: np.ndarray) -> np.ndarray:
     """Gram matrix of all samples, or of all classes."""
-    gram = gram_of(problem, point)
-    if problem.objective.relaxation.level is not Level.ORBITS:
+    gram, level = gram_of(problem, point), problem.objective.relaxation.level
+    if level is Level.INSTANCES:
+        return Partition(np.repeat(np.arange(len(SIZES)), SIZES), collapse=False).lift(gram)
+    if level is not Level.ORBITS:
         return gram.pair
     return classes_to_orbits(UFM(SIZES, Ridge(1.0)).class_sizes).lift(gram)
 
@@ -89,7 +92,7 @@ def test_every_point_is_a_feasible_gram_matrix(control, level):
             assert norms.max() <= control.parameter * (1 + 1e-12)
             assert norms.min() < 0.99 * control.parameter
         elif isinstance(control, Budget):
-            mass = np.ones(len(norms)) if level is Level.SAMPLES else np.array(SIZES)
+            mass = np.ones(len(norms)) if len(norms) == sum(SIZES) else np.array(SIZES)
             slack = point[0, -1] ** 2
             assert mass @ norms + slack == pytest.approx(sum(SIZES) * control.parameter)
             assert slack > 0

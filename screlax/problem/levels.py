@@ -99,7 +99,7 @@ def lift_from_orbits(sizes: ClassSizes, level: Level, gram: CellGram) -> CellGra
     if level is Level.CLASSES:
         return classes
     orbit = sizes.orbit_index()
-    point, product = (numbers[orbit] for numbers in gram.around_mean)
+    point, product = (numbers[orbit] for numbers in gram.dense().around_mean)
     instances = CellGram(classes.own + point, classes.pair + np.diag(product))
     if level is Level.INSTANCES:
         return instances

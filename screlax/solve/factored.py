@@ -18,7 +18,7 @@ stalled a hundred times further from the optimum (gap 1e-13 instead of 1e-15).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
@@ -29,6 +29,7 @@ from ..problem.losses.softmax_rows import RowWeights
 from ..problem.program import Program
 from ..types import Matrix
 from .lifted import Lifted
+from .scaling import scaled_descent
 from .trust_region import TrustRegionResult, minimize
 
 _NOISE = 1e-2
@@ -68,7 +69,7 @@ class CellObjective:
         self._several = relaxation.cells.points > 1
         self.columns = width + bool(self._several.any())
         self._root = np.sqrt(self.mass)[:, None]
-        self._others = np.maximum(relaxation.cells.points - 1, 1)
+        self.others = np.maximum(relaxation.cells.points - 1, 1)
         self._penalty = relaxation.penalty
 
     def point_of(self, gram: CellGram) -> Matrix:
@@ -135,7 +136,7 @@ class CellObjective:
         if self.columns > self.width:
             spread = 2 * rows[:, self.width] * moves[:, self.width]
             own += spread
-            pair[np.diag_indices_from(pair)] -= np.where(self._several, spread / self._others, 0.0)
+            pair[np.diag_indices_from(pair)] -= np.where(self._several, spread / self.others, 0.0)
         return CellGram(own, pair)
 
     def _pull_back(self, coefficients: CellGram, point: Matrix) -> Matrix:
@@ -145,7 +146,7 @@ class CellObjective:
         vectors = rows[:, : self.width]
         result[:, : self.width] = coefficients.own[:, None] * vectors + coefficients.pair @ vectors
         if self.columns > self.width:
-            on_spread = coefficients.own - np.diagonal(coefficients.pair) / self._others
+            on_spread = coefficients.own - np.diagonal(coefficients.pair) / self.others
             result[:, self.width] = np.where(self._several, on_spread, 0.0) * rows[:, self.width]
         return np.asarray(2 * result / self._root)
 
@@ -167,6 +168,7 @@ def solve_factored(
     accuracy: float = 1e-13,
     seed: int = 0,
     deadline: float = np.inf,
+    scaled: bool = False,
 ) -> tuple[CellGram, TrustRegionResult]:
     """Minimise from near a Gram matrix; return the Gram matrix reached, and how.
 
@@ -182,15 +184,16 @@ def solve_factored(
         Of the noise.
     deadline : float
         Value of `time.perf_counter()` after which to stop.
+    scaled : bool
+        Whether to begin with scaled steps (`screlax.solve.scaling`).
     """
     objective = CellObjective(relaxation, width=relaxation.size)
     problem = Lifted(objective, objective.columns)
     point = factored_start(problem, start, seed)
     scale = float(np.linalg.norm(point)) or 1.0
-    result = minimize(
-        problem,
-        point,
-        gradient_tolerance=accuracy * objective.anchors / scale,
-        deadline=deadline,
-    )
+    tolerance, steps = accuracy * objective.anchors / scale, 0
+    if scaled:
+        point, steps = scaled_descent(problem, point, tolerance, deadline)
+    result = minimize(problem, point, gradient_tolerance=tolerance, deadline=deadline)
+    result = replace(result, iterations=steps + result.iterations)
     return objective.gram(problem.rows(result.point)), result

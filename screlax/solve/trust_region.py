@@ -102,7 +102,7 @@ def minimize(
             reason = _reason_to_stop(converged, failures, products > max_products, deadline)
         if reason:
             return TrustRegionResult(point, norm, iteration, products, reason)
-        step, predicted, used, on_boundary = _steihaug(problem, model, gradient, radius)
+        step, predicted, used, on_boundary = steihaug(problem, model, gradient, radius)
         products += used
         candidate = problem.retract(point, step)
         candidate_model = problem.local_model(candidate)
@@ -131,8 +131,15 @@ def _reason_to_stop(converged: bool, failures: int, exhausted: bool, deadline: f
     return "time limit" if time.perf_counter() > deadline else ""
 
 
-def _steihaug(
-    problem: TrustRegionProblem, model: Any, gradient: Matrix, radius: float
+class HasHessian(Protocol):
+    """What conjugate gradients need to know."""
+
+    def hessian(self, model: Any, direction: Matrix) -> Matrix:
+        """Hessian applied to a direction."""
+
+
+def steihaug(
+    problem: HasHessian, model: Any, gradient: Matrix, radius: float
 ) -> tuple[Matrix, float, int, bool]:
     """Minimise the quadratic model within the radius: step, predicted decrease, products used."""
     step, residual = np.zeros_like(gradient), gradient
