@@ -31,10 +31,9 @@ def solve_slack_vector(equations: SlackVectorEquations) -> NewtonResult:
         single = equations.at(equations.parameters[index : index + 1])
         again = _again(single)
         steps += again.steps
-        if again.converged[0]:
-            converged[index] = True
-            for whole, part in zip(_arrays(state), _arrays(again.state), strict=True):
-                whole[index] = part[0]
+        converged[index] = again.converged[0]
+        for whole, part in zip(_arrays(state), _arrays(again.state), strict=True):
+            whole[index] = part[0]
     return NewtonResult(state, converged, steps)
 
 
@@ -70,11 +69,12 @@ def _continued(equations: SlackVectorEquations) -> NewtonResult:
     start = _easy_start(equations)
     if start is None:
         return _nowhere(equations, steps)
+    point = start
     for point in _walk(equations, start, target):
-        steps = point.steps
         if point.place == target:
-            return NewtonResult(point.state, np.ones(1, dtype=bool), steps)
-    return _nowhere(equations, steps)
+            return NewtonResult(point.state, np.ones(1, dtype=bool), point.steps)
+    # where it ended is a better place for a descent to start than where it began
+    return NewtonResult(point.state, np.zeros(1, dtype=bool), point.steps)
 
 
 def _to_trace(equations: SlackVectorEquations) -> NewtonResult:
