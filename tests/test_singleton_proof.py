@@ -70,7 +70,8 @@ def test_the_gram_matrix_is_feasible_and_its_objective_the_upper_bound(sizes, co
     solution, gram = solved(sizes, control)
     relaxation = build_program(solution.problem, Level.ORBITS)
     dense = gram.dense()
-    assert scaled_blocks(relaxation.cells, dense).smallest_eigenvalue() >= -1e-12
+    # products with singletons near zero are accurate to their classes' norms, not to their own
+    assert scaled_blocks(relaxation.cells, dense).smallest_eigenvalue() >= -1e-9
     assert control.violation(gram.own, relaxation.cells) <= 1e-13
     assert relaxation.value(dense) == pytest.approx(solution.upper, rel=1e-13)
     assert certify(relaxation, dense).certificate.lower <= solution.upper

@@ -14,6 +14,7 @@ from ..types import Matrix, Vector
 from .cells import CellGram
 from .diagonal import DiagonalGram
 from .kernels import log_cosh_half
+from .opposite import OppositeGram
 from .shared_point import SingletonGram
 
 
@@ -109,5 +110,5 @@ class SlackVectorGram:
         return CellGram(self.own, self.pair)
 
 
-AnyGram = CellGram | SlackVectorGram | SingletonGram | DiagonalGram
+AnyGram = CellGram | SlackVectorGram | SingletonGram | DiagonalGram | OppositeGram
 """All have `own`, `pair`, `spread`, `rows`, `scaled`, `is_finite`, `dense` and `stored`."""

@@ -12,6 +12,7 @@ from ..equations.slack_vector import equations_for, why_not
 from ..gram.cells import Level
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
+from ..gram.opposite import OppositeGram
 from ..gram.shared_point import SingletonGram
 from ..problem.levels import lift_from_orbits
 from ..problem.program import build_program
@@ -19,6 +20,7 @@ from ..problem.ufm import UFM
 from .certificate import Certificate
 from .dense import Proof, certify
 from .dual import DualPoint
+from .opposite import prove_opposite
 from .orthogonal import prove_orthogonal
 from .singletons import SingletonProof, state_of_singleton_gram
 from .structured import prove, state_of_gram
@@ -45,6 +47,11 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
         classes = orthogonal_classes(problem)
         if level is Level.ORBITS and classes is not None:
             return Proof(*prove_orthogonal(problem, classes, gram), None)
+        gram = lift_from_orbits(problem.points, level, gram.dense())
+    if isinstance(gram, OppositeGram):
+        certificate = prove_opposite(problem, gram) if level is Level.ORBITS else None
+        if certificate is not None:
+            return Proof(certificate, gram, None)
         gram = lift_from_orbits(problem.points, level, gram.dense())
     if isinstance(gram, SlackVectorGram) and level is Level.ORBITS and is_zero(gram):
         certificate = prove_zero(problem)

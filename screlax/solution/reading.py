@@ -27,6 +27,7 @@ from ..errors import FileFormatError
 from ..gram.cells import CellGram, Level, ScatteredGram
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
+from ..gram.opposite import OppositeGram
 from ..gram.shared_point import SingletonGram
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import control_named
@@ -173,6 +174,9 @@ def _sizes(arrays: dict[str, Any]) -> ClassSizes:
 
 def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
     m, copies = problem.points.orbits, problem.points.multiplicities
+    if "side" in arrays:
+        side, norm = _numbers(arrays, "side", (m,)), _positive(arrays["unit_norm"], "unit_norm")
+        return OppositeGram(side, norm, copies.astype(float), _scale(arrays, problem))
     if "log_pull" in arrays:
         return _singleton_gram(arrays, problem)
     if "unit_own" in arrays:

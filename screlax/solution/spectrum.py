@@ -10,6 +10,7 @@ from scipy import linalg
 
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
+from ..gram.opposite import OppositeGram
 from ..gram.shared_point import SingletonGram
 from ..types import Vector
 
@@ -28,6 +29,9 @@ def class_spectrum(gram: AnyGram, copies: NDArray[np.int64]) -> tuple[Vector, ND
     """
     if isinstance(gram, DiagonalGram):
         return gram.own, copies
+    if isinstance(gram, OppositeGram):
+        whole = int(copies.sum())
+        return np.array([whole * float(gram.own[0]), 0.0]), np.array([1, whole - 1])
     root = np.sqrt(copies.astype(float))
     spread = np.where(copies > 1, gram.spread, 0.0)
     shared = root[:, None] * gram.pair * root + np.diag(spread)

@@ -8,6 +8,7 @@ from ..gram.blocks import scaled_blocks
 from ..gram.cells import CellGram, Level, ScatteredGram
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
+from ..gram.opposite import OppositeGram
 from ..gram.rounding import UNIT
 from ..gram.shared_point import SingletonGram
 from ..optional import require_level_memory
@@ -77,7 +78,8 @@ def verified(
     unit = gram.scaled(1 / problem.temperature)
     proof = proved_again(problem, gram, dual, Level.ORBITS, "double")
     is_feasible = np.isfinite(proof.certificate.upper)
-    if isinstance(proof.gram, SlackVectorGram | SingletonGram) and is_feasible:
+    structured = isinstance(proof.gram, SlackVectorGram | SingletonGram | OppositeGram)
+    if structured and is_feasible:
         gram = proof.gram.scaled(problem.temperature)
     elif isinstance(proof.gram, DiagonalGram):
         _require_norms(unit, proof.gram, is_feasible)

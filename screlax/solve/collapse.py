@@ -29,20 +29,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..gram.cells import CellGram
+from ..gram.opposite import OppositeGram
 from ..problem.losses.class_rows import ClassTerms
 from ..problem.losses.thresholds import is_semidefinite
 from ..problem.ufm import UFM
 from ..types import Vector
 
-_MAX_ORBITS = 6000
-"""Beyond that the dense matrices of its certificate would take hours."""
-
 _ROUNDING = 1e-14
 """By how much, relative to its entries, a singular slack may fail to be semidefinite."""
 
 
-def opposite_points(problem: UFM) -> CellGram | None:
+def opposite_points(problem: UFM) -> OppositeGram | None:
     """Return the Gram matrix of two opposite points at unit temperature, None if not optimal.
 
     Examples
@@ -57,13 +54,11 @@ def opposite_points(problem: UFM) -> CellGram | None:
     terms = problem.loss.class_terms(problem.class_sizes)
     if terms is None or not problem.control.fixes_norms or problem.features.are_nonnegative:
         return None
-    if problem.points.orbits > _MAX_ORBITS:
-        return None
     copies = problem.points.multiplicities.astype(float)
     radius = problem.control_at_unit_temperature.parameter
     for side in _candidates(terms, copies):
         if _is_optimal(terms, copies, side, math.exp(-2 * radius)):
-            return CellGram(np.full(len(side), radius), radius * np.outer(side, side))
+            return OppositeGram(side, radius, copies)
     return None
 
 

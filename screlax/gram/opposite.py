@@ -1,0 +1,87 @@
+"""A Gram matrix of class means on two opposite points: the form of a full minority collapse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..optional import require_memory
+from ..types import Matrix, Vector
+from .cells import CellGram
+
+
+@dataclass(frozen=True, eq=False)
+class OppositeGram:
+    """Gram matrix norm · side sideᵀ of class means that are all on one of two opposite points.
+
+    Behaves like `CellGram` and stores m numbers; `pair` is formed only when asked for. It is
+    positive semidefinite, of rank one, exactly if `unit_norm` ≥ 0.
+
+    Attributes
+    ----------
+    side : ndarray, shape (m,)
+        Of every orbit, ±1.
+    unit_norm : float
+        Squared norm of every class mean at unit temperature.
+    copies : ndarray, shape (m,)
+        Number of classes of each orbit.
+    scale : float
+        Temperature: the matrix is multiplied by it.
+    """
+
+    side: Vector
+    unit_norm: float
+    copies: Vector
+    scale: float = 1.0
+
+    @property
+    def own(self) -> Vector:
+        """Squared norms, shape (m,)."""
+        return np.full(len(self.side), self.scale * self.unit_norm)
+
+    @property
+    def spread(self) -> Vector:
+        """Zeros: classes of an orbit are on the same point."""
+        return np.zeros(len(self.side))
+
+    @property
+    def pair(self) -> Matrix:
+        """Inner products of different classes, shape (m, m).
+
+        Raises
+        ------
+        ProblemTooLargeError
+            If m×m numbers do not fit in memory; `rows` gives some of them.
+        """
+        count = len(self.side)
+        require_memory(16 * count**2, f"the Gram matrix of {count:,} class sizes", "; use rows()")
+        return self.rows(np.arange(count))
+
+    def rows(self, orbits: NDArray[np.int64]) -> Matrix:
+        """Return rows of `pair`, shape (len(orbits), m)."""
+        return self.scale * self.unit_norm * np.outer(self.side[orbits], self.side)
+
+    @property
+    def known_rank(self) -> int:
+        """Rank: one."""
+        return 1
+
+    def is_finite(self) -> bool:
+        """Whether every entry is a number."""
+        return bool(np.isfinite(self.unit_norm) and np.isfinite(self.side).all())
+
+    def stored(self) -> dict[str, Any]:
+        """Return the arrays that a file holds, by name."""
+        norm, scale = np.array(float(self.unit_norm)), np.array(float(self.scale))
+        return {"side": self.side, "unit_norm": norm, "scale": scale}
+
+    def scaled(self, factor: float) -> OppositeGram:
+        """Return the Gram matrix multiplied by a number."""
+        return replace(self, scale=self.scale * factor)
+
+    def dense(self) -> CellGram:
+        """Return the same matrix as a `CellGram`."""
+        return CellGram(self.own, self.pair)
