@@ -233,9 +233,11 @@ def _initial_log_strength(equations: SlackVectorEquations) -> Array:
     ratio = (classes - 1) * float(copies @ terms.pair) / float(copies @ terms.own)
     log_odds = equations.parameters * classes / (classes - 1) - np.log(ratio)
     pole = 2 * classes / (classes - 1) * float(copies @ terms.anchors) / equations.total_mass
-    log_strength = np.log(pole) - np.logaddexp(0.0, log_odds)
+    balanced = np.log(pole) - np.logaddexp(0.0, log_odds)
+    log_strength = balanced
     for _ in range(_TRACE_STEPS):
         own, slope = _balanced_own(equations, log_strength)
         excess = own @ equations.mass - equations.total_mass * equations.parameters
         log_strength = log_strength - excess / (slope @ equations.mass)
-    return np.asarray(log_strength)
+    # beyond the pole norms are zero, and nothing pulls them back
+    return np.asarray(np.where(log_strength < np.log(pole), log_strength, balanced))
