@@ -283,6 +283,11 @@ class UFM:
         """
         return ClassNumbers(self.class_labels, self.classes)(labels)
 
+    @cached_property
+    def _unit_zero_threshold(self) -> float:
+        """λ_max at unit temperature, found once: some losses need eigenvalues for it."""
+        return self.loss.zero_threshold(self.class_sizes)
+
     def zero_threshold(self) -> float:
         """Return λ_max: with `Ridge(λ)` the optimum is exactly zero if and only if λ ≥ λ_max.
 
@@ -303,7 +308,7 @@ class UFM:
         """
         terms = self.loss.class_terms(self.class_sizes) if self.features.are_nonnegative else None
         if terms is None:
-            return self.loss.zero_threshold(self.class_sizes) / self.temperature
+            return self._unit_zero_threshold / self.temperature
         largest = float(terms.rates(self.points.multiplicities.astype(float)).max())
         return 2 * largest / self.temperature
 
