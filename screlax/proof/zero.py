@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..gram.curve import SlackVectorGram
+from ..gram.rounding import summation
 from ..problem.losses.thresholds import SlackAtZero
 from ..problem.ufm import UFM
 from .certificate import Certificate
@@ -38,7 +39,7 @@ def prove_zero(problem: UFM) -> Certificate | None:
     unit = slack.unit
     mass = copies * terms.anchors
     value = float(mass @ slack.log_normalizer)
-    error = unit * float(mass @ (1 + np.abs(slack.log_normalizer)))
+    error = summation(len(copies)) * float(mass @ (1 + np.abs(slack.log_normalizer)))
     half = problem.control_at_unit_temperature.parameter / 2
     missing = slack.least_level(half, unit) - half
     gap = missing / (missing + half) * (value - problem.infimum) if missing > 0 else 0.0
