@@ -365,7 +365,7 @@ def why_not(problem: UFM) -> str | None:
     if not problem.has_slack_vector or problem.slack_terms is None:
         return f"its equations do not hold for {problem.description}"
     if not (problem.slack_terms.anchors > 0).all():
-        return "its equations are for classes of at least two samples"
+        return "its equations are for classes that have anchors, of at least two samples"
     if (problem.slack_terms.own == 0).any() and not problem.control.fixes_norms:
         return (
             f"with {problem.control.name}, its equations are for losses with positives in their "
