@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import screlax
 from screlax import UFM, Ridge, Sphere, Status, check_second_order, solve_nonconvex
 from screlax.descent.setup import objective_at
-from screlax.errors import InvalidInputError
+from screlax.errors import InvalidInputError, ProblemTooLargeError
 from screlax.gram.cells import Level
 from screlax.landscape.work import DescentWork
 from screlax.problem.program import build_program
@@ -164,6 +164,12 @@ def test_the_value_of_a_gap_has_that_gap(tolerance, lower, below):
     assert value - lower == pytest.approx(tolerance * scale, rel=1e-9, abs=error)
     if value - lower > 1e6 * error:
         assert relative_gap(value - lower, value, infimum) == pytest.approx(tolerance, rel=1e-5)
+
+
+def test_too_many_embeddings_are_refused_with_the_level_to_take():
+    problem = UFM([10**5, 10**5], Sphere(1.0), loss="negatives-only")
+    with pytest.raises(ProblemTooLargeError, match=r"negatives-only .*level='classes' has 2"):
+        solve_nonconvex(problem, 3, level="samples", lower=-1e9)
 
 
 def test_nonnegative_embeddings_are_not_descended_with():
