@@ -123,3 +123,22 @@ def test_forged_files_are_refused(changes, tmp_path):
     solution = solve_relaxation([1000, 10, 10, 2, 1], Sphere(0.5))
     with pytest.raises(FileFormatError):
         Solution.load(tampered(solution, tmp_path, **changes))
+
+
+@pytest.mark.parametrize(
+    "sizes", [[100, 3, 2], [1000, 10, 7, 5, 3], [400, 20, 20, 3, 1, 1], [3, 2] + [1] * 60]
+)
+def test_the_proof_ends_where_two_points_are_no_longer_optimal(sizes):
+    """On both sides of the radius at which the slack becomes indefinite."""
+    low, high = 0.01, 10.0
+    assert opposite_points(UFM(sizes, Sphere(low))) is not None
+    for _ in range(60):
+        middle = (low + high) / 2
+        beyond = opposite_points(UFM(sizes, Sphere(middle))) is None
+        low, high = (low, middle) if beyond else (middle, high)
+    inside = UFM(sizes, Sphere(low * (1 - 1e-6)))
+    side = opposite_points(inside).side
+    assert prove_opposite(inside, gram_of(inside, side)).proves(1e-13)
+    for factor in (1 + 1e-9, 1 + 1e-6, 1.01, 1.5, 4.0):
+        outside = UFM(sizes, Sphere(low * factor))
+        assert prove_opposite(outside, gram_of(outside, side)) is None

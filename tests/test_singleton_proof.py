@@ -150,6 +150,18 @@ def test_near_the_root_the_gap_is_of_second_order(name, exponent, seed):
     assert certificate.relative_gap <= 1e-12 + 1e3 * size**2 + first_order
 
 
+@pytest.mark.parametrize("factor", [1 - 1e-3, 1 + 1e-6, 1.02])
+def test_a_state_of_another_ridge_is_proved_under_the_ridge_of_the_problem(factor):
+    problem, gram = UFM(SIZES, Ridge(0.35 * factor)), solved(SIZES, Ridge(0.35))[1]
+    proof = proof_of(problem, state_of_singleton_gram(gram))
+    relaxation = build_program(problem, Level.ORBITS)
+    value = relaxation.value(proof.gram.dense())
+    assert proof.certificate.upper == pytest.approx(value, rel=1e-13)
+    best = solve_relaxation(problem)
+    assert proof.certificate.lower <= best.upper
+    assert proof.certificate.upper >= best.lower
+
+
 @pytest.mark.parametrize(
     ("sizes", "control"),
     [([50, 7, 3] + [1] * 5, Ball(0.117)), ([7, 2, 1, 1], Sphere(0.328))],
