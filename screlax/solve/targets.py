@@ -14,8 +14,9 @@ import numpy as np
 
 from ..gram.cells import CellGram, Level
 from ..optional import require_memory
+from ..problem.constraints.norms import Sphere
 from ..problem.levels import lift_from_orbits, quotient_to_orbits, scattered
-from ..problem.program import build_program
+from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..proof.dense import certify
 from .base import ROOM, Candidate, SolverOptions, deadline_of, with_room
@@ -74,8 +75,22 @@ def _descend(
     """Minimise at a level from near a Gram matrix by orbit."""
     program = build_program(with_room(problem, ROOM), level)
     require_memory(8 * 40 * program.size**2, f"Burer–Monteiro with {program.size:,} cells")
-    lifted = lift_from_orbits(problem.points, level, means)
-    gram, run = solve_factored(program, lifted, deadline=deadline, scaled=True)
+    start, before = lift_from_orbits(problem.points, level, means), 0
+    control = program.control
+    if control.fixes_norms and control.manifold(program.cells).has_slack:  # a ball, often full
+        on_sphere = replace(program, control=Sphere(control.parameter))
+        start, run = _minimize(on_sphere, start, deadline)
+        if certify(program, start).certificate.proves(_PROVED):
+            return start, run
+        before = run.iterations
+    gram, run = _minimize(program, start, deadline)
+    return gram, replace(run, iterations=before + run.iterations)
+
+
+def _minimize(
+    program: Program, start: CellGram, deadline: float
+) -> tuple[CellGram, TrustRegionResult]:
+    gram, run = solve_factored(program, start, deadline=deadline, scaled=True)
     if certify(program, gram).certificate.proves(_PROVED) or time.perf_counter() > deadline:
         return gram, run
     # scaled steps may end at a saddle point, which noise leaves
