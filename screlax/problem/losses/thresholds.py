@@ -49,7 +49,7 @@ class SlackAtZero:
     def __init__(self, terms: ClassTerms, copies: Vector) -> None:
         every = float(copies @ terms.pair)
         anchored = terms.anchors > 0
-        normalizer = np.where(anchored, terms.own + (every - terms.pair), 1.0)
+        normalizer = np.where(anchored, terms.own + terms.others(copies), 1.0)
         share = terms.anchors / normalizer
         scale = np.sqrt(copies / terms.embeddings)
         self.log_normalizer = np.log(normalizer)
