@@ -22,10 +22,10 @@ from screlax.errors import (
 )
 from screlax.gram.cells import Level
 from screlax.problem.program import build_program
-from screlax.proof.prove import prove_gram
 from screlax.solve.base import SolverOptions
 from screlax.solve.conic_model import ConicModel
 from screlax.solve.conic_solvers import conic_memory, installed_conic_solvers, solver_arguments
+from screlax.solve.settle import settle
 
 SIZES = [9, 7, 5, 4]
 LEVELS = ["samples", "classes", "orbits"]
@@ -185,9 +185,9 @@ def test_no_bound_in_a_thread_changes_the_warning_filters(monkeypatch):
 
     def inaccurate(*given, **options):
         seen.append(list(warnings.filters))
-        return prove_gram(*given, **options)
+        return settle(*given, **options)
 
-    monkeypatch.setattr("screlax.solve.solve.prove_gram", inaccurate)
+    monkeypatch.setattr("screlax.solve.solve.settle", inaccurate)
     assert relaxation_bound(UFM(SIZES, Ridge(0.1))) > 0
     assert seen == [before]
 
