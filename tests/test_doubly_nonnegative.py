@@ -14,7 +14,7 @@ from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, solve_relaxation
 from screlax.analysis.nonnegative import nonnegative_factor
 from screlax.errors import FileFormatError, InvalidInputError
 from screlax.gram.cells import CellGram, Level
-from screlax.losses import InstanceMix, SelfSupervised, SoftTargets
+from screlax.losses import InstanceMix, Prototypes, SelfSupervised, SoftTargets
 from screlax.problem.program import build_program
 from screlax.proof.dense import certify
 from screlax.proof.dual import DualPoint
@@ -343,3 +343,11 @@ def test_saddles_of_class_means_are_left(sizes, control, temperature, rows):
     solution = solve_relaxation(UFM(sizes, control, temperature, loss=loss, features="nonnegative"))
     assert solution.relative_gap <= 1e-10
     assert not solution.collapses
+
+
+def test_free_prototypes_are_posed_for_classes_too():
+    loss = Prototypes([1, 2, 1], tied=False, loss_terms=False)
+    problem = UFM([3, 4, 2], Ball(0.6), 0.3, loss=loss, features="nonnegative")
+    solution = solve_relaxation(problem, level="classes")
+    assert solution.status == "optimal"
+    assert solution.value == pytest.approx(solve_relaxation(problem).value, rel=1e-9)

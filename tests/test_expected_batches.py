@@ -384,3 +384,36 @@ def test_a_solution_of_all_samples_is_not_optimal_in_batches():
     certificate = certify(program, CellGram.from_matrix(whole.class_gram / 0.2)).certificate
     assert not certificate.proves(1e-9)
     assert certificate.lower < solve_relaxation(problem).upper
+
+
+def floor_of_independent_draws(sizes, rate):
+    """Return Σ n_c E[1 log b_c], the loss without negatives, to fifty digits."""
+    with mpmath.workdps(50):
+        rate, total = mpmath.mpf(rate), mpmath.mpf(0)
+        for size in sizes:
+            for drawn in range(2, size):
+                chance = mpmath.binomial(size - 1, drawn) * rate**drawn
+                total += size * chance * (1 - rate) ** (size - 1 - drawn) * mpmath.log(drawn)
+        return total
+
+
+@pytest.mark.filterwarnings("ignore::screlax.errors.InaccurateWarning")
+@pytest.mark.parametrize("sizes", [[3, 3], [2, 2], [5, 3, 1], [10, 4]])
+@pytest.mark.parametrize("rate", [1e-8, 1e-5, 0.5, 1 - 1e-6, 1 - 1e-12])
+def test_bounds_hold_where_the_loss_is_next_to_nothing_but_its_floor(sizes, rate):
+    problem = UFM(sizes, Sphere(2000.0), 1.0, batches=PoissonBatches(rate))
+    solution = solve_relaxation(problem)  # what negatives add is e^{−2000}
+    floor = floor_of_independent_draws(sizes, rate)
+    assert solution.lower <= floor <= solution.upper
+
+
+def test_a_loss_that_is_always_log_one_is_zero():
+    for control in (Ridge(0.2), Sphere(1.0), Budget(1.0), Ball(1.0)):
+        solution = solve_relaxation(UFM([3, 4], control, 2.0, batches=WeightedBatches(2)))
+        assert (solution.lower, solution.upper) == (0.0, 0.0)
+
+
+def test_a_budget_that_gains_nothing_is_solved_without_warnings():
+    batches, loss = RandomBatches(3), SupCon(views=3)
+    problem = UFM([1, 3], Budget(411.0), 0.5, loss=loss, batches=batches)
+    assert solve_relaxation(problem).status == "optimal"

@@ -52,7 +52,7 @@ def _summed(entries: Matrix, same: _Index, cell: _Index) -> Matrix:
 def _class_of_cell(problem: UFM, level: Level) -> _Index:
     if level is Level.SAMPLES:
         return samples_to_classes(problem.points).cell_of_point
-    return np.arange(problem.classes)
+    return np.arange(problem.points.classes)
 
 
 def _orbits(problem: UFM) -> _Index:

@@ -72,8 +72,16 @@ class ExpectedRows(GramLoss):
     @cached_property
     def infimum(self) -> float:
         """Σ mass E[1 log(V b_c + V − 1)], rounded down: the loss without negatives."""
-        floors = np.concatenate([kind.mass * kind.rows.floor for kind in self.kinds])
-        return float(floors.sum() - self.unit * np.abs(floors).sum())
+        return float(sum(k.mass @ k.rows.floor for k in self.kinds)) - self._floor_error
+
+    @cached_property
+    def _floor_error(self) -> float:
+        """How far the sum of the floors can be off."""
+        return float(sum(kind.mass @ kind.rows.floor_error for kind in self.kinds))
+
+    def rounding(self, gram: CellGram, at: Expansion, value: float, shift: float) -> float:
+        """See `GramLoss.rounding`; floors near zero are not known to a relative error."""
+        return self._floor_error + super().rounding(gram, at, value, shift)
 
     def value(self, gram: CellGram) -> float:
         """See `GramLoss.value`; remembered, since a certificate asks for it more than once."""

@@ -86,6 +86,8 @@ def solve_in_batches(relaxation: Program, gram: CellGram) -> BatchState:
     """
     system = _System(relaxation)
     state = system.start(gram)
+    if not np.isfinite(state.log_strength):
+        return state
     for taken in range(1, MAX_STEPS + 1):
         with np.errstate(all="ignore"):
             moved, size = system.step(state)
@@ -121,7 +123,8 @@ class _System:
         if self._is_budget:
             leaving = (self._others * slope).sum(axis=1) + np.exp(2 * log_slack)
             strength = 2 * float(self._copies @ leaving) / float(self._copies @ self._each)
-        return BatchState(gram, log_slack, float(np.log(strength)))
+        with np.errstate(divide="ignore"):  # nothing is left to gain
+            return BatchState(gram, log_slack, float(np.log(strength)))
 
     def _rows(self, at: Expansion) -> _Rows:
         """Return W and its derivative from the moments of every kind of batches."""
