@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .problem.constraints.norms import Sphere as Sphere
     from .problem.count_files import read_counts as read_counts
     from .problem.label_files import read_labels as read_labels
-    from .problem.losses.base import register_loss as register_loss
+    from .problem.losses.registry import register_loss as register_loss
     from .problem.profiles import balanced as balanced
     from .problem.profiles import exponential as exponential
     from .problem.profiles import pareto as pareto
@@ -113,7 +113,7 @@ _HOME = {
     "Solution": "solution.solution",
     "cvxpy_program": "solve.cvxpy_program",
     "CvxpyProgram": "solve.cvxpy_program",
-    "register_loss": "problem.losses.base",
+    "register_loss": "problem.losses.registry",
     "register_constraint": "problem.constraints.base",
     "register_method": "solve.base",
     "register_certifier": "proof.certifiers",

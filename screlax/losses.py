@@ -36,15 +36,17 @@ True
 ['class-averaged', 'instance-mix', 'negatives-only']
 """
 
-from .problem.losses.base import LOSSES, GramLoss, Loss, check_loss, register_loss
+from .problem.losses.base import Loss
 from .problem.losses.class_averaged import ClassAveraged
 from .problem.losses.class_rows import ClassTerms
 from .problem.losses.class_softmax import ClassSoftmax
+from .problem.losses.gram_loss import GramLoss
 from .problem.losses.in_batches import InBatches
 from .problem.losses.instance_mix import InstanceMix
 from .problem.losses.negatives_only import NegativesOnly
 from .problem.losses.prototypes import Prototypes
 from .problem.losses.queue import Queue
+from .problem.losses.registry import LOSSES, check_loss, register_loss
 from .problem.losses.row_softmax import RowSoftmax
 from .problem.losses.self_supervised import SelfSupervised
 from .problem.losses.soft_targets import SoftTargets

@@ -11,7 +11,7 @@ import screlax
 from screlax import contrastive_loss, losses
 from screlax.errors import InvalidInputError
 from screlax.gram.cells import CellGram, Level
-from screlax.problem.losses.base import LOSSES, check_loss
+from screlax.problem.losses.registry import LOSSES, check_loss
 from screlax.problem.program import build_program
 
 SIZES = [6, 4, 4, 3, 2]

@@ -26,7 +26,7 @@ from screlax.errors import InvalidInputError
 from screlax.gram.cells import CellGram, Level
 from screlax.losses import SupCon
 from screlax.problem.batches.exponential_sum import exponential_sum
-from screlax.problem.losses.base import check_loss, loss_of_record
+from screlax.problem.losses.registry import check_loss, loss_of_record
 from screlax.problem.program import build_program
 from screlax.proof.dense import certify
 

@@ -23,7 +23,7 @@ from screlax.errors import FileFormatError, InvalidInputError
 from screlax.gram.cells import CellGram, Level
 from screlax.losses import SupCon
 from screlax.problem.constraints.base import CONTROLS
-from screlax.problem.losses.base import LOSSES
+from screlax.problem.losses.registry import LOSSES
 from screlax.problem.program import build_program
 from screlax.solve.base import METHODS
 

@@ -11,7 +11,7 @@ from screlax import UFM, Ball, Budget, Ridge, Sphere, solve_relaxation
 from screlax.errors import InvalidInputError, Status
 from screlax.gram.cells import CellGram, Level
 from screlax.losses import InstanceMix, SelfSupervised, SupCon
-from screlax.problem.losses.base import check_loss, loss_of_record
+from screlax.problem.losses.registry import check_loss, loss_of_record
 from screlax.problem.program import build_program
 
 CONTROLS = [Sphere(1.0), Ball(1.5), Budget(0.8), Ridge(0.2)]

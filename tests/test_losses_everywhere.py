@@ -74,7 +74,7 @@ def test_every_registered_loss_is_here():
 def test_every_loss_is_known_by_name_without_asking_for_the_module_of_losses():
     code = (
         "import screlax; import screlax.problem.ufm; "
-        "from screlax.problem.losses.base import LOSSES; print(sorted(LOSSES))"
+        "from screlax.problem.losses.registry import LOSSES; print(sorted(LOSSES))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == str(sorted(LOSSES))

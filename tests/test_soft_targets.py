@@ -14,7 +14,7 @@ from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, solve_relaxation
 from screlax.errors import FileFormatError, InvalidInputError
 from screlax.gram.cells import CellGram, Level
 from screlax.losses import RowSoftmax, SoftTargets, SupCon
-from screlax.problem.losses.base import check_loss, loss_of_record
+from screlax.problem.losses.registry import check_loss, loss_of_record
 from screlax.problem.program import build_program
 
 SIZES = [6, 4, 3, 2]

@@ -12,8 +12,9 @@ from ..problem.constraints.norms import CONTROLS, Control
 from ..problem.count_files import read_labelled_counts, read_pairs
 from ..problem.features import Features
 from ..problem.label_files import read_labels
-from ..problem.losses.base import LOSSES, Loss, check_loss
+from ..problem.losses.base import Loss
 from ..problem.losses.class_softmax import BALANCED
+from ..problem.losses.registry import LOSSES, check_loss
 from ..problem.losses.text import read_loss
 from ..problem.profiles import profile
 from ..problem.ufm import UFM

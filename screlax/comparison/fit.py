@@ -16,7 +16,8 @@ from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import CONTROLS, check_temperature
 from ..problem.features import Features
 from ..problem.labels import count_labels
-from ..problem.losses.base import Loss, check_loss
+from ..problem.losses.base import Loss
+from ..problem.losses.registry import check_loss
 from ..problem.losses.supcon import SupCon
 from ..problem.ufm import UFM
 from ..solution.solution import Solution

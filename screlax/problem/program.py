@@ -18,7 +18,7 @@ from ..gram.cells import CellGram, Cells, Level
 from ..optional import require_level_memory
 from ..types import Vector
 from .constraints.base import Control
-from .losses.base import GramLoss
+from .losses.gram_loss import GramLoss
 from .ufm import UFM
 
 

@@ -17,8 +17,9 @@ from .class_sizes import ClassSizes
 from .constraints.norms import Control, check_control, check_temperature
 from .features import Features, check_features
 from .labels import ClassNumbers, count_labels
-from .losses.base import Loss, check_loss
+from .losses.base import Loss
 from .losses.class_rows import ClassTerms
+from .losses.registry import check_loss
 from .losses.supcon import SupCon
 
 _SMALLEST, _LARGEST = 1e-150, 1e150

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..errors import InvalidInputError
-from ..problem.losses.base import Loss, check_loss
+from ..problem.losses.base import Loss
+from ..problem.losses.registry import check_loss
 from ..problem.losses.sample_terms import SampleTerms
 from ..types import Matrix, Vector
 from .layout import Codes

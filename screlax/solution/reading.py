@@ -31,7 +31,7 @@ from ..gram.opposite import OppositeGram
 from ..gram.shared_point import SingletonGram
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import control_named
-from ..problem.losses.base import loss_of_record
+from ..problem.losses.registry import loss_of_record
 from ..problem.losses.softmax_rows import RowWeights
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate

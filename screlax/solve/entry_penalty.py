@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..gram.cells import CellGram, Cells
-from ..problem.losses.base import GramLoss
+from ..problem.losses.gram_loss import GramLoss
 from ..types import Matrix
 
 

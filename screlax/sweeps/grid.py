@@ -13,7 +13,8 @@ from ..errors import InvalidInputError
 from ..io.arrays import real_array
 from ..problem.constraints.norms import CONTROLS, Control, control_named
 from ..problem.features import Features, check_features
-from ..problem.losses.base import Loss, check_loss
+from ..problem.losses.base import Loss
+from ..problem.losses.registry import check_loss
 from .point import SweepPoint, whole_counts
 
 _LISTED = 8

@@ -13,7 +13,8 @@ from ..errors import InaccurateWarning, InvalidInputError, ScrelaxError
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Control, check_control, check_temperature
 from ..problem.features import Features, check_features
-from ..problem.losses.base import LOSSES, Loss, check_loss
+from ..problem.losses.base import Loss
+from ..problem.losses.registry import LOSSES, check_loss
 from ..problem.profiles import profile
 from ..problem.ufm import UFM
 from ..solution.frame import classes_sharing_direction, distance_to_frame

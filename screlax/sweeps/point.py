@@ -14,7 +14,8 @@ from ..errors import InvalidInputError
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Control, check_control, check_temperature
 from ..problem.features import Features, check_features
-from ..problem.losses.base import Loss, check_loss
+from ..problem.losses.base import Loss
+from ..problem.losses.registry import check_loss
 from ..problem.losses.supcon import SupCon
 from ..problem.profiles import profile as named_profile
 from ..problem.ufm import UFM

@@ -1,4 +1,4 @@
-"""What a loss is asked: at a level, as a convex function of the Gram matrix.
+"""What a loss is asked: everything that depends on *which* loss it is.
 
 Solvers, certificate, descent, files and the command line ask the object. A new loss is a subclass
 of `Loss` in a file of its own, decorated with `register_loss`; what it returns at a level is a
@@ -10,165 +10,28 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import MISSING, dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...containers import shown
-from ...errors import InvalidInputError, SolverCapabilityError
-from ...extensions import load_installed
+from ...errors import InvalidInputError
 from ...gram.blocks import slack_blocks
-from ...gram.cells import CellGram, Cells, Level
-from ...gram.rounding import entry_sizes, summation
+from ...gram.cells import CellGram, Level
 from ...types import Matrix, Vector
 from ..class_matrix import PerClassPair, PerOrbitPair, by_orbit, interchangeable
 from ..class_sizes import ClassSizes
 from ..features import Features
 from ..per_class import PerClass
 from ..per_orbit import PerOrbit
-from .minorant import Minorant, Tangent
+from .gram_loss import GramLoss
 from .sample_terms import SampleTerms
+from .text import json_ready, loss_text
 
 if TYPE_CHECKING:
     from .class_softmax import ClassTerms
-from .text import json_ready, loss_text, read_loss
-
-
-class ConicLoss(Protocol):
-    """A loss as conic solvers take it, through cvxpy."""
-
-    @property
-    def objective(self) -> Any:
-        """The loss per anchor, a cvxpy expression that is exact where the constraints are tight."""
-
-    @property
-    def constraints(self) -> list[Any]:
-        """What its auxiliary variables satisfy."""
-
-    def rows(self) -> Any:
-        """Return the solver's dual variables of the loss, None where there are none."""
-
-
-class GramLoss(ABC):
-    """A convex function of a cell Gram matrix, summed over anchors.
-
-    What is abstract is all that a new loss has to say; the rest has a general way that works for
-    any convex function, and better ones for those that know more of themselves.
-    """
-
-    cells: Cells
-    """What rows and columns stand for."""
-
-    @property
-    @abstractmethod
-    def anchor_count(self) -> float:
-        """Number of terms of the sum: the loss divided by it is the per-anchor mean."""
-
-    @property
-    @abstractmethod
-    def infimum(self) -> float:
-        """A number that the loss is never below, for any Gram matrix; −inf if none is known."""
-
-    @abstractmethod
-    def value(self, gram: CellGram) -> float:
-        """Return the loss, with its digits also where it is near its infimum."""
-
-    def height(self, gram: CellGram) -> tuple[float, float]:
-        """Return loss − infimum, with its digits where it is small, and a part of it.
-
-        The part is what is due to entries that differ among the positives of a row, whose digits
-        are those of the entries. Both are +inf where the infimum is −inf.
-        """
-        return self.value(gram) - self.infimum, 0.0
-
-    @abstractmethod
-    def expand(self, gram: CellGram) -> Any:
-        """Everything that `gradient`, `curvature` and `change` share at a Gram matrix."""
-
-    @abstractmethod
-    def gradient(self, at: Any) -> CellGram:
-        """Return (∂own, ∂pair), ∂pair symmetric.
-
-        The derivative along a symmetric direction D is ∂own·D.own + Σ_gh ∂pair_gh D.pair_gh.
-        """
-
-    @abstractmethod
-    def curvature(self, at: Any, direction: CellGram) -> CellGram:
-        """Return the Hessian applied to a direction, in the form of `gradient`."""
-
-    @abstractmethod
-    def change(self, at: Any, step: CellGram) -> float:
-        """Return how much the loss changes along a step of entries up to about one, accurately."""
-
-    def conic(self, own: Any, pair: Any) -> ConicLoss:
-        """Return the loss of cvxpy expressions for own (m,) and pair (m, m).
-
-        Raises
-        ------
-        SolverCapabilityError
-            If the loss has no conic form.
-        """
-        raise SolverCapabilityError(
-            f"{type(self).__name__} has no conic form; use solver='burer-monteiro'"
-        )
-
-    def minorant(self, gram: CellGram, at: Any, rows: Any = None) -> Minorant | None:
-        """Return an affine lower bound on the loss, made for a Gram matrix.
-
-        Parameters
-        ----------
-        gram : CellGram
-        at : Any
-            Its expansion.
-        rows : Any, optional
-            Dual variables of the loss, from a solver or a file; by default those at `gram`. None is
-            returned where they are of no use.
-        """
-        if rows is not None:
-            return None
-        return Tangent(self, gram, self.gradient(at), self.value(gram))
-
-    def spread(self, at: Any) -> Vector | None:
-        """Return the slope along within-class spread, which a level of class means leaves out.
-
-        Per cell, in the units of `gradient`, +inf where a class has no two points that could
-        differ; the cell's multiplier is added to it. None where the embeddings of a class coincide
-        at every optimum, or are points of the level.
-        """
-        return None
-
-    def rows_to_gram(self, rows: Any) -> CellGram:
-        """Return dual variables as a matrix that goes up and down the levels like a Gram matrix."""
-        raise InvalidInputError(f"{type(self).__name__} has no dual variables of its own")
-
-    def rows_from_gram(self, matrix: CellGram) -> Any:
-        """Return the dual variables that `rows_to_gram` turned into a matrix."""
-        raise InvalidInputError(f"{type(self).__name__} has no dual variables of its own")
-
-    @property
-    def unit(self) -> float:
-        """Largest relative error of the sums that values and gradients are."""
-        return summation(len(self.cells))
-
-    def rounding(self, gram: CellGram, at: Any, value: float, shift: float) -> float:
-        """Return how far a value is at most from the loss at a feasible matrix, exactly.
-
-        Parameters
-        ----------
-        gram : CellGram
-        at : Any
-            Its expansion.
-        value : float
-            The loss as computed.
-        shift : float
-            By how much entries of `gram`, relative to the largest in their rows, are at most off
-            from a feasible matrix.
-        """
-        unit, slope, size = self.unit, self.gradient(at), entry_sizes(gram)
-        moved = (np.abs(slope.own) + np.abs(slope.pair).sum(axis=1)) @ size
-        return float(unit * abs(value) + (4 * unit + shift) * moved)
 
 
 @dataclass(frozen=True)
@@ -564,85 +427,3 @@ class Loss(ABC):
 def whole_if_whole(number: float) -> float:
     """Return a whole number as an integer: counts are printed as such."""
     return int(number) if number.is_integer() else number
-
-
-LOSSES: dict[str, type[Loss]] = {}
-"""Every loss by name."""
-
-Known = TypeVar("Known", bound=type[Loss])
-
-
-def register_loss(loss: Known) -> Known:
-    """Make a loss known to command line, sweeps and files; a class decorator.
-
-    Examples
-    --------
-    >>> from dataclasses import dataclass
-    >>> from typing import ClassVar
-    >>> import screlax
-    >>> @screlax.register_loss
-    ... @dataclass(frozen=True)
-    ... class Halved(screlax.losses.SupCon):
-    ...     name: ClassVar[str] = "halved"
-    >>> screlax.UFM([5, 3], screlax.Sphere(1.0), loss="halved").loss
-    Halved(class_weights=None, views=1)
-    >>> del screlax.losses.LOSSES["halved"]
-    """
-    LOSSES[loss.name] = loss
-    return loss
-
-
-def loss_of_record(record: Any) -> Loss:
-    """Return the loss of `Loss.record`; lists are numbers per orbit, mappings matrices by orbit."""
-    if isinstance(record, str):  # files of 0.2
-        return check_loss(record)
-    rest = dict(record)
-    batches = rest.pop("batches", None)
-    loss = _loss_named(rest["name"], _options_of_record(rest))
-    if batches is None:
-        return loss
-    return loss.in_batches((batches["name"], _options_of_record(batches)))
-
-
-def _options_of_record(record: dict[str, Any]) -> dict[str, Any]:
-    options = {name: value for name, value in record.items() if name != "name"}
-    for name, value in options.items():
-        if isinstance(value, list):
-            options[name] = PerOrbit(np.array(value, dtype=float))
-        if isinstance(value, dict):
-            options[name] = PerOrbitPair.of_record(value)
-    return options
-
-
-def check_loss(loss: object) -> Loss:
-    """Return a loss unchanged, or made from its text ``name:option=value,…``.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is neither, there is no such loss, or it has no such option.
-    """
-    if isinstance(loss, Loss):
-        return loss
-    if not isinstance(loss, str):
-        raise InvalidInputError(f"loss must be a loss or its name, got {loss!r}")
-    what, _, batches = loss.partition(" in ")
-    found = _loss_named(*read_loss(what))
-    return found.in_batches(read_loss(batches)) if batches else found
-
-
-def _loss_named(name: str, options: dict[str, Any]) -> Loss:
-    """Return the loss of that name with these options, or say what is wrong with them."""
-    if name not in LOSSES:
-        load_installed()
-    if name not in LOSSES:
-        raise InvalidInputError(
-            f"there is no loss {shown(name)}; choose one of {', '.join(sorted(LOSSES))}, or load "
-            "the module that registers it (--with MODULE)"
-        )
-    loss = LOSSES[name]
-    loss.check_options(options)
-    missing = [f.name for f in fields(loss) if f.default is MISSING and f.name not in options]
-    if missing:
-        raise InvalidInputError(f"loss {name!r} needs {', '.join(missing)}, as {missing[0]}=value")
-    return loss(**options)

@@ -12,8 +12,8 @@ from ...containers import shown
 from ...errors import InvalidInputError
 from ...types import Vector
 from ..class_sizes import ClassSizes
-from .base import register_loss
 from .class_softmax import ClassSoftmax, ClassTerms
+from .registry import register_loss
 from .sample_terms import SampleTerms
 
 

@@ -14,7 +14,7 @@ from ...gram.cells import CellGram, Cells
 from ...gram.rounding import summation
 from ...types import Matrix, Vector
 from ..batches.expectation import Expectation, Moments
-from .base import GramLoss
+from .gram_loss import GramLoss
 
 _STEPS, _STEP_WEIGHTS = np.polynomial.legendre.leggauss(8)
 

@@ -17,8 +17,9 @@ from ..batches.expectation import Expectation
 from ..class_sizes import ClassSizes
 from ..levels import cells_at
 from ..per_orbit import PerOrbit
-from .base import GramLoss, Loss, whole_if_whole
+from .base import Loss, whole_if_whole
 from .expected_rows import ExpectedRows, WeightedRows
+from .gram_loss import GramLoss
 from .text import read_loss
 
 

@@ -13,9 +13,10 @@ from ...checks import whole_number
 from ...errors import InvalidInputError
 from ...types import Vector
 from ..class_sizes import ClassSizes
-from .base import Loss, register_loss
+from .base import Loss
 from .class_rows import ClassTerms, Targets, own_class
 from .class_softmax import ClassSoftmax
+from .registry import register_loss
 from .sample_terms import SampleTerms, every_other
 from .soft_targets import share
 from .supcon import SupCon

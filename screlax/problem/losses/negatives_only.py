@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from ..class_sizes import ClassSizes
-from .base import register_loss
 from .class_softmax import ClassTerms
+from .registry import register_loss
 from .supcon import Views
 
 

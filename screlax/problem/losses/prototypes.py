@@ -16,10 +16,11 @@ from ...types import Vector
 from ..class_sizes import ClassSizes
 from ..per_class import PerClass
 from ..per_orbit import PerOrbit, orbit_numbers, per_class_option
-from .base import Loss, register_loss
+from .base import Loss
 from .class_rows import Targets
 from .class_softmax import ClassSoftmax, ClassTerms
 from .free_prototypes import targets_of_points, terms_of_points, with_prototypes
+from .registry import register_loss
 
 
 @register_loss

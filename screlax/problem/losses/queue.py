@@ -14,8 +14,8 @@ from ...types import Vector
 from ..class_sizes import ClassSizes
 from ..per_class import PerClass
 from ..per_orbit import orbit_numbers, per_class_option
-from .base import register_loss
 from .class_softmax import ClassSoftmax, ClassTerms
+from .registry import register_loss
 
 
 @register_loss

@@ -11,9 +11,10 @@ from ...types import Vector
 from ..class_matrix import check_row_sums, stochastic_matrix
 from ..class_sizes import ClassSizes
 from ..per_orbit import orbit_numbers, per_class_option
-from .base import Loss, register_loss
+from .base import Loss
 from .class_rows import ClassTerms, Targets, targets_of_matrix
 from .class_softmax import ClassSoftmax
+from .registry import register_loss
 from .sample_terms import SampleTerms
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ...checks import whole_number
-from .base import register_loss
 from .instance_mix import InstanceLoss
+from .registry import register_loss
 
 
 @register_loss

@@ -14,9 +14,10 @@ from ...errors import InvalidInputError
 from ...types import Vector
 from ..class_matrix import PerOrbitPair, check_row_sums, stochastic_matrix
 from ..class_sizes import ClassSizes
-from .base import Loss, register_loss
+from .base import Loss
 from .class_rows import ClassTerms, Targets, targets_of_matrix
 from .class_softmax import ClassSoftmax
+from .registry import register_loss
 from .sample_terms import SampleTerms
 from .supcon import SupCon
 

@@ -21,8 +21,8 @@ from ...gram.blocks import slack_blocks
 from ...gram.cells import CellGram, Cells
 from ...gram.rounding import TINY, entry_sizes, exponential_remainder, summation
 from ...types import Matrix, Vector
-from .base import GramLoss
 from .conic_rows import ConicRows
+from .gram_loss import GramLoss
 from .rows_minorant import RowsMinorant
 from .within import WithinClass
 

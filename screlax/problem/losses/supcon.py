@@ -11,8 +11,8 @@ import numpy as np
 
 from ...checks import whole_number
 from ..class_sizes import ClassSizes
-from .base import register_loss
 from .class_softmax import ClassSoftmax, ClassTerms
+from .registry import register_loss
 
 
 @dataclass(frozen=True)
