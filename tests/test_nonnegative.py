@@ -343,7 +343,7 @@ def problems(draw):
     control = kind(10 ** draw(st.floats(-3, 1)))
     loss = draw(st.sampled_from(["supcon", "class-averaged", "prototypes"]))
     chosen = dataclasses.replace(
-        screlax.problem.losses.base.check_loss(loss), class_weights=weights
+        screlax.losses.check_loss(loss), class_weights=weights
     )
     temperature = 10 ** draw(st.floats(-1, 1))
     return UFM(sizes, control, temperature, loss=chosen, features="nonnegative")
