@@ -18,6 +18,10 @@ MOST_JOBS = 1024
 """Processes or threads that one call starts."""
 
 
+MOST_VIEWS = 1_000_000
+"""Augmented views of a sample that a loss takes."""
+
+
 def require_few(count: int, what: str) -> None:
     """Raise an `InvalidInputError` where a call asks for more than would ever end."""
     if count > MOST_TASKS:
@@ -93,8 +97,10 @@ def positive_number(value: object, what: str, remedy: str = "") -> float:
     return number
 
 
-def finite_number(value: object, what: str, least: float = -math.inf) -> float:
-    """Return a finite number of at least `least` as a float.
+def finite_number(
+    value: object, what: str, least: float = -math.inf, most: float = sys.float_info.max
+) -> float:
+    """Return a finite number from `least` to `most` as a float.
 
     Raises
     ------
@@ -102,8 +108,9 @@ def finite_number(value: object, what: str, least: float = -math.inf) -> float:
         If it is none.
     """
     number = _number_or_nan(value)
-    if not (math.isfinite(number) and number >= least):
+    if not (math.isfinite(number) and least <= number <= most):
         bound = "" if least == -math.inf else f" of at least {least:g}"
+        bound += "" if most == sys.float_info.max else f", at most {most:g}"
         raise InvalidInputError(f"{what} must be a finite number{bound}, got {shown(value)}")
     return number
 

@@ -236,3 +236,9 @@ def test_distance_of_averaged_classes_weighed_as_the_public_code():
         problem = UFM([100, 50, 10, 2], Sphere(1.0), temperature, loss=ClassAveraged())
         gram = certified(problem).class_gram
         assert distance_of_grams(gram, np.eye(4) - 0.25) == pytest.approx(distance, abs=2e-6)
+
+
+def test_two_points_so_far_apart_that_nothing_is_left_are_solved_without_warnings():
+    loss = NegativesOnly(class_weights=[1, 1e-4, 0])
+    solution = solve_relaxation(UFM([5, 2, 1], Sphere(362.0), loss=loss))  # e^{−724} is denormal
+    assert solution.status == "optimal"

@@ -417,3 +417,9 @@ def test_a_budget_that_gains_nothing_is_solved_without_warnings():
     batches, loss = RandomBatches(3), SupCon(views=3)
     problem = UFM([1, 3], Budget(411.0), 0.5, loss=loss, batches=batches)
     assert solve_relaxation(problem).status == "optimal"
+
+
+def test_descent_does_not_begin_at_a_saddle():
+    loss = SupCon(views=3, class_weights=[4.5, 0.9, 0.1, 0.2])
+    problem = UFM([1, 3, 2, 2], Ridge(3.9), 2.5, loss=loss, batches=ClassBatches(4, 1))
+    assert solve_relaxation(problem).status == "optimal"  # that of all samples is at zero

@@ -47,7 +47,7 @@ def test_value_is_the_mixture_in_views(seed):
         ({"alpha": -0.1}, r"alpha .*-0.1"),
         ({"alpha": 1.1}, "alpha must be at most one, got 1.1"),
         ({"alpha": math.nan}, "alpha .*nan"),
-        ({"alpha": 0.5, "views": 1}, "views must be a whole number of at least 2, got 1"),
+        ({"alpha": 0.5, "views": 1}, "views must be a whole number from 2 to 1,000,000, got 1"),
         ({"alpha": 0.5, "views": 2.5}, "views must be a whole number"),
     ],
 )

@@ -9,6 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import screlax
+from screlax import losses
+from screlax.errors import InvalidInputError
 from screlax.losses import (
     LOSSES,
     ClassAveraged,
@@ -21,6 +23,7 @@ from screlax.losses import (
     SupCon,
     check_loss,
 )
+from screlax.problem.losses.registry import loss_of_record
 
 LOSSES_AND_TEXTS = [
     (SupCon(), "supcon"),
@@ -97,8 +100,8 @@ def test_labels_that_text_cannot_say_are_refused_when_read_back():
         ("class-averaged:views=2", "has no option 'views'; it has anchors, class_weights"),
         ("supcon:views", "written option=value, got 'views'"),
         ("supcon:views=1,views=2", "option 'views' is there twice"),
-        ("supcon:views=two", "views must be a whole number of at least 1, got 'two'"),
-        ("supcon:views=0", "views must be a whole number of at least 1, got 0"),
+        ("supcon:views=two", "views must be a whole number from 1 to 1,000,000, got 'two'"),
+        ("supcon:views=0", "views must be a whole number from 1 to 1,000,000, got 0"),
         ("supcon:class_weights=[1,2", "is not valid JSON"),
         ("supcon:class_weights=[1,2]x", "separated by commas, got 'x'"),
         ('supcon:class_weights={"a":1,"a":2}', "label 'a' is there twice"),
@@ -166,3 +169,28 @@ def test_no_text_is_anything_but_a_loss_or_refused(text):
         assert len(str(error)) < 2000  # noqa: PT017
     else:
         assert check_loss(loss.text) == loss
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: losses.SupCon(views=10**300), "views must be a whole number from 1 to 1,000,000"),
+        (lambda: losses.SelfSupervised(views=10**9), "views must be a whole number"),
+        (lambda: losses.SupCon(class_weights=[1.0, 1e308]), "zero or from 1e-100 to 1e.100"),
+        (lambda: losses.ClassAveraged(class_weights=[1.0, 1e-300]), "got 1e-300"),
+        (lambda: losses.Queue([1, 1e30]), "to 1e.12, where double precision"),
+        (lambda: losses.Prototypes(1e300), "to 1e.12, where double precision"),
+        (lambda: losses.RowSoftmax([1, 1e200], 1, 1), "where double precision"),
+        (lambda: losses.SoftTargets(epsilon=1e308), "epsilon must be a finite number .* at most"),
+    ],
+)
+def test_numbers_whose_products_are_beyond_double_precision_are_refused(make, message):
+    with pytest.raises(InvalidInputError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("number", [None, -1.0, 1e308, "x"])
+def test_numbers_by_class_in_a_record_are_checked(number):
+    record = {"name": "queue", "keys_per_class": [2, number, 3]}
+    with pytest.raises((InvalidInputError, TypeError, ValueError)):
+        loss_of_record(record)

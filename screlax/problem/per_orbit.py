@@ -31,6 +31,12 @@ class PerOrbit:
         return numbers_in_words(self.numbers)
 
 
+_FEWEST, _MOST = 1e-100, 1e100
+"""Magnitudes of numbers other than zero: products of three are within double precision."""
+
+_MOST_COUNTED = 10**12
+"""Embeddings of a class: all of them together are still a whole number of 64 bits."""
+
 PerClassOption = float | PerClass | PerOrbit
 """A number for all classes, or one per class: as given, or as resolved."""
 
@@ -45,19 +51,19 @@ def per_class_option(
     Raises
     ------
     InvalidInputError
-        If a number is not finite, below `least`, or not whole where it has to be.
+        If a number is below `least`, beyond double precision, or not whole where it has to be.
     """
     if isinstance(value, str) and value != word:
         choice = f"numbers or {word!r}" if word else "numbers"
         raise InvalidInputError(f"{what} must be {choice}, got {shown(value)}")
-    if isinstance(value, PerOrbit | str):
+    if isinstance(value, str):
         return value
     given: Any = value
     try:
         given = real_number(value)
         numbers = np.array([given])
     except TypeError:
-        given = value if isinstance(value, PerClass) else per_class(value, what)
+        given = value if isinstance(value, PerClass | PerOrbit) else per_class(value, what)
         numbers = np.asarray(given.numbers, dtype=float)
     wrong = ~(np.isfinite(numbers) & (numbers >= least))
     if whole:
@@ -66,7 +72,19 @@ def per_class_option(
         kind = "whole numbers" if whole else "finite numbers"
         bad = value if isinstance(given, float) else float(numbers[int(np.argmax(wrong))])
         raise InvalidInputError(f"{what} must be {kind} of at least {least:g}, got {bad!r}")
+    _check_magnitudes(numbers, what, _MOST_COUNTED if whole else _MOST)
     return given
+
+
+def _check_magnitudes(numbers: Vector, what: str, most: float) -> None:
+    """Refuse numbers whose products are beyond double precision."""
+    beyond = (numbers > most) | ((numbers > 0) & (numbers < _FEWEST))
+    if beyond.any():
+        bad = float(numbers[int(np.argmax(beyond))])
+        raise InvalidInputError(
+            f"{what} must be zero or from {_FEWEST:g} to {most:g}, where double precision has the "
+            f"products of three, got {bad!r}"
+        )
 
 
 def orbit_numbers(value: Any, orbits: int) -> Vector:

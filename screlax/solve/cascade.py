@@ -142,7 +142,8 @@ def _in_batches(problem: UFM, level: Level, options: SolverOptions, start: float
             problem, options.prover_of(problem).gram(gram, Level.ORBITS)
         ):
             return _result(problem, level, gram, root.steps, "slack-vector Newton", start)
-    return _descend(problem, level, options, gram, start)
+    # a mean of zero is a saddle, which no descent leaves
+    return _descend(problem, level, options, gram if (gram.own > 0).all() else None, start)
 
 
 def _native_gram(problem: UFM, options: SolverOptions) -> CellGram:

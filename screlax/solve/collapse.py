@@ -35,6 +35,9 @@ from ..problem.losses.thresholds import is_semidefinite
 from ..problem.ufm import UFM
 from ..types import Vector
 
+_LARGEST = 1e150
+"""Share of an anchor in its denominator whose square is within double precision."""
+
 _ROUNDING = 1e-14
 """By how much, relative to its entries, a singular slack may fail to be semidefinite."""
 
@@ -89,7 +92,10 @@ def _is_optimal(terms: ClassTerms, copies: Vector, side: Vector, decay: float) -
     normalizer = np.where(anchored, terms.own + (near - pair) + decay * far, 1.0)
     if (normalizer <= 0).any():
         return False
-    share = terms.anchors / normalizer
+    with np.errstate(over="ignore"):
+        share = terms.anchors / normalizer
+    if not share.max() < _LARGEST:  # a denominator that is e^{−2ρ} alone
+        return False
     share_near, share_far = sums(share)
     across = decay / 2 * (share * far + pair * share_far)
     within = (share * near + pair * share_near) / 2

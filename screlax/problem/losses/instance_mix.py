@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...checks import whole_number
+from ...checks import MOST_VIEWS, whole_number
 from ...errors import InvalidInputError
 from ...types import Vector
 from ..class_sizes import ClassSizes
@@ -124,7 +124,7 @@ class InstanceMix(InstanceLoss):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "alpha", share(self.alpha, "alpha"))
-        object.__setattr__(self, "views", whole_number(self.views, "views", 2))
+        object.__setattr__(self, "views", whole_number(self.views, "views", 2, MOST_VIEWS))
 
     @property
     def own_instance(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ...checks import whole_number
+from ...checks import MOST_VIEWS, whole_number
 from .instance_mix import InstanceLoss
 from .registry import register_loss
 
@@ -46,7 +46,7 @@ class SelfSupervised(InstanceLoss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "views", whole_number(self.views, "views", 2))
+        object.__setattr__(self, "views", whole_number(self.views, "views", 2, MOST_VIEWS))
 
     @property
     def own_instance(self) -> float:

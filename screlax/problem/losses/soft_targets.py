@@ -87,7 +87,8 @@ class SoftTargets(ClassSoftmax):
         if self.matrix is not None:
             object.__setattr__(self, "matrix", stochastic_matrix(self.matrix, "matrix"))
         if self.epsilon is not None:
-            object.__setattr__(self, "epsilon", finite_number(self.epsilon, "epsilon", 0.0))
+            epsilon = finite_number(self.epsilon, "epsilon", 0.0, 1e100)
+            object.__setattr__(self, "epsilon", epsilon)
         if self.smoothing is not None:
             object.__setattr__(self, "smoothing", share(self.smoothing, "smoothing"))
 

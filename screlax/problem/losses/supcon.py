@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from ...checks import whole_number
+from ...checks import MOST_VIEWS, whole_number
 from ..class_sizes import ClassSizes
 from .class_softmax import ClassSoftmax, ClassTerms
 from .registry import register_loss
@@ -30,7 +30,7 @@ class Views(ClassSoftmax):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "views", whole_number(self.views, "views"))
+        object.__setattr__(self, "views", whole_number(self.views, "views", 1, MOST_VIEWS))
 
     def of_embeddings(self) -> Self:
         """See `ClassSoftmax.of_embeddings`: views are embeddings."""
