@@ -342,9 +342,7 @@ def problems(draw):
     kind = draw(st.sampled_from([Ridge, Ball, Sphere, Budget]))
     control = kind(10 ** draw(st.floats(-3, 1)))
     loss = draw(st.sampled_from(["supcon", "class-averaged", "prototypes"]))
-    chosen = dataclasses.replace(
-        screlax.losses.check_loss(loss), class_weights=weights
-    )
+    chosen = dataclasses.replace(screlax.losses.check_loss(loss), class_weights=weights)
     temperature = 10 ** draw(st.floats(-1, 1))
     return UFM(sizes, control, temperature, loss=chosen, features="nonnegative")
 
