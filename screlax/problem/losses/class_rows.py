@@ -36,14 +36,6 @@ class ClassTerms:
     pair: Vector
     embeddings: Vector
 
-    @property
-    def are_of_supcon(self) -> bool:
-        """Whether SC of that many embeddings has these numbers."""
-        count = self.embeddings
-        anchors = np.where(count > 1, count, 0.0)
-        expected = np.stack([anchors, count - 1, count])
-        return bool((np.stack([self.anchors, self.own, self.pair]) == expected).all())
-
     def floor(self, copies: Vector) -> float:
         """Return Σ κ a log o, rounded down: every row is at least the log of its own weight."""
         anchored = self.anchors > 0
