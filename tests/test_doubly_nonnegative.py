@@ -351,3 +351,11 @@ def test_free_prototypes_are_posed_for_classes_too():
     solution = solve_relaxation(problem, level="classes")
     assert solution.status == "optimal"
     assert solution.value == pytest.approx(solve_relaxation(problem).value, rel=1e-9)
+
+
+@pytest.mark.parametrize("sizes", [[3, 2, 1], [4, 5, 3]])
+def test_instances_that_are_orthogonal_are_proved_again_from_a_file(sizes, tmp_path):
+    problem = UFM(sizes, Sphere(1.0), 0.2, loss=SelfSupervised(), features="nonnegative")
+    solution = solve_relaxation(problem)
+    assert solution.status == "optimal"  # means of three are thirds, which binary does not have
+    assert Solution.load(solution.save(tmp_path / "x.npz")).status == "optimal"

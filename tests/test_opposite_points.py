@@ -116,6 +116,7 @@ def test_wrong_sides_norms_and_controls_prove_nothing():
         {"side": lambda side: side * 0.5},
         {"unit_norm": lambda norm: norm * (1 - 1e-9)},
         {"unit_norm": lambda norm: -norm},
+        {"side": lambda side: side * 1e200},
         {"side": lambda side: side[1:]},
     ],
 )

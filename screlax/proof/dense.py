@@ -20,7 +20,7 @@ import numpy as np
 
 from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram
-from ..gram.rounding import product, product_sizes, summation
+from ..gram.rounding import UNIT, product, product_sizes, summation
 from ..problem.losses.minorant import Minorant
 from ..problem.program import Program
 from ..types import Matrix, Vector
@@ -28,6 +28,9 @@ from .certificate import Certificate
 from .dual import DualPoint
 from .entries import stationary_entries
 from .repair import FeasibleDual, products_by_cell, repair_dual, repair_primal
+
+_ORTHOGONAL = 8 * UNIT
+"""Inner products, relative to the largest squared norm, that averages of zeros round to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +123,8 @@ def _entries(
 ) -> Iterator[Matrix | None]:
     """Yield multipliers Y ≥ 0 of the entries' bound; None without one.
 
-    Those given; by default what is positive in the slope where the Gram matrix is zero (at
-    orthogonal points the slack is then diagonal), and what makes the slack stationary.
+    Those given; by default what is positive in the slope where the Gram matrix is zero up to
+    rounding (at orthogonal points the slack is then diagonal), and what makes the slack stationary.
     """
     if not relaxation.is_nonnegative:
         yield None
@@ -130,7 +133,8 @@ def _entries(
         yield _nonnegative(relaxation, given)
         return
     slope, cells = minorant.coefficients, relaxation.cells
-    yield _nonnegative(relaxation, np.where(gram.pair == 0, slope.pair, 0.0))
+    is_zero = gram.pair <= _ORTHOGONAL * gram.own.max()
+    yield _nonnegative(relaxation, np.where(is_zero, slope.pair, 0.0))
     if np.count_nonzero(gram.pair) > np.count_nonzero(np.diagonal(gram.pair)):
         along = products_by_cell(slope, gram)
         own = slope.own + relaxation.control.multipliers(along, gram.own, cells)

@@ -176,6 +176,8 @@ def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
     m, copies = problem.points.orbits, problem.points.multiplicities
     if "side" in arrays:
         side, norm = _numbers(arrays, "side", (m,)), _positive(arrays["unit_norm"], "unit_norm")
+        if (np.abs(side) != 1).any():
+            raise ValueError("side holds numbers that are neither 1 nor -1")
         return OppositeGram(side, norm, copies.astype(float), _scale(arrays, problem))
     if "log_pull" in arrays:
         return _singleton_gram(arrays, problem)
