@@ -423,3 +423,11 @@ def test_descent_does_not_begin_at_a_saddle():
     loss = SupCon(views=3, class_weights=[4.5, 0.9, 0.1, 0.2])
     problem = UFM([1, 3, 2, 2], Ridge(3.9), 2.5, loss=loss, batches=ClassBatches(4, 1))
     assert solve_relaxation(problem).status == "optimal"  # that of all samples is at zero
+
+
+def test_embeddings_beyond_the_range_of_exponentials_are_refused_in_words():
+    problem = UFM([5, 4, 3], Ridge(0.1), 0.1, batches=PoissonBatches(0.3))
+    labels = np.repeat(range(3), [5, 4, 3])
+    embeddings = np.random.default_rng(0).standard_normal((12, 4)) * 10.0 ** labels[:, None]
+    with pytest.raises(InvalidInputError, match="about 700 τ above squared norms"):
+        compare(embeddings, labels, solve_relaxation(problem))

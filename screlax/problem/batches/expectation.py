@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import InvalidInputError
 from ...gram.rounding import UNIT
 from ...types import Matrix, Vector
 from .columns import Columns, Evaluate, fewest_columns
@@ -305,6 +306,12 @@ class Expectation:
         """Return a rule for every Y that can occur from `least` to e."""
         most = self.views * np.maximum(each.max(axis=1, initial=0.0), 1.0)
         top = self.views * (self.draws.own_fixed + 1) + self.draws.most_units * most
+        if not np.isfinite(top).all():
+            raise InvalidInputError(
+                "the expected loss of batches is known where inner products of class means are at "
+                "most about 700 τ above squared norms, and here they are further; normalise the "
+                "embeddings, or take a higher temperature"
+            )
         low = self._least(float(least.min()))
         return exponential_sum(float(low.min()), float(top.max()))
 

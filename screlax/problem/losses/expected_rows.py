@@ -38,7 +38,8 @@ class WeightedRows:
 
     def e(self, gram: CellGram) -> Matrix:
         """Return exp(M_cj − M_cc), shape (R, m)."""
-        return np.asarray(np.exp(self.along(gram)))
+        with np.errstate(over="ignore"):  # the expectation refuses infinite ones
+            return np.asarray(np.exp(self.along(gram)))
 
     def along(self, gram: CellGram) -> Matrix:
         """Return M_cj − M_cc, shape (R, m)."""
