@@ -287,6 +287,12 @@ def test_step_sizes_are_as_far_away_as_trained_networks_are():
     assert found == pytest.approx(0.0871, abs=1e-4)
 
 
+def test_classes_of_one_sample_have_positives_where_it_is_drawn_twice():
+    solution = solve_relaxation(UFM([1, 1, 1], Sphere(1.0), batches=WeightedBatches(4)))
+    assert solution.relative_gap <= 1e-9
+    np.testing.assert_allclose(solution.class_gram, 1.5 * np.eye(3) - 0.5, atol=1e-5)
+
+
 def test_singletons_have_positives_where_they_are_drawn_again():
     batches = ClassBatches(2, 3)
     solution = solve_relaxation(UFM([5, 1, 1], Sphere(1.0), batches=batches))

@@ -65,11 +65,11 @@ class BatchFloor:
             else f"single batches scatter about it by ± {self.scatter:.4g}, down to "
             f"{self.smallest:.6g} among {self.draws:,} drawn at the optimum"
         )
+        problem = self.solution.problem
         return (
-            f"the expected loss {self.solution.problem.loss} at fixed features, averaged over "
-            f"batches, cannot be below {self.floor:.10g} per embedding (proved, "
-            f"{self.solution.problem.description}, temperature "
-            f"{self.solution.problem.temperature:g}); {single}"
+            f"the expected loss at fixed features, averaged over batches, cannot be below "
+            f"{self.floor:.10g} per embedding (proved: {problem.description}, "
+            f"temperature {problem.temperature:g}); {single}"
         )
 
 

@@ -133,6 +133,8 @@ class Native:
 
 def _in_batches(problem: UFM, level: Level, options: SolverOptions, start: float) -> Candidate:
     """Run Newton from the optimum of all samples, and Burer–Monteiro where its root is no proof."""
+    if problem.points.distinct.max() < 2:  # positives come from drawing a sample twice
+        return _descend(problem, level, options, None, start)
     whole = replace(problem, loss=problem.loss.of_all_samples)
     gram = _native_gram(whole, options)
     root = solve_in_batches(build_program(problem, Level.ORBITS), gram)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...checks import finite_number, whole_number
 from ...errors import InvalidInputError
 from ...types import Matrix, Vector
-from ..class_sizes import ClassSizes
+from ..class_sizes import MAX_SIZE, ClassSizes
 from ..per_orbit import orbit_numbers, per_class_option
 from .base import Batches, Sampling, register_batches
 from .draws import Draws
@@ -53,7 +53,7 @@ class RandomBatches(Batches):
     drop_last: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", whole_number(self.size, "batch size", 2))
+        object.__setattr__(self, "size", whole_number(self.size, "batch size", 2, MAX_SIZE))
 
     def samplings(self, sizes: ClassSizes) -> list[Sampling]:
         """See `Batches.samplings`."""
@@ -114,7 +114,7 @@ class WeightedBatches(Batches):
     class_shares: Any = BALANCED
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", whole_number(self.size, "batch size", 2))
+        object.__setattr__(self, "size", whole_number(self.size, "batch size", 2, MAX_SIZE))
         shares = per_class_option(self.class_shares, "class_shares", word=BALANCED)
         object.__setattr__(self, "class_shares", shares)
 
@@ -169,8 +169,12 @@ class ClassBatches(Batches):
     small_classes: str = "repeat"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "classes", whole_number(self.classes, "classes of a batch", 2))
-        object.__setattr__(self, "samples", whole_number(self.samples, "samples of each class"))
+        object.__setattr__(
+            self, "classes", whole_number(self.classes, "classes of a batch", 2, MAX_SIZE)
+        )
+        object.__setattr__(
+            self, "samples", whole_number(self.samples, "samples of each class", 1, MAX_SIZE)
+        )
         if self.small_classes not in ("repeat", "cap"):
             raise InvalidInputError(
                 f"small_classes must be 'repeat' or 'cap', got {self.small_classes!r}"
