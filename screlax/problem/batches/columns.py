@@ -91,14 +91,20 @@ def fewest_columns(
             break
         places = _chebyshev(each.min(axis=1), each.max(axis=1), count)
         columns = Columns(places, _lagrange(places, each))
-        at_places, function, terms = evaluate(columns)
-        found = at_places @ np.swapaxes(_lagrange(places, tested), 1, 2)[:, None]
-        error = np.abs(found - function(tested)).max(axis=3)
-        total = np.maximum(np.abs(terms.real.sum(axis=2)), 1e-300)
-        worst = ((np.abs(terms) * error).sum(axis=2) / total).max(axis=1)
+        with np.errstate(all="ignore"):  # too few columns may say anything at all
+            at_places, function, terms = evaluate(columns)
+            worst = _error(at_places, function(tested), terms, _lagrange(places, tested))
         if (units.sum(axis=1) * worst < allowed).all():
             return columns
     return exact
+
+
+def _error(at_places: Array, exact: Array, terms: Array, basis: Array) -> Matrix:
+    """Return the largest error of what is interpolated, weighted by |terms|, (R,)."""
+    found = at_places @ np.swapaxes(basis, 1, 2)[:, None]
+    error = np.abs(found - exact).max(axis=3)
+    total = np.maximum(np.abs(terms.real.sum(axis=2)), 1e-300)
+    return np.asarray(((np.abs(terms) * error).sum(axis=2) / total).max(axis=1))
 
 
 def _chebyshev(low: Matrix, high: Matrix, count: int) -> Matrix:
