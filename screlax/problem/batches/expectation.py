@@ -264,8 +264,10 @@ class Expectation:
         flat = mean.reshape(len(e), -1, mean.shape[3])
         scaled = weighted.reshape(len(e), -1, 1) * flat
         core = (np.swapaxes(scaled, 1, 2) @ flat).real
-        kernel = columns.spread(_summed(weighted, draws.variance_kernel(mean)))
-        diagonal = count * self.views * draws.samples_each * e * kernel
+        kernel = _summed(weighted, mean)
+        if not draws.replaced:  # the derivative of the mean is mean − mean²
+            kernel = kernel - np.diagonal(core, axis1=1, axis2=2)
+        diagonal = count * self.views * draws.samples_each * e * columns.spread(kernel)
         return softmax, diagonal, columns.scaled_basis(count), core
 
     def _count(self, e: Matrix) -> Matrix:

@@ -100,8 +100,14 @@ class ExpectedRows(GramLoss):
         return float(sum(k.mass @ k.rows.excess(k.e(gram)) for k in self.kinds)), 0.0
 
     def expand(self, gram: CellGram) -> Expansion:
-        """See `GramLoss.expand`."""
-        return Expansion(gram, [kind.rows.moments(kind.e(gram)) for kind in self.kinds])
+        """See `GramLoss.expand`; the last one is remembered, as values are."""
+        if not (self._last and self._last[0].gram is gram):
+            self._last[:] = [Expansion(gram, [k.rows.moments(k.e(gram)) for k in self.kinds])]
+        return self._last[0]
+
+    @cached_property
+    def _last(self) -> list[Expansion]:
+        return []
 
     def gradient(self, at: Expansion) -> CellGram:
         """See `GramLoss.gradient`."""
