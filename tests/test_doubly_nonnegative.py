@@ -10,7 +10,7 @@ from scipy import optimize
 from toy_extension import SoftMargin
 
 import screlax
-from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, solve_relaxation
+from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, losses, solve_relaxation
 from screlax.analysis.nonnegative import nonnegative_factor
 from screlax.errors import FileFormatError, InvalidInputError
 from screlax.gram.cells import CellGram, Level
@@ -189,7 +189,8 @@ def test_files_are_proved_again(control, tmp_path, solved):
 
 
 def test_files_keep_multipliers(tmp_path, solved, monkeypatch):
-    monkeypatch.setitem(LOSSES, SoftMargin.name, SoftMargin)  # wherever other tests took it out
+    # wherever other tests took it out
+    monkeypatch.setitem(losses.LOSSES, SoftMargin.name, SoftMargin)
     solution = solved("margin", "sphere")
     run = solve_nonnegative(build_program(solution.problem, Level.ORBITS))
     given = dataclasses.replace(solution, orbit_dual=DualPoint(None, None, run.entries))

@@ -131,9 +131,9 @@ SLOW_BENCH = """
 from screlax.bench import problem_sets
 from screlax.bench.work import BenchWork, Case
 from screlax.bench.methods import all_methods
-method = next(method for method in all_methods() if method.name == "descent gradient")
+method = next(method for method in all_methods() if method.name == "SCS")
 case = max((c for c in problem_sets(quick=False) if not method.why_not(c.problem)),
-           key=lambda c: c.problem.classes)
+           key=lambda c: c.problem.class_sizes.orbits)
 BenchWork(200.0).run(Case(case, method, 1e-15))
 """
 SLOW_PROCESS = """
