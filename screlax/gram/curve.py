@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..optional import require_memory
 from ..types import Matrix, Vector
 from .cells import CellGram
-from .diagonal import DiagonalGram
+from .compact import CompactGram
 from .kernels import log_cosh_half
-from .opposite import OppositeGram
-from .shared_point import SingletonGram
 
 
 @dataclass(frozen=True, eq=False)
-class SlackVectorGram:
+class SlackVectorGram(CompactGram):
     """Gram matrix of class means with pair_gh = g_g + g_h − log cosh((β_g − β_h)/2).
 
     Behaves like `CellGram` and stores 4m numbers; `pair` is formed only when asked for. The class
@@ -60,19 +56,6 @@ class SlackVectorGram:
         """δ_g = own_g − pair_gg where there are several classes of a size, else zero."""
         return self.scale * np.where(self.copies > 1, self.unit_own - 2 * self.centre, 0.0)
 
-    @cached_property
-    def pair(self) -> Matrix:
-        """Inner products of different classes, shape (m, m).
-
-        Raises
-        ------
-        ProblemTooLargeError
-            If m×m numbers do not fit in memory; `rows` gives some of them.
-        """
-        count = len(self.centre)
-        require_memory(32 * count**2, f"the Gram matrix of {count:,} class sizes", "; use rows()")
-        return self.rows(np.arange(count))
-
     def rows(self, orbits: NDArray[np.int64]) -> Matrix:
         """Return rows of `pair`, shape (len(orbits), m)."""
         difference = np.subtract.outer(self.log_normalizer[orbits], self.log_normalizer)
@@ -101,14 +84,6 @@ class SlackVectorGram:
             "scale": np.array(float(self.scale)),
         }
 
-    def scaled(self, factor: float) -> SlackVectorGram:
-        """Return the Gram matrix multiplied by a number."""
-        return replace(self, scale=self.scale * factor)
 
-    def dense(self) -> CellGram:
-        """Return the same matrix as a `CellGram`."""
-        return CellGram(self.own, self.pair)
-
-
-AnyGram = CellGram | SlackVectorGram | SingletonGram | DiagonalGram | OppositeGram
+AnyGram = CellGram | CompactGram
 """All have `own`, `pair`, `spread`, `rows`, `scaled`, `is_finite`, `dense` and `stored`."""

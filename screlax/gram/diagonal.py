@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..optional import require_memory
 from ..types import Matrix, Vector
-from .cells import CellGram
+from .compact import CompactGram
 
 
 @dataclass(frozen=True, eq=False)
-class DiagonalGram:
+class DiagonalGram(CompactGram):
     """Gram matrix of class means that are orthogonal to each other, by distinct class size.
 
     Behaves like `CellGram` and stores 2m numbers; `pair` is formed only when asked for. It is
@@ -33,6 +32,7 @@ class DiagonalGram:
     unit_own: Vector
     copies: Vector
     scale: float = 1.0
+    matrices: ClassVar[int] = 2
 
     @property
     def own(self) -> Vector:
@@ -43,19 +43,6 @@ class DiagonalGram:
     def spread(self) -> Vector:
         """δ_g = own_g where there are several classes of a size, else zero."""
         return np.where(self.copies > 1, self.own, 0.0)
-
-    @property
-    def pair(self) -> Matrix:
-        """Inner products of different classes, shape (m, m); `own` where a size has one class.
-
-        Raises
-        ------
-        ProblemTooLargeError
-            If m×m numbers do not fit in memory; `rows` gives some of them.
-        """
-        count = len(self.unit_own)
-        require_memory(16 * count**2, f"the Gram matrix of {count:,} class sizes", "; use rows()")
-        return self.rows(np.arange(count))
 
     def rows(self, orbits: NDArray[np.int64]) -> Matrix:
         """Return rows of `pair`, shape (len(orbits), m)."""
@@ -71,11 +58,3 @@ class DiagonalGram:
     def stored(self) -> dict[str, Any]:
         """Return the arrays that a file holds, by name."""
         return {"unit_norms": self.unit_own, "scale": np.array(float(self.scale))}
-
-    def scaled(self, factor: float) -> DiagonalGram:
-        """Return the Gram matrix multiplied by a number."""
-        return replace(self, scale=self.scale * factor)
-
-    def dense(self) -> CellGram:
-        """Return the same matrix as a `CellGram`."""
-        return CellGram(self.own, self.pair)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..optional import require_memory
 from ..types import Matrix, Vector
-from .cells import CellGram
+from .compact import CompactGram
 
 
 @dataclass(frozen=True, eq=False)
-class OppositeGram:
+class OppositeGram(CompactGram):
     """Gram matrix norm · side sideᵀ of class means that are all on one of two opposite points.
 
     Behaves like `CellGram` and stores m numbers; `pair` is formed only when asked for. It is
@@ -36,6 +35,7 @@ class OppositeGram:
     unit_norm: float
     copies: Vector
     scale: float = 1.0
+    matrices: ClassVar[int] = 2
 
     @property
     def own(self) -> Vector:
@@ -46,19 +46,6 @@ class OppositeGram:
     def spread(self) -> Vector:
         """Zeros: classes of an orbit are on the same point."""
         return np.zeros(len(self.side))
-
-    @property
-    def pair(self) -> Matrix:
-        """Inner products of different classes, shape (m, m).
-
-        Raises
-        ------
-        ProblemTooLargeError
-            If m×m numbers do not fit in memory; `rows` gives some of them.
-        """
-        count = len(self.side)
-        require_memory(16 * count**2, f"the Gram matrix of {count:,} class sizes", "; use rows()")
-        return self.rows(np.arange(count))
 
     def rows(self, orbits: NDArray[np.int64]) -> Matrix:
         """Return rows of `pair`, shape (len(orbits), m)."""
@@ -77,11 +64,3 @@ class OppositeGram:
         """Return the arrays that a file holds, by name."""
         norm, scale = np.array(float(self.unit_norm)), np.array(float(self.scale))
         return {"side": self.side, "unit_norm": norm, "scale": scale}
-
-    def scaled(self, factor: float) -> OppositeGram:
-        """Return the Gram matrix multiplied by a number."""
-        return replace(self, scale=self.scale * factor)
-
-    def dense(self) -> CellGram:
-        """Return the same matrix as a `CellGram`."""
-        return CellGram(self.own, self.pair)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..optional import require_memory
 from ..types import Matrix, Vector
-from .cells import CellGram
+from .compact import CompactGram
 from .kernels import log_cosh_half
 
 
 @dataclass(frozen=True, eq=False)
-class SingletonGram:
+class SingletonGram(CompactGram):
     """Gram matrix of class means where all classes without anchors, singletons, share one point.
 
     Between two anchored classes, with ξ = log b − log v,
@@ -77,19 +75,6 @@ class SingletonGram:
         apart = np.append(self.unit_own - within, 0.0)[self.places]
         return self.scale * np.where(self.copies > 1, apart, 0.0)
 
-    @cached_property
-    def pair(self) -> Matrix:
-        """Inner products of different classes, by orbit of the problem.
-
-        Raises
-        ------
-        ProblemTooLargeError
-            If so many numbers do not fit in memory; `rows` gives some of them.
-        """
-        count = len(self.copies)
-        require_memory(32 * count**2, f"the Gram matrix of {count:,} class sizes", "; use rows()")
-        return self.rows(np.arange(count))
-
     def rows(self, orbits: NDArray[np.int64]) -> Matrix:
         """Return rows of `pair`."""
         count, at = len(self.centre), self.places[orbits]
@@ -130,11 +115,3 @@ class SingletonGram:
         """Whether every entry is a number; a root that broke down has none."""
         stored = (self.unit_own, self.centre, self.log_normalizer, self.log_pull, self.product)
         return all(bool(np.isfinite(numbers).all()) for numbers in (*stored, self.corner))
-
-    def scaled(self, factor: float) -> SingletonGram:
-        """Return the Gram matrix multiplied by a number."""
-        return replace(self, scale=self.scale * factor)
-
-    def dense(self) -> CellGram:
-        """Return the same matrix as a `CellGram`."""
-        return CellGram(self.own, self.pair)

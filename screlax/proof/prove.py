@@ -10,6 +10,7 @@ from ..equations.orthogonal import orthogonal_classes
 from ..equations.singletons import singleton_equations, why_no_singletons
 from ..equations.slack_vector import equations_for, why_not
 from ..gram.cells import Level
+from ..gram.compact import CompactGram
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
 from ..gram.opposite import OppositeGram
@@ -47,12 +48,10 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
         classes = orthogonal_classes(problem)
         if level is Level.ORBITS and classes is not None:
             return Proof(*prove_orthogonal(problem, classes, gram), None)
-        gram = lift_from_orbits(problem.points, level, gram.dense())
     if isinstance(gram, OppositeGram):
         certificate = prove_opposite(problem, gram) if level is Level.ORBITS else None
         if certificate is not None:
             return Proof(certificate, gram, None)
-        gram = lift_from_orbits(problem.points, level, gram.dense())
     if isinstance(gram, SlackVectorGram) and level is Level.ORBITS and is_zero(gram):
         certificate = prove_zero(problem)
         if certificate is not None:
@@ -65,7 +64,7 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
             found = dataclasses.replace(found, certificate=_nothing(found.certificate))
         if is_sufficient(problem, found.certificate):
             return found
-    if isinstance(gram, SlackVectorGram | SingletonGram):
+    if isinstance(gram, CompactGram):
         gram = lift_from_orbits(problem.points, level, gram.dense())
     return certify(build_program(problem, level), gram, duals)
 
