@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ..checks import whole_number
 from ..errors import InvalidInputError
-from ..problem.levels import classes_to_orbits
 from ..solution.solution import Solution
 from ..types import Matrix
 
@@ -115,7 +114,7 @@ def batch_floor(solution: Solution, *, draws: int = 1000, seed: int = 0) -> Batc
             "ball, sphere or budget, which bound the embeddings"
         )
     count = whole_number(draws, "draws", 2)
-    gram = classes_to_orbits(problem.points).lift(solution.orbit_gram.dense())
+    gram = solution.class_gram
     away = np.exp((gram - np.diagonal(gram)[:, None]) / problem.temperature)
     views, generator = problem.loss.view_count, np.random.default_rng(seed)
     drawn = [problem.batches.draw(problem.class_sizes, generator) for _ in range(count)]

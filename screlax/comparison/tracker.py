@@ -93,11 +93,15 @@ class GeometryTracker:
     @property
     def statistics(self) -> ClassStatistics | None:
         """Statistics of the epoch so far; None before its first batch."""
+        self._take_in()
+        return self._statistics
+
+    def _take_in(self) -> None:
+        """Add the rows that wait to the statistics."""
         if self._pending:
             rows, numbers = map(np.concatenate, zip(*self._pending, strict=True))
             self._pending = []
             self._add(class_statistics(rows, numbers, classes=np.arange(len(self._names))))
-        return self._statistics
 
     def _add(self, more: ClassStatistics) -> None:
         known = self._statistics
@@ -128,7 +132,7 @@ class GeometryTracker:
         self._pending.append((rows, numbers))
         kept = sum(len(batch) for batch, _ in self._pending)
         if kept >= _ENOUGH * len(self._names) or kept * rows.shape[1] >= _MOST:
-            _ = self.statistics
+            self._take_in()
 
     def _own_rows(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Return a copy of a batch in working precision, normalised if it has to be, or refuse."""
@@ -165,7 +169,8 @@ class GeometryTracker:
         """
         if other._names != self._names:
             raise InvalidInputError("trackers of different classes cannot be merged")
-        more, _ = other.statistics, self.statistics
+        self._take_in()
+        more = other.statistics
         if more is not None:
             self._add(more)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InvalidInputError
+from ...extensions import load_installed
 from ...types import Vector
 from ..class_sizes import ClassSizes
 from ..losses.text import json_ready, loss_text
@@ -131,6 +132,8 @@ def batches_named(name: str, options: dict[str, Any]) -> Batches:
         If there is no such sampler, or it has no such option.
     """
     if name not in BATCHES:
+        load_installed()
+    if name not in BATCHES:
         raise InvalidInputError(
             f"there is no sampler {name!r}; choose one of {', '.join(sorted(BATCHES))}"
         )
@@ -140,7 +143,8 @@ def batches_named(name: str, options: dict[str, Any]) -> Batches:
             raise InvalidInputError(
                 f"sampler {name!r} has no option {option!r}; it has {', '.join(sorted(known))}"
             )
-    try:
-        return BATCHES[name](**options)
-    except TypeError as error:
-        raise InvalidInputError(f"sampler {name!r} needs more options: {error}") from None
+    needed = [field.name for field in fields(BATCHES[name]) if field.default is MISSING]
+    missing = [option for option in needed if option not in options]
+    if missing:
+        raise InvalidInputError(f"sampler {name!r} needs more options: {', '.join(missing)}")
+    return BATCHES[name](**options)

@@ -140,7 +140,7 @@ class Expectation:
     @cached_property
     def floor(self) -> Vector:
         """E[1 log(V b_c + V − 1)], the loss where e is zero, shape (R,)."""
-        return np.concatenate([block._floors() for block in self._blocks()])
+        return np.concatenate([block._floors() for block in self._split])
 
     @cached_property
     def floor_error(self) -> Vector:
@@ -148,7 +148,7 @@ class Expectation:
 
         One of several numbers of positives is a difference of numbers as large as their chance.
         """
-        chance = np.concatenate([block._chance for block in self._blocks()])
+        chance = np.concatenate([block._chance for block in self._split])
         lost = np.where(self._has_one_floor, 0.0, chance)
         return np.asarray(self.error * (np.abs(self.floor) + lost))
 
@@ -167,12 +167,9 @@ class Expectation:
         parts = [block._moments(e[rows]) for rows, block in self._blocks_of()]
         softmax, diagonal, basis, core = zip(*parts, strict=True)
         room = self._room[:, None]
-        scaled = [b._room[:, None, None] * of for b, of in zip(self._blocks(), basis, strict=True)]
+        scaled = [b._room[:, None, None] * of for b, of in zip(self._split, basis, strict=True)]
         every = room * np.concatenate(softmax), room * np.concatenate(diagonal)
         return Moments(*every, scaled, list(core))
-
-    def _blocks(self) -> list[Expectation]:
-        return [block for _, block in self._blocks_of()]
 
     def _blocks_of(self) -> Iterator[tuple[slice, Expectation]]:
         for index, block in enumerate(self._split):
@@ -216,7 +213,7 @@ class Expectation:
     def _chance(self) -> Vector:
         """Probability of a positive, shape (R,)."""
         everything = self.draws.units.sum(axis=1, keepdims=True)
-        start = ExponentialSum(np.zeros(1), np.ones(1), 0.0)
+        start = ExponentialSum(np.zeros(1), np.ones(1))
         nodes = self._nodes(Columns(np.zeros_like(everything)), start, everything)
         return np.asarray(nodes.terms.real.sum(axis=(1, 2)))
 

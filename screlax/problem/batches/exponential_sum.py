@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,18 +25,26 @@ _ACCURACY = 2e-16
 
 @dataclass(frozen=True, eq=False)
 class ExponentialSum:
-    """Nodes t_k and weights w_k of the rule, each of shape (K,), and its largest error.
+    """Nodes t_k and weights w_k of the rule, each of shape (K,).
 
     Attributes
     ----------
     nodes, weights : ndarray, shape (K,)
-    error : float
-        Twice the largest relative error of 1/Y that is found on a grid of the range.
+    least, most : float
+        The range of Y that it is for.
     """
 
     nodes: Vector
     weights: Vector
-    error: float
+    least: float = 1.0
+    most: float = 1.0
+
+    @cached_property
+    def error(self) -> float:
+        """Twice the largest relative error of 1/Y that is found on a grid of the range."""
+        grid = np.geomspace(self.least, self.most, 64)
+        found = grid * (np.exp(-np.outer(grid, self.nodes)) @ self.weights)
+        return 2 * float(np.abs(found - 1).max())
 
 
 def exponential_sum(least: float, most: float) -> ExponentialSum:
@@ -48,6 +57,4 @@ def exponential_sum(least: float, most: float) -> ExponentialSum:
     decay = np.exp(-places) / ratio
     nodes = np.exp(places - decay) / least
     weights = spacing * nodes * (1 + decay)
-    grid = np.geomspace(least, least * ratio, 64)
-    found = grid * (np.exp(-np.outer(grid, nodes)) @ weights)
-    return ExponentialSum(nodes, weights, 2 * float(np.abs(found - 1).max()))
+    return ExponentialSum(nodes, weights, least, least * ratio)

@@ -76,16 +76,18 @@ class ClassSoftmax(Loss):
         if isinstance(self.class_weights, PerClass):
             given = self.class_weights.in_order_of(labels, len(counts), "class_weights")
             return np.asarray(given, dtype=float)
-        if self.class_weights == BALANCED:
-            return np.asarray(counts.sum() / (len(counts) * counts))
-        return orbit_numbers(self.class_weights, len(counts))
+        return self._weights(counts, counts.sum(), len(counts))
 
     def weights_of_anchors(self, sizes: ClassSizes) -> Vector:
         """See `Loss.weights_of_anchors`."""
+        return self._weights(sizes.distinct.astype(float), sizes.samples, sizes.classes)
+
+    def _weights(self, counts: Vector, samples: float, classes: int) -> Vector:
+        """Return the weight of classes of so many samples each, of so many in all."""
         if self.class_weights == BALANCED:
-            return np.asarray(sizes.samples / (sizes.classes * sizes.distinct.astype(float)))
+            return np.asarray(samples / (classes * counts))
         given = 1.0 if self.class_weights is None else self.class_weights
-        return orbit_numbers(given, sizes.orbits)
+        return orbit_numbers(given, len(counts))
 
     @property
     def has_samples(self) -> bool:
