@@ -21,7 +21,7 @@ import screlax
 from screlax import UFM, Ridge, Solution, Sphere
 from screlax.batches import Batches, ClassBatches, PoissonBatches, RandomBatches, WeightedBatches
 from screlax.bench.provenance import provenance_line
-from screlax.comparison.batch_floor import batch_loss
+from screlax.comparison.batch_floor import drawn_losses
 from screlax.geometry import gram_distance
 from screlax.gram.cells import CellGram, Level
 from screlax.problem.program import build_program
@@ -55,14 +55,8 @@ def problems(quick: bool) -> Iterator[tuple[str, UFM]]:
 
 def drawn(solution: Solution, count: int) -> tuple[float, float, float]:
     """Return mean and standard error of the loss of drawn batches, and their time."""
-    problem = solution.problem
-    assert problem.batches is not None
-    gram = solution.class_gram / problem.temperature
-    away = np.exp(gram - np.diagonal(gram)[:, None])
-    generator, start = np.random.default_rng(0), time.process_time()
-    losses = [
-        batch_loss(away, problem.batches.draw(problem.class_sizes, generator)) for _ in range(count)
-    ]
+    start = time.process_time()
+    losses = drawn_losses(solution, count, seed=0)
     spent = time.process_time() - start
     return float(np.mean(losses)), float(np.std(losses)) / math.sqrt(count), spent
 

@@ -21,6 +21,7 @@ from scipy import linalg, optimize
 
 from ..errors import InvalidInputError, ProblemTooLargeError
 from ..gram.cells import CellGram, Level
+from ..gram.symmetric import flattened, symmetric
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..proof.repair import products_by_cell
@@ -181,7 +182,7 @@ def find_determinacy(problem: UFM, class_gram: Matrix, value: float, rank: int) 
     gram = CellGram.from_matrix(class_gram / problem.temperature)
     form = _second_order_form(program, gram, rank)
     tangent = linalg.null_space(_constraints(program, gram, rank))
-    flat = _flat(gram.pair)
+    flat = flattened(gram.pair)
     size = float(flat @ flat)
     normalised = (np.eye(len(flat)) - np.outer(flat, flat) / size) / size
     within = tangent.T @ form @ tangent
@@ -192,7 +193,7 @@ def find_determinacy(problem: UFM, class_gram: Matrix, value: float, rank: int) 
     except linalg.LinAlgError:  # it is not positive definite: nothing is determined
         values, vectors = linalg.eigh(within, subset_by_index=[0, 0])
         values = np.array([math.inf])
-    direction = _matrix(tangent @ vectors[:, 0], len(class_gram))
+    direction = symmetric(tangent @ vectors[:, 0], len(class_gram))
     direction = direction / math.sqrt(size)
     unit = gram.pair / math.sqrt(size)
     direction = direction - unit * float((direction * unit).sum())
@@ -226,9 +227,9 @@ def _second_order_form(program: Program, gram: CellGram, rank: int) -> Matrix:
     pairs = count * (count + 1) // 2
     form = np.empty((pairs, pairs))
     for place in range(pairs):
-        step = _matrix(np.eye(1, pairs, place)[0], count)
+        step = symmetric(np.eye(1, pairs, place)[0], count)
         bent = program.loss.curvature(at, CellGram.from_matrix(step))
-        form[:, place] = _flat(bent.pair + np.diag(bent.own))
+        form[:, place] = flattened(bent.pair + np.diag(bent.own))
     slope = program.loss.gradient(at)
     along = products_by_cell(slope, gram)
     multipliers = program.control.multipliers(along, gram.own, program.cells)
@@ -267,30 +268,15 @@ def _constraints(program: Program, gram: CellGram, rank: int) -> Matrix:
     _, vectors = np.linalg.eigh(gram.pair)
     kernel = vectors[:, : count - rank]
     rows = [
-        _flat(np.outer(kernel[:, i], kernel[:, j]) + np.outer(kernel[:, j], kernel[:, i]))
+        flattened(np.outer(kernel[:, i], kernel[:, j]) + np.outer(kernel[:, j], kernel[:, i]))
         for i in range(kernel.shape[1])
         for j in range(i + 1)
     ]
     if program.control.fixes_norms:
-        rows += [_flat(np.diag(row)) for row in np.eye(count)]
+        rows += [flattened(np.diag(row)) for row in np.eye(count)]
     elif not program.control.is_penalty:
-        rows.append(_flat(np.diag(program.cells.mass)))
+        rows.append(flattened(np.diag(program.cells.mass)))
     return np.array(rows).reshape(len(rows), count * (count + 1) // 2)
-
-
-def _flat(matrix: Matrix) -> Vector:
-    """Return a symmetric matrix as a vector of the same length, (k(k+1)/2,)."""
-    first, second = np.triu_indices(len(matrix))
-    return np.asarray(np.where(first == second, 1.0, math.sqrt(2)) * matrix[first, second])
-
-
-def _matrix(flat: Vector, count: int) -> Matrix:
-    """Return the symmetric matrix of `_flat`."""
-    first, second = np.triu_indices(count)
-    entries = np.where(first == second, 1.0, math.sqrt(0.5)) * flat
-    matrix = np.zeros((count, count))
-    matrix[first, second] = matrix[second, first] = entries
-    return matrix
 
 
 def _references(

@@ -15,7 +15,6 @@ Source: Bonnans and Shapiro, Perturbation Analysis of Optimization Problems (200
 
 from __future__ import annotations
 
-import math
 import warnings
 from dataclasses import dataclass
 
@@ -26,6 +25,7 @@ from scipy import linalg
 from ..errors import InvalidInputError
 from ..gram.blocks import gram_blocks, slack_blocks
 from ..gram.cells import CellGram, Level
+from ..gram.symmetric import flattened, symmetric
 from ..problem.losses.class_rows import ClassTerms
 from ..problem.losses.softmax_rows import RowWeights
 from ..problem.program import Program, build_program
@@ -225,16 +225,11 @@ def _by_cells(shared: Matrix, root: Vector, points: Vector) -> CellGram:
 
 def _flat(gram: CellGram) -> Vector:
     """Return a symmetric matrix as numbers whose products sum to that of the matrices."""
-    row, column = np.triu_indices(len(gram.own))
-    upper = gram.pair[row, column] * np.where(row == column, 1.0, math.sqrt(2))
-    return np.concatenate([gram.own, upper])
+    return np.concatenate([gram.own, flattened(gram.pair)])
 
 
 def _unflat(numbers: Vector, cells: int) -> CellGram:
-    row, column = np.triu_indices(cells)
-    pair = np.zeros((cells, cells))
-    pair[row, column] = numbers[cells:] / np.where(row == column, 1.0, math.sqrt(2))
-    return CellGram(numbers[:cells], pair + np.triu(pair, 1).T)
+    return CellGram(numbers[:cells], symmetric(numbers[cells:], cells))
 
 
 def _solved(system: Matrix, sides: Matrix) -> Matrix:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..checks import whole_number
 from ..errors import InvalidInputError
 from ..solution.solution import Solution
-from ..types import Matrix
+from ..types import Matrix, Vector
 
 
 @dataclass(frozen=True)
@@ -114,23 +114,31 @@ def batch_floor(solution: Solution, *, draws: int = 1000, seed: int = 0) -> Batc
             "ball, sphere or budget, which bound the embeddings"
         )
     count = whole_number(draws, "draws", 2)
-    gram = solution.class_gram
-    away = np.exp((gram - np.diagonal(gram)[:, None]) / problem.temperature)
-    views, generator = problem.loss.view_count, np.random.default_rng(seed)
-    drawn = [problem.batches.draw(problem.class_sizes, generator) for _ in range(count)]
-    losses = np.array([batch_loss(away, views * batch) for batch in drawn])
+    drawn = drawn_losses(solution, count, seed)
+    views = problem.loss.view_count
     embeddings = views * problem.samples
     return BatchFloor(
         solution=solution,
         floor=solution.lower / embeddings,
         optimum=solution.value / embeddings,
-        scatter=float(losses.std(ddof=1)),
-        mean=float(losses.mean()),
-        smallest=float(losses.min()),
+        scatter=float(drawn.std(ddof=1)),
+        mean=float(drawn.mean()),
+        smallest=float(drawn.min()),
         draws=count,
         seed=seed,
         holds_for_each=problem.batches.are_alike(problem.class_sizes),
     )
+
+
+def drawn_losses(solution: Solution, draws: int, seed: int) -> Vector:
+    """Return the mean losses of batches drawn at the optimum of a problem with `batches`."""
+    problem = solution.problem
+    assert problem.batches is not None
+    gram = solution.class_gram
+    away = np.exp((gram - np.diagonal(gram)[:, None]) / problem.temperature)
+    views, generator = problem.loss.view_count, np.random.default_rng(seed)
+    counts = (problem.batches.draw(problem.class_sizes, generator) for _ in range(draws))
+    return np.array([batch_loss(away, views * batch) for batch in counts])
 
 
 def batch_loss(away: Matrix, counts: NDArray[np.int64]) -> float:
