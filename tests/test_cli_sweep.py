@@ -184,3 +184,14 @@ def test_no_workers_are_refused(tmp_path, capsys):
     (tmp_path / "sweep.toml").write_text('profiles = ["cifar10-lt"]\nsphere = 1.0\n')
     assert main(["sweep", str(tmp_path / "sweep.toml"), "--jobs", "0"]) == 2
     assert "--jobs must be" in capsys.readouterr().err
+
+
+def test_samplers_are_an_axis(capsys, tmp_path):
+    file = write(
+        tmp_path,
+        'profiles = ["exponential:4,40,5"]\nsphere = 1.0\ntemperature = 0.2\n'
+        'batches = ["all", "shuffle:size=16"]\n',
+    )
+    assert main(["sweep", str(file), "--json"]) == 0
+    columns = json.loads(capsys.readouterr().out)["columns"]
+    assert columns["loss"] == ["supcon", "supcon in shuffle:size=16"]

@@ -10,6 +10,7 @@ from sweep_points import poison
 
 import screlax
 from screlax import Ball, Ridge, Sphere, SweepPoint, grid, sweep
+from screlax.batches import RandomBatches
 from screlax.errors import InvalidInputError
 from screlax.sweeps import SweepInterrupted, SweepProgress, SweepTable
 from screlax.sweeps import work as work_module
@@ -44,10 +45,28 @@ def test_grid_takes_a_mapping_from_names_to_class_sizes():
     assert [(p.profile, p.counts) for p in points] == [("mine", (9, 3)), ("balanced:3,4", None)]
 
 
+def test_grid_takes_every_loss_with_every_sampler():
+    losses, samplers = ["supcon", "supcon:views=2"], ["all", RandomBatches(4), "poisson:rate=0.2"]
+    points = grid([[9, 3, 2]], sphere=1, loss=losses, batches=samplers)
+    assert [str(point.loss) for point in points] == [
+        "supcon",
+        "supcon in shuffle:size=4",
+        "supcon in poisson:rate=0.2",
+        "supcon:views=2",
+        "supcon:views=2 in shuffle:size=4",
+        "supcon:views=2 in poisson:rate=0.2",
+    ]
+    rows = sweep(points[:2]).rows
+    assert [row["status"] for row in rows] == ["optimal", "optimal"]
+    assert rows[0]["value"] > rows[1]["value"]  # fewer negatives to tell from
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ({"profiles": "cifar10-lt"}, "no control was given"),
+        ({"profiles": "cifar10-lt", "sphere": 1, "batches": "shufle:size=4"}, "no sampler"),
+        ({"profiles": "cifar10-lt", "sphere": 1, "batches": []}, "batches are empty"),
         ({"profiles": [], "sphere": 1}, "profiles are empty"),
         ({"profiles": 5, "sphere": 1}, "names or class sizes"),
         ({"profiles": [5, 3], "sphere": 1}, "list of profiles"),

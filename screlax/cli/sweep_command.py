@@ -40,7 +40,8 @@ EXAMPLES = """examples:
 a sweep.toml:
   profiles = ["cifar10-lt", "cifar100-lt"]
   imbalance = [10, 50, 100]
-  loss = ["supcon:views=2", "class-averaged:anchors=classes"]       # leave out for supcon
+  loss = ["supcon", "supcon:views=2"]        # leave out for supcon
+  batches = ["all", "shuffle:size=64"]       # samplers; "all" is the loss of all samples at once
   sphere = 1.0                      # also ridge, ball, budget
   temperature = { start = 0.05, stop = 1.0, points = 10 }
   seeds = [0, 1]                    # random draws of the class sizes; leave out for none

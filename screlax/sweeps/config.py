@@ -4,7 +4,8 @@
     imbalance = [10, 50, 100]
     sphere = 1.0
     temperature = { start = 0.05, stop = 1.0, points = 10 }
-    loss = ["supcon:views=2", "supcon:class_weights=balanced", "soft-targets:epsilon=0.1"]
+    loss = ["supcon:views=2", "supcon:class_weights=balanced"]
+    batches = ["all", "shuffle:size=64", "classes:classes=8,samples=4"]
 
 or as many tables `[[grid]]` with such entries as wanted. `counts = { name = "counts.csv" }` adds
 class sizes from files, found from the folder of the TOML file.

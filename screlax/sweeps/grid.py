@@ -11,11 +11,15 @@ from numpy.typing import ArrayLike
 from ..checks import require_few
 from ..errors import InvalidInputError
 from ..io.arrays import real_array
+from ..problem.batches.base import Batches
 from ..problem.constraints.norms import CONTROLS, Control, control_named
 from ..problem.features import Features, check_features
 from ..problem.losses.base import Loss
 from ..problem.losses.registry import check_loss
 from .point import SweepPoint, whole_counts
+
+ALL = "all"
+"""In place of a sampler: the loss of all samples at once."""
 
 _LISTED = 8
 """Class sizes up to which counts without a name are named by listing them."""
@@ -38,6 +42,7 @@ def grid(
     tol: float | None = None,
     loss: Loss | str | Iterable[Loss | str] = "supcon",
     features: Features | str | Iterable[Features | str] = Features.REAL,
+    batches: Batches | str | Iterable[Batches | str] = ALL,
     **controls: ArrayLike,
 ) -> list[SweepPoint]:
     """Return every combination of the given values, the last named varying fastest.
@@ -64,6 +69,9 @@ def grid(
         Losses, as for `UFM`.
     features : {"real", "nonnegative"}, or sequence of them, default "real"
         Signs of the embeddings, as for `UFM`.
+    batches : Batches or str, or sequence of them, default "all"
+        How mini-batches are drawn, as for `UFM`: every loss is then the expected one of batches;
+        "all" stands for all samples at once.
     **controls : float or sequence of float
         Values of other registered controls, by name.
 
@@ -85,6 +93,7 @@ def grid(
     """
     given = {"ridge": ridge, "ball": ball, "sphere": sphere, "budget": budget, **controls}
     bounds = _controls({name: value for name, value in given.items() if value is not None})
+    samplers = listed(batches, "batches")
     factors = [None] if imbalance is None else numbers(imbalance, "imbalance")
     axes = (
         _named(profiles),
@@ -93,7 +102,7 @@ def grid(
         numbers(temperature, "temperature"),
         listed(seeds, "seeds"),
         listed(dims, "dims"),
-        [check_loss(one) for one in listed(loss, "losses")],
+        [_drawn(check_loss(one), by) for one, by in product(listed(loss, "losses"), samplers)],
         [check_features(sign) for sign in listed(features, "features")],
     )
     require_few(math.prod(map(len, axes)), "points of a grid")
@@ -113,6 +122,11 @@ def grid(
         )
         for (name, counts), factor, control, tau, seed, dim, one, sign in product(*axes)
     ]
+
+
+def _drawn(loss: Loss, batches: Batches | str) -> Loss:
+    """Return the loss as a sampler sees it."""
+    return loss if batches == ALL else loss.in_batches(batches)
 
 
 def _controls(given: dict[str, Any]) -> list[Control]:
