@@ -11,10 +11,12 @@ from screlax import (
     Budget,
     Ridge,
     Sphere,
+    balanced,
     path_table,
     profile,
     regularization_path,
     solve_relaxation,
+    step,
 )
 from screlax.batches import ClassBatches, RandomBatches
 from screlax.cli import main
@@ -159,3 +161,12 @@ def test_what_it_is_not_known_for_is_refused(problem, error, message):
     solution = solve_relaxation(problem)
     with pytest.raises(error, match=message):
         solution.determinacy()
+
+
+def test_many_directions_of_the_same_curvature_leave_one():
+    """As many of each class in a batch: only n matters; LAPACK finds none of 44 equal ones here."""
+    step_sizes, balanced_sizes = (
+        solve_relaxation(UFM(sizes, Sphere(1.0), 0.1, batches=ClassBatches(8, 8))).determinacy()
+        for sizes in (step(10, 60, 10), balanced(10, 33))
+    )
+    assert step_sizes.curvature == pytest.approx(balanced_sizes.curvature, rel=1e-9)

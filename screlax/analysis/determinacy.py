@@ -186,21 +186,19 @@ def find_determinacy(problem: UFM, class_gram: Matrix, value: float, rank: int) 
     size = float(flat @ flat)
     normalised = (np.eye(len(flat)) - np.outer(flat, flat) / size) / size
     within = tangent.T @ form @ tangent
-    try:
-        values, vectors = linalg.eigh(
-            tangent.T @ normalised @ tangent, within, subset_by_index=[tangent.shape[1] - 1] * 2
-        )
+    try:  # all of them: asked for one of many equal ones, LAPACK may return none
+        values, vectors = linalg.eigh(tangent.T @ normalised @ tangent, within)
+        flattest, largest = vectors[:, -1], values[-1]
     except linalg.LinAlgError:  # it is not positive definite: nothing is determined
-        values, vectors = linalg.eigh(within, subset_by_index=[0, 0])
-        values = np.array([math.inf])
-    direction = symmetric(tangent @ vectors[:, 0], len(class_gram))
+        flattest, largest = linalg.eigh(within)[1][:, 0], math.inf
+    direction = symmetric(tangent @ flattest, len(class_gram))
     direction = direction / math.sqrt(size)
     unit = gram.pair / math.sqrt(size)
     direction = direction - unit * float((direction * unit).sum())
     return Determinacy(
         problem,
         value,
-        float(1 / values[0]),
+        float(1 / largest),
         direction / np.linalg.norm(direction),
         tuple(_references(problem, program, gram.pair, value)),
     )
