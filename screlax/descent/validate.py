@@ -24,7 +24,8 @@ def check_problem(problem: Any) -> UFM:
     """Return the problem, whose embeddings may have any sign, or say what is needed instead."""
     if not isinstance(problem, UFM):
         raise InvalidInputError(
-            f"problem must be a UFM, for instance UFM([50, 20, 5], Sphere(1.0)); got {problem!r}"
+            f"problem must be a UFM, for instance UFM([50, 20, 5], Sphere(1.0)); got "
+            f"{type(problem).__name__}"
         )
     if problem.features.are_nonnegative:
         raise InvalidInputError(

@@ -6,7 +6,7 @@ Solvers, certificate and descent ask the object; a new loss returns one from `Lo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from ...gram.cells import CellGram, Cells
 from ...gram.rounding import entry_sizes, summation
 from ...types import Vector
 from .minorant import Minorant, Tangent
-
-if TYPE_CHECKING:
-    pass
 
 
 class ConicLoss(Protocol):
@@ -95,7 +92,7 @@ class GramLoss(ABC):
             If the loss has no conic form.
         """
         raise SolverCapabilityError(
-            f"{type(self).__name__} has no conic form; use solver='burer-monteiro'"
+            "this loss has no form that conic solvers take; use solver='auto' or 'burer-monteiro'"
         )
 
     def minorant(self, gram: CellGram, at: Any, rows: Any = None) -> Minorant | None:
