@@ -126,6 +126,14 @@ def test_heights_of_nearly_collapsed_classes(spread):
     _check_heights(embeddings, labels, 0.02, 1e-13)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.1, 1e-3, 1e-5])
+def test_heights_far_above_the_floor(temperature):
+    """By the same formula, which overflows at the smallest temperatures: then by the loss."""
+    rng = np.random.default_rng(5)
+    labels = np.repeat(np.arange(4), [6, 5, 3, 1])
+    _check_heights(rng.standard_normal((15, 7)), labels, temperature, 1e-12)
+
+
 def _check_heights(embeddings, labels, temperature, allowed):
     heights, _ = heights_of_samples(embeddings, labels, temperature)
     same = labels[:, None] == labels

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from ..types import Matrix, Vector
 from .blocks import blocks, share, working_type
@@ -105,10 +104,9 @@ def _nearest_to_own(rows: Matrix, own: NDArray[np.int64], means: Matrix) -> int:
 
 
 def _half_to_next(means: Matrix) -> Vector:
-    """Return half the distance from each mean to the nearest other one, by differences."""
-    nearest = np.full(len(means), np.inf)
-    for row in range(len(means) - 1):
-        apart = linalg.norm(means[row + 1 :] - means[row], axis=1)
-        nearest[row] = min(nearest[row], float(apart.min()))
-        np.minimum(nearest[row + 1 :], apart, out=nearest[row + 1 :])
-    return nearest / 2
+    """Return half the distance from each mean to the nearest other one, or less by rounding."""
+    squares = np.einsum("cd,cd->c", means, means)
+    apart = squares[:, None] + squares - 2 * (means @ means.T)
+    np.fill_diagonal(apart, np.inf)
+    blur = _ROUNDING * means.shape[1] * squares.max(initial=0.0)
+    return np.asarray(np.sqrt(np.maximum(apart.min(axis=1) - blur, 0.0)) / 2)

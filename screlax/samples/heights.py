@@ -22,26 +22,30 @@ def heights_of_samples(
 ) -> tuple[Vector, float]:
     """Return ℓ_i − log(n_c − 1) of every sample, zero where it is no anchor, and the spread.
 
-    By the formula of `kernels.near_zero`, with Σ_negatives e^{s_il − m_i} from the loss that leaves
-    positives out of the denominator. The spread is the part of their sum near zero that is due to
-    differences within classes. Those are rounded in the embeddings themselves; where it is zero the
-    heights are right to rounding units.
+    By the formula of `kernels.near_zero` for all rows: one pass over the pairs, by the loss that
+    leaves positives out of the denominator, and one over the pairs within classes. The spread is
+    the part of the sum near zero that is due to differences within classes. Those are rounded in
+    the embeddings themselves; where it is zero the heights are right to rounding units.
     """
     counts = np.bincount(codes)[codes] - 1.0
     options: dict[str, Any] = {"temperature": temperature, "reduction": "none"}
-    losses = np.asarray(supcon_loss(embeddings, codes, **options))
-    anchored = counts > 0
-    heights = np.where(anchored, losses - np.log(np.where(anchored, counts, 1.0)), 0.0)
-    near = np.flatnonzero(anchored & (heights < NEAR))
-    if len(near) == 0:
+    heights, anchors = np.zeros(len(codes)), np.flatnonzero(counts > 0)
+    if len(anchors) == 0:
         return heights, 0.0
-    excess = np.zeros(len(near))
-    if (codes != codes[0]).any():
-        apart = np.asarray(supcon_loss(embeddings, codes, negatives_only=True, **options))
-        excess = np.exp(apart[near])
-    within = _spreads(embeddings, codes, near, temperature)
-    heights[near] = np.log1p((excess + within) / counts[near])
-    return heights, float((within / counts[near]).sum())
+    count, within = counts[anchors], _spreads(embeddings, codes, anchors, temperature)
+    excess = within.copy()
+    with np.errstate(over="ignore"):  # what overflows is taken as the difference that it then is
+        if (codes != codes[0]).any():
+            apart = np.asarray(supcon_loss(embeddings, codes, negatives_only=True, **options))
+            excess += np.exp(apart[anchors])
+        excess /= count
+    heights[anchors] = np.log1p(excess)
+    far = anchors[~np.isfinite(excess)]
+    if len(far):
+        losses = np.asarray(supcon_loss(embeddings, codes, **options))
+        heights[far] = losses[far] - np.log(counts[far])
+    near = heights[anchors] < NEAR
+    return heights, float((within / count)[near].sum())
 
 
 def _spreads(
