@@ -1,6 +1,8 @@
 """Geometry of embeddings: class statistics in one pass, neural-collapse metrics, a tracker."""
 
 from .comparison.agreement import nearest_mean_agreement
+from .comparison.centred import CentredMetrics
+from .comparison.frame import FrameMetrics, frame_metrics
 from .comparison.metrics import CollapseMetrics, collapse_metrics
 from .comparison.statistics import ClassStatistics, class_statistics
 from .comparison.tracker import GeometryTracker
@@ -9,14 +11,17 @@ from .io.arrays import as_embeddings
 from .problem.label_files import as_labels
 
 __all__ = [
+    "CentredMetrics",
     "ClassStatistics",
     "CollapseMetrics",
+    "FrameMetrics",
     "GeometryTracker",
     "as_embeddings",
     "as_labels",
     "class_statistics",
     "collapse_metrics",
     "cosines_of",
+    "frame_metrics",
     "gram_distance",
     "nearest_mean_agreement",
 ]

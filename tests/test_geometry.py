@@ -1,21 +1,17 @@
 """Class statistics and collapse metrics against independent dense formulas."""
 
 import itertools
-from dataclasses import asdict
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import distance_of_grams
-from scipy.stats import ortho_group
 
 from screlax.errors import InvalidInputError
 from screlax.geometry import (
     as_embeddings,
     as_labels,
     class_statistics,
-    collapse_metrics,
     gram_distance,
     nearest_mean_agreement,
 )
@@ -108,94 +104,6 @@ def test_other_statistics_are_not_merged():
         class_statistics(H, y).merge(class_statistics(H[:, :3], y))
 
 
-def independent_metrics(H, y):
-    """Every metric by its definition, with loops and a pseudo-inverse."""
-    means, counts, traces, within = dense(H, y)
-    k, n = len(means), len(H)
-    centre = means.mean(axis=0)
-    sigma_w = within / n
-    sigma_b = sum(np.outer(m - centre, m - centre) for m in means) / k
-    norms = [np.linalg.norm(m - centre) for m in means]
-    pairs = list(itertools.combinations(range(k), 2))
-    cosines = np.array(
-        [(means[a] - centre) @ (means[b] - centre) / norms[a] / norms[b] for a, b in pairs]
-    )
-    variance = traces / counts
-    spread = [
-        (variance[a] + variance[b]) / 2 / np.sum((means[a] - means[b]) ** 2) for a, b in pairs
-    ]
-    gram = means @ means.T
-    etf = np.eye(k) - np.ones((k, k)) / k
-
-    plain = np.linalg.norm(means, axis=1)
-    shares = np.linalg.eigvalsh(gram)
-    shares = shares[shares > 1e-14] / shares.sum()
-    return {
-        "within_between": np.trace(sigma_w @ np.linalg.pinv(sigma_b)) / k,
-        "trace_ratio": np.trace(sigma_w) / np.trace(sigma_b),
-        "class_distance_variance": np.mean(spread),
-        "equinorm": np.std(norms) / np.mean(norms),
-        "equiangularity": cosines.std(),
-        "maximal_angle": np.abs(cosines + 1 / (k - 1)).mean(),
-        "equinorm_uncentred": plain.std() / plain.mean(),
-        "simplex_distance": distance_of_grams(gram, etf),
-        "orthogonal_distance": distance_of_grams(gram, np.eye(k)),
-        "rank": np.linalg.matrix_rank(means, tol=1e-3 * np.linalg.norm(means, 2)),
-        "effective_rank": np.exp(-(shares * np.log(shares)).sum()),
-    }
-
-
-@pytest.mark.parametrize(("k", "d"), [(2, 5), (4, 7), (6, 3), (9, 9)])
-@pytest.mark.parametrize("seed", range(3))
-def test_metrics_are_their_definitions(k, d, seed):
-    H, y = data(n=80, d=d, k=k, seed=seed)
-    found = asdict(collapse_metrics(class_statistics(H, y)))
-    expected = independent_metrics(H, y)
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        assert found[name] == pytest.approx(value, rel=1e-10, abs=1e-10), name
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_metrics_do_not_see_rotation_order_or_names(seed):
-    rng = np.random.default_rng(seed)
-    H, y = data(seed=seed)
-    order, names = rng.permutation(len(y)), rng.permutation(4)
-    first = asdict(collapse_metrics(class_statistics(H, y)))
-    turned = (3.0 * H @ ortho_group.rvs(7, random_state=seed))[order]
-    other = asdict(collapse_metrics(class_statistics(turned, names[y][order])))
-    for name, value in first.items():
-        assert other[name] == pytest.approx(value, rel=1e-10), name
-
-
-def test_a_collapsed_simplex_is_zero_everywhere():
-    frame = np.eye(5) - 1 / 5
-    y = np.repeat(np.arange(5), 3)
-    found = collapse_metrics(class_statistics(frame[y], y))
-    zeros = ("within_between", "trace_ratio", "class_distance_variance", "equinorm")
-    for name in (*zeros, "equiangularity", "maximal_angle", "simplex_distance"):
-        assert getattr(found, name) == pytest.approx(0.0, abs=1e-14), name
-    assert found.rank == 4
-    assert found.effective_rank == pytest.approx(4.0)
-    assert found.orthogonal_distance > 0.3
-
-
-def test_a_collapsed_orthogonal_frame():
-    y = np.repeat(np.arange(5), 3)
-    found = collapse_metrics(class_statistics(np.eye(5)[y], y))
-    assert found.orthogonal_distance == pytest.approx(0.0, abs=1e-14)
-    assert found.equinorm_uncentred == 0.0
-    assert found.rank == 5
-
-
-def test_one_class_has_no_pairs():
-    H, _ = data(n=10)
-    found = collapse_metrics(class_statistics(H, np.zeros(10, int)))
-    assert np.isnan(found.class_distance_variance)
-    assert np.isnan(found.within_between)
-    assert found.rank == 1
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_agreement_is_that_of_all_distances(dtype):
     H, y = data(n=300, dtype=dtype)
@@ -219,16 +127,6 @@ def test_agreement_where_means_nearly_coincide(dtype, apart):
     distances = np.linalg.norm(H[:, None].astype(float) - statistics.means, axis=2)
     expected = (distances.argmin(axis=1) == y).mean()
     assert nearest_mean_agreement(H, y, statistics) == pytest.approx(expected, abs=0.004)
-
-
-@pytest.mark.parametrize("offset", [1e2, 1e4])
-@pytest.mark.parametrize(("k", "d"), [(4, 7), (10, 40)])
-def test_metrics_that_are_centred_do_not_see_an_offset(offset, k, d):
-    H, y = data(n=300, d=d, k=k)
-    first = collapse_metrics(class_statistics(H, y))
-    moved = collapse_metrics(class_statistics(H + offset, y))
-    for name in ("within_between", "trace_ratio", "class_distance_variance", "equinorm"):
-        assert getattr(moved, name) == pytest.approx(getattr(first, name), rel=1e-7), name
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -1,50 +1,62 @@
 """Neural-collapse metrics of embeddings alone, from their class statistics."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy import linalg
+from numpy.typing import NDArray
 
-from ..gram.geometry import cosines_of, gram_distance
+from ..io.tables import text_lines
 from ..types import Matrix, Vector
+from .centred import CentredMetrics, about_centres, centred_metrics
+from .frame import mean, ratio, squared_distances
+from .ranks import ranks_of
 from .statistics import ClassStatistics
+
+_CENTRES = ("class_centred", "sample_centred", "uncentred")
+
+_USUAL = 100
+"""Binary exponents up to which neither squares nor their products need another scale."""
 
 
 @dataclass(frozen=True)
 class CollapseMetrics:
-    """How far embeddings have collapsed, and onto what; zero is complete collapse.
+    """How far embeddings have collapsed, and onto what.
 
-    With class means μ_c, their unweighted mean μ_G, Σ_W = (1/n) Σ_i (h_i − μ_{y_i})(h_i − μ_{y_i})ᵀ
-    and Σ_B = (1/k) Σ_c (μ_c − μ_G)(μ_c − μ_G)ᵀ. NaN where a metric is not defined: one class, or
-    for angles a mean at the centre.
+    Papers differ in the centre, which matters where classes have different sizes: the mean of the
+    class means, the mean of all samples, or zero, which is what SC sees. So all three are here.
+    NaN where a metric is not defined: one class, or for angles a mean at the centre.
 
     Attributes
     ----------
-    within_between : float
-        NC1, tr(Σ_W Σ_B⁺)/k (Papyan, Han and Donoho 2020, PNAS 117, equation 4).
-    trace_ratio : float
-        tr Σ_W/tr Σ_B (Tirer and Bruna 2022, ICML): NC1 without a pseudo-inverse.
+    class_centred : CentredMetrics
+        About μ = (1/k) Σ_c μ_c, every class counting the same.
+    sample_centred : CentredMetrics
+        About μ = (1/n) Σ_i h_i.
+    uncentred : CentredMetrics
+        About μ = 0.
+    trace_ratio_by_samples : float
+        tr Σ_W/tr Σ_B where samples count in both: Σ_i ‖h_i − μ_{y_i}‖² over Σ_c n_c ‖μ_c − μ‖²,
+        μ the mean of all samples, as in discriminant analysis.
+    trace_ratio_by_classes : float
+        The same where classes count in both: Σ_c v_c over Σ_c ‖μ_c − μ‖², v_c the mean squared
+        distance from μ_c and μ the mean of the class means.
     class_distance_variance : float
-        Mean over pairs of classes of (v_a + v_b)/(2‖μ_a − μ_b‖²), v the mean squared distance from
-        the class mean (CDNV of Galanti, György and Hutter 2022, ICLR).
-    equinorm : float
-        Standard deviation over mean of ‖μ_c − μ_G‖ (NC2, Papyan et al. 2020).
-    equiangularity : float
-        Standard deviation over all pairs of cos(μ_a − μ_G, μ_b − μ_G) (NC2).
-    maximal_angle : float
-        Mean over pairs of |cos(μ_a − μ_G, μ_b − μ_G) + 1/(k−1)| (NC2).
-    equinorm_uncentred : float
-        Standard deviation over mean of ‖μ_c‖: what the SC loss sees, which has no centre.
-    simplex_distance : float
-        ‖M/‖M‖ − E/‖E‖‖_F of the Gram matrix M of the μ_c, not centred, from that of a simplex ETF,
-        E = I − 11ᵀ/k.
-    orthogonal_distance : float
-        The same from an orthogonal frame, E = I: the optimum where a last ReLU keeps features
-        nonnegative (Kini et al. 2024, ICLR).
+        Mean over pairs of classes of (v_a + v_b)/(2‖μ_a − μ_b‖²) (CDNV of Galanti, György and
+        Hutter 2022, ICLR).
+    alignment : float
+        Mean of ‖h_i − h_j‖² over pairs of samples of one class (Wang and Isola 2020, ICML, with
+        their α = 2; they take embeddings of norm one).
     rank : int
         Singular values of the matrix of class means above 1e-3 of the largest.
     effective_rank : float
-        exp of the entropy of its normalised squared singular values (Roy and Vetterli 2007).
+        exp of the entropy of its normalised singular values (Roy and Vetterli 2007, EUSIPCO).
+    effective_rank_of_gram : float
+        The same of the Gram matrix: of its normalised squared singular values.
+    stable_rank : float
+        Its squared Frobenius norm over the largest squared singular value (Rudelson and Vershynin
+        2007, Journal of the ACM 54).
 
     Examples
     --------
@@ -53,25 +65,69 @@ class CollapseMetrics:
     >>> simplex = np.eye(3) - 1 / 3
     >>> rows, labels = np.repeat(simplex, 4, axis=0), np.repeat(range(3), 4)
     >>> metrics = collapse_metrics(class_statistics(rows, labels))
-    >>> metrics.rank, round(metrics.effective_rank, 6), round(metrics.equinorm, 6)
+    >>> metrics.rank, round(metrics.effective_rank, 6), round(metrics.class_centred.equinorm, 6)
     (2, 2.0, 0.0)
     """
 
-    within_between: float
-    trace_ratio: float
+    class_centred: CentredMetrics
+    sample_centred: CentredMetrics
+    uncentred: CentredMetrics
+    trace_ratio_by_samples: float
+    trace_ratio_by_classes: float
     class_distance_variance: float
-    equinorm: float
-    equiangularity: float
-    maximal_angle: float
-    equinorm_uncentred: float
-    simplex_distance: float
-    orthogonal_distance: float
+    alignment: float
     rank: int
     effective_rank: float
+    effective_rank_of_gram: float
+    stable_rank: float
 
+    @property
+    def within_between(self) -> float:
+        """NC1 as it is most often reported: that of `class_centred`."""
+        return self.class_centred.within_between
 
-_FAR_FROM_ROUNDING = 1e-5
-"""Differences and eigenvalues above this share of their terms keep ten digits."""
+    @property
+    def trace_ratio(self) -> float:
+        """Ratio of traces as it is most often reported: that of `class_centred`."""
+        return self.class_centred.trace_ratio
+
+    def columns(self) -> dict[str, float]:
+        """Return all numbers by name, those about a centre as `class_centred_equinorm`, say.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from screlax.geometry import class_statistics, collapse_metrics
+        >>> found = collapse_metrics(class_statistics(np.eye(3), range(3)))
+        >>> round(found.columns()["uncentred_orthogonal_distance"], 6)
+        0.0
+        """
+        about = {
+            f"{centre}_{name}": value
+            for centre in _CENTRES
+            for name, value in asdict(getattr(self, centre)).items()
+        }
+        return about | self._others()
+
+    def _others(self) -> dict[str, float]:
+        return {name: value for name, value in vars(self).items() if name not in _CENTRES}
+
+    def table(self) -> str:
+        """Return all numbers as text: a column for each centre, then those that have none.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from screlax.geometry import class_statistics, collapse_metrics
+        >>> found = collapse_metrics(class_statistics(np.eye(3), range(3)))
+        >>> found.table().splitlines()[0].split()
+        ['class', 'means', 'class-centred', 'sample-centred', 'uncentred']
+        """
+        about = [vars(getattr(self, centre)) for centre in _CENTRES]
+        rows = [[_shown(name), *(f"{each[name]:.6g}" for each in about)] for name in about[0]]
+        others = [f"{_shown(name):<34} {value:.6g}" for name, value in self._others().items()]
+        header = ["class means", *(centre.replace("_", "-") for centre in _CENTRES)]
+        return "\n".join([*text_lines(header, rows), *others])
 
 
 def collapse_metrics(statistics: ClassStatistics) -> CollapseMetrics:
@@ -88,104 +144,56 @@ def collapse_metrics(statistics: ClassStatistics) -> CollapseMetrics:
     >>> from screlax.geometry import class_statistics, collapse_metrics
     >>> frame = np.repeat(np.eye(3), 4, axis=0)  # an orthogonal frame, four samples a class
     >>> metrics = collapse_metrics(class_statistics(frame, np.repeat(range(3), 4)))
-    >>> round(metrics.orthogonal_distance, 6), metrics.simplex_distance > 0.5
-    (0.0, True)
+    >>> metrics.uncentred.orthogonal_distance, round(metrics.class_centred.simplex_distance, 6)
+    (0.0, 0.0)
     >>> round(metrics.within_between, 6)
     0.0
     """
-    means = statistics.means[statistics.present]
-    k = len(means)
-    centred = means - statistics.class_mean
-    gram = means @ means.T
-    centred_gram = centred @ centred.T
-    cosines = cosines_of(centred_gram)[np.triu_indices(k, 1)]
-    between = float(np.einsum("cd,cd->", centred, centred)) / k
-    within = float(statistics.within_traces.sum()) / statistics.samples
-    squares = np.maximum(np.linalg.eigvalsh(gram)[::-1], 0.0)  # of the singular values
-    shares = squares[squares > 0] / squares.sum() if squares[0] > 0 else np.zeros(0)
+    present = statistics.present
+    counts, unit = statistics.counts[present], _unit(statistics)
+    means, traces = statistics.means[present] * unit, statistics.within_traces[present] * unit**2
+    within = statistics.within
+    if within is not None and unit != 1:
+        within = within * unit**2
+    placed = about_centres(means, counts)
+    grams = [rows @ rows.T for rows in placed]
+    about = centred_metrics(placed, grams, counts, traces, within)
+    variances = traces / counts
+    squares = [np.diagonal(gram) for gram in grams]
+    ranks = ranks_of(means, grams[2])
     return CollapseMetrics(
-        within_between=_within_between(statistics, centred),
-        trace_ratio=_ratio(within, between),
-        class_distance_variance=_class_distance_variance(statistics, gram),
-        equinorm=_variation(np.sqrt(np.diag(centred_gram))),
-        equiangularity=float(cosines.std()) if k > 1 else float("nan"),
-        maximal_angle=float(np.abs(cosines + 1 / (k - 1)).mean()) if k > 1 else float("nan"),
-        equinorm_uncentred=_variation(np.sqrt(np.diag(gram))),
-        simplex_distance=_distance(gram, np.eye(k) - 1 / k),
-        orthogonal_distance=_distance(gram, np.eye(k)),
-        rank=int((squares > 1e-6 * squares[0]).sum()) if squares[0] > 0 else 0,
-        effective_rank=float(np.exp(-(shares * np.log(shares)).sum())) if len(shares) else 0.0,
+        *about,
+        trace_ratio_by_samples=ratio(float(traces.sum()), float(counts @ squares[1])),
+        trace_ratio_by_classes=ratio(float(variances.sum()), float(squares[0].sum())),
+        class_distance_variance=_class_distance_variance(variances, placed[0], grams[0]),
+        alignment=_alignment(statistics.within_traces[present], counts),
+        rank=ranks.rank,
+        effective_rank=ranks.effective_rank,
+        effective_rank_of_gram=ranks.effective_rank_of_gram,
+        stable_rank=ranks.stable_rank,
     )
 
 
-def _within_between(statistics: ClassStatistics, centred: Matrix) -> float:
-    """Return tr(Σ_W Σ_B⁺)/k through the thin factor of Σ_B: its rank is at most k − 1.
-
-    With centred/√k = U S Vᵀ the pseudo-inverse of Σ_B is V S⁻² Vᵀ.
-    """
-    k = len(centred)
-    if statistics.within is None or k < 2:
-        return float("nan")
-    found = _by_cholesky(centred, statistics.within)
-    if found is not None:
-        return found / statistics.samples
-    _, singular, basis = linalg.svd(centred / np.sqrt(k), full_matrices=False)
-    # of k centred means one direction is rounding, of the size of the means before centring
-    scale = max(float(singular[0]), float(linalg.norm(statistics.means)) / np.sqrt(k))
-    kept = singular > scale * max(centred.shape) * np.finfo(float).eps
-    kept[k - 1 :] = False
-    if not kept.any():
-        return float("nan")
-    rows = basis[kept] / singular[kept, None]
-    inner = np.einsum("rd,rd->", rows @ statistics.within, rows)
-    return float(inner) / statistics.samples / k
+def _shown(name: str) -> str:
+    return name.replace("_", " ")
 
 
-def _by_cholesky(centred: Matrix, within: Matrix) -> float | None:
-    """Return tr(Σ_W Σ_B⁺) n/k, in a tenth of the time; None where digits would be lost.
-
-    With C the centred means and K = C Cᵀ, whose kernel is the vector of ones, it is
-    tr(K⁺ C Σ_W Cᵀ K⁺), and there K⁺ is the inverse of K + s 11ᵀ.
-    """
-    k = len(centred)
-    inner = centred @ centred.T
-    inner += np.trace(inner) / k**2
-    factor, failed = linalg.lapack.dpotrf(inner, lower=1)
-    if failed:
-        return None
-    condition, _ = linalg.lapack.dpocon(factor, np.abs(inner).sum(axis=0).max(), uplo="L")
-    if condition < _FAR_FROM_ROUNDING:
-        return None
-    once = linalg.cho_solve((factor, True), centred @ within @ centred.T)
-    return float(np.trace(linalg.cho_solve((factor, True), once.T)))
+def _unit(statistics: ClassStatistics) -> float:
+    """Return a power of two that brings entries to about one, one where squares are in range."""
+    traces = float(statistics.within_traces.max(initial=0.0))
+    size = max(float(np.abs(statistics.means).max(initial=0.0)), float(np.sqrt(traces)))
+    exponent = int(np.frexp(size)[1])
+    return 1.0 if size == 0 or abs(exponent) < _USUAL else float(np.ldexp(1.0, -exponent))
 
 
-def _class_distance_variance(statistics: ClassStatistics, gram: Matrix) -> float:
-    k = len(gram)
-    if k < 2:
-        return float("nan")
-    present = statistics.present
-    variance = statistics.within_traces[present] / statistics.counts[present]
-    means, own = statistics.means[present], np.diag(gram)
-    size = own[:, None] + own
-    squares = size - 2 * gram
-    close = np.triu(squares < _FAR_FROM_ROUNDING * size, 1)
-    for row in np.flatnonzero(close.any(axis=1)):  # where the difference has lost its digits
-        apart = means[close[row]] - means[row]
-        squares[row, close[row]] = np.einsum("cd,cd->c", apart, apart)
-    first, second = np.triu_indices(k, 1)
+def _class_distance_variance(variances: Vector, rows: Matrix, gram: Matrix) -> float:
+    first, second = np.triu_indices(len(rows), 1)
+    squares = squared_distances(rows, gram)[first, second]
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = (variance[first] + variance[second]) / (2 * squares[first, second])
-    return float(ratios.mean())
+        return mean((variances[first] + variances[second]) / (2 * squares))
 
 
-def _distance(gram: Matrix, frame: Matrix) -> float:
-    return gram_distance(gram, frame) if gram.any() and frame.any() else float("nan")
-
-
-def _variation(norms: Vector) -> float:
-    return _ratio(float(norms.std()), float(norms.mean()))
-
-
-def _ratio(numerator: float, denominator: float) -> float:
-    return numerator / denominator if denominator > 0 else float("nan")
+def _alignment(traces: Vector, counts: NDArray[np.int64]) -> float:
+    """Return the mean over ordered pairs: those of class c add up to 2 n_c Σ ‖h_i − μ_c‖²."""
+    pairs = counts.astype(float) * (counts - 1)
+    return ratio(float(2 * counts @ traces), float(pairs.sum()))

@@ -173,9 +173,7 @@ class Comparison:
         return "\n".join(lines)
 
     def _metric_lines(self) -> list[str]:
-        lines = [
-            f"{name.replace('_', ' '):<34} {_number(v)}" for name, v in vars(self.metrics).items()
-        ]
+        lines = ["", *self.metrics.table().splitlines()]
         if self.nearest_mean_agreement is not None:
             lines.append(f"{'nearest class mean agreement':<34} {self.nearest_mean_agreement:.6f}")
         return lines
@@ -239,7 +237,3 @@ def _cells(of: PerClass, c: int) -> list[str]:
     norms = (f"{column[c]:.4g}" for column in (of.norms, of.optimal_norms))
     cosines = (f"{column[c]:.4f}" for column in (of.cosines, of.optimal_cosines))
     return [*counted, *norms, *cosines, f"{of.angles[c]:.2f}"]
-
-
-def _number(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -184,8 +183,8 @@ class GeometryTracker:
         >>> tracker.update([[1.0, 0.0], [-1.0, 0.0]], ["cat", "dog"])
         >>> again = screlax.GeometryTracker(classes=["cat", "dog"])
         >>> again.load_state_dict(tracker.state_dict())
-        >>> again.end_epoch() == tracker.end_epoch()
-        True
+        >>> again.statistics.counts
+        array([1, 1])
         """
         statistics = self.statistics
         epoch = None if statistics is None else {k: getattr(statistics, k) for k in _KEPT}
@@ -243,7 +242,7 @@ class GeometryTracker:
         if statistics is None:
             raise InvalidInputError("the epoch has no batch; call update first")
         row: dict[str, Any] = {"epoch": len(self.history) + 1, "samples": statistics.samples}
-        row |= asdict(collapse_metrics(statistics))
+        row |= collapse_metrics(statistics).columns()
         if self._solution is not None:
             row["gram_distance"] = self._distance(statistics, self._solution)
         taken = sorted(row.keys() & extra.keys())

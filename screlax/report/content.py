@@ -250,7 +250,7 @@ def _comparison(name: str, found: Comparison) -> dict[str, Any]:
         "scale": found.scale,
         "nearest_mean_agreement": found.nearest_mean_agreement,
         "loss": None if found.loss is None else asdict(found.loss),
-        "metrics": asdict(found.metrics),
+        "metrics": found.metrics.columns(),
         "cosines": rounded(cosines),
         "optimal_cosines": rounded(optimal),
         "limit": max(colour_limit(cosines), colour_limit(optimal)),
