@@ -8,6 +8,7 @@ supcon in weighted:size=32
 """
 
 from .problem.batches.base import BATCHES, Batches, register_batches
+from .problem.batches.fixed import FixedBatches
 from .problem.batches.samplers import (
     ClassBatches,
     PoissonBatches,
@@ -19,6 +20,7 @@ __all__ = [
     "BATCHES",
     "Batches",
     "ClassBatches",
+    "FixedBatches",
     "PoissonBatches",
     "RandomBatches",
     "WeightedBatches",

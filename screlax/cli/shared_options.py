@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInputError
-from ..problem.batches.base import BATCHES
+from ..problem.batches.base import BATCHES, read_sampler
 from ..problem.constraints.norms import CONTROLS, Control
 from ..problem.count_files import read_labelled_counts, read_pairs
 from ..problem.features import Features
@@ -15,7 +15,6 @@ from ..problem.label_files import read_labels
 from ..problem.losses.base import Loss
 from ..problem.losses.class_softmax import BALANCED
 from ..problem.losses.registry import LOSSES, check_loss
-from ..problem.losses.text import read_loss
 from ..problem.profiles import profile
 from ..problem.ufm import UFM
 from ..problem.weight_files import read_class_weights
@@ -51,7 +50,8 @@ def add_loss(parser: argparse.ArgumentParser) -> None:
         "--sampler",
         metavar="NAME[:OPTION=VALUE,…]",
         help=f"how batches are drawn: one of {', '.join(BATCHES)} (default shuffle); classes takes "
-        "classes=P,samples=K, poisson rate=Q",
+        "classes=P,samples=K, poisson rate=Q; fixed:FILE has a line of sample indices for each "
+        "batch, or the batch of each sample (.csv, .txt, .npy, .json)",
     )
     loss.add_argument(
         "--class-weights",
@@ -144,7 +144,7 @@ def _batches_of(options: argparse.Namespace) -> tuple[str, dict[str, Any]] | Non
     """Return the name and options of the sampler, None where the loss is that of all samples."""
     if options.batch_size is None and options.sampler is None:
         return None
-    name, given = read_loss(options.sampler or "shuffle")
+    name, given = read_sampler(options.sampler or "shuffle")
     if options.batch_size is not None:
         if "size" in given:
             raise InvalidInputError(

@@ -9,6 +9,7 @@ from ..io.tables import text_lines
 from ..plots.selection import orbits_at
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
+from ..solution.components import components_in_words
 from ..solution.orbit_geometry import orbit_geometry
 from ..solution.solution import Solution
 
@@ -87,20 +88,31 @@ def solution_table(solution: Solution) -> str:
             certificate, solution.status.value, solution.tol, solution.problem.anchors
         ),
         *([f"classes      {within}"] if (within := solution.within_words) else []),
-        f"rank         {solution.rank} (eigenvalues above {solution.rank_tolerance:.0e} "
-        "of the largest)",
+        *_rank(solution),
         *_left_open(solution),
         *([f"embeddings   {words}"] if (words := solution.tightness_in_words) else []),
         f"time         {seconds}",
         "",
-        *_geometry_lines(solution),
+        *(_component_lines(solution) if solution.components else _geometry_lines(solution)),
     ]
     return "\n".join(lines)
+
+
+def _rank(solution: Solution) -> list[str]:
+    if solution.components:
+        return []
+    tolerance = solution.rank_tolerance
+    return [f"rank         {solution.rank} (eigenvalues above {tolerance:.0e} of the largest)"]
+
+
+def _component_lines(solution: Solution) -> list[str]:
+    return components_in_words(solution.components, solution.problem.samples)
 
 
 def solution_record(solution: Solution) -> dict[str, Any]:
     """Return the whole report as JSON-ready data, the geometry by distinct class size."""
     problem, sizes = solution.problem, solution.problem.class_sizes
+    apart = bool(solution.components)
     return {
         "status": solution.status.value,
         "value": solution.value,
@@ -114,7 +126,7 @@ def solution_record(solution: Solution) -> dict[str, Any]:
         "level_reason": solution.level_reason,
         "iterations": solution.iterations,
         "seconds": dict(solution.seconds),
-        "rank": solution.rank,
+        **({} if apart else {"rank": solution.rank}),
         "collapses": solution.collapses,
         "is_tight": solution.is_tight,
         "within_class_variability": solution.within_class_variability,
@@ -131,7 +143,11 @@ def solution_record(solution: Solution) -> dict[str, Any]:
             "parameter": problem.control.parameter,
             "temperature": problem.temperature,
         },
-        "geometry": geometry_record(solution),
+        **(
+            {"components": [component.record() for component in solution.components]}
+            if apart
+            else {"geometry": geometry_record(solution)}
+        ),
     }
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..checks import whole_number
 from ..errors import InvalidInputError
+from ..problem.losses.in_fixed import InFixedBatches
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
 
@@ -58,11 +59,12 @@ class BatchFloor:
 
     def __str__(self) -> str:
         """Return one sentence about each number."""
+        drawn = "that there are" if self.solution.components else "drawn"
         single = (
             "all batches are alike, so that it is the floor of each"
             if self.holds_for_each
             else f"single batches scatter about it by ± {self.scatter:.4g}, down to "
-            f"{self.smallest:.6g} among {self.draws:,} drawn at the optimum"
+            f"{self.smallest:.6g} among {self.draws:,} {drawn} at the optimum"
         )
         problem = self.solution.problem
         return (
@@ -80,7 +82,8 @@ def batch_floor(solution: Solution, *, draws: int = 1000, seed: int = 0) -> Batc
     solution : Solution
         Of a problem with `batches`.
     draws : int, default 1000
-        Batches to draw for the scatter, with the class means at the optimum.
+        Batches to draw for the scatter, with the class means at the optimum. Batches that are
+        drawn once are all taken.
     seed : int, default 0
         Of `numpy.random.default_rng`.
 
@@ -115,13 +118,14 @@ def batch_floor(solution: Solution, *, draws: int = 1000, seed: int = 0) -> Batc
         )
     count = whole_number(draws, "draws", 2)
     drawn = drawn_losses(solution, count, seed)
+    count = len(drawn)
     views = problem.loss.view_count
     embeddings = views * problem.samples
     return BatchFloor(
         solution=solution,
         floor=solution.lower / embeddings,
         optimum=solution.value / embeddings,
-        scatter=float(drawn.std(ddof=1)),
+        scatter=float(drawn.std(ddof=1)) if count > 1 else 0.0,
         mean=float(drawn.mean()),
         smallest=float(drawn.min()),
         draws=count,
@@ -131,14 +135,33 @@ def batch_floor(solution: Solution, *, draws: int = 1000, seed: int = 0) -> Batc
 
 
 def drawn_losses(solution: Solution, draws: int, seed: int) -> Vector:
-    """Return the mean losses of batches drawn at the optimum of a problem with `batches`."""
+    """Return the mean losses of batches drawn at the optimum of a problem with `batches`.
+
+    Of batches that are drawn once those of all of them, in order.
+    """
     problem = solution.problem
+    if solution.components:
+        return _losses_of_all(solution)
     assert problem.batches is not None
     gram = solution.class_gram
     away = np.exp((gram - np.diagonal(gram)[:, None]) / problem.temperature)
     views, generator = problem.loss.view_count, np.random.default_rng(seed)
     counts = (problem.batches.draw(problem.class_sizes, generator) for _ in range(draws))
     return np.array([batch_loss(away, views * batch) for batch in counts])
+
+
+def _losses_of_all(solution: Solution) -> Vector:
+    """Return the mean loss of every batch that there is, zero of those without a positive."""
+    problem, loss = solution.problem, solution.problem.loss
+    assert isinstance(loss, InFixedBatches)
+    lengths = loss.batches.lengths
+    losses = np.zeros(len(lengths))
+    for component in solution.components:
+        gram = component.atom_gram.scaled(1 / problem.temperature)
+        sums = loss.sums_of(problem.class_sizes, component.part.piece, gram)
+        for number, total in sums.items():
+            losses[number] = total / (loss.view_count * lengths[number])
+    return losses
 
 
 def batch_loss(away: Matrix, counts: NDArray[np.int64]) -> float:

@@ -72,12 +72,17 @@ def in_order(labels: Any) -> tuple[Hashable, ...]:
         return tuple(labels)
 
 
-def count_labels(labels: Any) -> tuple[tuple[Hashable, ...], NDArray[np.int64]]:
-    """Return the classes of labels, in the order of `UFM.from_labels`, and how many each has."""
+def number_labels(labels: Any) -> tuple[tuple[Hashable, ...], NDArray[np.int64]]:
+    """Return the classes of labels, in the order of `UFM.from_labels`, and the class of each."""
     array = label_array(labels)
     if array.size == 0:
         raise InvalidInputError("labels are empty; give one label per sample")
-    names, numbers = distinct_labels(array)
+    return distinct_labels(array)
+
+
+def count_labels(labels: Any) -> tuple[tuple[Hashable, ...], NDArray[np.int64]]:
+    """Return the classes of labels, in the order of `UFM.from_labels`, and how many each has."""
+    names, numbers = number_labels(labels)
     return names, np.bincount(numbers, minlength=len(names))
 
 

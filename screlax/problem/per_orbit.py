@@ -31,6 +31,11 @@ class PerOrbit:
         return numbers_in_words(self.numbers)
 
 
+def of_list(value: Any) -> Any:
+    """Return the numbers per orbit that a list in a record is, and anything else as it is."""
+    return PerOrbit(np.array(value, dtype=float)) if isinstance(value, list) else value
+
+
 _FEWEST, _MOST = 1e-100, 1e100
 """Magnitudes of numbers other than zero: products of three are within double precision."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +15,7 @@ from .batches.base import Batches
 from .class_sizes import ClassSizes
 from .constraints.norms import Control, check_control, check_temperature
 from .features import Features, check_features
-from .labels import ClassNumbers, count_labels
+from .labels import ClassNumbers, number_labels
 from .losses.base import Loss
 from .losses.class_rows import ClassTerms
 from .losses.registry import check_loss
@@ -141,9 +140,11 @@ class UFM:
         >>> problem.class_labels, list(problem.class_sizes)
         (('cat', 'dog'), [1, 3])
         """
-        class_labels, counts = count_labels(labels)
-        kind: dict[str, Any] = {"loss": loss, "features": features, "batches": batches}
-        return cls(counts, control, temperature, class_labels, **kind)
+        names, numbers = number_labels(labels)
+        chosen = check_loss(SupCon() if loss is None else loss)
+        chosen = chosen if batches is None else chosen.in_batches(batches)
+        chosen, counts = chosen.of_samples(numbers), np.bincount(numbers, minlength=len(names))
+        return cls(counts, control, temperature, names, loss=chosen, features=features)
 
     @classmethod
     def from_pairs(

@@ -33,12 +33,14 @@ from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import control_named
 from ..problem.losses.registry import loss_of_record
 from ..problem.losses.softmax_rows import RowWeights
+from ..problem.parts import parts_of
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint
 from ..types import Matrix, Vector
+from .components import Component, joined
 from .solution import Solution
-from .verify import verified
+from .verify import require_agreement, verified
 
 FORMAT = "screlax-solution-2"
 """The mark in every file; its number counts the releases that changed what a file holds."""
@@ -142,6 +144,13 @@ def _solution(arrays: dict[str, Any]) -> Solution:
         loss=loss,
         features=record.get("features", "real"),
     )
+    if loss.is_apart:
+        return _apart(problem, arrays, record)
+    return _of_problem(problem, arrays, record)
+
+
+def _of_problem(problem: UFM, arrays: dict[str, Any], record: dict[str, Any]) -> Solution:
+    """Return the solution of a problem from the arrays of its points, proved again."""
     dual = _dual(arrays, problem.points.orbits)
     claimed = _certificate(record["certificate"])
     certificate, gram = verified(problem, _gram(arrays, problem), dual, claimed)
@@ -150,11 +159,40 @@ def _solution(arrays: dict[str, Any]) -> Solution:
         point_gram=gram,
         orbit_dual=dual,
         certificate=certificate,
-        tol=_positive(record["tol"], "tol"),
-        iterations=_count(record["iterations"]),
-        seconds={str(phase): real_number(value) for phase, value in record["seconds"].items()},
-        **{name: _text(record[name], name) for name in TEXT_FIELDS},
+        **_told(record),
     )
+
+
+def _told(record: dict[str, Any]) -> dict[str, Any]:
+    """Return how a solution came about, which nothing is proved by."""
+    return {
+        "tol": _positive(record["tol"], "tol"),
+        "iterations": _count(record["iterations"]),
+        "seconds": {str(phase): real_number(v) for phase, v in record["seconds"].items()},
+        **{name: _text(record[name], name) for name in TEXT_FIELDS},
+    }
+
+
+def _apart(problem: UFM, arrays: dict[str, Any], record: dict[str, Any]) -> Solution:
+    """Return the solution of a problem that falls apart, its components proved one by one."""
+    data = io.BytesIO(_whole(arrays, "components").astype(np.uint8).tobytes())
+    with zipfile.ZipFile(data) as archive:
+        members = {name: archive.getinfo(name) for name in archive.namelist()}
+        if sum(member.file_size for member in members.values()) > _MOST:
+            raise ValueError("its components would unpack to more than they can take")
+        read: dict[Any, Solution] = {}
+        components = []
+        for part in parts_of(problem):
+            if part.problem is not None and part.key not in read:
+                inner = _read_archive(io.BytesIO(archive.read(f"{len(read)}.npz")))
+                of_part = json.loads(str(inner["record"]))
+                read[part.key] = _of_problem(part.problem, inner, of_part)
+            components.append(Component(part, read.get(part.key)))
+    solution = joined(problem, components, **_told(record))
+    claimed = _certificate(record["certificate"])
+    if claimed is not None:
+        require_agreement(claimed, solution.certificate)
+    return solution
 
 
 def _sizes(arrays: dict[str, Any]) -> ClassSizes:

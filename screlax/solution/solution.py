@@ -27,6 +27,7 @@ from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.dual import DualPoint
 from ..types import Matrix
+from .components import Component, between_components, certificate_of
 from .determinacy import left_open
 from .spectrum import class_spectrum, has_known_rank
 from .tightness import is_tight
@@ -67,6 +68,10 @@ class Solution:
         Wall time by phase: model, solve, certify, total.
     solver_message : str
         The solver's own status, for the record; no attribute here depends on it.
+    components : tuple of Component
+        Where batches are drawn once (`FixedBatches`), the samples that meet, with an optimum for
+        each; otherwise empty. The certificate then is that of their sum, and what asks for the
+        class means says that the loss does not decide them.
 
     Examples
     --------
@@ -100,6 +105,7 @@ class Solution:
     iterations: int | None
     seconds: Mapping[str, float]
     solver_message: str = ""
+    components: tuple[Component, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -145,6 +151,8 @@ class Solution:
         control, is within `tol` of `lower`: then the relaxation is exact. Orthogonal classes have
         one at sight; else it is searched for, for up to 200 classes. False proves nothing.
         """
+        if self.components:
+            return all(c.solution is None or c.solution.is_tight for c in self.components)
         return is_tight(
             self.problem, self.orbit_gram, self.certificate, self.tol, self.rank_tolerance
         )
@@ -173,6 +181,8 @@ class Solution:
         inner products among two or more singletons.
         Where soft targets are met exactly, other Gram matrices meet them too.
         """
+        if self.components:
+            return between_components(self.components)
         return left_open(self.problem, self.point_gram, self.certificate)
 
     @property
@@ -410,6 +420,8 @@ class Solution:
             What proves it; others can be registered (`screlax.register_certifier`).
         """
         target = Level.ORBITS if level == "auto" else check_level(level)
+        if self.components:
+            return certificate_of(c.rechecked(target.value, certifier) for c in self.components)
         return proved_again(
             self.problem, self.point_gram, self.orbit_dual, target, certifier
         ).certificate
@@ -477,9 +489,11 @@ class Solution:
         return load_solution(path)
 
     def __repr__(self) -> str:
+        apart = len(self.components)
+        geometry = f"{apart} components" if apart else f"rank {self.rank}"
         return (
             f"<Solution {self.status}: value {self.value:.10g}, "
             f"relative gap {self.certificate.gap_in_words}, "
-            f"{self.problem.description}, k={self.problem.classes}, rank {self.rank}, "
+            f"{self.problem.description}, k={self.problem.classes}, {geometry}, "
             f"{self.solver} at level {self.level}{'' if self.collapses else ', ' + APART}>"
         )

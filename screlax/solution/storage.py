@@ -7,7 +7,9 @@ slack-vector one 4m, with singletons 7m, orthogonal classes m; a class takes one
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import numpy as np
 from ..errors import InvalidInputError
 from ..io.atomic import atomic_file
 from ..problem.ufm import UFM
+from .components import distinct_solutions
 from .reading import FORMAT, TEXT_FIELDS, as_label, load_solution
 from .solution import Solution
 
@@ -44,11 +47,22 @@ def save_solution(solution: Solution, path: str | Path) -> Path:
     return target
 
 
-def _to_arrays(solution: Solution) -> dict[str, Any]:
+def _components(solution: Solution) -> bytes:
+    """Return an archive of the different solutions of the components, in order of appearance."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        for number, one in enumerate(distinct_solutions(solution.components)):
+            with archive.open(f"{number}.npz", "w", force_zip64=True) as member:
+                np.savez_compressed(member, **_to_arrays(one, with_loss=False))
+    return sink.getvalue()
+
+
+def _to_arrays(solution: Solution, *, with_loss: bool = True) -> dict[str, Any]:
+    """Return the arrays of a file; the loss of a component follows from that of the whole."""
     problem, sizes = solution.problem, solution.problem.class_sizes
     record = {
         "control": [problem.control.name, problem.control.parameter],
-        "loss": problem.loss.record(),
+        **({"loss": problem.loss.record()} if with_loss else {}),
         "features": problem.features.value,
         "temperature": problem.temperature,
         "certificate": asdict(solution.certificate),
@@ -66,6 +80,8 @@ def _to_arrays(solution: Solution) -> dict[str, Any]:
         **solution.point_gram.stored(),
         **_dual_arrays(solution),
     }
+    if solution.components:
+        arrays["components"] = np.frombuffer(_components(solution), dtype=np.uint8)
     if sizes.orbit_of_class is not None:
         smallest = np.min_scalar_type(sizes.orbits)
         arrays["orbit_of_class"] = sizes.orbit_of_class.astype(smallest)

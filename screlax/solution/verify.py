@@ -88,7 +88,7 @@ def verified(
         lifted = lift_from_orbits(problem.points, level, unit.dense())
         _require_feasible(build_program(problem, level), lifted)
     if claimed is not None:
-        _require_agreement(claimed, proof.certificate)
+        require_agreement(claimed, proof.certificate)
     return proof.certificate, gram
 
 
@@ -102,7 +102,7 @@ def _require_norms(given: AnyGram, feasible: AnyGram, is_feasible: np.bool_) -> 
         )
 
 
-def _require_agreement(claimed: Certificate, found: Certificate) -> None:
+def require_agreement(claimed: Certificate, found: Certificate) -> None:
     """Refuse a certificate that is not, up to rounding, what is proved."""
     known = abs(found.infimum) if np.isfinite(found.infimum) else 0.0
     _require_same("infimum", claimed.infimum, found.infimum, 1e-14 * known)

@@ -21,6 +21,7 @@ from ..problem.program import level_size
 from ..problem.ufm import UFM
 from ..proof.prover import Prover
 from ..solution.solution import Solution
+from .apart import solve_apart
 from .base import Candidate, Method, SolverOptions
 from .registry import choose_method
 from .settle import settle
@@ -134,6 +135,9 @@ def silent_solution(
     """Solve as `solve_relaxation` does; only the status says where the result is inaccurate."""
     start = time.perf_counter()
     check_limits(solver, tol, time_limit)
+    if ufm.loss.is_apart:
+        given: dict[str, Any] = {"tol": tol, "time_limit": time_limit, "verbose": verbose}
+        return solve_apart(ufm, silent_solution, level, solver=solver, **given, **solver_options)
     ufm.require_bounded()
     chosen_level, level_reason = _choose_level(ufm, level)
     if chosen_level is not Level.ORBITS:  # before anything is lifted; orbits may need no matrix

@@ -1,3 +1,3 @@
 """Expected losses of mini-batches: which samples meet, and what the loss is on average."""
 
-from . import samplers  # noqa: F401  (they register themselves)
+from . import fixed, samplers  # noqa: F401  (they register themselves)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from ...errors import InvalidInputError
 from ...extensions import load_installed
 from ...types import Vector
+from ..batch_files import is_batch_file
 from ..class_sizes import ClassSizes
-from ..losses.text import json_ready, loss_text
+from ..losses.text import json_ready, loss_text, read_loss
+from ..per_orbit import of_list
 from .draws import Draws
 
 
@@ -46,10 +48,13 @@ class Batches(ABC):
         What files, sweeps and the command line call it.
     per_class_options : tuple of str
         Options that may differ between classes.
+    file_option : str
+        The option that ``name:FILE`` is the file of; empty where there is none.
     """
 
     name: ClassVar[str]
     per_class_options: ClassVar[tuple[str, ...]] = ()
+    file_option: ClassVar[str] = ""
 
     @abstractmethod
     def samplings(self, sizes: ClassSizes) -> list[Sampling]:
@@ -68,6 +73,16 @@ class Batches(ABC):
     def are_alike(self, sizes: ClassSizes) -> bool:
         """Whether every batch has the same number of samples of each class."""
         return False
+
+    def expected(self, loss: Any) -> Any:
+        """Return a loss in expectation over these batches."""
+        from ..losses.in_batches import InBatches  # which is made of batches
+
+        return InBatches(loss, self)
+
+    def of_samples(self, numbers: NDArray[np.int64]) -> Batches:
+        """Return the sampler for samples whose classes are these, in their order."""
+        return self
 
     @property
     def options(self) -> dict[str, Any]:
@@ -88,6 +103,11 @@ class Batches(ABC):
     def record(self) -> dict[str, Any]:
         """Return name and options that are not the default, as JSON has them."""
         return {"name": self.name, **{name: json_ready(v) for name, v in self.options.items()}}
+
+    @classmethod
+    def of_record(cls, options: dict[str, Any]) -> Self:
+        """Return the sampler of the options of `record`; lists are numbers per orbit."""
+        return cls(**{name: of_list(value) for name, value in options.items()})
 
     def __str__(self) -> str:
         """Return `text` with the least and the largest of numbers that differ between classes."""
@@ -131,6 +151,26 @@ def batches_named(name: str, options: dict[str, Any]) -> Batches:
     InvalidInputError
         If there is no such sampler, or it has no such option.
     """
+    return _sampler_named(name, options)(**options)
+
+
+def batches_of_record(record: dict[str, Any]) -> Batches:
+    """Return the sampler of `Batches.record`."""
+    options = {name: value for name, value in record.items() if name != "name"}
+    return _sampler_named(record["name"], options).of_record(options)
+
+
+def read_sampler(text: str) -> tuple[str, dict[str, Any]]:
+    """Split ``name:option=value,…``, or ``name:FILE``, into the name and the options."""
+    name, _, rest = text.partition(":")
+    option = BATCHES[name.strip()].file_option if name.strip() in BATCHES else ""
+    if option and is_batch_file(rest):
+        return name.strip(), {option: rest.strip()}
+    return read_loss(text)
+
+
+def _sampler_named(name: str, options: dict[str, Any]) -> type[Batches]:
+    """Return the kind of sampler of that name, which takes these options."""
     if name not in BATCHES:
         load_installed()
     if name not in BATCHES:
@@ -147,4 +187,4 @@ def batches_named(name: str, options: dict[str, Any]) -> Batches:
     missing = [option for option in needed if option not in options]
     if missing:
         raise InvalidInputError(f"sampler {name!r} needs more options: {', '.join(missing)}")
-    return BATCHES[name](**options)
+    return BATCHES[name]

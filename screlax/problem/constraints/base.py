@@ -87,6 +87,16 @@ class Control(ABC):
             return self.with_parameter(self.parameter * temperature)
         return self.with_parameter(self.parameter / temperature)
 
+    def beside(self, weight: float) -> Self:
+        """Return the control C of some samples, so that w (loss + C) is w loss + this one.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is one of all samples together.
+        """
+        return self
+
     def penalty(self, cells: Cells) -> Vector:
         """Return the weight of own_g in the objective itself, shape (m,); zero for bounds."""
         return np.zeros(len(cells))

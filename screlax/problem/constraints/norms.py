@@ -56,6 +56,10 @@ class Ridge(Control):
     temperature_power: ClassVar[int] = 1
     strength: float
 
+    def beside(self, weight: float) -> Ridge:
+        """Return λ/w."""
+        return Ridge(self.strength / weight)
+
     def penalty(self, cells: Cells) -> Vector:
         """Return (λ/2) mass."""
         return np.asarray(self.strength / 2 * cells.mass)
@@ -254,6 +258,13 @@ class Budget(Control):
     has_slack_vector: ClassVar[bool] = True
     meaning: ClassVar[str] = "mean ‖h‖² ≤ ρ"
     mean_squared_norm: float
+
+    def beside(self, weight: float) -> Budget:
+        """Refuse: what some samples take is missing to the others."""
+        raise InvalidInputError(
+            f"a budget ({self}) is one of all samples together, and batches that are drawn once "
+            "are problems of their own; choose a ball, a sphere, or a ridge: the price of a budget"
+        )
 
     def limits(self, cells: Cells) -> Vector:
         """Return ρ for every cell: multipliers are in proportion to its mass."""

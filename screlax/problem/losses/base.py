@@ -82,11 +82,21 @@ class Loss(ABC):
 
         Parameters
         ----------
-        batches : Batches, or tuple of its name and options
+        batches : Batches, its text or record, or tuple of its name and options
         """
-        from .in_batches import InBatches, check_batches  # which is made of losses
+        from .in_batches import check_batches  # which is made of losses
 
-        return InBatches(self, check_batches(batches))
+        expected: Loss = check_batches(batches).expected(self)
+        return expected
+
+    def of_samples(self, numbers: NDArray[np.int64]) -> Loss:
+        """Return the loss for samples whose classes are these, in their order."""
+        return self
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether it is a sum over samples that never meet, each a problem of its own."""
+        return False
 
     def weights_of_anchors(self, sizes: ClassSizes) -> Vector:
         """Return the class weights of the anchors of each orbit, shape (m,)."""

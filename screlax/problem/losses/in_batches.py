@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...errors import InvalidInputError
 from ...gram.cells import Level
-from ..batches.base import Batches, batches_named
+from ..batches.base import Batches, batches_named, batches_of_record, read_sampler
 from ..batches.expectation import Expectation
 from ..class_sizes import ClassSizes
 from ..levels import cells_at
@@ -20,7 +20,6 @@ from ..per_orbit import PerOrbit
 from .base import Loss, whole_if_whole
 from .expected_rows import ExpectedRows, WeightedRows
 from .gram_loss import GramLoss
-from .text import read_loss
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,7 @@ class InBatches(Loss):
 
 
 def check_batches(batches: object) -> Batches:
-    """Return a sampler unchanged, or made from its text or from its name and options.
+    """Return a sampler unchanged, or made from its text, its name and options, or its record.
 
     Raises
     ------
@@ -180,8 +179,10 @@ def check_batches(batches: object) -> Batches:
     """
     if isinstance(batches, Batches):
         return batches
+    if isinstance(batches, dict):
+        return batches_of_record(batches)
     if isinstance(batches, str):
-        batches = read_loss(batches)
+        batches = read_sampler(batches)
     if not isinstance(batches, tuple):
         raise InvalidInputError(f"batches must be a sampler or its text, got {batches!r}")
     return batches_named(*batches)

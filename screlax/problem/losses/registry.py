@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from ...containers import shown
 from ...errors import InvalidInputError
 from ...extensions import load_installed
 from ..class_matrix import PerOrbitPair
-from ..per_orbit import PerOrbit
+from ..per_orbit import of_list
 
 if TYPE_CHECKING:
     pass
@@ -53,16 +51,13 @@ def loss_of_record(record: Any) -> Loss:
     loss = _loss_named(rest["name"], _options_of_record(rest))
     if batches is None:
         return loss
-    return loss.in_batches((batches["name"], _options_of_record(batches)))
+    return loss.in_batches(batches)
 
 
 def _options_of_record(record: dict[str, Any]) -> dict[str, Any]:
     options = {name: value for name, value in record.items() if name != "name"}
     for name, value in options.items():
-        if isinstance(value, list):
-            options[name] = PerOrbit(np.array(value, dtype=float))
-        if isinstance(value, dict):
-            options[name] = PerOrbitPair.of_record(value)
+        options[name] = PerOrbitPair.of_record(value) if isinstance(value, dict) else of_list(value)
     return options
 
 
@@ -80,7 +75,7 @@ def check_loss(loss: object) -> Loss:
         raise InvalidInputError(f"loss must be a loss or its name, got {loss!r}")
     what, _, batches = loss.partition(" in ")
     found = _loss_named(*read_loss(what))
-    return found.in_batches(read_loss(batches)) if batches else found
+    return found.in_batches(batches) if batches else found
 
 
 def _loss_named(name: str, options: dict[str, Any]) -> Loss:
