@@ -2,8 +2,10 @@
 
 from .comparison.agreement import nearest_mean_agreement
 from .comparison.centred import CentredMetrics
+from .comparison.classifier import ClassifierMetrics, DualityMetrics, classifier_metrics
 from .comparison.frame import FrameMetrics, frame_metrics
 from .comparison.metrics import CollapseMetrics, collapse_metrics
+from .comparison.size_groups import SizeGroups
 from .comparison.statistics import ClassStatistics, class_statistics
 from .comparison.tracker import GeometryTracker
 from .gram.geometry import cosines_of, gram_distance
@@ -13,12 +15,16 @@ from .problem.label_files import as_labels
 __all__ = [
     "CentredMetrics",
     "ClassStatistics",
+    "ClassifierMetrics",
     "CollapseMetrics",
+    "DualityMetrics",
     "FrameMetrics",
     "GeometryTracker",
+    "SizeGroups",
     "as_embeddings",
     "as_labels",
     "class_statistics",
+    "classifier_metrics",
     "collapse_metrics",
     "cosines_of",
     "frame_metrics",

@@ -1,6 +1,7 @@
 """`screlax compare`: embeddings of a network against a saved certified optimum."""
 
 import argparse
+from pathlib import Path
 
 from ..comparison import compare
 from ..comparison.compare import LOSSES, SCALES
@@ -23,6 +24,7 @@ EXAMPLES = """examples:
   screlax solve --labels labels.npy --sphere 1 --temperature 0.1 --out solution.npz
   screlax compare solution.npz embeddings.npy --labels labels.npy
   screlax compare solution.npz embeddings.npy --labels labels.npy --json
+  screlax compare solution.npz embeddings.npy --labels labels.npy --classifier layer.npz
 """
 
 
@@ -33,6 +35,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_embeddings(parser)
     add("--loss", default="auto", choices=LOSSES, help="what to evaluate the objective at")
     add("--scale", default="free", choices=SCALES, help="of the Procrustes alignment")
+    add(
+        "--classifier",
+        type=Path,
+        metavar="FILE",
+        help="a linear classifier to measure too: .npy of weights, classes by features, or .npz "
+        "with weight and bias",
+    )
     add_picture_option(parser, "the embeddings next to the optimum")
     add("--json", action="store_true", help="print JSON instead of a table")
 
@@ -49,6 +58,7 @@ def run(options: argparse.Namespace) -> bool:
             loss=options.loss,
             scale=options.scale,
             normalize=options.normalize,
+            classifier=options.classifier,
         )
     write_picture(
         options.plot,

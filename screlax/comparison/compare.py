@@ -21,9 +21,12 @@ from ..solution.solution import Solution
 from ..types import Matrix, Vector
 from .agreement import nearest_mean_agreement
 from .alignment import Alignment, align
+from .classifier import classifier_metrics
+from .classifier_input import as_classifier
 from .loss_gap import loss_gap
 from .metrics import collapse_metrics
 from .result import Comparison, PerClass
+from .size_groups import size_groups
 from .statistics import ClassStatistics, class_statistics
 
 LOSSES = ("auto", "samples", "class-means", "none")
@@ -43,6 +46,8 @@ def compare(
     scale: str = ...,
     normalize: bool = ...,
     agreement: bool = ...,
+    classifier: Any = ...,
+    bias: Any = ...,
 ) -> Comparison: ...
 
 
@@ -56,6 +61,8 @@ def compare(
     scale: str = ...,
     normalize: bool = ...,
     agreement: bool = ...,
+    classifier: Any = ...,
+    bias: Any = ...,
 ) -> list[Comparison]: ...
 
 
@@ -68,6 +75,8 @@ def compare(
     scale: str = "free",
     normalize: bool = False,
     agreement: bool = True,
+    classifier: Any = None,
+    bias: Any = None,
 ) -> Comparison | list[Comparison]:
     """Measure embeddings against the certified optimum for their classes.
 
@@ -102,6 +111,12 @@ def compare(
         Divide each embedding by its norm first, as a loss on normalised features does.
     agreement : bool, default True
         Whether to compute the nearest-class-mean agreement, which reads the embeddings again.
+    classifier : array-like, torch tensor or path, shape (k, d), optional
+        Weights of a linear classifier on the embeddings, as they are compared (after `normalize`),
+        a row for each class in the order of the problem; an .npz file with arrays weight and bias
+        gives both. `Comparison.classifier` then measures it; reads the embeddings again.
+    bias : array-like or torch tensor, shape (k,), optional
+        Its biases, by default zero.
 
     Returns
     -------
@@ -112,8 +127,8 @@ def compare(
     ------
     InvalidInputError
         If lengths differ, a class has no sample, a label is no class of the problem, an entry is
-        negative where the objective is that of nonnegative features, an entry is not finite, or
-        all class means are zero.
+        negative where the objective is that of nonnegative features, an entry is not finite, all
+        class means are zero, or a classifier has another shape.
     ProblemTooLargeError
         If the k×k Gram matrices do not fit in memory.
 
@@ -129,7 +144,8 @@ def compare(
     check_choice(scale, "scale", SCALES)
     kind: dict[str, Any] = {"loss": loss, "scale": scale, "normalize": normalize}
     if isinstance(solution, Sequence) and solution:
-        each = [compare(embeddings, labels, one, agreement=agreement, **kind) for one in solution]
+        kind |= {"agreement": agreement, "classifier": classifier, "bias": bias}
+        each = [compare(embeddings, labels, one, **kind) for one in solution]
         return sorted(each, key=lambda comparison: comparison.gram_distance)
     if not isinstance(solution, Solution):
         raise InvalidInputError(
@@ -138,6 +154,7 @@ def compare(
         )
     problem = solution.problem
     rows, labels, together = rows_and_labels(embeddings, labels, problem.loss)
+    linear = as_classifier(classifier, bias, problem.classes, rows.shape[1])
     number, statistics = usable_statistics(problem, rows, labels, normalize=normalize)
     optimal_gram = solution.class_gram
     # up to a rotation, which is taken out: of any sign, also where features are nonnegative
@@ -167,7 +184,13 @@ def compare(
         scale=alignment.scale,
         rotation=alignment.rotation,
         per_class=_per_class(problem, statistics, class_gram, optimal_gram, alignment),
+        groups=size_groups(np.asarray(problem.class_sizes), statistics, class_gram, optimal_gram),
         metrics=collapse_metrics(statistics),
+        classifier=(
+            None
+            if linear is None
+            else classifier_metrics(rows, number, statistics, *linear, normalize=normalize)
+        ),
         nearest_mean_agreement=(
             nearest_mean_agreement(rows, number, statistics, normalize=normalize)
             if agreement

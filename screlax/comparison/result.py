@@ -10,8 +10,10 @@ import numpy as np
 from ..io.shown import json_label, shortened
 from ..io.tables import finite, text_lines
 from ..types import Matrix, Vector
+from .classifier import ClassifierMetrics
 from .loss_gap import LossGap
 from .metrics import CollapseMetrics
+from .size_groups import SizeGroups
 
 _LISTED = 20
 _NUMBERS = (
@@ -80,8 +82,12 @@ class Comparison:
         Q: class means times it are coordinates of the optimum.
     per_class : PerClass
         Norms and angles of every class.
+    groups : SizeGroups or None
+        Averages over the classes of each size, where there are few sizes: majority and minority.
     metrics : CollapseMetrics
         Neural-collapse metrics of the embeddings alone.
+    classifier : ClassifierMetrics or None
+        Of the classifier that was given.
     nearest_mean_agreement : float or None
         Share of the samples that are nearest to the mean of their own class.
     class_gram, optimal_gram : ndarray, shape (k, k)
@@ -113,7 +119,9 @@ class Comparison:
     scale: float
     rotation: Matrix
     per_class: PerClass
+    groups: SizeGroups | None
     metrics: CollapseMetrics
+    classifier: ClassifierMetrics | None
     nearest_mean_agreement: float | None
     class_gram: Matrix
     optimal_gram: Matrix
@@ -137,6 +145,8 @@ class Comparison:
         record = {name: getattr(self, name) for name in _NUMBERS}
         record["loss"] = None if self.loss is None else asdict(self.loss)
         record["metrics"] = asdict(self.metrics)
+        record["groups"] = None if self.groups is None else self.groups.to_dict()
+        record["classifier"] = None if self.classifier is None else self.classifier.to_dict()
         record["per_class"] = {
             name: [json_label(v) for v in column] if name == "names" else column.tolist()
             for name, column in vars(self.per_class).items()
@@ -167,6 +177,7 @@ class Comparison:
             f"{self.sample_gram_distance:.6g} of samples",
             f"Procrustes   residual {self.residual:.6g} at scale {self.scale:.6g}",
             *self._metric_lines(),
+            *([] if self.groups is None else ["", *self.groups.lines()]),
             "",
             *self._class_lines(),
         ]
@@ -176,6 +187,8 @@ class Comparison:
         lines = ["", *self.metrics.table().splitlines()]
         if self.nearest_mean_agreement is not None:
             lines.append(f"{'nearest class mean agreement':<34} {self.nearest_mean_agreement:.6f}")
+        if self.classifier is not None:
+            lines += ["", *self.classifier.table().splitlines()]
         return lines
 
     def _class_lines(self) -> list[str]:

@@ -144,14 +144,21 @@ def shown_index(position: Any) -> str:
 
 def array_from_file(path: Path) -> NDArray[Any]:
     """Read the array of a .npy file, memory-mapped, or the one that is meant of an .npz file."""
+    return arrays_from_file(path, "embeddings", lambda names: [_key(path, names)])[0]
+
+
+def arrays_from_file(
+    path: Path, what: str, choose: Callable[[list[str]], list[str]]
+) -> list[NDArray[Any]]:
+    """Read the array of a .npy file, memory-mapped, or those chosen by name of an .npz file."""
     if path.suffix.lower() not in (".npy", ".npz"):
-        raise FileFormatError(f"{path}: embeddings must be an .npy or .npz file")
+        raise FileFormatError(f"{path}: {what} must be an .npy or .npz file")
     file = existing_file(path, None)
     try:
         if file.suffix.lower() == ".npy":
-            return np.asanyarray(np.load(file, mmap_mode="r", allow_pickle=False))
+            return [np.asanyarray(np.load(file, mmap_mode="r", allow_pickle=False))]
         with np.load(file, allow_pickle=False) as archive:
-            return np.asarray(archive[_key(file, archive.files)])
+            return [np.asarray(archive[name]) for name in choose(archive.files)]
     except FileFormatError:
         raise
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
