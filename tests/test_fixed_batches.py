@@ -21,7 +21,9 @@ from screlax import (
     batch_floor,
     compare,
     contrastive_loss,
+    grid,
     solve_relaxation,
+    sweep,
 )
 from screlax.batches import FixedBatches, RandomBatches
 from screlax.cli import main
@@ -424,3 +426,22 @@ def test_nonnegative_features():
     real = solve_relaxation(UFM(SIZES, Sphere(1.0), 0.7, batches=GLUED))
     assert glued.status == "optimal"
     assert glued.lower > real.upper
+
+
+def test_sweeps_have_the_value_and_no_geometry():
+    (row,) = sweep(grid([SIZES], sphere=1.0, batches=APART)).rows
+    problem = UFM(SIZES, Sphere(1.0), batches=APART)
+    assert row["value"] == pytest.approx(solve_relaxation(problem).value, rel=1e-12)
+    assert row["rank"] is None
+    assert row["cosine_largest"] is None
+
+
+def test_large_data_are_taken_batch_by_batch():
+    label = np.random.default_rng(0).permutation(np.repeat(range(20), 250))
+    order = np.random.default_rng(1).permutation(5000)
+    batches = FixedBatches(np.array_split(order, 20))
+    problem = UFM.from_labels(label, Sphere(1.0), 0.2, batches=batches)
+    solution = solve_relaxation(problem)
+    assert solution.status == "optimal"
+    assert len(solution.components) == 20
+    assert solution.certificate.relative_gap < 1e-12

@@ -224,7 +224,7 @@ def between_components(components: Sequence[Component]) -> str:
     return "" if solution is None else solution.left_open
 
 
-def certificate_of(components: Iterable[Component]) -> Certificate:
+def certificate_of(components: Sequence[Component]) -> Certificate:
     """Return the certificate of the sum: weighted sums of bounds, and of what rounding may do."""
     found = [(_certificate(c), c.part.weight) for c in components]
 
@@ -238,10 +238,11 @@ def certificate_of(components: Iterable[Component]) -> Certificate:
     if not math.isfinite(total("upper")):
         return replace(found[0][0], upper=math.inf, gap=math.inf, rounding=math.inf)
     rounding = 8 * UNIT * sizes
+    levels = {c.solution.certificate.level for c in components if c.solution is not None}
     upper, infimum = total("upper") + rounding, total("infimum") - rounding
     gap = total("gap") + 2 * rounding
     return Certificate(
-        level="orbits",
+        level=levels.pop() if levels else "orbits",
         upper=upper,
         lower=max(upper - gap, infimum),
         infimum=infimum,

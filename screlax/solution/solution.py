@@ -421,7 +421,7 @@ class Solution:
         """
         target = Level.ORBITS if level == "auto" else check_level(level)
         if self.components:
-            return certificate_of(c.rechecked(target.value, certifier) for c in self.components)
+            return certificate_of([c.rechecked(target.value, certifier) for c in self.components])
         return proved_again(
             self.problem, self.point_gram, self.orbit_dual, target, certifier
         ).certificate

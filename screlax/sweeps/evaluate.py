@@ -46,6 +46,9 @@ def failure(error: str) -> Result:
 
 def _record(solution: Solution) -> Result:
     sizes = solution.problem.class_sizes
+    geometry: Result = {}  # of class means, which components leave open
+    if not solution.components:
+        geometry = {"rank": solution.rank, **geometry_of_ends(solution)}
     return {
         "status": solution.status.value,
         "classes": sizes.classes,
@@ -56,8 +59,7 @@ def _record(solution: Solution) -> Result:
         "gap": solution.gap,
         "relative_gap": solution.relative_gap,
         "rounding": solution.certificate.rounding,
-        "rank": solution.rank,
-        **geometry_of_ends(solution),
+        **geometry,
         "within_class_variability": solution.within_class_variability,
         "solver": solution.solver,
         "error": None,
