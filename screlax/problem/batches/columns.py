@@ -1,29 +1,30 @@
 """Fewer places for generating functions: every row depends on its classes through one number.
 
-The part of class j in a generating function is an analytic function of κ_j e_j, so that where there
-are many classes its values at a few Chebyshev points say all of them.
+The part of class j in a generating function is an analytic function of κ_j e_j, the same for all
+rows, so that its Chebyshev coefficients on one interval say all of them. How many are needed is
+known beforehand: on an ellipse with the ends of the interval as its foci and half axes that sum to
+ρ half intervals, where |f| ≤ M, interpolation at q points errs by at most 4 M ρ^{1−q}/(ρ − 1).
+
+Source: Trefethen 2019, Approximation Theory and Approximation Practice, theorem 8.2.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from ...gram.rounding import UNIT
-from ...types import Matrix
-from .draws import Array
+from ...types import Matrix, Vector
+from .contour import Circles
+from .draws import Array, Draws
 
-_EXACT = 16
-"""Up to this many orbits every one has its own column; beyond, columns are interpolated."""
+MOST = 40
+"""Rows that need more columns than this are taken apart."""
 
-_COUNTS = (8, 12, 18, 27, 40, 60)
-"""Numbers of Chebyshev points that are tried."""
-
-_TESTED = 8
-"""At how many of the classes interpolation is compared with the function itself."""
+_ELLIPSES = np.geomspace(1.2, 1e6, 80)
+"""Values of ρ that are tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,96 +33,113 @@ class Columns:
 
     Attributes
     ----------
-    places : ndarray, shape (R, q)
-    basis : ndarray, shape (R, m, q), or None
-        Lagrange polynomials of the places at every κ_j e_j; None where those are the places.
+    places : ndarray, shape (q,)
+    coefficients : ndarray, shape (q, q)
+        From values at the places to coefficients of the basis.
+    x : ndarray, shape (R, m), or None
+        Every κ_j e_j on the interval from −1 to 1; None where those of a single row are the places.
     """
 
-    places: Matrix
-    basis: Array | None = None
+    places: Vector
+    coefficients: Matrix
+    x: Matrix | None
+
+    @cached_property
+    def basis(self) -> Array:
+        """Functions at every κ_j e_j: Chebyshev polynomials, or one for each, (R, q, m)."""
+        if self.x is None:
+            return np.eye(len(self.places))[None]
+        basis = np.empty((len(self.places), *self.x.shape))
+        basis[0] = 1.0
+        basis[1:2] = self.x
+        for degree in range(2, len(basis)):
+            np.multiply(basis[degree - 1], self.x, out=basis[degree])
+            basis[degree] *= 2
+            basis[degree] -= basis[degree - 2]
+        return np.moveaxis(basis, 0, 1)
 
     def gathered(self, units: Matrix) -> Matrix:
-        """Return what units at κ_j e_j are at the places, (R, q)."""
-        return units if self.basis is None else np.asarray((units[:, None, :] @ self.basis)[:, 0])
+        """Return weights of the coefficients in the sum over all units (R, m), (R, q)."""
+        return np.asarray((self.basis @ units[..., None])[..., 0])
 
-    def spread(self, values: Matrix) -> Matrix:
-        """Return values at every κ_j e_j of those at the places, (R, m)."""
-        return (
-            values if self.basis is None else np.asarray((self.basis @ values[..., None])[..., 0])
-        )
+    def spread(self, found: Matrix) -> Matrix:
+        """Return values at every κ_j e_j of coefficients (R, q), (R, m)."""
+        return np.asarray((found[:, None, :] @ self.basis)[:, 0])
 
-    def scaled_basis(self, scale: Matrix) -> Array:
-        """Return the basis with each row multiplied by a number, (R, m, q)."""
-        if self.basis is None:
-            return np.asarray(scale[:, :, None] * np.eye(scale.shape[1]))
-        return np.asarray(scale[:, :, None] * self.basis)
+    def of(self, values: Array) -> Array:
+        """Return the coefficients of functions of which the values (M, q) are known."""
+        return values if self.x is None else np.asarray(values @ self.coefficients.T)
 
 
-Evaluate = Callable[[Columns], tuple[Array, Callable[[Matrix], Array], Array]]
-"""From columns to a function at them and at any κ e, (R, K, L, q), and weights (R, K, L)."""
+def every_column(each: Vector) -> Columns:
+    """Return those of a single row, one for each class."""
+    return Columns(each, np.eye(len(each)), None)
 
 
-def fewest_columns(
-    each: Matrix, units: Matrix, size: float, evaluate: Evaluate, least: int = 0
-) -> Columns:
-    """Return as few columns as say the sums of a function over all units to rounding.
+def chebyshev_columns(each: Matrix, low: float, high: float, count: int) -> Columns:
+    """Return `count` columns for all values from `low` to `high`."""
+    angles = (2 * np.arange(count) + 1) * math.pi / (2 * count)
+    middle, half = (low + high) / 2, (high - low) / 2
+    x = (each - middle) / half if half > 0 else np.zeros_like(each)
+    order = np.arange(count)[:, None]
+    coefficients = np.cos(order * angles) * np.where(order == 0, 1.0, 2.0) / count
+    return Columns(middle + half * np.cos(angles), coefficients, x)
+
+
+def needed_columns(
+    draws: Draws,
+    circles: Circles,
+    ends: tuple[float, float],
+    allowed: Vector,
+    *,
+    from_zero: bool = False,
+) -> int:
+    """Return how many columns give sums over all units, and means of each, to an error.
 
     Parameters
     ----------
-    each : ndarray, shape (R, m)
-        κ_j e_j.
-    units : ndarray, shape (R, m)
-        How often each is in the sum.
-    size : float
-        Of the sum: its rounding is that of so many ones.
-    evaluate : callable
-    least : int
-        So many are tried first.
+    draws : Draws
+    circles : Circles
+        Where z is.
+    ends : (float, float)
+        The interval of κ e.
+    allowed : ndarray, shape (K,)
+        The error, relative to a generating function, on each circle.
+    from_zero : bool
+        Whether what is interpolated is the slope from e = 0, which is multiplied by κ e: a mean of
+        derivatives between.
     """
-    exact = Columns(each)
-    cells = each.shape[1]
-    if cells <= _EXACT:
-        return exact
-    tested = each[:, np.linspace(0, cells - 1, _TESTED).astype(int)]
-    allowed = 16 * UNIT * (8 + size)
-    for count in _COUNTS:
-        if count < least:
-            continue
-        if count >= cells:
-            break
-        places = _chebyshev(each.min(axis=1), each.max(axis=1), count)
-        columns = Columns(places, _lagrange(places, each))
-        with np.errstate(all="ignore"):  # too few columns may say anything at all
-            at_places, function, terms = evaluate(columns)
-            worst = _error(at_places, function(tested), terms, _lagrange(places, tested))
-        if (units.sum(axis=1) * worst < allowed).all():
-            return columns
-    return exact
+    half, middle = (ends[1] - ends[0]) / 2, (ends[1] + ends[0]) / 2
+    if half <= 0:
+        return 1
+    wide, high = (_ELLIPSES + 1 / _ELLIPSES) / 2, (_ELLIPSES - 1 / _ELLIPSES) / 2
+    decay = circles.decay[:, None]
+    log_size = draws.log_odds + circles.log_radius[:, None]
+    reach = decay * half * wide
+    log_most = log_size + np.maximum(reach - decay * middle, 0.0 if from_zero else -np.inf)
+    log_least = log_size - reach - decay * middle
+    angle = circles.angle[:, None] + decay * half * high
+    factor = decay * ends[1] if from_zero else reach
+    with np.errstate(all="ignore"):  # ellipses that are too large for the function
+        slope = _largest_slope(draws, log_most, log_least, angle)
+        log_needed = np.log(4 * float(draws.everything.max()) * slope * factor / (_ELLIPSES - 1))
+        count = (log_needed - np.log(allowed)[:, None]) / np.log(_ELLIPSES)
+    count = np.where(np.isnan(count), np.inf, count).min(axis=1)
+    found = float(np.maximum(count, 0.0).max())
+    return 2 + math.ceil(found) if found < MOST else MOST + 1
 
 
-def _error(at_places: Array, exact: Array, terms: Array, basis: Array) -> Matrix:
-    """Return the largest error of what is interpolated, weighted by |terms|, (R,)."""
-    found = at_places @ np.swapaxes(basis, 1, 2)[:, None]
-    error = np.abs(found - exact).max(axis=3)
-    total = np.maximum(np.abs(terms.real.sum(axis=2)), 1e-300)
-    return np.asarray(((np.abs(terms) * error).sum(axis=2) / total).max(axis=1))
+def _largest_slope(draws: Draws, log_most: Array, log_least: Array, angle: Array) -> Array:
+    """Bound φ' less a constant, and the change of the mean, on ellipses around circles.
 
-
-def _chebyshev(low: Matrix, high: Matrix, count: int) -> Matrix:
-    """Return Chebyshev points of intervals, (R, q)."""
-    angles = (2 * np.arange(count) + 1) * math.pi / (2 * count)
-    middle, half = (low + high) / 2, (high - low) / 2
-    return np.asarray(middle[:, None] + half[:, None] * np.cos(angles))
-
-
-def _lagrange(places: Matrix, at: Matrix) -> Array:
-    """Return the Lagrange polynomials of Chebyshev points, (R, len(at), q), barycentric."""
-    count = places.shape[1]
-    angles = (2 * np.arange(count) + 1) * math.pi / (2 * count)
-    weights = (-1.0) ** np.arange(count) * np.sin(angles)
-    away = at[:, :, None] - places[:, None, :]
-    hit = away == 0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = weights / away
-        basis = terms / terms.sum(axis=2, keepdims=True)
-    return np.asarray(np.where(hit.any(axis=2, keepdims=True), hit, basis))
+    That is min(|g|, |1 − g|)(1 + |g|), g = w/(1 + w), where w has a modulus within these and an
+    argument up to `angle`: near zero, far from it, or in a sector without −1.
+    """
+    most, least = np.exp(log_most), np.exp(log_least)
+    if draws.replaced:
+        return most
+    near = np.where(most <= 0.5, 2 * most * (1 + 2 * most), np.inf)
+    far = np.where(least >= 2, 3 / (least - 1), np.inf)
+    away = 1 / np.where(angle < math.pi, np.sin(np.maximum(angle, math.pi / 2)), 0.0)
+    sector = np.minimum(1.0, np.minimum(most, 1 / least)) * away * (1 + away)
+    return np.asarray(np.fmin(np.fmin(near, far), sector))

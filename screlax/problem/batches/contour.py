@@ -4,94 +4,189 @@
 
 is exact up to the coefficients d ± J, d ± 2J, …; on the circle through the saddle point of F z^{−d}
 these are the tails of a distribution of mean d, which Bennett's inequality bounds. Coefficients are
-real, so that half of the circle is enough.
+real, so that half of the circle is enough. Any radius is exact: rows whose saddle points are near
+each other share their circles, one for each t, and all that depends on z alone.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...types import Matrix, Vector
-from .draws import Array, Draws
+from .draws import Draws
 
-_FAR, _START = 300.0, 0.01
-"""Bound on log r, beyond which all terms vanish, and where the search begins: not at r = 1."""
+_FAR = 300.0
+"""Bound on |log r|, beyond which all terms vanish."""
 
-_FROM_ALL = 0.3
-"""Where nearly all units are drawn the circle goes through where this many are left."""
-
-_LOG_ACCURACY = 38.0
-"""−log of the tails that are left out: 3e-17."""
+LOG_ACCURACY = 37.0
+"""−log of the tails that are left out: 9e-17."""
 
 
-def saddle_points(draws: Draws, units: Matrix, drawn: Array, own: Vector) -> Matrix:
-    """Return log r for each generating function, (R, K); two digits of it are enough.
+@dataclass(frozen=True, eq=False)
+class Circles:
+    """Circles |z| = z₀ r, one for each node t of a sum of exponentials.
+
+    Attributes
+    ----------
+    decay : ndarray, shape (K,)
+        V t: the logarithm of y is that times −κ e.
+    log_radius : ndarray, shape (K,)
+        log r.
+    angle : ndarray, shape (K,)
+        How far on the circle there are nodes.
+    """
+
+    decay: Vector
+    log_radius: Vector
+    angle: Vector
+
+
+@dataclass(frozen=True, eq=False)
+class Nodes:
+    """Where generating functions are evaluated, M pairs of t and z.
+
+    Attributes
+    ----------
+    term : ndarray of int, shape (M,)
+        The number of t in the sum of exponentials.
+    log_radius, angle, weight : ndarray, shape (M,)
+        log(z/z₀) and the weight of the real part.
+    """
+
+    term: NDArray[np.int64]
+    log_radius: Vector
+    angle: Vector
+    weight: Vector
+
+    @classmethod
+    def real(cls, log_radius: Vector) -> Nodes:
+        """Return the points of circles where z is real, weighted alike."""
+        count = len(log_radius)
+        return cls(np.arange(count), log_radius, np.zeros(count), np.ones(count))
+
+    @property
+    def log_z(self) -> Vector:
+        """Return log(z/z₀), real where there is no coefficient to take."""
+        if not self.angle.any():
+            return self.log_radius
+        return np.asarray(self.log_radius + 1j * self.angle)
+
+
+def log_radii(draws: Draws, decay: Vector, each: Vector) -> Vector:
+    """Return log r through the saddle points of a single row, (K,); two digits of it are enough.
 
     Parameters
     ----------
     draws : Draws
-        With a degree.
-    units : ndarray, shape (R, q)
-        Units at each column.
-    drawn : ndarray, shape (R, K, q)
-        y^κ at each column.
-    own : ndarray, shape (K,)
-        y of the own class.
+        Of one row, with a degree.
+    decay : ndarray, shape (K,)
+    each : ndarray, shape (m,)
+        κ e.
     """
-    degree = float(draws.degree or 0.0)
-    weight, own_units = units[:, :, None], draws.own_units[:, None]
+    log_y = -np.outer(decay, np.append(each, 1.0))
+    weight = np.append(draws.units[0], draws.own_units[0])
+    wanted = draws.wanted
     if draws.replaced:
         with np.errstate(divide="ignore"):
-            found = math.log(degree) - np.log((drawn @ weight)[..., 0] + own_units * own)
+            found = math.log(wanted / draws.rate) - np.log(np.exp(log_y) @ weight)
         return np.asarray(np.minimum(found, _FAR))
-    # where everything is drawn the saddle is at infinity
-    wanted = np.minimum(degree, draws.everything - _FROM_ALL)[:, None]
-    low, high = np.full(drawn.shape[:2], -_FAR), np.full(drawn.shape[:2], _FAR)
-    log_radius = np.full(drawn.shape[:2], _START)
+    low, high = np.full(len(decay), -_FAR), np.full(len(decay), _FAR)
+    log_radius = np.minimum(-(log_y @ weight) / weight.sum(), _FAR)
     for _ in range(60):
-        radius = np.exp(log_radius)
-        mean, inside = draws.mean(radius[..., None] * drawn), draws.mean(radius * own)
-        excess = (mean @ weight)[..., 0] + own_units * inside - wanted
-        slope = (draws.variance_kernel(mean) @ weight)[..., 0]
-        slope += own_units * draws.variance_kernel(inside)
+        mean = draws.mean(log_radius[:, None] + log_y)
+        excess = mean @ weight - wanted
+        slope = draws.variance_kernel(mean) @ weight
         high = np.where(excess > 0, log_radius, high)
         low = np.where(excess <= 0, log_radius, low)
         with np.errstate(divide="ignore", invalid="ignore"):
             step = log_radius - excess / slope
         known = (step > low) & (step < high)
         step = np.where(known, step, (low + high) / 2)
-        settled = np.abs(step - log_radius).max() < 0.02
+        settled = np.abs(step - log_radius).max() < 0.01
         log_radius = step
         if settled:
             break
-    return log_radius
+    return np.asarray(log_radius)
 
 
-def half_circle(draws: Draws, most: float, least: float) -> tuple[Vector, Vector]:
-    """Return angles θ and weights of a rule for all rows, shape (L,).
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """How many units there are on the circles where z is real, whose tails the rule leaves out.
 
-    Parameters
+    Attributes
     ----------
-    draws : Draws
-    most, least : float
-        Bounds of the variance of how many units there are, on circles through saddle points.
+    importance : ndarray, shape (K,)
+        Largest share, over the rows, that |terms| of a circle have in the result.
+    away : ndarray, shape (K,)
+        Largest distance of their mean number from d.
+    most, least : ndarray, shape (K,)
+        Bounds of its variance, the least without the own class.
+    extra : float
+        Units that are always there.
     """
-    variance = max(most, 1e-3)
-    tail = _LOG_ACCURACY + 0.5 * math.log(2 * math.pi * max(variance, 1.0))
-    count = 2.0
-    while variance * _bennett(count / variance) < tail:
-        count *= 1.05
+
+    importance: Vector
+    away: Vector
+    most: Vector
+    least: Vector
+    extra: float
+
+
+def nodes_on(draws: Draws, log_radius: Vector, spread: Spread) -> Nodes:
+    """Return nodes on half circles such that what they leave out is below rounding."""
+    if draws.degree is None:
+        return Nodes.real(log_radius)
+    with np.errstate(divide="ignore"):
+        log_allowed = -LOG_ACCURACY - np.log(spread.importance * len(log_radius))
+    halves = _halves(draws, spread, log_allowed)
+    found = []
+    for term, half in enumerate(halves):
+        angles = (np.arange(half) + 0.5) * math.pi / half  # never −1, where a factor may vanish
+        small = -2 * spread.least[term] * np.sin(angles / 2) ** 2 < log_allowed[term]
+        angles = angles[~small] if half > 1 else angles
+        found.append(np.stack([np.full(len(angles), term), angles, np.full(len(angles), 1 / half)]))
+    term, angle, weight = np.concatenate(found, axis=1)
+    index = term.astype(np.int64)
+    return Nodes(index, log_radius[index], angle, weight)
+
+
+def _halves(draws: Draws, spread: Spread, log_allowed: Vector) -> Vector:
+    """Return how many nodes there are on each half circle, (K,)."""
+    draws_all = float(draws.everything.max())
+    degree = float(draws.degree or 0.0)
+    variance = np.maximum(spread.most, 1e-3)
+    most = 2 * math.ceil(spread.away.max() + 20 * math.sqrt(float(variance.max())) + 80)
+    counts = np.unique(np.ceil(np.geomspace(1, most, 160)))
+    free = 2 * counts - spread.extra - spread.away[:, None]
+    log_tail = math.log(4) + log_tails(variance[:, None], free)
+    enough = log_tail <= log_allowed[:, None]
+    found = np.where(enough.any(axis=1), counts[enough.argmax(axis=1)], counts[-1])
     if not draws.replaced:  # a polynomial: more nodes than coefficients on either side are exact
-        degree = float(draws.degree or 0.0)
-        count = min(count, max(degree, float(draws.everything.max()) - degree) + 1)
-    half = math.ceil(count / 2)
-    angles = (np.arange(half) + 0.5) * math.pi / half  # never −1, where a factor may vanish
-    weights = np.full(half, 1.0 / half)
-    kept = 2 * least * np.sin(angles / 2) ** 2 < _LOG_ACCURACY
-    return angles[kept], weights[kept]
+        found = np.minimum(found, math.ceil((max(degree, draws_all - degree) + 1) / 2))
+    return np.asarray(found.astype(int))
 
 
-def _bennett(x: float) -> float:
-    return (1 + x) * math.log1p(x) - x
+def log_tails(variance: Matrix, free: Matrix) -> Matrix:
+    """Return Bennett's bound on the logarithm of the chance of so many more units than the mean."""
+    x = np.maximum(free, 0.0) / variance
+    return np.asarray(-variance * ((1 + x) * np.log1p(x) - x))
+
+
+def log_normalizer(draws: Draws) -> float:
+    """Return the logarithm of the same sum over all batches, where z₀ is the radius.
+
+    Errors that both have cancel; rows of the same batches have the same units in all.
+    """
+    if draws.degree is None:
+        return 0.0
+    units = float(draws.everything.max())
+    variance = np.array([units * float(draws.variance_kernel(np.array(draws.rate)))])
+    away = np.array([abs(draws.wanted - draws.degree)])
+    one = np.ones(1)
+    nodes = nodes_on(draws, np.zeros(1), Spread(one, away, variance, variance, 0.0))
+    logs = units * draws.log_factor(nodes.log_z) - draws.degree * nodes.log_z
+    return math.log(float(nodes.weight @ np.exp(logs).real))

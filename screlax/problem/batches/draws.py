@@ -5,12 +5,17 @@
 N_j units of class j, each with κ_j embeddings, drawn until there are d of them; φ(y) = log(1 + y)
 without replacement, φ(y) = y with it (then N_j are shares). Where units are drawn independently
 there is no coefficient to take, and z is their odds.
+
+Everything is relative to all batches, drawn at the odds z₀ that bring d units in the mean: factors
+are functions of c = log(z y / z₀), and zero at c = 0, so that nothing large cancels.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,8 +26,12 @@ from .complex_numbers import expm1_of, log1p_of
 
 Array = NDArray[Any]
 
-_SMALL = 4.0
-"""Up to this |y| a quotient (1 + y(1+g))/(1 + y) loses at most a digit."""
+_FROM_ALL = 0.3
+"""Where nearly all units are drawn, z₀ is where this many are left."""
+
+
+_FAR_LESS = 300.0
+"""−log of what is neglected beside the term without positives."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +73,7 @@ class Draws:
             own_fixed=self.own_fixed[index],
         )
 
-    @property
+    @cached_property
     def everything(self) -> Vector:
         """All units there are, shape (R,)."""
         return np.asarray(self.units.sum(axis=1) + self.own_units)
@@ -83,39 +92,88 @@ class Draws:
             return np.asarray(self.everything * self.odds / (1 + self.odds))
         return np.full(len(self.units), self.degree)
 
-    def log_factor(self, drawn: Array) -> Array:
-        """Return φ of z y^κ, entry by entry."""
-        return drawn if self.replaced else log1p_of(drawn)
+    @cached_property
+    def wanted(self) -> float:
+        """The mean number of units at z₀."""
+        if self.degree is None:
+            return float(self.mean_units.max())
+        if self.replaced:
+            return self.degree
+        return min(self.degree, float(self.everything.max()) - _FROM_ALL)
 
-    def change_of_log_factor(self, drawn: Array, growth: Array) -> Array:
-        """Return φ(y(1+g)) − φ(y), accurate where g is small."""
-        change = drawn * growth
+    @cached_property
+    def rate(self) -> float:
+        """The mean number of a single unit at z₀: z₀/(1 + z₀) without replacement, z₀ with it."""
+        if self.degree is None:
+            return self.odds / (1 + self.odds)
+        return self.wanted / float(self.everything.max())
+
+    @cached_property
+    def log_odds(self) -> float:
+        """Return log z₀."""
+        if self.degree is None:
+            return math.log(self.odds)
+        return math.log(self.rate) - (0.0 if self.replaced else math.log1p(-self.rate))
+
+    @property
+    def log_none(self) -> float:
+        """What a unit that is never drawn contributes, φ(0) − φ(z₀)."""
+        return -self.rate if self.replaced else math.log1p(-self.rate)
+
+    def log_factor(self, c: Array) -> Array:
+        """Return φ(z₀ e^c) − φ(z₀), what a unit contributes, entry by entry."""
+        grown = self.rate * expm1_of(c)
+        if self.replaced:
+            return grown
+        far = np.abs(grown) > 0.5  # where 1 + z₀ e^c is added up without cancellation
+        if not far.any():
+            return log1p_of(grown)
+        added = (1 - self.rate) + self.rate * np.exp(c)
+        near = log1p_of(np.where(far, 0.0, grown))
+        return np.where(far, np.log(np.where(far, added, 1.0)), near)
+
+    def change_of_log_factor(self, c: Array, growth: Array) -> Array:
+        """Return φ(z₀ e^c (1 + growth)) − φ(z₀ e^c), accurate where growth is small."""
+        change = self.mean(c) * growth
         if self.replaced:
             return change
-        if np.abs(drawn).max() < _SMALL:
-            return log1p_of(change / (1 + drawn))
-        far = growth < -0.5  # where 1 + y(1+g) is so much less than 1 + y that it would be lost
-        near = log1p_of(np.where(far, 0.0, change / (1 + drawn)))
-        return np.where(far, log1p_of(drawn + change) - log1p_of(drawn), near)
+        far = np.abs(change) > 0.5
+        if not far.any():
+            return log1p_of(change)
+        with np.errstate(divide="ignore"):  # nothing is left of y
+            decayed = c + np.log1p(np.where(far, growth, 0.0))
+        away = self.log_factor(decayed) - self.log_factor(c)
+        return np.where(far, away, log1p_of(np.where(far, 0.0, change)))
 
-    def mean(self, drawn: Array) -> Array:
-        """Return y φ'(y), the mean number of a unit at z."""
-        return drawn if self.replaced else drawn / (1 + drawn)
+    def mean(self, c: Array) -> Array:
+        """Return y φ'(y) at y = z₀ e^c, the mean number of a unit."""
+        drawn = self.rate * np.exp(c)
+        return drawn if self.replaced else drawn / ((1 - self.rate) + drawn)
 
     def variance_kernel(self, mean: Array) -> Array:
-        """Return the derivative of the mean by log y."""
+        """Return the derivative of the mean by c."""
         return mean if self.replaced else mean - mean * mean
 
-    def own(self, drawn: Array, *, needed: bool) -> tuple[Array, Array]:
-        """Return logarithm and a factor beside it of the own class's part, each (R, K, L).
+    def own(self, log_factor: Array, *, needed: bool) -> tuple[Array, Array]:
+        """Return logarithm and a factor beside it of the own class's part, each (R, M).
 
         Where a positive is `needed` and none is fixed, that is all but the term without any: it
         neither cancels nor overflows.
         """
-        units = self.own_units[:, None, None]
-        logs = units * self.log_factor(drawn)
-        missing = needed & (self.own_fixed == 0)[:, None, None]
-        large = ~missing | (logs.real > 0)
-        factor = expm1_of(np.where(missing, np.where(large, -logs, logs), 0.0))
-        factor = np.where(missing, np.where(large, -factor, factor), 1.0)
-        return np.where(large, logs, 0.0), factor
+        logs = self.own_units[:, None] * log_factor
+        missing = self.missing(needed=needed)
+        if not missing.any():
+            return logs, np.ones(1)
+        drawn = np.where(missing, self.own_units, 0.0)[:, None] * (log_factor - self.log_none)
+        less = drawn.real < -_FAR_LESS  # where 1 + z x is so near zero that only "none" is left
+        if less.any():
+            logs[less] -= drawn[less]
+            drawn[less] *= -1
+        factor = -expm1_of(-drawn)
+        factor[less] *= -1
+        factor[~missing] = 1.0
+        return logs, factor
+
+    def missing(self, *, needed: bool) -> NDArray[np.bool_]:
+        """Whether an anchor can be without a positive, and is none then, shape (R,)."""
+        return np.asarray(needed & (self.own_fixed == 0))

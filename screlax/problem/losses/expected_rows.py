@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ...gram.cells import CellGram, Cells
 from ...gram.rounding import summation
 from ...types import Matrix, Vector
-from ..batches.expectation import Expectation, Moments
+from ..batches.expectation import Expectation
+from ..batches.moments import Moments
 from .gram_loss import GramLoss
 
 _STEPS, _STEP_WEIGHTS = np.polynomial.legendre.leggauss(8)

@@ -1,0 +1,47 @@
+"""Which sums Y of a batch can occur."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InvalidInputError
+from ...types import Matrix, Vector
+from .draws import Draws
+
+
+def least_sum(draws: Draws, views: int, e: float) -> Vector:
+    """Return the smallest Y of a batch with a positive, all others having at least e, (R,)."""
+    own = views * draws.own_fixed + views - 1
+    missing = own == 0
+    others = draws.most_units if draws.degree is not None else np.zeros(len(own))
+    rest = np.maximum(0.0, others - missing)
+    return np.asarray(np.where(missing, 1.0, own) + rest * views * min(e, 1.0))
+
+
+def range_of_sums(draws: Draws, views: int, least: Matrix, each: Matrix) -> tuple[float, float]:
+    """Return the smallest and the largest Y that can occur from `least` to κ e.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are too large for numbers.
+    """
+    most = views * np.maximum(each.max(axis=1, initial=0.0), 1.0)
+    top = views * (draws.own_fixed + 1) + draws.most_units * most
+    if not np.isfinite(top).all():
+        raise InvalidInputError(
+            "the expected loss of batches is known where inner products of class means are at "
+            "most about 700 τ above squared norms, and here they are further; normalise the "
+            "embeddings, or take a higher temperature"
+        )
+    low = least_sum(draws, views, float(least.min()))
+    return float(low.min()), float(top.max())
+
+
+def has_one_floor(draws: Draws, views: int) -> NDArray[np.bool_]:
+    """Whether batches with a positive all have equally many, shape (R,)."""
+    most = np.where(draws.own_units > 0, draws.most_units, 0.0)
+    if not draws.replaced:
+        most = np.minimum(most, draws.own_units)
+    return np.asarray(most <= (views * draws.own_fixed + views == 1))
