@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .errors import Status as Status
     from .landscape.result import Landscape as Landscape
     from .landscape.survey import survey_landscape as survey_landscape
+    from .prescription.design import design as design
+    from .prescription.result import Design as Design
     from .problem.class_sizes import ClassSizes as ClassSizes
     from .problem.constraints.base import register_constraint as register_constraint
     from .problem.constraints.norms import Ball as Ball
@@ -90,6 +92,8 @@ _HOME = {
     "read_labels": "problem.label_files",
     "Landscape": "landscape.result",
     "survey_landscape": "landscape.survey",
+    "Design": "prescription.result",
+    "design": "prescription.design",
     "ClassSizes": "problem.class_sizes",
     "Ball": "problem.constraints.norms",
     "Budget": "problem.constraints.norms",
@@ -143,6 +147,7 @@ __all__ = [
     "Comparison",
     "ControlFit",
     "CvxpyProgram",
+    "Design",
     "Determinacy",
     "Embeddings",
     "GeometryTracker",
@@ -169,6 +174,7 @@ __all__ = [
     "contrastive_loss_and_grad",
     "contrastive_loss_chunked",
     "cvxpy_program",
+    "design",
     "exponential",
     "fit_control",
     "gram_loss",

@@ -15,7 +15,7 @@ import screlax
 from screlax import geometry, plots
 
 CLASSES = ["UFM", "Solution", "Comparison", "SweepTable", "Landscape", "NonconvexResult",
-           "GeometryTracker", "CvxpyProgram"]  # fmt: skip
+           "GeometryTracker", "CvxpyProgram", "Design"]  # fmt: skip
 """Classes whose public methods need an example each."""
 
 

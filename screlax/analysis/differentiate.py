@@ -14,8 +14,8 @@ from ..problem.losses.softmax_rows import RowWeights
 from ..problem.ufm import UFM
 from ..types import Vector
 from .implicit import Optimum, ratio, row_heights
-from .sensitivity import MOST_ORBITS, Sensitivity, sensitivity_of
-from .singleton_sensitivity import singleton_sensitivity
+from .sensitivity import MOST_ORBITS, GramMoves, Sensitivity, sensitivity_of, slack_vector_moves
+from .singleton_sensitivity import singleton_moves, singleton_sensitivity
 
 _MOST_DENSE = 80
 """Cells up to which the conditions of a solution are solved as a dense system of m²/2 unknowns."""
@@ -42,20 +42,89 @@ def differentiate(problem: UFM, gram: AnyGram) -> Sensitivity:
             return sensitivity_of(problem, gram)
         if isinstance(gram, SingletonGram) and problem.points.orbits <= MOST_ORBITS:
             return singleton_sensitivity(problem, gram)
+    unit = _collapsed(problem, gram)
+    if problem.points.orbits > _MOST_DENSE and _is_two_points(problem, unit):
+        return _of_two_points(problem, unit)
+    _require_dense(problem)
+    return _implicit(problem, unit)
+
+
+def moves_by_terms(problem: UFM, gram: AnyGram, slopes: ClassTerms, numbers: Vector) -> GramMoves:
+    """Differentiate a solution by one number of each orbit that the terms of its classes depend on.
+
+    Parameters
+    ----------
+    problem : UFM
+        With `Loss.class_terms`.
+    gram : CellGram or one of its other forms
+        Its solution by orbit, in units of G.
+    slopes : ClassTerms
+        Entry h: derivatives of the terms of the classes of orbit h by the number of that orbit.
+    numbers : ndarray, shape (m,)
+        The numbers themselves: their magnitudes.
+
+    Raises
+    ------
+    InvalidInputError, ProblemTooLargeError
+        As `differentiate`.
+    """
+    if isinstance(gram, SlackVectorGram) and why_not(problem) is None and gram.own.any():
+        return slack_vector_moves(problem, gram, slopes)
+    if isinstance(gram, SingletonGram) and problem.points.orbits <= MOST_ORBITS:
+        return singleton_moves(problem, gram, slopes, numbers)
+    unit = _collapsed(problem, gram)
+    _require_dense(problem)
+    optimum, orbits = Optimum.of(problem, unit), np.arange(problem.class_sizes.orbits)
+    each = [_TermSlope(problem, optimum, slopes.times(1.0 * (orbits == orbit))) for orbit in orbits]
+    moved = optimum.moves(
+        [one.gradient for one in each], np.column_stack([one.limits for one in each])
+    )
+    tau = problem.temperature
+    own = tau * np.column_stack([move.own for move in moved])
+    return GramMoves(own, lambda orbit: tau * moved[orbit].pair)
+
+
+def moves_by_gradients(problem: UFM, gram: AnyGram, slopes: list[CellGram]) -> GramMoves:
+    """Differentiate a solution by parameters of its loss alone, given how they move its gradient.
+
+    Parameters
+    ----------
+    problem : UFM
+    gram : CellGram or one of its other forms
+        Its solution by orbit, in units of G.
+    slopes : list of CellGram
+        For each parameter the derivative of the loss's gradient at that Gram matrix, in units of
+        G/τ; control and cells do not depend on it.
+
+    Raises
+    ------
+    InvalidInputError, ProblemTooLargeError
+        As `differentiate`.
+    """
+    unit = _collapsed(problem, gram)
+    _require_dense(problem)
+    optimum, tau = Optimum.of(problem, unit), problem.temperature
+    moved = optimum.moves(slopes, np.zeros((optimum.equations, len(slopes))))
+    own = tau * np.column_stack([move.own for move in moved])
+    return GramMoves(own, lambda parameter: tau * moved[parameter].pair)
+
+
+def _collapsed(problem: UFM, gram: AnyGram) -> CellGram:
+    """Return the Gram matrix at unit temperature, where it has derivatives."""
     if problem.features.are_nonnegative or isinstance(gram, ScatteredGram):
         raise InvalidInputError(
             "derivatives are of real features whose classes collapse; this solution has "
             + ("samples of a class apart" if isinstance(gram, ScatteredGram) else "others")
         )
-    unit = gram.scaled(1 / problem.temperature).dense()
-    if problem.points.orbits > _MOST_DENSE and _is_two_points(problem, unit):
-        return _of_two_points(problem, unit)
+    return gram.scaled(1 / problem.temperature).dense()
+
+
+def _require_dense(problem: UFM) -> None:
     if problem.points.orbits > _MOST_DENSE:
         raise ProblemTooLargeError(
             f"without a slack vector derivatives take a dense system, for at most {_MOST_DENSE} "
             f"distinct sizes, and there are {problem.points.orbits:,}"
         )
-    return _implicit(problem, unit)
 
 
 def _sizes_are_separate(problem: UFM) -> bool:
@@ -103,7 +172,7 @@ def _of_two_points(problem: UFM, unit: CellGram) -> Sensitivity:
 def _implicit(problem: UFM, unit: CellGram) -> Sensitivity:
     """Differentiate the optimality conditions of a Gram matrix at unit temperature."""
     tau, optimum = problem.temperature, Optimum.of(problem, unit)
-    sizes = [_SizeSlope(problem, optimum, orbit) for orbit in range(problem.class_sizes.orbits)]
+    sizes = [_TermSlope(problem, optimum, slopes) for slopes in _of_sizes(problem)]
     slope, limits = _by_parameter(optimum)
     columns = np.column_stack([limits, *(size.limits for size in sizes)])
     moved = optimum.moves([slope, *(size.gradient for size in sizes)], columns)
@@ -138,8 +207,18 @@ def _by_parameter(optimum: Optimum) -> tuple[CellGram, Vector]:
     return CellGram(penalty, nothing), right
 
 
-class _SizeSlope:
-    """How the conditions move as all classes of an orbit grow by one sample: the derivative.
+def _of_sizes(problem: UFM) -> list[ClassTerms | None]:
+    """Return how the terms move as all classes of each orbit grow by one sample."""
+    loss, sizes = problem.loss, problem.class_sizes
+    terms, orbits = loss.class_terms(sizes), np.arange(sizes.orbits)
+    if terms is None:
+        return [None] * sizes.orbits
+    grown = (loss.class_terms(sizes.with_sizes(sizes.distinct + (orbits == g))) for g in orbits)
+    return [None if more is None else more.less(terms) for more in grown]
+
+
+class _TermSlope:
+    """How the conditions move with a number that the terms of the loss depend on.
 
     NaN where there is none: for general targets, and classes that become anchors with it.
 
@@ -153,19 +232,16 @@ class _SizeSlope:
         The Lagrangian itself.
     """
 
-    def __init__(self, problem: UFM, optimum: Optimum, orbit: int) -> None:
-        loss, sizes = problem.loss, problem.class_sizes
+    def __init__(self, problem: UFM, optimum: Optimum, slopes: ClassTerms | None) -> None:
         gram, control = optimum.gram, optimum.program.control
-        terms = loss.class_terms(sizes)
-        grown = sizes.distinct + (np.arange(sizes.orbits) == orbit)
-        more = loss.class_terms(sizes.with_sizes(grown))
-        count = int(optimum.bound.sum()) if control.fixes_norms else int(not control.is_penalty)
-        if terms is None or more is None or ((terms.anchors == 0) & (more.anchors > 0)).any():
+        terms = problem.loss.class_terms(problem.class_sizes)
+        count = optimum.equations
+        if terms is None or slopes is None or ((terms.anchors == 0) & (slopes.anchors > 0)).any():
             unknown = np.full_like(gram.own, np.nan)
             self.gradient = CellGram(unknown, np.full_like(gram.pair, np.nan))
             self.limits, self.value = np.full(count, np.nan), float("nan")
             return
-        slopes, copies = more.less(terms), sizes.multiplicities.astype(float)
+        copies = problem.class_sizes.multiplicities.astype(float)
         assert isinstance(optimum.at, RowWeights)
         self.gradient, self.value = _loss_slopes(terms, slopes, copies, gram, optimum.at)
         self.limits = np.zeros(count)

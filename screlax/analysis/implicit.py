@@ -127,6 +127,11 @@ class Optimum:
     def _curved(self, direction: CellGram) -> CellGram:
         return self.program.loss.curvature(self.at, direction)
 
+    @property
+    def equations(self) -> int:
+        """How many equations of the control hold with a multiplier, q."""
+        return len(self._equations())
+
     def _equations(self) -> Matrix:
         """Return the control's equations on own that hold with a multiplier, shape (q, m)."""
         control, cells = self.program.control, self.program.cells

@@ -69,6 +69,22 @@ class Sensitivity:
 
 
 @dataclass(frozen=True, eq=False)
+class GramMoves:
+    """Derivatives of a Gram matrix by a number of each orbit.
+
+    Attributes
+    ----------
+    own : ndarray, shape (m, p)
+        Column h: of the squared norms by the number of orbit h.
+    pair : callable
+        `pair(h)` is that of the inner products, (m, m).
+    """
+
+    own: Matrix
+    pair: Callable[[int], Matrix]
+
+
+@dataclass(frozen=True, eq=False)
 class _Moves:
     """Derivatives at unit temperature by a batch of parameters θ, each of shape (m, p)."""
 
@@ -91,26 +107,12 @@ def sensitivity_of(problem: UFM, gram: SlackVectorGram) -> Sensitivity:
     ProblemTooLargeError
         If there are so many distinct sizes that m×m derivatives make no sense.
     """
-    m = problem.points.orbits
-    if m > MOST_ORBITS:
-        raise ProblemTooLargeError(
-            f"derivatives by {m:,} class sizes are {m:,}×{m:,} numbers; the limit is {MOST_ORBITS}"
-        )
     tau, control = problem.temperature, problem.control_at_unit_temperature
-    equations, slopes = equations_for(problem), problem.slack_terms_by_size
-    state = state_of_gram(equations, gram)
-    if equations.is_budget:
-        state = _with_multiplier(equations, state)
-    moments = equations.moments(state)
+    equations, state, moments = _at(problem, gram)
+    slopes = problem.slack_terms_by_size
     by_parameter = _moves_by_parameter(equations, state, moments)
-    by_size = _moves_by_size(equations, state, moments, slopes)
-    alone = gram.copies == 1
-    beta = gram.log_normalizer
-
-    def pair_by_size(orbit: int) -> Matrix:
-        centre, normalizer = by_size.centre[:, orbit], by_size.normalizer[:, orbit]
-        return tau * _pair_moves(beta, centre, normalizer, by_size.own[:, orbit], alone)
-
+    by_size = _by_terms(problem, gram, equations, state, moments, slopes)
+    alone, beta = gram.copies == 1, gram.log_normalizer
     own_slope = by_parameter.own[:, 0]
     pair_slope = _pair_moves(
         beta, by_parameter.centre[:, 0], by_parameter.normalizer[:, 0], own_slope, alone
@@ -128,9 +130,61 @@ def sensitivity_of(problem: UFM, gram: SlackVectorGram) -> Sensitivity:
         own_by_temperature=unit_own + tau * own_slope * unit_by_temperature,
         pair_by_parameter=tau * pair_slope * unit_by_parameter,
         pair_by_temperature=unit_pair + tau * pair_slope * unit_by_temperature,
-        find_own_by_size=lambda: tau * by_size.own,
-        pair_by_size=pair_by_size,
+        find_own_by_size=lambda: by_size.own,
+        pair_by_size=by_size.pair,
     )
+
+
+def slack_vector_moves(problem: UFM, gram: SlackVectorGram, slopes: ClassTerms) -> GramMoves:
+    """Differentiate a slack-vector solution by a number of each orbit that its terms depend on.
+
+    Parameters
+    ----------
+    problem : UFM
+    gram : SlackVectorGram
+        Its solution, in units of G.
+    slopes : ClassTerms
+        Entry h: derivatives of the terms of the classes of orbit h by the number of that orbit.
+
+    Raises
+    ------
+    ProblemTooLargeError
+        If there are so many orbits that m×m derivatives make no sense.
+    """
+    return _by_terms(problem, gram, *_at(problem, gram), slopes)
+
+
+def _at(problem: UFM, gram: SlackVectorGram) -> tuple[SlackVectorEquations, State, Moments]:
+    """Return the equations, the state and its moments at a solution."""
+    m = problem.points.orbits
+    if m > MOST_ORBITS:
+        raise ProblemTooLargeError(
+            f"derivatives by {m:,} class sizes are {m:,}×{m:,} numbers; the limit is {MOST_ORBITS}"
+        )
+    equations = equations_for(problem)
+    state = state_of_gram(equations, gram)
+    if equations.is_budget:
+        state = _with_multiplier(equations, state)
+    return equations, state, equations.moments(state)
+
+
+def _by_terms(
+    problem: UFM,
+    gram: SlackVectorGram,
+    equations: SlackVectorEquations,
+    state: State,
+    moments: Moments,
+    slopes: ClassTerms,
+) -> GramMoves:
+    """Return the derivatives by a number of each orbit, in units of G."""
+    tau, moved = problem.temperature, _moves_by_size(equations, state, moments, slopes)
+
+    def pair(orbit: int) -> Matrix:
+        centre, normalizer = moved.centre[:, orbit], moved.normalizer[:, orbit]
+        own, alone = moved.own[:, orbit], gram.copies == 1
+        return tau * _pair_moves(gram.log_normalizer, centre, normalizer, own, alone)
+
+    return GramMoves(tau * moved.own, pair)
 
 
 def _with_multiplier(equations: SlackVectorEquations, state: State) -> State:

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..equations.singleton_jacobian import SingletonJacobian
 from ..equations.singletons import SingletonEquations, SingletonState, singleton_equations
@@ -22,7 +24,7 @@ from ..problem.ufm import UFM
 from ..proof.singletons import state_of_singleton_gram
 from ..types import Matrix, Vector
 from .implicit import Optimum
-from .sensitivity import Sensitivity
+from .sensitivity import GramMoves, Sensitivity
 
 _STEP = 1e-5
 
@@ -56,26 +58,7 @@ def singleton_sensitivity(problem: UFM, gram: SingletonGram) -> Sensitivity:
         _STEP * control.parameter,
     )
     own, pair = moves.gram(path, moves.of([path])[0])
-    sizes = problem.class_sizes.distinct
-    bare = terms.anchors == 0
-    known = ~bare | ((slopes.anchors == 0) & (bare.sum() == 1))
-
-    def by_size(orbit: int) -> _Path:
-        return _by_size(moves.equations, terms, slopes, orbit, int(sizes[orbit]))
-
-    def own_by_size() -> Matrix:
-        found = np.full((len(sizes), len(sizes)), np.nan)
-        paths = {int(orbit): by_size(int(orbit)) for orbit in np.flatnonzero(known)}
-        for (orbit, each), step in zip(paths.items(), moves.of(list(paths.values())), strict=True):
-            found[:, orbit] = tau * moves.own(each, step)
-        return found
-
-    def pair_by_size(orbit: int) -> Matrix:
-        if not known[orbit]:
-            return np.full((len(sizes), len(sizes)), np.nan)
-        each = by_size(orbit)
-        return tau * moves.gram(each, moves.of([each])[0])[1]
-
+    by_size = _ByTerms(moves, terms, slopes, problem.class_sizes.distinct, tau)
     unit = gram.scaled(1 / tau).dense()
     optimum = Optimum.of(problem, unit)
     power = control.temperature_power
@@ -89,28 +72,77 @@ def singleton_sensitivity(problem: UFM, gram: SingletonGram) -> Sensitivity:
         own_by_temperature=unit.own + tau * own * by_temperature,
         pair_by_parameter=tau * pair * by_parameter,
         pair_by_temperature=unit.pair + tau * pair * by_temperature,
-        find_own_by_size=own_by_size,
-        pair_by_size=pair_by_size,
+        find_own_by_size=by_size.own,
+        pair_by_size=by_size.pair,
     )
 
 
-def _by_size(
-    equations: SingletonEquations, terms: ClassTerms, slopes: ClassTerms, orbit: int, size: int
-) -> _Path:
-    """Return the path along which all classes of an orbit grow."""
+def singleton_moves(
+    problem: UFM, gram: SingletonGram, slopes: ClassTerms, numbers: Vector
+) -> GramMoves:
+    """Differentiate a solution with singletons by a number of each orbit, in units of G.
 
-    def at(distance: float) -> SingletonEquations:
-        grown = np.zeros(len(terms.anchors))
-        grown[orbit] = distance
-        moved = ClassTerms(
-            terms.anchors + grown * slopes.anchors,
-            terms.own + grown * slopes.own,
-            terms.pair + grown * slopes.pair,
-            terms.embeddings + grown * slopes.embeddings,
-        )
-        return SingletonEquations(moved, equations.all_copies, equations.control)
+    Parameters
+    ----------
+    problem : UFM
+    gram : SingletonGram
+    slopes : ClassTerms
+        Entry h: derivatives of the terms of the classes of orbit h by the number of that orbit.
+    numbers : ndarray, shape (m,)
+        The numbers themselves, of which a small part is the step of differences.
+    """
+    moves = _Moves(singleton_equations(problem), state_of_singleton_gram(gram))
+    terms = problem.slack_terms
+    assert terms is not None
+    found = _ByTerms(moves, terms, slopes, numbers, problem.temperature)
+    return GramMoves(found.own(), found.pair)
 
-    return _Path(at, _STEP * size)
+
+@dataclass(frozen=True, eq=False)
+class _ByTerms:
+    """Derivatives by a number of each orbit that the terms of its classes depend on.
+
+    NaN where classes without anchors get some, and where they no longer are all alike.
+    """
+
+    moves: _Moves
+    terms: ClassTerms
+    slopes: ClassTerms
+    numbers: NDArray[Any]
+    temperature: float
+
+    @cached_property
+    def _known(self) -> NDArray[np.bool_]:
+        bare, still = self.terms.anchors == 0, self.slopes.are_zero
+        return np.asarray(~bare | still | ((self.slopes.anchors == 0) & (bare.sum() == 1)))
+
+    def own(self) -> Matrix:
+        """Return the derivatives of the squared norms, (m, m)."""
+        found = np.full((len(self.numbers), len(self.numbers)), np.nan)
+        paths = {int(orbit): self._path(int(orbit)) for orbit in np.flatnonzero(self._known)}
+        steps = self.moves.of(list(paths.values()))
+        for (orbit, path), step in zip(paths.items(), steps, strict=True):
+            found[:, orbit] = self.temperature * self.moves.own(path, step)
+        return found
+
+    def pair(self, orbit: int) -> Matrix:
+        """Return those of the inner products by the number of an orbit, (m, m)."""
+        if not self._known[orbit]:
+            return np.full((len(self.numbers), len(self.numbers)), np.nan)
+        path = self._path(orbit)
+        return self.temperature * self.moves.gram(path, self.moves.of([path])[0])[1]
+
+    def _path(self, orbit: int) -> _Path:
+        """Return the path along which the number of an orbit grows."""
+        equations, slopes = self.moves.equations, self.slopes
+
+        def at(distance: float) -> SingletonEquations:
+            grown = np.zeros(len(self.numbers))
+            grown[orbit] = distance
+            moved = self.terms.plus(slopes.times(grown))
+            return SingletonEquations(moved, equations.all_copies, equations.control)
+
+        return _Path(at, _STEP * float(self.numbers[orbit]))
 
 
 class _Moves:

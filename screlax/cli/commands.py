@@ -25,6 +25,7 @@ COMMANDS = {
     "path": "solve and certify along a path of λ, ρ or τ",
     "sweep": "solve and certify a grid of problems",
     "losses": "compare the geometry of several losses",
+    "design": "find what brings the optimum nearest to a wanted geometry",
     "floor": "prove what the expected loss of mini-batches cannot fall below",
     "landscape": "descend from many starts in several dimensions, with proved gaps",
     "certify": "re-prove a saved solution",

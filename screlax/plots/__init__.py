@@ -19,6 +19,7 @@ Debian's ``fonts-noto-cjk`` has all), or written as escapes where there is none.
 
 from .comparison import plot_comparison
 from .convergence import plot_convergence
+from .design import plot_design
 from .embedding import plot_embedding
 from .geometry import plot_angles, plot_norms
 from .gram import plot_gram
@@ -32,6 +33,7 @@ __all__ = [
     "plot_angles",
     "plot_comparison",
     "plot_convergence",
+    "plot_design",
     "plot_embedding",
     "plot_gram",
     "plot_landscape",

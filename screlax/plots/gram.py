@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import check_choice
+from ..gram.curve import AnyGram
 from ..gram.geometry import cosines_of
 from ..io.shown import width_of
 from ..solution.solution import Solution
@@ -89,13 +90,21 @@ def plot_gram(
 
 def shown_matrix(solution: Solution, selection: Selection, kind: str) -> Matrix:
     """Return what the cells stand for; the diagonal of a row per size is between two classes."""
-    gram, orbits = solution.orbit_gram, selection.orbits
+    copies = solution.problem.class_sizes.multiplicities
+    return matrix_shown(solution.orbit_gram, copies, selection, kind)
+
+
+def matrix_shown(
+    gram: AnyGram, copies: NDArray[np.int64], selection: Selection, kind: str
+) -> Matrix:
+    """Return what cells stand for of any Gram matrix by orbit, of so many classes each."""
+    orbits = selection.orbits
     matrix = selected_gram(gram, orbits)
     own = np.diagonal(matrix).copy()
     if kind == "cosines":
         matrix = cosines_of(matrix)
     if not selection.is_complete:
-        several = solution.problem.class_sizes.multiplicities[orbits] > 1
+        several = copies[orbits] > 1
         between = own - gram.spread[orbits]
         scale = own if kind == "cosines" else np.ones_like(own)
         known = several & (scale > 0)

@@ -133,6 +133,10 @@ class Loss(ABC):
         """V where every sample is a class of its own, of V views, whatever its label; else None."""
         return None
 
+    def among_prototypes(self) -> Loss | None:
+        """Return the same loss as one with prototypes tied to the class means; None if none is."""
+        return None
+
     def own_class(self) -> Loss | None:
         """Return the loss that this one is of where classes collapse, with T = I; None if itself.
 
@@ -295,7 +299,7 @@ class Loss(ABC):
         }
         for name, option in self._options(PerOrbitPair).items():
             options[name] = PerClassPair(option.of_classes(orbit), None)
-        return dataclasses.replace(self, **options)
+        return self.with_options(**options)
 
     def resolved_for_pairs(
         self, sizes: ArrayLike, multiplicities: ArrayLike

@@ -54,6 +54,22 @@ class ClassTerms:
             self.embeddings - other.embeddings,
         )
 
+    def plus(self, other: ClassTerms) -> ClassTerms:
+        """Return the sums."""
+        return self.less(other.times(-np.ones_like(self.anchors)))
+
+    def times(self, factor: Vector) -> ClassTerms:
+        """Return all numbers of each orbit multiplied by that orbit's factor."""
+        return ClassTerms(
+            self.anchors * factor, self.own * factor, self.pair * factor, self.embeddings * factor
+        )
+
+    @property
+    def are_zero(self) -> NDArray[np.bool_]:
+        """For which orbits all numbers are zero, shape (m,)."""
+        numbers = np.stack([self.anchors, self.own, self.pair, self.embeddings])
+        return np.asarray(~numbers.any(axis=0))
+
     def others(self, copies: Vector) -> Vector:
         """Return U_c = Σ_{c'≠c} u_c' for a class of every orbit, without subtracting."""
         whole = copies * self.pair

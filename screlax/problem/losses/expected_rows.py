@@ -114,6 +114,18 @@ class ExpectedRows(GramLoss):
         """See `GramLoss.gradient`."""
         return self._pulled_back([moments.softmax for moments in at.moments])
 
+    def gradient_by_cell(self, at: Expansion) -> list[CellGram]:
+        """See `GramLoss.gradient_by_cell`."""
+        return [
+            self._pulled_back(
+                [
+                    np.where((kind.orbits == cell)[:, None], moments.softmax, 0.0)
+                    for kind, moments in zip(self.kinds, at.moments, strict=True)
+                ]
+            )
+            for cell in range(len(self.cells))
+        ]
+
     def curvature(self, at: Expansion, direction: CellGram) -> CellGram:
         """See `GramLoss.curvature`."""
         pairs = zip(self.kinds, at.moments, strict=True)

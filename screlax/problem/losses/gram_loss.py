@@ -75,6 +75,10 @@ class GramLoss(ABC):
         The derivative along a symmetric direction D is ∂own·D.own + Σ_gh ∂pair_gh D.pair_gh.
         """
 
+    def gradient_by_cell(self, at: Any) -> list[CellGram]:
+        """Return the part of the gradient that the anchors of each cell make; they sum to it."""
+        raise InvalidInputError(f"{type(self).__name__} does not tell anchors of cells apart")
+
     @abstractmethod
     def curvature(self, at: Any, direction: CellGram) -> CellGram:
         """Return the Hessian applied to a direction, in the form of `gradient`."""

@@ -92,6 +92,10 @@ class Prototypes(ClassSoftmax):
         """See `Loss.collapses`."""
         return not self.are_free
 
+    def among_prototypes(self) -> Loss | None:
+        """See `Loss.among_prototypes`."""
+        return None if self.are_free else self
+
     def own_class(self) -> Loss | None:
         """See `Loss.own_class`; free prototypes are more points than any of these have."""
         return None

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...checks import MOST_VIEWS, whole_number
 from ..class_sizes import ClassSizes
+from .base import Loss
 from .class_softmax import ClassSoftmax, ClassTerms
 from .registry import register_loss
 
@@ -77,6 +78,14 @@ class SupCon(Views):
     def has_batches(self) -> bool:
         """See `Loss.has_batches`."""
         return True
+
+    def among_prototypes(self) -> Loss | None:
+        """See `Loss.among_prototypes`: with none of them, for one view."""
+        from .prototypes import Prototypes  # registered after this one
+
+        if self.views > 1:
+            return None
+        return Prototypes(per_class=0, class_weights=self.class_weights)
 
     @property
     def is_supcon_of_points(self) -> bool:

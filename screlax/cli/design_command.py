@@ -1,0 +1,107 @@
+"""`screlax design`: what brings the certified optimum of a loss nearest to a wanted geometry."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..io.atomic import refuse_unwritable
+from ..io.files import array_of, existing_file
+from ..io.tables import json_text
+from ..plots import plot_design
+from ..prescription.choices import CHOICES
+from ..prescription.design import design
+from ..prescription.knobs import KNOBS
+from ..prescription.result import Design
+from ..prescription.target import NAMES
+from ..tasks.progress import progress
+from .output import say_written
+from .picture import add_picture_option, refuse_picture, write_picture
+from .shared_options import add_problem_options, numbers_of, problem_of
+
+DESCRIPTION = (
+    "Find the class weights, prototypes, temperature, sampler or loss whose certified optimum is "
+    "nearest to a wanted geometry, and what each of them buys: the distance of normalised class "
+    "Gram matrices with each knob turned alone, and with all together."
+)
+
+EXAMPLES = """examples:
+  screlax design --profile cifar10-lt:100 --sphere 1 --temperature 0.1
+  screlax design --counts counts.csv --sphere 1 --knob class_weights --knob temperature --json
+  screlax design --labels train.csv --sphere 1 --batch-size 128 --sampler weighted --out best.npz
+"""
+
+_LISTED = 2000
+"""Classes up to which JSON has the text of the loss, numbers class by class."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Register the options."""
+    add = parser.add_argument
+    add_problem_options(parser)
+    add(
+        "--target",
+        default="etf",
+        metavar="NAME|FILE.npy",
+        help=f"{' or '.join(NAMES)}, or a Gram matrix k×k in class order (default etf)",
+    )
+    add(
+        "--knob",
+        action="append",
+        metavar="NAME",
+        help=f"one of {', '.join((*KNOBS, *CHOICES))}; may be repeated (all but the batch size)",
+    )
+    add("--temperatures", metavar="A,B", help="smallest and largest (a fifth and five times)")
+    add(
+        "--tolerance",
+        type=float,
+        default=0.01,
+        metavar="D",
+        help="distance that counts as reached (0.01)",
+    )
+    add("--out", type=Path, metavar="FILE.npz", help="save the optimum of the design")
+    add_picture_option(parser, "cosines before, as designed, and wanted")
+    add("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Design, save, print; return whether the optimum of the design is certified."""
+    problem = problem_of(options)
+    refuse_unwritable(options.out, ".npz")
+    refuse_picture(options.plot)
+    with progress(f"designing for {problem.classes:,} classes"):
+        found = design(
+            problem.class_sizes,
+            problem.control,
+            problem.temperature,
+            _target(options.target),
+            options.knob,
+            loss=problem.loss,
+            features=problem.features,
+            temperatures=_pair(options.temperatures),
+            tolerance=options.tolerance,
+            class_labels=problem.class_labels,
+        )
+    if options.out is not None:
+        found.solution.save(options.out)
+    write_picture(options.plot, lambda: plot_design(found))
+    if options.json:
+        print(json_text(_record(found)))
+    else:
+        print(found)
+        say_written(options.out, options.plot)
+    return found.solution.status == "optimal"
+
+
+def _target(text: str) -> Any:
+    """Return the name of a target, or the matrix in a file."""
+    return array_of(existing_file(text)) if text.endswith(".npy") else text
+
+
+def _pair(text: str | None) -> Any:
+    bounds = numbers_of(text)
+    return None if bounds is None else tuple(bounds.tolist())
+
+
+def _record(found: Design) -> dict[str, Any]:
+    few = found.problem.classes <= _LISTED
+    return {**found.to_dict(), "loss_text": found.loss_text if few else None}
