@@ -150,6 +150,42 @@ class SlackForm:
         return [value * mp.sqrt(abs(inner / length)) for value in v]
 
 
+def reference_value(solution: Solution) -> object:
+    """Return the optimal value in 60 digits, of λτ or ρ/τ as the product of two doubles."""
+    problem = solution.problem
+    with mp.workdps(DIGITS):
+        try:
+            form, point = _optimum(solution, has_slack=True)
+        except ValueError:  # no root: beside singletons v may vanish
+            form, point = _optimum(solution, has_slack=False)
+        value, k, s, groups = mp.mpf(0), form.copies, form.sizes, range(len(form.sizes))
+        for g in groups:
+            terms = [(k[h] - (h == g)) * s[h] * mp.exp(point.pair[g][h]) for h in groups]
+            more = form.alone * mp.exp(point.singles[g]) if form.alone else 0
+            row = mp.log((s[g] - 1) * mp.exp(point.own[g]) + sum(terms) + more) - point.own[g]
+            value += k[g] * s[g] * row
+        if problem.control.is_penalty:
+            trace = sum(k[g] * s[g] * point.own[g] for g in groups) + form.alone * point.corner
+            value += form.limit / 2 * trace
+        return value
+
+
+def _optimum(solution: Solution, *, has_slack: bool) -> tuple[SlackForm, Point]:
+    """Return the root of the optimality conditions, checked."""
+    problem = solution.problem
+    form = SlackForm(problem, has_slack)
+    parameter, temperature = mp.mpf(problem.control.parameter), mp.mpf(problem.temperature)
+    form.limit = parameter * temperature if problem.control.is_penalty else parameter / temperature
+    gram = solution.orbit_gram.scaled(1 / problem.temperature).dense()
+    x = mp.matrix(form.start(gram))
+    root = mp.findroot(lambda *x: form.point(list(x)).residual, tuple(x), tol=1e-80, maxsteps=40)
+    point = form.point(list(root))
+    worst = violation(form, point)
+    if worst > mp.mpf(10) ** -40:
+        raise AssertionError(f"the reference violates optimality by {mp.nstr(worst, 5)}")
+    return form, point
+
+
 def reference_gram(solution: Solution, *, has_slack: bool = True) -> np.ndarray:
     """Return the class Gram matrix that solves the optimality conditions to 60 digits.
 
@@ -157,16 +193,7 @@ def reference_gram(solution: Solution, *, has_slack: bool = True) -> np.ndarray:
     """
     problem = solution.problem
     with mp.workdps(DIGITS):
-        form = SlackForm(problem, has_slack)
-        gram = solution.orbit_gram.scaled(1 / problem.temperature).dense()
-        x = mp.matrix(form.start(gram))
-        root = mp.findroot(
-            lambda *x: form.point(list(x)).residual, tuple(x), tol=1e-80, maxsteps=40
-        )
-        point = form.point(list(root))
-        worst = violation(form, point)
-        if worst > mp.mpf(10) ** -40:
-            raise AssertionError(f"the reference violates optimality by {mp.nstr(worst, 5)}")
+        _, point = _optimum(solution, has_slack=has_slack)
         orbit = problem.class_sizes.orbit_index()
         return problem.temperature * np.array(_classes(point, orbit), dtype=float)
 

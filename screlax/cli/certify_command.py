@@ -7,6 +7,7 @@ from ..checks import positive_number
 from ..errors import ScrelaxError, SolverFailedError
 from ..io.tables import json_text
 from ..proof.certificate import Certificate
+from ..proof.certifiers import VERIFIED
 from ..solution.solution import Solution
 from ..tasks.progress import progress
 from .table import certificate_lines, problem_line
@@ -19,7 +20,10 @@ DESCRIPTION = (
     "Recompute the certificate of a saved solution; what the file says of itself does not count."
 )
 
-EXAMPLES = ""
+EXAMPLES = """examples:
+  screlax certify solution.npz
+  screlax certify solution.npz --rigorous
+"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +32,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("file", type=Path, metavar="FILE.npz")
     add("--level", default="orbits", help="samples, classes or orbits (default)")
     add("--certifier", default="double", metavar="NAME", help="what proves it (default: double)")
+    add(
+        "--rigorous",
+        action="store_true",
+        help="bounds that hold in exact arithmetic (--certifier verified; needs the extra "
+        "'verified')",
+    )
     add(
         "--tol",
         type=float,
@@ -43,7 +53,8 @@ def run(options: argparse.Namespace) -> bool:
         positive_number(options.tol, "--tol")
     solution = Solution.load(options.file)
     tol = min(solution.tol, LARGEST_TOL) if options.tol is None else options.tol
-    certificate = _recheck(solution, options.level, options.certifier)
+    certifier = VERIFIED if options.rigorous else options.certifier
+    certificate = _recheck(solution, options.level, certifier)
     proved = certificate.proves(tol)
     status = "optimal" if proved else "inaccurate"
     if options.json:

@@ -34,7 +34,10 @@ EXAMPLES = """examples:
 """
 
 _FLAGS = {
-    **{name: f"--{name}" for name in ("temperature", "solver", "level", "tol", "verbose")},
+    **{
+        name: f"--{name}"
+        for name in ("temperature", "solver", "level", "tol", "rigorous", "verbose")
+    },
     "time_limit": "--time-limit",
     "problem": "--counts, --labels, --pairs or --profile",
     "control": "--ridge, --ball, --sphere or --budget",
@@ -66,6 +69,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KEY=VALUE",
         help="solver option in the solver's own spelling; may be repeated",
+    )
+    add(
+        "--rigorous",
+        action="store_true",
+        help="prove it against rounding as well (needs the extra 'verified')",
     )
     add("--out", type=Path, metavar="FILE.npz", help="save the solution")
     add("--embeddings", type=Path, metavar="FILE.npy", help="save embeddings k×d")
@@ -114,6 +122,7 @@ def _solve(problem: UFM, options: argparse.Namespace) -> Solution:
             level=options.level,
             tol=options.tol,
             time_limit=options.time_limit,
+            rigorous=options.rigorous,
             verbose=options.verbose,
             **_solver_options(options.option),
         )

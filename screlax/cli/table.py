@@ -57,13 +57,16 @@ def certificate_lines(
 ) -> list[str]:
     """Return the certificate in words."""
     reason = certificate.shortfall(tol)
+    verified = certificate.is_verified
+    digits, proved = (17, ", in exact arithmetic") if verified else (12, "")
     return [
         f"status       {status} (certified relative gap {certificate.gap_in_words}, "
         f"tolerance {tol:.3g}, certified at level {certificate.level})",
         *([f"reason       {reason}"] if reason else []),
         f"value        {certificate.upper:.12g} summed over anchors, "
         f"{certificate.upper / anchors:.10g} per anchor",
-        f"bounds       {certificate.lower:.12g} ≤ optimum ≤ {certificate.upper:.12g}",
+        f"bounds       {certificate.lower:.{digits}g} ≤ optimum ≤ {certificate.upper:.{digits}g}"
+        f"{proved}",
         f"as found     smallest eigenvalue of the Gram matrix "
         f"{certificate.primal_min_eigenvalue:.2e}, of the dual slack per sample "
         f"{certificate.slack_min_eigenvalue:.2e}",

@@ -51,6 +51,9 @@ class Certificate:
         counting the zeros that lifting from a smaller level adds.
     slack_min_eigenvalue : float
         Smallest eigenvalue of N^{-1/2} S N^{-1/2}, the dual slack per sample, before repair.
+    is_verified : bool
+        Whether the bounds hold in exact arithmetic, enclosed by the certifier "verified", and not
+        up to an estimate of rounding.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class Certificate:
     rounding: float
     primal_min_eigenvalue: float
     slack_min_eigenvalue: float
+    is_verified: bool = False
 
     @classmethod
     def around(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from ..errors import InvalidInputError
+from ..errors import InvalidInputError, MissingExtraError
 from ..extensions import load_installed
 from ..gram.cells import Level
 from ..gram.curve import AnyGram
@@ -35,8 +35,32 @@ class Certifier(Protocol):
         """
 
 
-CERTIFIERS: dict[str, Certifier] = {"double": prove_gram}
-"""Every certifier by name; "double" is double precision with a priori rounding bounds."""
+VERIFIED = "verified"
+
+
+def prove_verified(
+    problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPoint] = ()
+) -> Proof:
+    """Prove in ball arithmetic, which is loaded only where it is asked for.
+
+    Raises
+    ------
+    MissingExtraError
+        If python-flint is not installed (``pip install 'screlax[verified]'``).
+    """
+    try:
+        from .verified.certifier import prove_verified as prove
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "a proof against rounding needs python-flint, which is not installed: "
+            "pip install 'screlax[verified]'"
+        ) from error
+    return prove(problem, level, gram, duals)
+
+
+CERTIFIERS: dict[str, Certifier] = {"double": prove_gram, VERIFIED: prove_verified}
+"""Every certifier by name: "double" is double precision with a priori rounding bounds, "verified"
+ball arithmetic, with bounds that hold in exact arithmetic."""
 
 
 def register_certifier(name: str) -> Callable[[Certifier], Certifier]:

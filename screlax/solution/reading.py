@@ -301,8 +301,9 @@ def _certificate(fields: dict[str, Any]) -> Certificate | None:
     if "relative_gap" in fields and "rounding" not in fields:
         return None
     level = Level(fields["level"]).value
-    numbers = {name: real_number(value) for name, value in fields.items() if name != "level"}
-    return Certificate(level=level, **numbers)
+    words = ("level", "is_verified")  # what a file says of the latter proves nothing
+    numbers = {name: real_number(value) for name, value in fields.items() if name not in words}
+    return Certificate(level=level, is_verified=False, **numbers)
 
 
 def _numbers(arrays: dict[str, Any], name: str, shape: tuple[int, ...]) -> Vector | Matrix:

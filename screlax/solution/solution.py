@@ -25,6 +25,7 @@ from ..problem.levels import classes_to_orbits
 from ..problem.program import build_program
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
+from ..proof.certifiers import VERIFIED
 from ..proof.dual import DualPoint
 from ..types import Matrix
 from .components import Component, between_components, certificate_of
@@ -409,7 +410,9 @@ class Solution:
         scaled = CellGram(scale**2 * squares, scale[:, None] * pair * scale)
         return relaxation.value(scaled.scaled(1 / self.problem.temperature))
 
-    def recheck(self, level: str = "orbits", certifier: str = "double") -> Certificate:
+    def recheck(
+        self, level: str = "orbits", certifier: str = "double", *, rigorous: bool = False
+    ) -> Certificate:
         """Recompute the certificate from scratch, from the problem and the stored points alone.
 
         Parameters
@@ -418,7 +421,26 @@ class Solution:
             Level to lift to and certify at; all levels prove the same problem. "auto" is orbits.
         certifier : str, default "double"
             What proves it; others can be registered (`screlax.register_certifier`).
+        rigorous : bool, default False
+            Short for certifier "verified": bounds that hold in exact arithmetic for the problem as
+            it is given, enclosed in ball arithmetic (``pip install 'screlax[verified]'``).
+
+        Raises
+        ------
+        MissingExtraError
+            If ball arithmetic is not installed.
+        SolverCapabilityError
+            If there is no such proof for the loss; see `screlax.proof.verified.certifier`.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> solution = screlax.solve_relaxation([50, 20, 5], screlax.Ridge(0.1))
+        >>> certificate = solution.recheck(rigorous=True)
+        >>> certificate.is_verified, certificate.gap <= 1e-15 * solution.value
+        (True, True)
         """
+        certifier = VERIFIED if rigorous else certifier
         target = Level.ORBITS if level == "auto" else check_level(level)
         if self.components:
             return certificate_of([c.rechecked(target.value, certifier) for c in self.components])

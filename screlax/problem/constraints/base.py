@@ -60,6 +60,7 @@ class Control(ABC):
     meaning: ClassVar[str]
     is_penalty: ClassVar[bool] = False
     fixes_norms: ClassVar[bool] = False
+    is_equation: ClassVar[bool] = False
     has_slack_vector: ClassVar[bool] = False
     temperature_power: ClassVar[int] = -1
 

@@ -112,15 +112,7 @@ class Ridge(Control):
 
 @dataclass(frozen=True)
 class RowNorms(Control):
-    """A bound or an equation for every squared norm, `limits` by cell; what ball and sphere share.
-
-    Attributes
-    ----------
-    is_equation : bool
-        Whether norms are fixed rather than bounded.
-    """
-
-    is_equation: ClassVar[bool] = False
+    """A bound or an equation for every squared norm, `limits` by cell; ball and sphere share it."""
 
     def limits(self, cells: Cells) -> Vector:
         """Return ρ for every cell."""

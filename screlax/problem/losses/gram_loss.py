@@ -6,7 +6,7 @@ Solvers, certificate and descent ask the object; a new loss returns one from `Lo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from ...gram.cells import CellGram, Cells
 from ...gram.rounding import entry_sizes, summation
 from ...types import Vector
 from .minorant import Minorant, Tangent
+
+if TYPE_CHECKING:
+    from .softmax_rows import SoftmaxRows
 
 
 class ConicLoss(Protocol):
@@ -41,6 +44,11 @@ class GramLoss(ABC):
 
     cells: Cells
     """What rows and columns stand for."""
+
+    @property
+    def softmax_rows(self) -> SoftmaxRows | None:
+        """The loss as rows of a softmax; None where it is something else."""
+        return None
 
     @property
     @abstractmethod

@@ -76,6 +76,11 @@ class SoftmaxRows(GramLoss):
     within: WithinClass | None = None
 
     @property
+    def softmax_rows(self) -> SoftmaxRows:
+        """See `GramLoss.softmax_rows`."""
+        return self
+
+    @property
     def anchor_count(self) -> float:
         """Number of anchors."""
         return float(self.anchors.sum())

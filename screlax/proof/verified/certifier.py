@@ -1,0 +1,142 @@
+"""The certifier "verified": bounds that hold in exact arithmetic for the problem as it is given.
+
+What double precision proves (`proof.prove`) is taken as a point, and both bounds are enclosed again
+in ball arithmetic (python-flint's arb): from the slack vector where there is one, without a
+factorisation; for orthogonal classes in closed form; else from floating-point factors (`dense`).
+The data are exact: class sizes, λτ and ρ/τ, and weights of classes as the doubles they come to.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from ...equations.orthogonal import orthogonal_classes
+from ...equations.slack_vector import why_not
+from ...errors import SolverCapabilityError
+from ...gram.cells import CellGram, Level
+from ...gram.curve import AnyGram, SlackVectorGram
+from ...gram.diagonal import DiagonalGram
+from ...optional import require_memory
+from ...problem.levels import lift_from_orbits
+from ...problem.program import build_program
+from ...problem.ufm import UFM
+from ..certificate import Certificate
+from ..dense import Proof
+from ..dual import DualPoint
+from ..prove import prove_gram
+from ..repair import products_by_cell
+from ..zero import is_zero
+from .balls import balls, precision, rounded_down, rounded_up
+from .dense import DenseBounds
+from .orthogonal import bounds_of as orthogonal_bounds
+from .slack_vector import Data
+from .slack_vector import bounds_of as slack_vector_bounds
+
+_BITS = 128
+_BALL_BYTES = 400
+"""Of the few balls that are alive for each pair of cells."""
+
+Bounds = tuple[Any, Any, bool]
+
+
+def prove_verified(
+    problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPoint] = ()
+) -> Proof:
+    """Prove as `prove_gram` does, with bounds that no rounding can have moved.
+
+    Raises
+    ------
+    SolverCapabilityError
+        If there is no such proof for the loss, or for nonnegative features that do not end at
+        orthogonal classes.
+    """
+    known = prove_gram(problem, level, gram, duals)
+    with precision(_BITS):
+        bounds = _structured(problem, level, known.gram)
+        if bounds is None or not _is_proof(bounds):
+            bounds = _dense(problem, level, known)
+        certificate = _certificate(known.certificate, bounds)
+    return dataclasses.replace(known, certificate=certificate)
+
+
+def _structured(problem: UFM, level: Level, gram: AnyGram) -> Bounds | None:
+    """Return bounds in O(m) where the form of the Gram matrix has them."""
+    if level is not Level.ORBITS:
+        return None
+    control = problem.control_at_unit_temperature
+    if isinstance(gram, DiagonalGram):
+        classes = orthogonal_classes(problem)
+        if classes is not None:
+            return orthogonal_bounds(classes, control, _parameter(problem), gram.own)
+    if not isinstance(gram, SlackVectorGram) or is_zero(gram) or why_not(problem) is not None:
+        return None
+    terms = problem.loss.class_terms(problem.class_sizes)
+    if terms is None or not (terms.own > 0).all():
+        return None
+    data = Data(
+        anchors=balls(terms.anchors),
+        own=balls(terms.own),
+        pair=balls(terms.pair),
+        embeddings=balls(terms.embeddings),
+        copies=balls(gram.copies),
+        parameter=_parameter(problem),
+        log_slack=balls(gram.log_slack),
+        log_normalizer=balls(gram.log_normalizer),
+    )
+    return slack_vector_bounds(data, control)
+
+
+def _parameter(problem: UFM) -> Any:
+    """Return λτ or ρ/τ, which no double need be."""
+    parameter, temperature = arb(problem.control.parameter), arb(problem.temperature)
+    return parameter * temperature if problem.control.is_penalty else parameter / temperature
+
+
+def _dense(problem: UFM, level: Level, known: Proof) -> Bounds:
+    """Return bounds of any row softmax from matrices."""
+    program = build_program(problem, level)
+    loss = program.loss.softmax_rows
+    if loss is None or program.is_nonnegative or not program.control.has_slack_vector:
+        raise SolverCapabilityError(
+            f"there is no proof against rounding for {problem.description}: it is for losses that "
+            "are rows of a softmax and features of any sign, or orthogonal classes; certify with "
+            "certifier='double'"
+        )
+    require_memory(_BALL_BYTES * float(program.size) ** 2, f"balls for {program.size:,} {level}")
+    gram = known.gram
+    if not isinstance(gram, CellGram):
+        gram = lift_from_orbits(problem.points, level, gram.dense())
+    if not gram.is_finite():
+        return arb.nan(), arb.nan(), False
+    dual = known.dual or DualPoint(None, None)
+    rows = loss.expand(gram) if dual.rows is None else dual.rows
+    multipliers = dual.multipliers
+    if multipliers is None:
+        along = products_by_cell(loss.gradient(rows), gram)
+        multipliers = program.control.multipliers(along, gram.own, program.cells)
+    if not np.isfinite(multipliers).all():
+        return arb.nan(), arb.nan(), False
+    bounds = DenseBounds(loss, program.control, _parameter(problem))
+    return bounds.lower(rows, multipliers), bounds.upper(gram), True
+
+
+def _is_proof(bounds: Bounds) -> bool:
+    lower, upper, is_feasible = bounds
+    return bool(lower.is_finite() and upper.is_finite() and is_feasible)
+
+
+def _certificate(known: Certificate, bounds: Bounds) -> Certificate:
+    """Return the certificate of enclosed bounds; nothing is left to rounding."""
+    lower, upper, is_feasible = bounds
+    low = max(rounded_down(lower), known.infimum)
+    high = rounded_up(upper) if is_feasible else math.inf
+    gap = math.nextafter(high - low, math.inf) if high > low else 0.0
+    return dataclasses.replace(
+        known, upper=high, lower=low, gap=gap, rounding=0.0, is_verified=True
+    )
