@@ -22,17 +22,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 if __name__ == "__main__":  # the tests, which import this, need no such word
     from benchmarks import script
 
-    script.require("mpmath")
+    script.require("mpmath", "flint")
 
 from benchmarks.attacks.certificates import attack_duals, attack_grams
 from benchmarks.attacks.comparisons import attack_comparisons
 from benchmarks.attacks.curves import attack_curves
 from benchmarks.attacks.files import attack_files
-from benchmarks.attacks.solves import attack_solves, attack_truncated
+from benchmarks.attacks.solves import attack_solves, attack_truncated, attack_verified
 from benchmarks.attacks.tally import Tally
 
 KINDS: dict[str, tuple[Callable[[np.random.Generator, int], list[Tally]], int]] = {
     "solves": (attack_solves, 2200),
+    "verified": (attack_verified, 1100),
     "truncated": (attack_truncated, 300),
     "duals": (attack_duals, 20000),
     "grams": (attack_grams, 10000),

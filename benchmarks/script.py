@@ -26,6 +26,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join([*PATHS, *filter(None, [os.environ.ge
 EXTRAS = {
     "clarabel": "bench",
     "distributed": "dask",
+    "flint": "verified",
     "joblib": "bench",
     "matplotlib": "bench",
     "mpmath": "bench",
