@@ -101,7 +101,7 @@ def test_tables_are_read_alike(reader):
         reader(table)
 
 
-@pytest.mark.parametrize("name", ["compare", "fit_control", "tracker", "as_embeddings"])
+@pytest.mark.parametrize("name", ["fit_control", "tracker", "as_embeddings"])
 def test_views_say_what_to_do(name):
     with pytest.raises(InvalidInputError, match=r"reshape\(-1, d\).*numpy.repeat"):
         READERS[name](rows().reshape(6, 2, 2))

@@ -185,6 +185,9 @@ def find_determinacy(problem: UFM, class_gram: Matrix, value: float, rank: int) 
     flat = flattened(gram.pair)
     size = float(flat @ flat)
     normalised = (np.eye(len(flat)) - np.outer(flat, flat) / size) / size
+    references = tuple(_references(problem, program, gram.pair, value))
+    if not tangent.shape[1]:  # nothing can move
+        return Determinacy(problem, value, math.inf, np.zeros_like(class_gram), references)
     within = tangent.T @ form @ tangent
     try:  # all of them: asked for one of many equal ones, LAPACK may return none
         values, vectors = linalg.eigh(tangent.T @ normalised @ tangent, within)
@@ -200,7 +203,7 @@ def find_determinacy(problem: UFM, class_gram: Matrix, value: float, rank: int) 
         value,
         float(1 / largest),
         direction / np.linalg.norm(direction),
-        tuple(_references(problem, program, gram.pair, value)),
+        references,
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..comparison import compare
 from ..comparison.compare import LOSSES, SCALES
+from ..comparison.text import ranking_lines
 from ..errors import Status
 from ..io.tables import json_text
 from ..plots import plot_comparison
@@ -15,9 +16,11 @@ from .shared_options import add_embeddings, add_solution
 from .table import problem_line
 
 DESCRIPTION = (
-    "Measure embeddings, one row per sample, against the certified optimum for their classes: "
-    "proved loss gap, Gram distance, alignment, norms and angles, neural collapse. The exit "
-    "code is 0 where the saved optimum is certified, however far from it the embeddings are."
+    "Measure embeddings, one row per sample, against the certified optimum for their classes: a "
+    "verdict, proved loss gap and what it allows, Gram distance, alignment, norms and angles, "
+    "neural collapse. Of several optima the nearest comes first: which recipe explains these "
+    "embeddings best. The exit code is 0 where the saved optima are certified, however far from "
+    "them the embeddings are."
 )
 
 EXAMPLES = """examples:
@@ -25,6 +28,7 @@ EXAMPLES = """examples:
   screlax compare solution.npz embeddings.npy --labels labels.npy
   screlax compare solution.npz embeddings.npy --labels labels.npy --json
   screlax compare solution.npz embeddings.npy --labels labels.npy --classifier layer.npz
+  screlax compare whole.npz embeddings.npy --labels labels.npy --solution batches.npz
 """
 
 
@@ -42,37 +46,55 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a linear classifier to measure too: .npy of weights, classes by features, or .npz "
         "with weight and bias",
     )
+    add(
+        "--solution",
+        dest="others",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE.npz",
+        help="another optimum to rank beside the first; can be repeated",
+    )
+    add("--draws", type=int, metavar="N", help="batches to draw where a loss is one of batches")
+    add("--seed", type=int, default=0, metavar="SEED", help="of these batches (default 0)")
+    add("--no-search", action="store_true", help="solve for no other optima on the spot")
     add_picture_option(parser, "the embeddings next to the optimum")
     add("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Compare and print; return whether the saved optimum is certified."""
+    """Compare and print; return whether the saved optima are certified."""
     refuse_picture(options.plot)
-    solution = Solution.load(options.solution)
-    with progress(f"comparing {options.embeddings} with {options.solution}"):
-        comparison = compare(
+    files = [options.solution, *options.others]
+    solutions = [Solution.load(file) for file in files]
+    with progress(f"comparing {options.embeddings} with {', '.join(map(str, files))}"):
+        found = compare(
             options.embeddings,
             options.labels,
-            solution,
+            solutions,
             loss=options.loss,
             scale=options.scale,
             normalize=options.normalize,
             classifier=options.classifier,
+            draws=options.draws,
+            seed=options.seed,
+            search=not options.no_search,
         )
+    nearest = found[0]
     write_picture(
         options.plot,
         lambda: plot_comparison(
-            comparison.class_gram,
-            comparison.optimal_gram,
-            solution.problem.class_sizes,
-            class_labels=comparison.per_class.names,
-            title=f"Optimum of {comparison.optimum_of}",
+            nearest.class_gram,
+            nearest.optimal_gram,
+            nearest.per_class.sizes,
+            class_labels=nearest.per_class.names,
+            title=f"{nearest.recipe}: {nearest.recipe.averaged_over}",
         ),
     )
     if options.json:
-        print(json_text({"status": solution.status.value, **comparison.to_dict()}))
+        records = [{"status": one.recipe.status, **one.to_dict()} for one in found]
+        print(json_text(records if options.others else records[0]))
     else:
-        print(problem_line(solution))
-        print(comparison.table())
-    return solution.status is Status.OPTIMAL
+        above = ranking_lines(found) if options.others else [problem_line(solutions[0])]
+        print("\n".join([*above, nearest.table()]))
+    return all(solution.status is Status.OPTIMAL for solution in solutions)

@@ -2,20 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
 from ..analysis.embedding import recover_embeddings
 from ..checks import check_choice
 from ..errors import InvalidInputError
 from ..gram.geometry import cosines_of, gram_distance
-from ..io.arrays import as_view_embeddings
-from ..optional import require_memory
-from ..problem.label_files import as_labels
-from ..problem.losses.base import Loss
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
@@ -23,17 +19,16 @@ from .agreement import nearest_mean_agreement
 from .alignment import Alignment, align
 from .classifier import classifier_metrics
 from .classifier_input import as_classifier
-from .loss_gap import loss_gap
+from .given import rows_and_labels, usable_statistics
 from .metrics import collapse_metrics
+from .reading import Given, read_out
+from .recipe import Recipe
 from .result import Comparison, PerClass
 from .size_groups import size_groups
-from .statistics import ClassStatistics, class_statistics
+from .statistics import ClassStatistics
 
 LOSSES = ("auto", "samples", "class-means", "none")
 SCALES = ("free", "fixed")
-
-LARGEST_ENTRY = 1e60
-"""Entries of class means up to which fourth powers, as Gram distances have them, are finite."""
 
 
 @overload
@@ -48,6 +43,9 @@ def compare(
     agreement: bool = ...,
     classifier: Any = ...,
     bias: Any = ...,
+    draws: int | None = ...,
+    seed: int = ...,
+    search: bool = ...,
 ) -> Comparison: ...
 
 
@@ -63,6 +61,9 @@ def compare(
     agreement: bool = ...,
     classifier: Any = ...,
     bias: Any = ...,
+    draws: int | None = ...,
+    seed: int = ...,
+    search: bool = ...,
 ) -> list[Comparison]: ...
 
 
@@ -77,6 +78,9 @@ def compare(
     agreement: bool = True,
     classifier: Any = None,
     bias: Any = None,
+    draws: int | None = None,
+    seed: int = 0,
+    search: bool = True,
 ) -> Comparison | list[Comparison]:
     """Measure embeddings against the certified optimum for their classes.
 
@@ -89,7 +93,8 @@ def compare(
         One row per sample; .npy files are memory-mapped, .npz files hold one array or one that is
         called embeddings or features. With a loss of V views also shape (n, V, d), the layout of
         SupContrast: every view counts as an embedding. Only there a loss is evaluated by samples
-        that draws the views of one sample together (`InstanceMix`).
+        that draws the views of one sample together (`InstanceMix`). Another number of views is
+        taken as well, and flagged.
     labels : array-like, torch tensor or path, shape (n,)
         Labels of the problem's classes (`problem.class_labels`, or class numbers from 0).
     solution : Solution, or sequence of Solution
@@ -117,6 +122,17 @@ def compare(
         gives both. `Comparison.classifier` then measures it; reads the embeddings again.
     bias : array-like or torch tensor, shape (k,), optional
         Its biases, by default zero.
+    draws : int, optional
+        Batches to draw for the expected loss of mini-batches at embeddings that have not collapsed
+        (`DrawnLoss`); by default as many as take about a second, with 0 none. At class means that
+        loss is known exactly.
+    seed : int, default 0
+        Of `numpy.random.default_rng`, for these batches.
+    search : bool, default True
+        Whether to solve for other optima on the spot: of nonnegative features where no entry is
+        negative, at other temperatures where this optimum is far and the slack-vector equations
+        hold (up to 2,000 classes; else see `fit_control`), and of the embeddings' dimension where
+        that is below the rank.
 
     Returns
     -------
@@ -142,18 +158,26 @@ def compare(
     """
     check_choice(loss, "loss", LOSSES)
     check_choice(scale, "scale", SCALES)
-    kind: dict[str, Any] = {"loss": loss, "scale": scale, "normalize": normalize}
+    kind: dict[str, Any] = {
+        "loss": loss,
+        "scale": scale,
+        "normalize": normalize,
+        "agreement": agreement,
+        "classifier": classifier,
+        "bias": bias,
+        "draws": draws,
+        "seed": seed,
+        "search": search,
+    }
     if isinstance(solution, Sequence) and solution:
-        kind |= {"agreement": agreement, "classifier": classifier, "bias": bias}
-        each = [compare(embeddings, labels, one, **kind) for one in solution]
-        return sorted(each, key=lambda comparison: comparison.gram_distance)
+        return _nearest_first([compare(embeddings, labels, one, **kind) for one in solution])
     if not isinstance(solution, Solution):
         raise InvalidInputError(
             f"solution must be a screlax Solution (solve_relaxation, Solution.load), got "
             f"{type(solution).__name__}"
         )
     problem = solution.problem
-    rows, labels, together = rows_and_labels(embeddings, labels, problem.loss)
+    rows, labels, together = rows_and_labels(embeddings, labels, problem.loss, any_views=True)
     linear = as_classifier(classifier, bias, problem.classes, rows.shape[1])
     number, statistics = usable_statistics(problem, rows, labels, normalize=normalize)
     optimal_gram = solution.class_gram
@@ -166,7 +190,13 @@ def compare(
         )
     class_gram = statistics.means @ statistics.means.T
     alignment = align(statistics.means, optimum, free_scale=scale == "free")
+    distance = gram_distance(class_gram, optimal_gram)
+    given = Given(rows, number, statistics, together, normalize, class_gram)
+    reading = read_out(given, solution, distance, how=loss, draws=draws, seed=seed, search=search)
     return Comparison(
+        verdict=reading.verdict,
+        flags=reading.flags,
+        recipe=Recipe.of(solution),
         optimum_of=problem.description,
         samples=len(rows),
         classes=problem.classes,
@@ -175,8 +205,11 @@ def compare(
             np.array_equal(statistics.counts, np.asarray(sizes))
             for sizes in (problem.class_sizes, problem.points)
         ),
-        loss=loss_gap(rows, number, statistics, solution, loss, normalize, together),
-        gram_distance=gram_distance(class_gram, optimal_gram),
+        loss=reading.loss,
+        decision=reading.decision,
+        split=reading.split,
+        drawn=reading.drawn,
+        gram_distance=distance,
         sample_gram_distance=(
             _sample_distance(statistics, optimal_gram) if solution.collapses else math.nan
         ),
@@ -201,40 +234,11 @@ def compare(
     )
 
 
-def rows_and_labels(
-    embeddings: Any, labels: Any, loss: Loss
-) -> tuple[NDArray[Any], NDArray[Any], int]:
-    """Return embeddings as rows, their labels, and how many rows are views of one sample."""
-    rows, together = as_view_embeddings(embeddings, loss.view_count)
-    given = as_labels(labels, len(rows) // together)
-    return rows, given if together == 1 else np.repeat(given, together), together
-
-
-def usable_statistics(
-    problem: UFM, rows: NDArray[Any], labels: Any, *, normalize: bool, within: bool = True
-) -> tuple[NDArray[np.int64], ClassStatistics]:
-    """Return class numbers and statistics; refuse classes without samples, and means all zero."""
-    number, k = problem.class_index(labels), problem.classes
-    missing = np.flatnonzero(np.bincount(number, minlength=k) == 0)
-    if len(missing):
-        first = int(missing[0])
-        name = first if problem.class_labels is None else problem.class_labels[first]
-        raise InvalidInputError(
-            f"no sample has label {name!r}: {len(missing):,} of {k:,} classes of the problem have "
-            "none; compare with a solution for the classes that are there"
-        )
-    require_memory(8 * 6 * k * k, f"comparing Gram matrices of {k:,} classes")
-    classes = np.arange(k)
-    found = class_statistics(rows, number, classes=classes, within=within, normalize=normalize)
-    largest = float(np.abs(found.means).max())
-    if largest == 0:
-        raise InvalidInputError("all class means are zero: there is no geometry to compare")
-    if not 1 / LARGEST_ENTRY < largest < LARGEST_ENTRY:
-        raise InvalidInputError(
-            f"the largest entry of the class means is {largest:.3g}, whose products are beyond "
-            "double precision; rescale the embeddings"
-        )
-    return number, found
+def _nearest_first(found: list[Comparison]) -> list[Comparison]:
+    """Return comparisons in order of distance; the verdict on all but the first names that."""
+    nearest, *others = sorted(found, key=lambda comparison: comparison.gram_distance)
+    words = f"The optimum of {nearest.recipe}, also given, is nearer: {nearest.gram_distance:.2g}."
+    return [nearest, *(replace(other, verdict=other.verdict.also(words)) for other in others)]
 
 
 def _sample_distance(statistics: ClassStatistics, optimal_gram: Matrix) -> float:

@@ -24,7 +24,8 @@ from ..solution.solution import Solution
 from ..solve.path import regularization_path
 from ..solve.solve import solve_relaxation
 from ..types import Matrix, Vector
-from .compare import SCALES, rows_and_labels, usable_statistics
+from .compare import SCALES
+from .given import rows_and_labels, usable_statistics
 
 _DECADES = {"ridge": (-6.0, math.log10(0.999)), "other": (-3.0, 3.0)}
 """Range searched: λ/λ_max, or ρ/τ, as powers of ten."""

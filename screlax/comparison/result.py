@@ -1,26 +1,34 @@
 """What a comparison found: numbers, per-class arrays, and both as text or JSON-ready data."""
 
-import math
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from ..io.shown import json_label, shortened
-from ..io.tables import finite, text_lines
+from ..io.shown import json_label
+from ..io.tables import finite
 from ..types import Matrix, Vector
 from .classifier import ClassifierMetrics
+from .decision import Decision
+from .drawn import DrawnLoss
+from .flags import Flag
+from .gap_split import GapSplit
 from .loss_gap import LossGap
 from .metrics import CollapseMetrics
+from .recipe import Recipe
 from .size_groups import SizeGroups
+from .text import excess_in_words, table_of
+from .verdict import Verdict
 
-_LISTED = 20
 _NUMBERS = (
     *("optimum_of", "samples", "classes", "dim", "same_counts"),
     *("gram_distance", "sample_gram_distance"),
     *("residual", "scale", "nearest_mean_agreement"),
 )
+
+
+_RECORDS = ("verdict", "recipe", "loss", "decision", "split", "drawn", "metrics")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +67,14 @@ class Comparison:
 
     Attributes
     ----------
+    verdict : Verdict
+        What it comes to, in a sentence.
+    flags : tuple of Flag
+        What embeddings and problem do not agree in.
+    recipe : Recipe
+        What the optimum is of: loss, whole set or batches, control, temperature, features.
     optimum_of : str
-        Loss, control and features of the problem whose optimum it is.
+        Loss, control and features of that problem, as `UFM.description`.
     samples, classes, dim : int
         Of the embeddings; every view counts.
     same_counts : bool
@@ -68,6 +82,13 @@ class Comparison:
         are several views or prototypes.
     loss : LossGap or None
         The objective at the embeddings against its certified lower bound.
+    decision : Decision or None
+        The excess relative to the optimum, what distance it allows, and what references lose.
+    split : GapSplit or None
+        The excess by differences within classes, angles, and norms.
+    drawn : DrawnLoss or None
+        Of mini-batches: an estimate for embeddings that have not collapsed, by drawing batches;
+        `loss` is that of their class means, exactly.
     gram_distance : float
         ‖G/‖G‖_F − G*/‖G*‖_F‖_F of the k×k Gram matrices of class means, every class counting the
         same: between 0 and √2 (`screlax.geometry.gram_distance`).
@@ -107,12 +128,18 @@ class Comparison:
     True
     """
 
+    verdict: Verdict
+    flags: tuple[Flag, ...]
+    recipe: Recipe
     optimum_of: str
     samples: int
     classes: int
     dim: int
     same_counts: bool
     loss: LossGap | None
+    decision: Decision | None
+    split: GapSplit | None
+    drawn: DrawnLoss | None
     gram_distance: float
     sample_gram_distance: float
     residual: float
@@ -143,8 +170,10 @@ class Comparison:
         ['cat', 'dog']
         """
         record = {name: getattr(self, name) for name in _NUMBERS}
-        record["loss"] = None if self.loss is None else asdict(self.loss)
-        record["metrics"] = asdict(self.metrics)
+        for name in _RECORDS:
+            part = getattr(self, name)
+            record[name] = None if part is None else asdict(part)
+        record["flags"] = [asdict(flag) for flag in self.flags]
         record["groups"] = None if self.groups is None else self.groups.to_dict()
         record["classifier"] = None if self.classifier is None else self.classifier.to_dict()
         record["per_class"] = {
@@ -155,7 +184,7 @@ class Comparison:
         return found
 
     def table(self) -> str:
-        """Return the comparison as text: summary, metrics, and a row for each class.
+        """Return the comparison as text: verdict, summary, metrics, and a row for each class.
 
         Of more than twenty classes those at quantiles of class size are shown.
 
@@ -165,88 +194,16 @@ class Comparison:
         >>> solution = screlax.solve_relaxation({"cat": 20, "dog": 5}, screlax.Sphere(1.0))
         >>> labels = ["cat"] * 20 + ["dog"] * 5
         >>> best = solution.embeddings().vectors[solution.problem.class_index(labels)]
-        >>> print(screlax.compare(best, labels, solution).table().splitlines()[0])
-        embeddings   25 samples, 2 classes, dimension 1
+        >>> lines = screlax.compare(best, labels, solution).table().splitlines()
+        >>> lines[0].startswith("verdict      These features are 0 from the certified optimum")
+        True
         """
-        lines = [
-            f"embeddings   {self.samples:,} samples, {self.classes:,} classes, dimension {self.dim}"
-            + ("" if self.same_counts else "; class counts differ from the problem's"),
-            f"optimum      {self.optimum_of}",
-            *_loss_lines(self.loss),
-            f"Gram         ‖G/‖G‖ − G*/‖G*‖‖ = {self.gram_distance:.6g} of class means, "
-            f"{self.sample_gram_distance:.6g} of samples",
-            f"Procrustes   residual {self.residual:.6g} at scale {self.scale:.6g}",
-            *self._metric_lines(),
-            *([] if self.groups is None else ["", *self.groups.lines()]),
-            "",
-            *self._class_lines(),
-        ]
-        return "\n".join(lines)
-
-    def _metric_lines(self) -> list[str]:
-        lines = ["", *self.metrics.table().splitlines()]
-        if self.nearest_mean_agreement is not None:
-            lines.append(f"{'nearest class mean agreement':<34} {self.nearest_mean_agreement:.6f}")
-        if self.classifier is not None:
-            lines += ["", *self.classifier.table().splitlines()]
-        return lines
-
-    def _class_lines(self) -> list[str]:
-        of = self.per_class
-        header = ["class", "size", "samples", "‖mean‖", "optimal", "cosine", "optimal", "angle°"]
-        rows = ([shortened(of.names[c], 14), *_cells(of, c)] for c in self._shown())
-        return text_lines(header, rows)
-
-    def _shown(self) -> np.ndarray:
-        order = np.argsort(-self.per_class.sizes, kind="stable")
-        if self.classes <= _LISTED:
-            return order
-        places = np.linspace(0, self.classes - 1, _LISTED).round().astype(int)
-        return np.asarray(order[places])
+        return table_of(self)
 
     def __repr__(self) -> str:
         loss = self.loss
-        gap = "" if loss is None else f", loss at most {_excess(loss)} above the optimum"
+        gap = "" if loss is None else f", loss at most {excess_in_words(loss)} above the optimum"
         return (
-            f"<Comparison n={self.samples:,}, k={self.classes:,}, {self.optimum_of}: Gram distance "
+            f"<Comparison n={self.samples:,}, k={self.classes:,}, {self.recipe}: Gram distance "
             f"{self.gram_distance:.4g}, Procrustes residual {self.residual:.4g}{gap}>"
         )
-
-
-def _loss_lines(loss: LossGap | None) -> list[str]:
-    if loss is None:
-        return []
-    changed = ""
-    if loss.violation > 1e-6:
-        changed = f"; rescaled to the control, ‖h‖² was off by up to {loss.violation:.2g} of ρ"
-    of = "" if loss.level == "samples" else " of their class means, NOT of all samples"
-    lines = [
-        f"loss         {loss.value:.10g} ≥ {loss.lower:.10g} by {loss.of}{of}: proved to exceed "
-        f"the optimum by at most {_excess(loss)} ({loss.reason}{changed})"
-    ]
-    if math.isfinite(loss.floor):
-        lines.append(
-            f"height       {loss.height:.6g} ≥ {loss.optimal_height:.6g} above "
-            f"{loss.floor:.10g}, which no value is below: at most "
-            f"{_times(loss.relative_to_height, 'that of the optimum')} more"
-        )
-    return lines
-
-
-def _excess(loss: LossGap) -> str:
-    """Say a gap by the optimum, or where values may be negative by value and spread."""
-    if loss.floor >= 0:
-        return _times(loss.relative_to_optimum, "the optimum")
-    return f"{loss.gap:.3g}, {loss.relative_to_spread:.3g} of value and spread"
-
-
-def _times(ratio: float, of: str) -> str:
-    """Say a ratio, where anything is proved of what it is relative to."""
-    return f"{ratio:.3g} times {of}" if math.isfinite(ratio) else f"any multiple of {of}"
-
-
-def _cells(of: PerClass, c: int) -> list[str]:
-    counted = (f"{column[c]:,}" for column in (of.sizes, of.counts))
-    norms = (f"{column[c]:.4g}" for column in (of.norms, of.optimal_norms))
-    cosines = (f"{column[c]:.4f}" for column in (of.cosines, of.optimal_cosines))
-    return [*counted, *norms, *cosines, f"{of.angles[c]:.2f}"]

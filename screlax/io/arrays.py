@@ -52,10 +52,13 @@ def as_embeddings(source: Any) -> NDArray[Any]:
     return as_view_embeddings(source, 1)[0]
 
 
-def as_view_embeddings(source: Any, views: int) -> tuple[NDArray[Any], int]:
+def as_view_embeddings(
+    source: Any, views: int, *, any_number: bool = False
+) -> tuple[NDArray[Any], int]:
     """Return embeddings as rows, and how many belong to one sample: one, or so many views.
 
-    Views are taken from an array of shape (n, views, d) alone, and come sample by sample.
+    Views are taken from an array of shape (n, views, d) alone, and come sample by sample; any
+    number of them where whoever asks can say what that means.
     """
     if isinstance(source, str | os.PathLike):
         name = f"embeddings of {source}"
@@ -64,8 +67,9 @@ def as_view_embeddings(source: Any, views: int) -> tuple[NDArray[Any], int]:
         name = "embeddings"
         array = real_array(source, name)
     together = 1
-    if array.ndim == 3 and views > 1 and array.shape[1] == views:
-        array, together = array.reshape(-1, array.shape[-1]), views
+    expected = any_number or (views > 1 and array.ndim == 3 and array.shape[1] == views)
+    if array.ndim == 3 and expected and array.size:
+        array, together = array.reshape(-1, array.shape[-1]), array.shape[1]
     if array.ndim == 3:
         raise InvalidInputError(
             f"{name} must have shape (n, d), one row per sample, got {array.shape}; of (n, views, "

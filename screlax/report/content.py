@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..comparison import Comparison
+from ..comparison.recipe import averaged_over
 from ..errors import InaccurateWarning, InvalidInputError
 from ..gram.geometry import cosines_of
 from ..io.shown import one_line
@@ -102,6 +103,7 @@ def _summary(solution: Solution) -> dict[str, Any]:
         "largest": int(sizes.distinct[0]),
         "smallest": int(sizes.distinct[-1]),
         "loss": str(problem.loss),
+        "averaged_over": averaged_over(problem),
         "loss_options": problem.loss.record(),
         "embeddings": problem.points.samples,
         "anchors": problem.anchors,
@@ -241,7 +243,9 @@ def _comparison(name: str, found: Comparison) -> dict[str, Any]:
     optimal = _cosines(found.optimal_gram, order[places])
     return {
         "name": one_line(name),
-        "optimum_of": found.optimum_of,
+        "verdict": found.verdict.sentence,
+        "flags": [[flag.name, flag.sentence] for flag in found.flags],
+        "optimum_of": f"{found.recipe}: {found.recipe.averaged_over}",
         "samples": found.samples,
         "dim": found.dim,
         "gram_distance": found.gram_distance,
@@ -250,6 +254,9 @@ def _comparison(name: str, found: Comparison) -> dict[str, Any]:
         "scale": found.scale,
         "nearest_mean_agreement": found.nearest_mean_agreement,
         "loss": None if found.loss is None else asdict(found.loss),
+        "decision": None if found.decision is None else asdict(found.decision),
+        "split": None if found.split is None else asdict(found.split),
+        "estimate": None if found.drawn is None else asdict(found.drawn),
         "metrics": found.metrics.columns(),
         "cosines": rounded(cosines),
         "optimal_cosines": rounded(optimal),

@@ -71,11 +71,11 @@
       `${count(s.classes)} classes, ${count(s.samples)} samples (${count(s.smallest)} to ${count(s.largest)} per class), ` +
       (s.embeddings !== s.samples ? `${count(s.embeddings)} embeddings, ` : "") +
       (s.anchors !== s.samples && s.anchors !== s.embeddings ? `${number(s.anchors, 10)} anchors, ` : "") +
-      `loss ${s.loss}, ${s.features} features, ${s.control} ${number(s.parameter)}, temperature ${number(s.temperature)}; rank ${count(s.rank)}; solved by ${s.solver}`;
+      `loss ${s.loss} (${s.averaged_over}), ${s.features} features, ${s.control} ${number(s.parameter)}, temperature ${number(s.temperature)}; rank ${count(s.rank)}; solved by ${s.solver}`;
     const verdict = byId("verdict");
     element("span", s.status, verdict).className = s.status;
     verdict.append(
-      `: no embeddings of any dimension do better than ${number(s.lower, 12)}, and the geometry below has ` +
+      `: no embeddings of any dimension have a smaller objective of this loss (${s.averaged_over}) than ${number(s.lower, 12)}, and the geometry below has ` +
       `${number(s.upper, 12)}, a relative gap of ${s.gap_in_words} (tolerance ${number(s.tol)}).` +
       (s.within ? ` It ${s.within}; what is shown are the class means.` : "") +
       (s.tightness ? ` Of embeddings, ${s.tightness}.` : ""));
@@ -135,8 +135,10 @@
   function showComparison(found, place) {
     const section = byId("comparisons");
     element("h2", `${found.name} against the optimum`, section);
+    element("p", found.verdict, section).className = "verdict";
     const rows = [
-      ["optimum", found.optimum_of],
+      ...found.flags.filter(([, text]) => !found.verdict.includes(text)),
+      ["optimum of", found.optimum_of],
       ["samples", count(found.samples)],
       ["Gram distance of class means ‖G/‖G‖ − G*/‖G*‖‖", number(found.gram_distance)],
       ["Gram distance of samples", number(found.sample_gram_distance)],
@@ -144,10 +146,25 @@
     ];
     if (found.loss) {
       const { of, level, floor, gap, relative_to_spread: spread, relative_to_optimum: ratio, relative_to_height: above } = found.loss;
+      const at = level === "samples" ? "of all samples" : "of class means";
       const times = (value) => (value === null ? "not bounded" : `at most ${number(value, 4)} times that`);
       const parts = `at most ${number(gap, 4)}, ${number(spread, 4)} of value and spread`;
-      rows.push([`objective (loss ${of}) above the optimum, proved (${level})`, floor >= 0 && floor !== null ? times(ratio) : parts]);
+      rows.push([`objective (loss ${of}), ${at}, above the optimum, proved`, floor >= 0 && floor !== null ? times(ratio) : parts]);
       if (floor !== null) rows.push([`the same of the heights above ${number(floor)}`, times(above)]);
+    }
+    if (found.estimate) {
+      const { value, standard_error: error, draws } = found.estimate;
+      rows.push(["expected loss at the embeddings themselves, an estimate", `${number(value)} ± ${number(error, 2)} by ${count(draws)} batches drawn`]);
+    }
+    if (found.split && found.split.spread !== null) {
+      const { spread, angles, norms } = found.split;
+      rows.push(["that, by differences within classes, angles of class means, norms", [spread, angles, norms].map((part) => number(part, 3)).join(", ")]);
+    }
+    if (found.decision) {
+      const { relative_excess: excess, distance, references, reason } = found.decision;
+      const allowed = distance === null ? "any distance" : `a distance of about ${number(distance, 3)}`;
+      rows.push(["relative excess, and what it allows (second order)", `${number(excess, 3)}: ${reason || allowed}`]);
+      for (const one of references) rows.push([`relative excess of ${one.name}`, `${number(one.relative_excess, 3)} at distance ${number(one.distance, 3)}`]);
     }
     if (found.nearest_mean_agreement !== null) rows.push(["nearest class mean agreement", number(found.nearest_mean_agreement)]);
     for (const [name, value] of Object.entries(found.metrics)) rows.push([name.replaceAll("_", " "), number(value)]);

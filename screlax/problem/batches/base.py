@@ -50,11 +50,14 @@ class Batches(ABC):
         Options that may differ between classes.
     file_option : str
         The option that ``name:FILE`` is the file of; empty where there is none.
+    with_replacement : bool
+        Whether a sample may be in a batch twice although others of its class are not in it.
     """
 
     name: ClassVar[str]
     per_class_options: ClassVar[tuple[str, ...]] = ()
     file_option: ClassVar[str] = ""
+    with_replacement: ClassVar[bool] = False
 
     @abstractmethod
     def samplings(self, sizes: ClassSizes) -> list[Sampling]:
@@ -69,6 +72,10 @@ class Batches(ABC):
     @abstractmethod
     def draw(self, sizes: ClassSizes, generator: np.random.Generator) -> NDArray[np.int64]:
         """Draw a batch: how many samples of each class are in it, in class order, shape (k,)."""
+
+    def expected_size(self, drawn: NDArray[np.int64], sizes: ClassSizes) -> float:
+        """Return the expected size of batches of the kind of one, by which its sum is divided."""
+        return float(drawn.sum())
 
     def are_alike(self, sizes: ClassSizes) -> bool:
         """Whether every batch has the same number of samples of each class."""

@@ -109,6 +109,7 @@ class WeightedBatches(Batches):
     """
 
     name: ClassVar[str] = "weighted"
+    with_replacement: ClassVar[bool] = True
     per_class_options: ClassVar[tuple[str, ...]] = ("class_shares",)
     size: int
     class_shares: Any = BALANCED
@@ -193,6 +194,10 @@ class ClassBatches(Batches):
         total = float(each @ sizes.multiplicities)
         return [Sampling(1.0, sizes.samples * each / total, draws)]
 
+    def expected_size(self, drawn: NDArray[np.int64], sizes: ClassSizes) -> float:
+        """See `Batches.expected_size`: classes that are capped make them differ."""
+        return float(self._each(sizes) @ sizes.multiplicities) * self.classes / sizes.classes
+
     def are_alike(self, sizes: ClassSizes) -> bool:
         """See `Batches.are_alike`: where all classes are in every batch."""
         return self.classes == sizes.classes
@@ -244,6 +249,10 @@ class PoissonBatches(Batches):
         one, units = np.ones_like(count), _units(sizes, count)
         draws = Draws(units, one, count - 1, 0 * count, None, odds)
         return [Sampling(1.0, count, draws)]
+
+    def expected_size(self, drawn: NDArray[np.int64], sizes: ClassSizes) -> float:
+        """See `Batches.expected_size`."""
+        return self.rate * sizes.samples
 
     def draw(self, sizes: ClassSizes, generator: np.random.Generator) -> NDArray[np.int64]:
         """See `Batches.draw`."""
