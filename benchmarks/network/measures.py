@@ -1,82 +1,169 @@
-"""How far the features of a network are from the predicted geometries."""
+"""How far a trained network is from the certified optimum of its own loss, and what allows that."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 
 import screlax
 import screlax.geometry
+from screlax.comparison.batch_floor import batch_loss as loss_of_composition
+from screlax.gram.cells import CellGram, Level
+from screlax.problem.program import build_program
 
-Matrix = NDArray[np.float64]
-Labels = NDArray[np.int64]
+from .samplers import SAMPLERS
+from .training import Trained
+
+DRAWS = 400
+"""Batches drawn to estimate the loss of features that have not collapsed."""
+
+VIEWS = 16
+"""Times that each image is augmented, where the network sees augmentations."""
+
+SEED = 12345
+"""Of what is drawn to measure; training draws by other seeds."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One look at the features of all samples.
+    """One trained network.
 
     Attributes
     ----------
-    step, epoch : int, float
-        When.
-    distance, means_distance : float
-        ‖G/‖G‖ − G*/‖G*‖‖_F to screlax's solution, of the samples' n×n Gram matrices and of the k×k
-        ones of the class means (`screlax.compare`).
-    adapted_distance : float
-        As `distance`, to the geometry that allows for ReLU and mini-batches.
-    living_distance : float
-        As `adapted_distance`, without the dead samples.
-    collapse : float
-        NC1, tr(Σ_W Σ_B⁺)/k (`screlax.compare`).
-    gap : float
-        (objective − proved lower bound)/objective on all samples at once.
+    means, features : float
+        ‖G/‖G‖ − G*/‖G*‖‖_F to the optimum of its own loss, of the k×k Gram matrices of the class
+        means, scaled to unit norm, and of those of all features (every augmentation one).
+    full_means, full_features : float
+        The same to the optimum of all samples at once.
+    excess : float
+        Expected loss of the class means above the optimum, exactly, as a share of the optimum.
+    allowed : float
+        The distance of class means that this excess allows: by `Determinacy.distance`, to second
+        order; behind a ReLU by `allowed_about_the_frame`, a bound. +inf: any.
+    features_excess, error : float
+        The same excess of the features, over drawn batches, and its standard error.
+    collapse, spread : float
+        NC1, tr(Σ_W Σ_B⁺)/k, and tr Σ_W/tr Σ_B.
+    agreement : float
+        Share of features nearest to their own class mean.
     dead : int
-        Samples whose features are all zero, as a ReLU can make them.
+        Features that are all zero, as a ReLU can make them.
     """
 
-    step: int
-    epoch: float
-    distance: float
-    means_distance: float
-    adapted_distance: float
-    living_distance: float
+    means: float
+    features: float
+    full_means: float
+    full_features: float
+    excess: float
+    allowed: float
+    features_excess: float
+    error: float
     collapse: float
-    gap: float
+    spread: float
+    agreement: float
     dead: int
 
 
-def measure(
-    step: int,
-    epoch: float,
-    features: Matrix,
-    labels: Labels,
-    solution: screlax.Solution,
-    adapted: Matrix,
-) -> Measurement:
-    """Compare features, shape (n, d), with a solution and with an adapted class Gram matrix."""
-    comparison = screlax.compare(features, labels, solution, loss="samples", agreement=False)
-    assert comparison.loss is not None
-    relative_gap = comparison.loss.relative_gap
-    living = np.abs(features).max(axis=1) > 0
+def measure(trained: Trained) -> Measurement:
+    """Measure all features of a network, the augmented ones `VIEWS` times."""
+    cell = trained.cell
+    own, full = (
+        screlax.solve_relaxation(problem) for problem in (cell.problem, cell.full_batch_problem)
+    )
+    rows, labels = _features(trained)
+    found = screlax.compare(rows, labels, own, loss="class-means")
+    far = screlax.compare(rows, labels, full, loss="none", agreement=False)
+    assert found.loss is not None
+    assert found.nearest_mean_agreement is not None
+    excess, error = _drawn_excess(trained, own)
     return Measurement(
-        step=step,
-        epoch=epoch,
-        distance=comparison.sample_gram_distance,
-        means_distance=comparison.gram_distance,
-        adapted_distance=gram_distance(features, labels, adapted),
-        living_distance=gram_distance(features[living], labels[living], adapted),
-        collapse=comparison.metrics.within_between,
-        gap=relative_gap,
-        dead=int(np.sum(~living)),
+        means=_directions_apart(found),
+        features=found.sample_gram_distance,
+        full_means=_directions_apart(far),
+        full_features=far.sample_gram_distance,
+        excess=found.loss.relative_to_optimum,
+        allowed=allowed(own, found.loss.relative_to_optimum),
+        features_excess=excess,
+        error=error,
+        collapse=found.metrics.within_between,
+        spread=found.metrics.trace_ratio,
+        agreement=found.nearest_mean_agreement,
+        dead=int(np.sum(~rows.any(axis=1))),
     )
 
 
-def gram_distance(features: Matrix, labels: Labels, class_gram: Matrix) -> float:
-    """Return ‖G/‖G‖_F − G*/‖G*‖_F‖_F to a class Gram matrix that is no `screlax.Solution`.
+def _directions_apart(found: screlax.Comparison) -> float:
+    """Return the distance of class means of unit norm from the optimum."""
+    norms = np.sqrt(np.diagonal(found.class_gram))
+    cosines = found.class_gram / np.outer(norms, norms)
+    return screlax.geometry.gram_distance(cosines, found.optimal_gram)
 
-    G is the features' n×n Gram matrix and G*_ij = M*_{y_i y_j}.
+
+def allowed(solution: screlax.Solution, relative_excess: float) -> float:
+    """Return the distance of class means that an excess allows."""
+    if solution.problem.features.are_nonnegative:
+        return allowed_about_the_frame(solution, relative_excess)
+    return solution.determinacy().distance(relative_excess)
+
+
+def allowed_about_the_frame(solution: screlax.Solution, relative_excess: float) -> float:
+    """Return a bound on the distance from an orthogonal frame that is optimal behind a ReLU.
+
+    The loss is convex and its slopes g between classes are positive there, so that nonnegative
+    cosines m with an excess δ have Σ_{i≠j} g_ij m_ij ≤ δ; hence Σ_{i≠j} m_ij² ≤ δ²/(2 min g²).
     """
-    return screlax.geometry.gram_distance(features @ features.T, class_gram[np.ix_(labels, labels)])
+    problem, count = solution.problem, solution.problem.classes
+    loss = build_program(problem, Level.CLASSES).loss
+    at = CellGram.from_matrix(np.eye(count) / problem.temperature)
+    slopes = loss.gradient(loss.expand(at)).pair[~np.eye(count, dtype=bool)] / problem.temperature
+    square = (relative_excess * solution.value / slopes.min()) ** 2 / 2
+    return math.sqrt(2 - 2 * math.sqrt(count / (count + square)))
+
+
+def _features(trained: Trained) -> tuple[np.ndarray, np.ndarray]:
+    """Return the features of all images, and their labels."""
+    everything = np.arange(len(trained.labels))
+    generator = torch.Generator().manual_seed(SEED)
+    rounds = VIEWS // trained.cell.views if trained.cell.views > 1 else 1
+    with torch.no_grad():
+        rows = torch.cat([trained.features(everything, generator) for _ in range(rounds)])
+    return _of_unit_norm(rows), np.tile(trained.labels, len(rows) // len(everything))
+
+
+def _of_unit_norm(rows: torch.Tensor) -> np.ndarray:
+    """Return rows whose norms are one in double precision too."""
+    return torch.nn.functional.normalize(rows.double()).numpy()
+
+
+def _drawn_excess(trained: Trained, own: screlax.Solution) -> tuple[float, float]:
+    """Return the relative excess of the features over drawn batches, and its standard error.
+
+    Each batch less what the optimum has on the same classes, whose expectation is known: what
+    compositions scatter cancels.
+    """
+    cell, gram = trained.cell, own.class_gram
+    away = np.exp((gram - np.diagonal(gram)[:, None]) / cell.temperature)
+    batches = SAMPLERS[cell.sampler].draw(trained.labels, np.random.default_rng(SEED))
+    generator = torch.Generator().manual_seed(SEED)
+    count = DRAWS if cell.sampler != "full" else VIEWS
+    losses = np.empty(count)
+    for draw in range(count):
+        batch = next(batches)
+        labels = trained.labels[batch]
+        with torch.no_grad():
+            rows = _of_unit_norm(trained.features(batch, generator))
+        counts = cell.views * np.bincount(labels, minlength=len(gram))
+        losses[draw] = _mean_loss(rows, np.tile(labels, cell.views), cell.temperature)
+        losses[draw] -= loss_of_composition(away, counts)
+    best = own.value / (cell.views * len(trained.labels))
+    return losses.mean() / best, losses.std(ddof=1) / math.sqrt(count) / best
+
+
+def _mean_loss(rows: np.ndarray, labels: np.ndarray, temperature: float) -> float:
+    """Return the loss of a batch, divided by all its embeddings; zero without an anchor."""
+    if np.bincount(labels).max() < 2:
+        return 0.0
+    return float(screlax.supcon_loss(rows, labels, temperature=temperature, mean_over="all"))

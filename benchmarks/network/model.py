@@ -20,7 +20,9 @@ def build_network(widths: Sequence[int], *, final_relu: bool, seed: int) -> nn.S
     widths : sequence of int
         Number of inputs, of hidden units layer by layer, and of features.
     final_relu : bool
-        Whether the features pass through a ReLU as well, so that none is negative.
+        Whether the features pass through a ReLU as well, so that none is negative. Before it each
+        sample's are standardised: some stay positive, where otherwise all units of a sample may
+        die, through which no gradient flows.
     seed : int
         Of the weights.
     """
@@ -31,36 +33,30 @@ def build_network(widths: Sequence[int], *, final_relu: bool, seed: int) -> nn.S
         nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu", generator=generator)
         nn.init.zeros_(layer.bias)
         layers += [layer, nn.ReLU()]
+    if final_relu:
+        layers.insert(-1, nn.LayerNorm(widths[-1], elementwise_affine=False))
     return nn.Sequential(*(layers if final_relu else layers[:-1]))
 
 
-def supcon_loss(features: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """Return the supervised contrastive loss, the mean over anchors, differentiable.
+def batch_loss(features: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Return the supervised contrastive loss of a batch, differentiable.
 
-    `screlax.loss.supcon_loss` is the same in numpy: L_out of Khosla et al. 2020 (arXiv 2004.11362,
-    equation 2). The mean over positives comes from class sums instead of an n×n mask.
+    L_out of Khosla et al. 2020 (arXiv 2004.11362, equation 2), summed over the anchors with a
+    positive and divided by the number of *all* embeddings, as SupContrast does and as the expected
+    losses of `screlax.batches` count. The mean over positives comes from class sums.
 
     Parameters
     ----------
-    features : Tensor, shape (n, d)
-        Used as they are; normalise before.
-    labels : Tensor of int64, shape (n,)
+    features : Tensor, shape (b, d)
+        Used as they are; normalise before. Every view is one.
+    labels : Tensor of int64, shape (b,)
         Classes from 0.
     temperature : float
         τ > 0.
-
-    Raises
-    ------
-    ValueError
-        If no class has two samples: then there is no anchor.
     """
-    counts = torch.bincount(labels)
-    positives = counts[labels] - 1
-    anchor = positives > 0
-    if not bool(anchor.any()):
-        raise ValueError("no class of the batch has two samples, so its loss has no term")
-    sums = features.new_zeros(len(counts), features.shape[1]).index_add(0, labels, features)
+    members = nn.functional.one_hot(labels).to(features.dtype)
+    positives = members.sum(0)[labels] - 1
+    others = members @ (members.T @ features) - features
     logits = (features @ features.T / temperature).fill_diagonal_(-torch.inf)
-    others = sums[labels] - features
     similarity = (features * others).sum(1) / positives.clamp(min=1) / temperature
-    return (torch.logsumexp(logits, 1) - similarity)[anchor].mean()
+    return (torch.logsumexp(logits, 1) - similarity)[positives > 0].sum() / len(labels)

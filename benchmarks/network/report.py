@@ -1,164 +1,189 @@
-"""The figure and the table of trained networks."""
+"""Tables of trained networks, in Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from statistics import median
 
-import matplotlib
-from matplotlib.axes import Axes
+from .cells import CROSSED, OTHERS, PROFILES, Cell
+from .results import Result
+from .samplers import SAMPLERS
 
-from .experiments import PROFILES, Outcome
+NEAR = 0.02
+"""The distance within which a network has arrived."""
 
-matplotlib.use("Agg")
-from matplotlib import pyplot
-from matplotlib.lines import Line2D
-
-# Okabe and Ito's colours, which the colour-blind can tell apart
-STYLES = {
-    (False, False): ("#000000", "full batch"),
-    (False, True): ("#e69f00", "mini-batches"),
-    (True, False): ("#0072b2", "full batch, ReLU"),
-    (True, True): ("#cc79a7", "mini-batches, ReLU"),
-}
-LOWEST = 1e-4
-"""Distances below are drawn here: single precision leaves no meaning in them."""
+REQUIRED = 0.9
+"""The share that must, of those at `CROSSED`."""
 
 
-def draw(outcomes: Sequence[Outcome], path: Path) -> None:
-    """Draw distances over epochs: a row for each case, a column for each profile."""
-    cases = list(dict.fromkeys(outcome.experiment.case for outcome in outcomes))
-    figure, axes = pyplot.subplots(
-        len(cases),
-        len(PROFILES),
-        figsize=(10.5, 2.5 * len(cases) + 0.9),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+def verdict(results: Iterable[Result]) -> bool:
+    """Whether enough class means have arrived."""
+    crossed = [result for result in results if result.cell.temperature == CROSSED]
+    return not crossed or _arrived(crossed) >= REQUIRED * len(crossed)
+
+
+def report(results: Sequence[Result]) -> str:
+    """Return all tables."""
+    return "\n\n".join(
+        [_counts(results), _crossed(results), _others(results), _astray(results)],
     )
-    for row, case in enumerate(cases):
-        for column, profile in enumerate(PROFILES):
-            chosen = [
-                outcome
-                for outcome in outcomes
-                if (outcome.experiment.case, outcome.experiment.profile) == (case, profile)
+
+
+def _table(header: str, rows: Iterable[Sequence[str]]) -> str:
+    rule = "|" + "---|" * (header.count("|") - 1)
+    return "\n".join([header, rule, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def _arrived(results: Sequence[Result]) -> int:
+    return sum(result.measured.means <= NEAR for result in results)
+
+
+def _counts(results: Sequence[Result]) -> str:
+    """Return how many arrived, by images and temperature."""
+    groups: dict[tuple[str, float], list[Result]] = {}
+    for result in results:
+        groups.setdefault((result.cell.images, result.cell.temperature), []).append(result)
+    rows = []
+    for (images, temperature), group in sorted(groups.items()):
+        measured = [result.measured for result in group]
+        late = [m for m in measured if m.means > NEAR]
+        rows.append(
+            [
+                images,
+                f"{temperature:g}",
+                str(len(group)),
+                f"{_arrived(group)} ({_arrived(group) / len(group):.0%})",
+                str(sum(m.means <= m.allowed for m in late)),
+                str(sum(m.means > m.allowed for m in late)),
+                str(sum(m.features <= NEAR for m in measured)),
+                f"{median(m.means for m in measured):.4f}",
+                f"{median(m.full_means for m in measured):.4f}",
+                f"{sum(m.full_means <= NEAR for m in measured)}",
             ]
-            axes[row, column].set_title(f"{case.name}, {profile}", fontsize=9.5)
-            _draw_panel(axes[row, column], chosen)
-    for axis in axes[-1]:
-        axis.set_xlabel("epochs")
-    for axis in axes[:, 0]:
-        axis.set_ylabel("distance")
-    figure.legend(handles=_legend(), loc="outside upper center", ncols=3, frameon=False)
-    figure.savefig(path, dpi=100)
-    pyplot.close(figure)
-
-
-def _draw_panel(axis: Axes, outcomes: Iterable[Outcome]) -> None:
-    for outcome in outcomes:
-        experiment = outcome.experiment
-        colour, _ = STYLES[experiment.final_relu, experiment.mini_batches]
-        epochs = [look.epoch for look in outcome.history]
-        distance = [max(look.distance, LOWEST) for look in outcome.history]
-        axis.plot(epochs, distance, color=colour, linewidth=1.6)
-        if experiment.adapted_to:
-            adapted = [max(look.adapted_distance, LOWEST) for look in outcome.history]
-            axis.plot(epochs, adapted, color=colour, linewidth=1.6, linestyle=(0, (4, 1.5)))
-    axis.set_xscale("symlog", linthresh=1)
-    axis.set(yscale="log", ylim=(LOWEST / 1.4, 2.2))
-    axis.grid(color="#dddddd", linewidth=0.6)
-
-
-def _legend() -> list[Line2D]:
-    """Return the entries in the order in which three columns take them, two to a column."""
-    lines = [Line2D([], [], color=colour, label=label) for colour, label in STYLES.values()]
-    for dashes, label in (
-        ("solid", "to screlax's solution"),
-        ((0, (4, 1.5)), "to the geometry that allows for ReLU and batches"),
-    ):
-        lines.append(Line2D([], [], color="#777777", linestyle=dashes, label=label))
-    return lines
-
-
-SUMMARY_HEADER = (
-    "| images, control | profile | full batch | mini-batches | mini-batches: expected loss "
-    "| ReLU, full batch: frame | ReLU, mini-batches: frame |"
-)
-
-
-def summary(outcomes: Iterable[Outcome]) -> str:
-    """Return one row for each case and profile: last distances, and how many times they fell.
-
-    Without ReLU to screlax's solution and, of mini-batches, to the geometry of their expected loss;
-    with ReLU to the orthogonal frame (with a ridge and mini-batches: that of their expected loss).
-    """
-    found: dict[tuple[str, str], dict[tuple[bool, bool], Outcome]] = {}
-    for outcome in outcomes:
-        experiment = outcome.experiment
-        row = found.setdefault((experiment.case.name, experiment.profile), {})
-        row[experiment.final_relu, experiment.mini_batches] = outcome
-    lines = [SUMMARY_HEADER, "|" + "---|" * (SUMMARY_HEADER.count("|") - 1)]
-    for (case, profile), row in found.items():
-        full, mini = row[False, False], row[False, True]
-        cells = (
-            _fall(full.history[-1].distance, full.fall),
-            _fall(mini.history[-1].distance, mini.fall),
-            _adapted(mini) if mini.experiment.adapted_to else "",
-            _adapted(row[True, False]),
-            _adapted(row[True, True]),
         )
-        lines.append("| " + " | ".join((case, profile, *cells)) + " |")
-    return "\n".join(lines)
-
-
-def _adapted(outcome: Outcome) -> str:
-    last = outcome.history[-1]
-    text = _fall(last.adapted_distance, outcome.adapted_fall)
-    return text + (f"; {last.dead} dead, else {last.living_distance:.0e}" if last.dead else "")
-
-
-def _fall(distance: float, fall: float) -> str:
-    return f"{distance:.1e} ({fall:,.0f}×)"
-
-
-HEADER = (
-    "| images, control | profile | ReLU | batches | distance at first | at last | fell by "
-    "| allowing for | at last | fell by | dead samples | without them "
-    "| class means | NC1 | certified gap |"
-)
-
-
-def table(outcomes: Iterable[Outcome]) -> str:
-    """Return one row for each network, in Markdown."""
-    lines = [HEADER, "|" + "---|" * (HEADER.count("|") - 1)]
-    return "\n".join(lines + [_row(outcome) for outcome in outcomes])
-
-
-def _row(outcome: Outcome) -> str:
-    experiment, first, last = outcome.experiment, outcome.history[0], outcome.history[-1]
-    name = experiment.case.name
-    if experiment.case.control is None:
-        name += f" (nearest λ = {outcome.ridge:.1e})"
-    adapted = ("", "", "")
-    if experiment.adapted_to:
-        adapted = (
-            experiment.adapted_to,
-            f"{last.adapted_distance:.1e}",
-            f"{outcome.adapted_fall:,.0f}×",
-        )
-    cells = (
-        name,
-        experiment.profile,
-        "yes" if experiment.final_relu else "no",
-        f"of {experiment.training.batch_size}" if experiment.mini_batches else "full",
-        f"{first.distance:.2f}",
-        f"{last.distance:.1e}",
-        f"{outcome.fall:,.0f}×",
-        *adapted,
-        str(last.dead or ""),
-        f"{last.living_distance:.1e}" if last.dead else "",
-        f"{last.means_distance:.1e}",
-        f"{last.collapse:.1e}",
-        f"{last.gap:.1e}",
+    return _table(
+        f"| images | τ | networks | class means within {NEAR} | beyond, within what their excess "
+        f"allows | beyond that | all features within {NEAR} | median distance "
+        f"| … to the full-batch optimum | within {NEAR} of that |",
+        rows,
     )
-    return "| " + " | ".join(cells) + " |"
+
+
+def _worst(results: Iterable[Result], of: Callable[[Result], float]) -> str:
+    """Return the largest of some seeds."""
+    values = [of(result) for result in results]
+    return _number(max(values)) if values else ""
+
+
+def _number(value: float) -> str:
+    """Return a distance; beyond √2 any is allowed."""
+    return f"{value:.4f}" if math.isfinite(value) else "any"
+
+
+def _distances(results: Sequence[Result]) -> str:
+    """Return distance, what is allowed, and distance to the full-batch optimum."""
+    return " / ".join(
+        [
+            _worst(results, lambda result: result.measured.means),
+            _worst(results, lambda result: result.measured.allowed),
+            _worst(results, lambda result: result.measured.full_means),
+        ]
+    )
+
+
+def _crossed(results: Sequence[Result]) -> str:
+    """Return the crossed design, largest numbers of the seeds."""
+    rows = []
+    for images in dict.fromkeys(result.cell.images for result in results):
+        for profile in PROFILES:
+            for sampler in SAMPLERS:
+                here = {
+                    (views, relu): [
+                        result
+                        for result in results
+                        if replace(result.cell, seed=0)
+                        == Cell(images, profile, sampler, views, relu, CROSSED)
+                    ]
+                    for views in (1, 2)
+                    for relu in (False, True)
+                }
+                rows.append([images, profile, sampler, *_columns(here)])
+    return _table(
+        "| images | profile | sampler | seeds | one view | all features | two views | all features "
+        "| ReLU, one view | all features | ReLU, two views | all features |",
+        rows,
+    )
+
+
+def _columns(here: dict[tuple[int, bool], list[Result]]) -> Iterable[str]:
+    seeds = {len(results) for results in here.values()}
+    yield "–".join(map(str, sorted({min(seeds), max(seeds)})))
+    for (_, relu), results in sorted(here.items(), key=lambda item: item[0][::-1]):
+        own = _worst(results, lambda result: result.measured.means)
+        yield own if relu or not results else _distances(results)
+        yield _worst(results, lambda result: result.measured.features)
+
+
+def _others(results: Sequence[Result]) -> str:
+    """Return what one factor at a time does at other temperatures."""
+    rows = []
+    for images in dict.fromkeys(result.cell.images for result in results):
+        groups: dict[Cell, list[Result]] = {}
+        for result in results:
+            if result.cell.images == images:
+                groups.setdefault(replace(result.cell, seed=0), []).append(result)
+        varied = {
+            replace(cell, temperature=CROSSED) for cell in groups if cell.temperature in OTHERS
+        }
+        for cell in sorted(varied, key=_order):
+            found = [
+                groups.get(replace(cell, temperature=temperature), [])
+                for temperature in sorted({*OTHERS, CROSSED})
+            ]
+            rows.append(
+                [images, _name(cell), *(_distances(each) if each else "" for each in found)]
+            )
+    header = " | ".join(f"τ = {temperature:g}" for temperature in sorted({*OTHERS, CROSSED}))
+    return _table(f"| images | network | {header} |", rows)
+
+
+def _order(cell: Cell) -> tuple[int, int, int, bool]:
+    return (
+        list(PROFILES).index(cell.profile),
+        list(SAMPLERS).index(cell.sampler),
+        cell.views,
+        cell.relu,
+    )
+
+
+def _name(cell: Cell) -> str:
+    views = "one view" if cell.views == 1 else f"{cell.views} views"
+    return f"{cell.profile}, {cell.sampler}, {views}" + (", ReLU" if cell.relu else "")
+
+
+def _astray(results: Sequence[Result]) -> str:
+    """Return the networks at `CROSSED` that have not arrived, and what else is known of them."""
+    rows = [
+        [
+            result.cell.images,
+            _name(result.cell),
+            str(result.cell.seed),
+            f"{m.means:.4f}",
+            _number(m.allowed),
+            f"{m.features:.4f}",
+            f"{m.excess:.1e}",
+            f"{m.features_excess:.1e} ± {m.error:.0e}",
+            f"{m.collapse:.1e}",
+            f"{m.agreement:.2%}",
+            str(m.dead),
+        ]
+        for result in sorted(results, key=lambda result: -result.measured.means)
+        if (m := result.measured).means > NEAR and result.cell.temperature == CROSSED
+    ]
+    return _table(
+        "| images | network | seed | distance | allowed | all features | excess | of the features "
+        "| NC1 | nearest mean | dead |",
+        rows,
+    )
