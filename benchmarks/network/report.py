@@ -14,6 +14,9 @@ from .samplers import SAMPLERS
 NEAR = 0.02
 """The distance within which a network has arrived."""
 
+SMALL = 1e-4
+"""Distances below have no meaning in single precision."""
+
 REQUIRED = 0.9
 """The share that must, of those at `CROSSED`."""
 
@@ -79,7 +82,9 @@ def _worst(results: Iterable[Result], of: Callable[[Result], float]) -> str:
 
 def _number(value: float) -> str:
     """Return a distance; beyond √2 any is allowed."""
-    return f"{value:.4f}" if math.isfinite(value) else "any"
+    if not math.isfinite(value):
+        return "any"
+    return f"{value:.4f}" if value >= SMALL else f"< {SMALL:g}"
 
 
 def _distances(results: Sequence[Result]) -> str:
