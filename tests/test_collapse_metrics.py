@@ -144,7 +144,7 @@ def test_a_collapsed_simplex_is_zero_everywhere():
     for name in zeros:
         assert getattr(found.class_centred, name) == pytest.approx(0.0, abs=1e-14), name
     assert found.class_distance_variance == pytest.approx(0.0, abs=1e-14)
-    assert found.alignment == 0.0
+    assert found.alignment == pytest.approx(0.0, abs=1e-30)
     assert found.class_centred.mean_cosine == pytest.approx(-1 / 4)
     assert found.class_centred.angular_similarity == pytest.approx(1 - math.acos(-1 / 4) / math.pi)
     assert found.class_centred.uniformity == pytest.approx(-2 * (2 + 1 / 2))

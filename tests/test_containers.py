@@ -64,7 +64,7 @@ def fitted(labels):
 def tracked(labels):
     tracker = GeometryTracker(classes=[*NAMES, *NUMBERS])
     tracker.update(POINTS, labels)
-    return tracker.end_epoch()["trace_ratio"]
+    return tracker.end_epoch()["class_centred_trace_ratio"]
 
 
 def of_gram(labels):

@@ -6,23 +6,28 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..errors import InvalidInputError
 from ..io.arrays import refuse_nonfinite
 from ..optional import require_memory
 from ..types import Matrix, Vector
+
+_SMALLEST = {np.dtype(np.float32): 1e-12, np.dtype(np.float64): 1e-140}
+"""Entries up to which squares, or sums of them, lose digits."""
 
 
 class Accumulator:
     """Counts, means and scatter of the rows added so far.
 
-    A block is taken relative to the class means so far, where its sums are small, and merged by the
+    A block is taken relative to its own class means, where its sums are small, and merged by the
     update of Chan, Golub and LeVeque (1983, The American Statistician 37(3), equation 2.1) in
     double precision: with δ the block's mean less the mean so far, W_b its scatter, n_b its number,
     n_a that so far and n their sum,
 
         μ ← μ + (n_b/n) δ,      W ← W + W_b + (n_a n_b/n) δ δᵀ
 
-    so that neither a large common offset nor a tiny scatter costs digits. Within a block of single
-    precision sums and products are in single precision: six digits of the scatter.
+    so that neither a large common offset nor a tiny scatter costs digits. The scatter of the block
+    and of the δ is one product of a matrix with its transpose. Within a block of single precision
+    sums and products are in single precision: six digits of the scatter.
     """
 
     def __init__(self, classes: int, features: int, *, within: bool) -> None:
@@ -36,31 +41,65 @@ class Accumulator:
     def add(self, rows: NDArray[Any], numbers: NDArray[np.int64], first: int) -> None:
         """Take in a block, float32 or float64, and refuse entries that are not finite by number."""
         found, place, count = occurring(numbers, len(self.counts))
-        before, reference = self.counts[found], self.means[found]
-        new = before == 0
+        before, so_far = self.counts[found], self.means[found]
+        again = np.flatnonzero(before)
+        both = np.empty((len(rows) + len(again), rows.shape[1]), rows.dtype)
         with np.errstate(invalid="ignore", over="ignore"):  # refused below
-            if new.any():
-                reference[new] = (_class_sums(rows, place, len(found)) / count[:, None])[new]
-            rounded = reference.astype(rows.dtype)
-            centred = rounded.take(place, axis=0)
-            np.subtract(rows, centred, out=centred)
-            squares = np.einsum("ij,ij->i", centred, centred)
-        if not np.isfinite(squares).all():
-            refuse_nonfinite(rows, first, lambda row: (row,))
-        own = _class_sums(centred, place, len(found)) / count[:, None]
-        # the block's means less the means so far, which are zero for a new class
-        apart = own + (rounded.astype(float) - self.means[found])
+            means, squares = _centre(rows, place, count, both[: len(rows)])
+        if needs_double(rows, squares, first):
+            self.add(rows.astype(np.float64), numbers, first)
+            return
         total = before + count
-        share = before * (count / total)
-        if self.within is not None:
-            self.within += centred.T @ centred
-            self.within += (apart * share[:, None]).T @ apart - (own * count[:, None]).T @ own
+        between = before * (count / total)
+        apart = means - so_far
         traces = np.bincount(place, weights=squares, minlength=len(found))
-        traces -= count * np.einsum("cd,cd->c", own, own)
-        # rounding may take the scatter of a single sample below zero
-        self.traces[found] += np.maximum(traces, 0) + share * np.einsum("cd,cd->c", apart, apart)
+        traces += between * np.einsum("cd,cd->c", apart, apart)
+        if self.within is not None:
+            both[len(rows) :] = np.sqrt(between[again])[:, None] * apart[again]
+            self.within += both.T @ both
+        self.traces[found] += traces
         self.means[found] += apart * (count / total)[:, None]
         self.counts[found] = total
+
+
+def _centre(
+    rows: NDArray[Any], place: NDArray[np.int64], count: NDArray[np.int64], out: NDArray[Any]
+) -> tuple[Matrix, NDArray[Any]]:
+    """Write rows less the means of their classes; return means, and squared norms of what is left.
+
+    Means of single precision are corrected by those of the differences.
+    """
+    means = _class_sums(rows, place, len(count)) / count[:, None]
+    rounded = means.astype(rows.dtype)
+    rounded.take(place, axis=0, out=out, mode="clip")
+    np.subtract(rows, out, out=out)
+    if rows.dtype == np.float32:
+        own = _class_sums(out, place, len(count)) / count[:, None]
+        means = rounded.astype(np.float64) + own
+        out -= own.astype(np.float32).take(place, axis=0)
+    return means, np.einsum("ij,ij->i", out, out)
+
+
+def needs_double(rows: NDArray[Any], squares: NDArray[Any], first: int) -> bool:
+    """Whether single precision is too narrow; refuse what double precision is too narrow for.
+
+    `squares` are squared norms of rows, or of what is left of them; `first` numbers the first row.
+    """
+    double, largest = rows.dtype == np.float64, float(squares.max())
+    if not np.isfinite(largest):
+        if double or not np.isfinite(rows).all():
+            refuse_nonfinite(rows, first, lambda row: (row,))
+        return True
+    smallest = _SMALLEST[rows.dtype]
+    if largest >= smallest**2:
+        return False
+    size = float(np.abs(rows).max())  # equal rows of usual size may come here too
+    if double and 0 < size < smallest:
+        raise InvalidInputError(
+            f"the largest entry of the embeddings is {size:.3g}, whose square is beyond double "
+            "precision; rescale the embeddings"
+        )
+    return 0 < size < smallest
 
 
 def occurring(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gram.geometry import cosines_of, gram_distance
+from ..gram.geometry import cosines_of
 from ..types import Matrix, Vector
 
 _FAR_FROM_ROUNDING = 1e-5
@@ -100,8 +101,8 @@ def frame_metrics(vectors: Matrix, gram: Matrix | None = None) -> FrameMetrics:
         mean_cosine=mean(cosines),
         equiangularity=float(cosines.std()) if k > 1 else float("nan"),
         maximal_angle=mean(np.abs(cosines + 1 / (k - 1))) if k > 1 else float("nan"),
-        simplex_distance=_distance(gram, np.eye(k) - 1 / k),
-        orthogonal_distance=_distance(gram, np.eye(k)),
+        simplex_distance=_distance(gram, -1 / k),
+        orthogonal_distance=_distance(gram, 0.0),
         angular_similarity=mean(1 - angles / np.pi),
         uniformity=float(np.log(mean(np.exp(-2 * apart)))),
         log_distance=mean(logs),
@@ -147,5 +148,15 @@ def mean(values: Vector) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
-def _distance(gram: Matrix, frame: Matrix) -> float:
-    return gram_distance(gram, frame) if gram.any() and frame.any() else float("nan")
+def _distance(gram: Matrix, pair: float) -> float:
+    """Return the distance from the frame with Gram matrix I + pair 11ᵀ, both of norm one."""
+    k, largest = len(gram), float(np.abs(gram).max())
+    own = 1 + pair
+    norm = math.sqrt(k * own**2 + k * (k - 1) * pair**2)
+    if largest == 0 or norm == 0:
+        return float("nan")
+    apart = gram / largest  # whose squares neither overflow nor vanish
+    apart /= np.linalg.norm(apart)
+    apart -= pair / norm
+    apart.flat[:: k + 1] -= (own - pair) / norm
+    return float(np.linalg.norm(apart))

@@ -16,9 +16,6 @@ from .statistics import ClassStatistics
 
 _CENTRES = ("class_centred", "sample_centred", "uncentred")
 
-_USUAL = 100
-"""Binary exponents up to which neither squares nor their products need another scale."""
-
 
 @dataclass(frozen=True)
 class CollapseMetrics:
@@ -150,14 +147,11 @@ def collapse_metrics(statistics: ClassStatistics) -> CollapseMetrics:
     0.0
     """
     present = statistics.present
-    counts, unit = statistics.counts[present], _unit(statistics)
-    means, traces = statistics.means[present] * unit, statistics.within_traces[present] * unit**2
-    within = statistics.within
-    if within is not None and unit != 1:
-        within = within * unit**2
+    counts, means = statistics.counts[present], statistics.means[present]
+    traces = statistics.within_traces[present]
     placed = about_centres(means, counts)
     grams = [rows @ rows.T for rows in placed]
-    about = centred_metrics(placed, grams, counts, traces, within)
+    about = centred_metrics(placed, grams, counts, traces, statistics.within)
     variances = traces / counts
     squares = [np.diagonal(gram) for gram in grams]
     ranks = ranks_of(means, grams[2])
@@ -166,7 +160,7 @@ def collapse_metrics(statistics: ClassStatistics) -> CollapseMetrics:
         trace_ratio_by_samples=ratio(float(traces.sum()), float(counts @ squares[1])),
         trace_ratio_by_classes=ratio(float(variances.sum()), float(squares[0].sum())),
         class_distance_variance=_class_distance_variance(variances, placed[0], grams[0]),
-        alignment=_alignment(statistics.within_traces[present], counts),
+        alignment=_alignment(traces, counts),
         rank=ranks.rank,
         effective_rank=ranks.effective_rank,
         effective_rank_of_gram=ranks.effective_rank_of_gram,
@@ -176,14 +170,6 @@ def collapse_metrics(statistics: ClassStatistics) -> CollapseMetrics:
 
 def _shown(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _unit(statistics: ClassStatistics) -> float:
-    """Return a power of two that brings entries to about one, one where squares are in range."""
-    traces = float(statistics.within_traces.max(initial=0.0))
-    size = max(float(np.abs(statistics.means).max(initial=0.0)), float(np.sqrt(traces)))
-    exponent = int(np.frexp(size)[1])
-    return 1.0 if size == 0 or abs(exponent) < _USUAL else float(np.ldexp(1.0, -exponent))
 
 
 def _class_distance_variance(variances: Vector, rows: Matrix, gram: Matrix) -> float:

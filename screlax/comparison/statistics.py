@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,16 @@ class ClassStatistics:
         """Mean of the class means, every class counting the same, shape (d,)."""
         return np.asarray(self.means[self.present].mean(axis=0))
 
+    def copy(self) -> ClassStatistics:
+        """Return the same with arrays of its own."""
+        return replace(
+            self,
+            counts=self.counts.copy(),
+            means=self.means.copy(),
+            within_traces=self.within_traces.copy(),
+            within=None if self.within is None else self.within.copy(),
+        )
+
     def merge(self, other: ClassStatistics) -> ClassStatistics:
         """Return the statistics of both sets of samples together.
 
@@ -104,7 +114,8 @@ class ClassStatistics:
         between = self.counts * share  # n_a n_b/(n_a + n_b)
         within = None
         if self.within is not None and other.within is not None:
-            within = self.within + other.within + (between[:, None] * apart).T @ apart
+            weighted = np.sqrt(between)[:, None] * apart
+            within = self.within + other.within + weighted.T @ weighted
         traces = between * np.einsum("cd,cd->c", apart, apart)
         return ClassStatistics(
             self.names,

@@ -11,23 +11,18 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
-from ..io.arrays import as_view_embeddings, refuse_nonfinite
+from ..io.arrays import as_view_embeddings
 from ..io.atomic import write_bytes
-from ..io.tables import columns_of, csv_bytes, json_text
+from ..io.tables import columns_of, csv_bytes, json_text, write_table
 from ..problem.label_files import as_labels
 from ..problem.labels import ClassNumbers, label_array
 from ..solution.solution import Solution
+from .accumulator import needs_double
 from .blocks import normalized, working_type
+from .gathered import Gathered
 from .metrics import collapse_metrics
-from .statistics import ClassStatistics, class_statistics
-
-_ENOUGH = 4
-"""Rows per class that are taken in together: what a block costs beside its rows is then little."""
-
-_MOST = 1 << 23
-"""Numbers of rows that wait at most: 64 MB."""
-
-_KEPT = ("counts", "means", "within_traces", "within")
+from .statistics import ClassStatistics
+from .tracker_state import among, read_state, state_of
 
 
 class GeometryTracker:
@@ -85,26 +80,14 @@ class GeometryTracker:
         self._views = 1 if solution is None else solution.problem.loss.view_count
         self._normalize = normalize
         self._numbers = ClassNumbers(self._names, len(self._names))
-        self._statistics: ClassStatistics | None = None
-        self._pending: list[tuple[NDArray[Any], NDArray[np.int64]]] = []
+        self._gathered = Gathered(self._names)
         self.history: list[dict[str, Any]] = []
 
     @property
     def statistics(self) -> ClassStatistics | None:
         """Statistics of the epoch so far; None before its first batch."""
-        self._take_in()
-        return self._statistics
-
-    def _take_in(self) -> None:
-        """Add the rows that wait to the statistics."""
-        if self._pending:
-            rows, numbers = map(np.concatenate, zip(*self._pending, strict=True))
-            self._pending = []
-            self._add(class_statistics(rows, numbers, classes=np.arange(len(self._names))))
-
-    def _add(self, more: ClassStatistics) -> None:
-        known = self._statistics
-        self._statistics = more if known is None else known.merge(more)
+        of = self._gathered.statistics()
+        return None if of is None else of.copy()
 
     def update(self, embeddings: Any, labels: Any) -> None:
         """Add a batch, shape (n, d), with one label per row.
@@ -127,26 +110,16 @@ class GeometryTracker:
         rows, together = as_view_embeddings(embeddings, self._views)
         numbers = self._numbers(as_labels(labels, len(rows) // together))
         numbers = numbers if together == 1 else np.repeat(numbers, together)
-        rows = self._own_rows(rows)
-        self._pending.append((rows, numbers))
-        kept = sum(len(batch) for batch, _ in self._pending)
-        if kept >= _ENOUGH * len(self._names) or kept * rows.shape[1] >= _MOST:
-            self._take_in()
+        self._gathered.add(self._usable(rows), numbers)
 
-    def _own_rows(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """Return a copy of a batch in working precision, normalised if it has to be, or refuse."""
-        rows = np.array(rows, dtype=working_type(rows))
-        known = [batch.shape[1] for batch, _ in self._pending[:1]]
-        known += [] if self._statistics is None else [self._statistics.means.shape[1]]
-        if known and known[0] != rows.shape[1]:
-            raise InvalidInputError(
-                f"the batch has dimension {rows.shape[1]}, and those before it {known[0]}"
-            )
-        with np.errstate(invalid="ignore", over="ignore"):
+    def _usable(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return a batch in working precision, normalised if it has to be, or refuse it."""
+        rows = np.asarray(rows, dtype=working_type(rows))
+        if self._normalize:
+            rows = normalized(rows)
+        with np.errstate(invalid="ignore", over="ignore"):  # refused, or another precision
             squares = np.einsum("ij,ij->i", rows, rows)
-        if not np.isfinite(squares).all() and not (self._normalize and np.isfinite(rows).all()):
-            refuse_nonfinite(rows, 0, lambda row: (row,))
-        return normalized(rows) if self._normalize else rows
+        return rows.astype(np.float64) if needs_double(rows, squares, 0) else rows
 
     def merge(self, other: GeometryTracker) -> None:
         """Add the samples of another tracker's epoch, of another worker, say.
@@ -154,7 +127,7 @@ class GeometryTracker:
         Raises
         ------
         InvalidInputError
-            If its classes or its dimension are others; nothing is added then.
+            If it has a class that this one has not, or another dimension; nothing is added then.
 
         Examples
         --------
@@ -166,12 +139,11 @@ class GeometryTracker:
         >>> trackers[0].statistics.counts
         array([2, 2])
         """
-        if other._names != self._names:
-            raise InvalidInputError("trackers of different classes cannot be merged")
-        self._take_in()
-        more = other.statistics
+        more = other._gathered.statistics()
         if more is not None:
-            self._add(more)
+            known = self._gathered.statistics()
+            more = among(more, self._names, self._numbers)
+            self._gathered.set(more if known is None else known.merge(more))
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that it knows as plain numbers and arrays, for a checkpoint.
@@ -186,17 +158,17 @@ class GeometryTracker:
         >>> again.statistics.counts
         array([1, 1])
         """
-        statistics = self.statistics
-        epoch = None if statistics is None else {k: getattr(statistics, k) for k in _KEPT}
-        return {"history": [dict(row) for row in self.history], "epoch": epoch}
+        return state_of(self.history, self._gathered.statistics())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned.
+        """Go on from what `state_dict` returned, also in the middle of an epoch.
+
+        The tracker may know more classes than that of the state did, and in another order.
 
         Raises
         ------
         InvalidInputError
-            If it is none, or of other classes; nothing changes then.
+            If it is none, or has a class that this tracker has not; nothing changes then.
 
         Examples
         --------
@@ -206,19 +178,11 @@ class GeometryTracker:
         >>> tracker.statistics is None
         True
         """
-        try:
-            history, epoch = [dict(row) for row in state["history"]], state["epoch"]
-            arrays = None if epoch is None else [np.array(epoch[name]) for name in _KEPT]
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidInputError(f"not the state of a tracker: {error}") from error
-        found = None
-        if arrays is not None:
-            found = ClassStatistics(tuple(range(len(self._names))), *arrays)
-            if found.counts.shape != (len(self._names),):
-                raise InvalidInputError(
-                    f"the state has {found.counts.size} classes, the tracker {len(self._names)}"
-                )
-        self.history, self._statistics, self._pending = history, found, []
+        history, epoch = read_state(state)
+        gathered = Gathered(self._names)
+        if epoch is not None:
+            gathered.set(among(epoch, self._names, self._numbers))
+        self.history, self._gathered = history, gathered
 
     def end_epoch(self, **extra: Any) -> dict[str, Any]:
         """Close the epoch and return its row: metrics, and `extra` (a loss, a learning rate).
@@ -238,7 +202,7 @@ class GeometryTracker:
         >>> row["learning_rate"], round(row["gram_distance"], 6), tracker.statistics
         (0.1, 0.0, None)
         """
-        statistics = self.statistics
+        statistics = self._gathered.statistics()
         if statistics is None:
             raise InvalidInputError("the epoch has no batch; call update first")
         row: dict[str, Any] = {"epoch": len(self.history) + 1, "samples": statistics.samples}
@@ -250,7 +214,7 @@ class GeometryTracker:
             raise InvalidInputError(f"{taken[0]} is a column of the tracker; use another name")
         row |= {name: _plain(value) for name, value in extra.items()}
         self.history.append(row)
-        self._statistics = None
+        self._gathered.clear()
         return row
 
     def to_csv(self, path: str | Path) -> Path:
@@ -267,6 +231,27 @@ class GeometryTracker:
         1
         """
         return write_bytes(csv_bytes(columns_of(self.history)), path)
+
+    def write(self, path: str | Path) -> Path:
+        """Write the history as .csv or .parquet, by the suffix; atomically.
+
+        Raises
+        ------
+        InvalidInputError
+            If the path has another suffix.
+        MissingExtraError
+            If pyarrow, which Parquet needs, is not installed.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> tracker = screlax.GeometryTracker(classes=["cat", "dog"])
+        >>> tracker.update([[1.0, 0.0], [-1.0, 0.0]], ["cat", "dog"])
+        >>> row = tracker.end_epoch(loss=0.5)
+        >>> tracker.write("history.csv").read_text().splitlines()[1][:4]
+        '1,2,'
+        """
+        return write_table(columns_of(self.history), path)
 
     def to_json(self, path: str | Path) -> Path:
         """Write the history as a JSON list, atomically; NaN becomes null.
