@@ -7,6 +7,7 @@ another level also checks the reduction itself.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..optional import require_memory
 from ..problem.levels import lift_from_orbits
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
+from ..proof.certificate import Certificate
 from ..proof.dense import Proof
 from ..proof.prover import Prover
 from .base import (
@@ -31,6 +33,7 @@ from .base import (
     with_room,
 )
 from .batches.newton import solve_in_batches
+from .batches.start import start_at_mean
 from .closed_form import closed_form
 from .collapse import opposite_points
 from .factored import solve_factored
@@ -44,6 +47,9 @@ _MAX_DENSE_ORBITS = 2000
 
 PROVED = 1e-9
 """Certified relative gap up to which a slack-vector root is taken for the optimum."""
+
+TIGHT, TIGHT_IN_HEIGHT = 1e-10, 1e-6
+"""Certified gaps of expected losses to go on to, relative to value and height above the floor."""
 
 NOT_CONVERGED = "slack-vector Newton, not converged"
 DESCENT = "Burer–Monteiro: "
@@ -132,20 +138,30 @@ class Native:
 
 
 def _in_batches(problem: UFM, level: Level, options: SolverOptions, start: float) -> Candidate:
-    """Run Newton from the optimum of all samples, and Burer–Monteiro where its root is no proof."""
-    if problem.points.distinct.max() < 2:  # positives come from drawing a sample twice
-        return _descend(problem, level, options, None, start)
-    whole = replace(problem, loss=problem.loss.of_all_samples)
-    gram = _native_gram(whole, options)
-    root = solve_in_batches(build_program(problem, Level.ORBITS), gram)
-    if root.gram.is_finite():
-        gram = root.gram
-        if root.converged and _is_proved(
-            problem, options.prover_of(problem).gram(gram, Level.ORBITS)
-        ):
-            return _result(problem, level, gram, root.steps, "slack-vector Newton", start)
+    """Return the first root of Newton that proves optimal, else what a descent finds from it."""
+    prover, near = options.prover_of(problem), None
+    program = build_program(problem, Level.ORBITS)
+    for gram in _starts_in_batches(problem, options):
+        root = solve_in_batches(program, gram)
+        if root is None or not root.gram.is_finite():
+            continue
+        near = root.gram
+        if root.converged and _is_tight(prover.gram(near, Level.ORBITS).certificate):
+            return _result(problem, level, near, root.steps, "slack-vector Newton", start)
     # a mean of zero is a saddle, which no descent leaves
-    return _descend(problem, level, options, gram if (gram.own > 0).all() else None, start)
+    away = near is not None and bool((near.own > 0).all())
+    return _descend(problem, level, options, near if away else None, start)
+
+
+def _starts_in_batches(problem: UFM, options: SolverOptions) -> Iterator[CellGram]:
+    """Yield optima of losses near an expected one, nearest first."""
+    mean = start_at_mean(problem)
+    if mean is not None:
+        yield mean
+    if problem.points.distinct.max() > 1:  # else positives come from drawing a sample twice
+        whole = _native_gram(replace(problem, loss=problem.loss.of_all_samples), options)
+        if whole.is_finite():
+            yield whole
 
 
 def _native_gram(problem: UFM, options: SolverOptions) -> CellGram:
@@ -233,6 +249,13 @@ def _is_proved(problem: UFM, proof: Proof) -> bool:
     trace = float((points.distinct * points.multiplicities) @ proof.gram.own)
     indefinite = certificate.primal_min_eigenvalue < -PROVED * trace
     return certificate.proves(PROVED) and not indefinite
+
+
+def _is_tight(certificate: Certificate) -> bool:
+    """Whether a gap is as small as can be asked for, beside value and height above the floor."""
+    height = certificate.upper - certificate.infimum
+    is_small = certificate.proves(TIGHT) and certificate.gap <= TIGHT_IN_HEIGHT * height
+    return is_small or certificate.is_rounding
 
 
 def _result(

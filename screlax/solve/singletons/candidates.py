@@ -52,7 +52,7 @@ def singleton_candidates(
         for start, steps, limit in _starts(equations):
             for root in _roots(equations, start, limit):
                 yield root.state, steps + root.steps, "singleton Newton"
-        far = continued(equations, _direct)
+        far = continued(equations, direct_root)
         if far is not None:
             yield far.state, far.steps, "singleton Newton, continued from small norms"
         near, _, _ = _without_singletons(equations)
@@ -117,7 +117,7 @@ def _roots(
                 return
 
 
-def _direct(equations: SingletonEquations) -> SingletonRoot | None:
+def direct_root(equations: SingletonEquations) -> SingletonRoot | None:
     """Return the optimum under another control where a direct start leads to it."""
     for start, _, limit in _starts(equations):
         for root in _roots(equations, start, limit):
