@@ -10,7 +10,7 @@ import numpy as np
 
 from ...types import Matrix, Vector
 from .columns import MOST, Columns, chebyshev_columns, every_column, needed_columns
-from .complex_numbers import exp_of, expm1_of
+from .complex_numbers import Parts, exp_of, expm1_of, times
 from .contour import Circles, Nodes, Spread, log_radii
 from .draws import Array, Draws
 from .exponential_sum import ExponentialSum
@@ -74,23 +74,26 @@ class Block:
             raise TooWide(np.where(exist, each, -np.inf).max(axis=1))
         return chebyshev_columns(np.where(exist, each, sum(ends) / 2), *ends, count)
 
-    def terms(self, weights: Matrix, log_factor: Array, nodes: Nodes) -> Terms:
+    def terms(self, weights: Matrix, log_factor: Parts, nodes: Nodes) -> Terms:
         """Return generating functions at the nodes.
 
         Parameters
         ----------
         weights : ndarray, shape (R, q)
-        log_factor : ndarray, shape (M, q)
-            Logarithms of the parts of other classes are weights @ log_factor.T.
+        log_factor : ndarray, shape (…, M, q)
+            Logarithms of the parts of other classes are sums of these by the weights.
         nodes : Nodes
         """
-        draws, log_z = self.draws, nodes.log_z
-        log_own = draws.log_factor(log_z - self.decay[nodes.term])
-        logs, factor = draws.own(log_own, needed=self.views == 1)
-        logs = logs + real_product(weights, log_factor.T)
-        logs -= np.outer(self.views * (draws.own_fixed + 1) - 1, self.rule.nodes)[:, nodes.term]
+        draws = self.draws
+        log_own, _ = nodes.unit(draws, -self.decay[nodes.term, None])
+        logs, factor = draws.own(log_own[..., 0], needed=self.views == 1)
+        logs += weights @ np.swapaxes(log_factor, 1, 2)
+        always = self.views * (draws.own_fixed + 1) - 1
+        if always.any():
+            logs[0] -= np.outer(always, self.rule.nodes)[:, nodes.term]
         if draws.degree is not None:
-            logs -= draws.degree * log_z + self.log_normalizer
+            logs -= draws.degree * nodes.log_z[:, None, :]
+            logs[0] -= self.log_normalizer
         return Terms(logs, factor)
 
     def spread(self, log_radius: Vector, terms: Terms, mean: Matrix, variance: Matrix) -> Spread:
@@ -108,8 +111,8 @@ class Block:
         inside = draws.mean(log_radius - self.decay)
         own = draws.own_units[:, None]
         away = np.abs(mean + own * inside - (draws.degree or 0.0))
-        most = variance + own * draws.variance_kernel(inside)
-        size = np.abs(terms.values)
+        most = variance + own * draws.variance(inside)
+        size = np.abs(terms.values[0])
         near = size * np.exp(-(away**2) / (2 * (most + 1))) / np.sqrt(2 * math.pi * most + 1)
         total = near.sum(axis=1, keepdims=True)
         total = np.where(total > 0, total, 1.0)
@@ -124,41 +127,25 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """Generating functions at nodes, relative to all batches, as exp(logs) factor, (R, M)."""
+    """Generating functions at nodes, relative to all batches, as exp(logs) factor, (…, R, M)."""
 
-    logs: Array
-    factor: Array
+    logs: Parts
+    factor: Parts
 
     @cached_property
-    def values(self) -> Array:
+    def values(self) -> Parts:
         """Numbers whose real parts sum to E[1 e^{−tY}]."""
-        return np.asarray(exp_of(self.logs) * self.factor)
+        return times(exp_of(self.logs), self.factor)
 
     def weighted(self, weights: Array) -> Terms:
         """Return the terms times weights, (R, M) or (M,)."""
         return Terms(self.logs, self.factor * weights)
 
-    def lost(self, change: Array) -> Array:
+    def lost(self, change: Parts) -> Parts:
         """Return how much less they are where the logarithms change."""
-        far = change.real > 0.5
+        far = change[0] > 0.5
         if not far.any():
-            return np.asarray(-self.values * expm1_of(change))
-        near = self.values * expm1_of(np.where(far, 0.0, change))
-        away = self.factor * exp_of(np.where(far, self.logs + change, 0.0)) - self.values
-        return np.asarray(-np.where(far, away, near))
-
-
-def real_product(weights: Matrix, functions: Array) -> Array:
-    """Return weights @ functions, the first real."""
-    if not np.iscomplexobj(functions):
-        return np.asarray(weights @ functions)
-    flat = np.ascontiguousarray(functions).view(float)
-    return np.asarray((weights @ flat).view(complex))
-
-
-def real_sums(terms: Array, functions: Array) -> Matrix:
-    """Return the real part of terms @ functions, (R, q)."""
-    if not np.iscomplexobj(terms):
-        return np.asarray(terms @ functions.real)
-    both = np.stack([functions.real, -functions.imag], axis=1)
-    return np.asarray(terms.view(float) @ both.reshape(2 * len(functions), -1))
+            return times(self.values, -expm1_of(change))
+        near = times(self.values, -expm1_of(np.where(far, 0.0, change)))
+        moved = exp_of(np.where(far, self.logs + change, 0.0))
+        return np.where(far, self.values - times(self.factor, moved), near)

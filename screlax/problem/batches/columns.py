@@ -23,7 +23,7 @@ from .draws import Array, Draws
 MOST = 40
 """Rows that need more columns than this are taken apart."""
 
-_ELLIPSES = np.geomspace(1.2, 1e6, 80)
+_ELLIPSES = np.geomspace(1.2, 1e5, 32)
 """Values of ρ that are tried."""
 
 
@@ -58,6 +58,10 @@ class Columns:
             basis[degree] -= basis[degree - 2]
         return np.moveaxis(basis, 0, 1)
 
+    def first(self, count: int) -> Columns:
+        """Return the first functions of the basis alone."""
+        return Columns(self.places[:count], self.coefficients[:count], self.x)
+
     def gathered(self, units: Matrix) -> Matrix:
         """Return weights of the coefficients in the sum over all units (R, m), (R, q)."""
         return np.asarray((self.basis @ units[..., None])[..., 0])
@@ -67,7 +71,7 @@ class Columns:
         return np.asarray((found[:, None, :] @ self.basis)[:, 0])
 
     def of(self, values: Array) -> Array:
-        """Return the coefficients of functions of which the values (M, q) are known."""
+        """Return the coefficients of functions of which the values (…, M, q) are known."""
         return values if self.x is None else np.asarray(values @ self.coefficients.T)
 
 

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...types import Matrix, Vector
-from .draws import Draws
+from .complex_numbers import Parts, exp_of
+from .draws import Array, Draws
 
 _FAR = 300.0
 """Bound on |log r|, beyond which all terms vanish."""
@@ -68,12 +70,25 @@ class Nodes:
         count = len(log_radius)
         return cls(np.arange(count), log_radius, np.zeros(count), np.ones(count))
 
+    @cached_property
+    def log_z(self) -> Parts:
+        """log(z/z₀), (…, M)."""
+        both = [self.log_radius] if self.is_real else [self.log_radius, self.angle]
+        return np.stack(both)
+
+    @cached_property
+    def is_real(self) -> bool:
+        """Whether z is real."""
+        return not self.angle.any()
+
     @property
-    def log_z(self) -> Vector:
-        """Return log(z/z₀), real where there is no coefficient to take."""
-        if not self.angle.any():
-            return self.log_radius
-        return np.asarray(self.log_radius + 1j * self.angle)
+    def angles(self) -> Array | None:
+        """The angles as a column, None where z is real."""
+        return None if self.is_real else self.angle[:, None]
+
+    def unit(self, draws: Draws, log_y: Array) -> tuple[Parts, Parts]:
+        """Return `Draws.unit` at the nodes, (…, M, q), log y being (M, q)."""
+        return draws.unit(self.log_radius[:, None] + log_y, self.angles)
 
 
 def log_radii(draws: Draws, decay: Vector, each: Vector) -> Vector:
@@ -99,7 +114,7 @@ def log_radii(draws: Draws, decay: Vector, each: Vector) -> Vector:
     for _ in range(60):
         mean = draws.mean(log_radius[:, None] + log_y)
         excess = mean @ weight - wanted
-        slope = draws.variance_kernel(mean) @ weight
+        slope = draws.variance(mean) @ weight
         high = np.where(excess > 0, log_radius, high)
         low = np.where(excess <= 0, log_radius, low)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -143,18 +158,16 @@ def nodes_on(draws: Draws, log_radius: Vector, spread: Spread) -> Nodes:
     with np.errstate(divide="ignore"):
         log_allowed = -LOG_ACCURACY - np.log(spread.importance * len(log_radius))
     halves = _halves(draws, spread, log_allowed)
-    found = []
-    for term, half in enumerate(halves):
-        angles = (np.arange(half) + 0.5) * math.pi / half  # never −1, where a factor may vanish
-        small = -2 * spread.least[term] * np.sin(angles / 2) ** 2 < log_allowed[term]
-        angles = angles[~small] if half > 1 else angles
-        found.append(np.stack([np.full(len(angles), term), angles, np.full(len(angles), 1 / half)]))
-    term, angle, weight = np.concatenate(found, axis=1)
-    index = term.astype(np.int64)
-    return Nodes(index, log_radius[index], angle, weight)
+    term = np.repeat(np.arange(len(halves)), halves)
+    place = np.arange(len(term)) - np.repeat(np.cumsum(halves) - halves, halves)
+    angle = (place + 0.5) * math.pi / halves[term]  # never −1, where a factor may vanish
+    small = -2 * spread.least[term] * np.sin(angle / 2) ** 2 < log_allowed[term]
+    kept = ~small | (place == 0)
+    term, angle = term[kept], angle[kept]
+    return Nodes(term, log_radius[term], angle, 1 / halves[term])
 
 
-def _halves(draws: Draws, spread: Spread, log_allowed: Vector) -> Vector:
+def _halves(draws: Draws, spread: Spread, log_allowed: Vector) -> NDArray[np.int64]:
     """Return how many nodes there are on each half circle, (K,)."""
     draws_all = float(draws.everything.max())
     degree = float(draws.degree or 0.0)
@@ -167,7 +180,7 @@ def _halves(draws: Draws, spread: Spread, log_allowed: Vector) -> Vector:
     found = np.where(enough.any(axis=1), counts[enough.argmax(axis=1)], counts[-1])
     if not draws.replaced:  # a polynomial: more nodes than coefficients on either side are exact
         found = np.minimum(found, math.ceil((max(degree, draws_all - degree) + 1) / 2))
-    return np.asarray(found.astype(int))
+    return np.asarray(found.astype(np.int64))
 
 
 def log_tails(variance: Matrix, free: Matrix) -> Matrix:
@@ -184,9 +197,10 @@ def log_normalizer(draws: Draws) -> float:
     if draws.degree is None:
         return 0.0
     units = float(draws.everything.max())
-    variance = np.array([units * float(draws.variance_kernel(np.array(draws.rate)))])
+    variance = units * draws.variance(np.full(1, draws.rate))
     away = np.array([abs(draws.wanted - draws.degree)])
     one = np.ones(1)
     nodes = nodes_on(draws, np.zeros(1), Spread(one, away, variance, variance, 0.0))
-    logs = units * draws.log_factor(nodes.log_z) - draws.degree * nodes.log_z
-    return math.log(float(nodes.weight @ np.exp(logs).real))
+    log_factor, _ = nodes.unit(draws, np.zeros((1, 1)))
+    logs = units * log_factor[..., 0] - draws.degree * nodes.log_z
+    return math.log(float(nodes.weight @ exp_of(logs)[0]))

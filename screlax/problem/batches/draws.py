@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...types import Matrix, Vector
-from .complex_numbers import expm1_of, log1p_of
+from .complex_numbers import Parts, circle, expm1_of, log1p_of, times
 
 Array = NDArray[Any]
 
@@ -120,60 +120,83 @@ class Draws:
         """What a unit that is never drawn contributes, φ(0) − φ(z₀)."""
         return -self.rate if self.replaced else math.log1p(-self.rate)
 
-    def log_factor(self, c: Array) -> Array:
-        """Return φ(z₀ e^c) − φ(z₀), what a unit contributes, entry by entry."""
-        grown = self.rate * expm1_of(c)
-        if self.replaced:
-            return grown
-        far = np.abs(grown) > 0.5  # where 1 + z₀ e^c is added up without cancellation
-        if not far.any():
-            return log1p_of(grown)
-        added = (1 - self.rate) + self.rate * np.exp(c)
-        near = log1p_of(np.where(far, 0.0, grown))
-        return np.where(far, np.log(np.where(far, added, 1.0)), near)
+    def mean(self, log_y: Array) -> Array:
+        """Return y φ'(y) at y = z₀ e^c, the mean number of a unit, where c is real."""
+        size = self.rate * np.exp(log_y)
+        return size if self.replaced else size / ((1 - self.rate) + size)
 
-    def change_of_log_factor(self, c: Array, growth: Array) -> Array:
-        """Return φ(z₀ e^c (1 + growth)) − φ(z₀ e^c), accurate where growth is small."""
-        change = self.mean(c) * growth
+    def unit(self, log_y: Array, angle: Array | None = None) -> tuple[Parts, Parts]:
+        """Return what a unit contributes, and the mean number of it, entry by entry.
+
+        They are φ(z₀ e^c) − φ(z₀) and its derivative by c = log_y + i angle.
+        """
+        rate, size = self.rate, self.rate * np.exp(log_y)
+        grown = rate * np.expm1(log_y)
+        if angle is None:
+            if self.replaced:
+                return grown[None], size[None]
+            added = (1 - rate) + size
+            return _log(grown, added)[None], (size / added)[None]
+        turned, sine = circle(angle)
+        x, y, drawn = grown - size * turned, size * sine, size * (1 - turned)
+        if self.replaced:
+            return np.stack([x, y]), np.stack([drawn, y])
+        added, squared = (1 - rate) + drawn, y * y
+        square = added * added + squared
+        log = np.stack([_log(x * (2 + x) + squared, square) / 2, np.arctan2(y, added)])
+        return log, np.stack([(drawn * added + squared) / square, (1 - rate) * y / square])
+
+    def change(self, log_z: Array, angle: Array | None, growth: Array) -> Parts:
+        """Return how φ(z₀ e^c) changes where e^c is multiplied by 1 + growth, accurately."""
+        log_factor, mean = self.unit(log_z, angle)
+        change = mean * growth
         if self.replaced:
             return change
-        far = np.abs(change) > 0.5
+        far = (change * change).sum(axis=0) > 0.25
         if not far.any():
             return log1p_of(change)
         with np.errstate(divide="ignore"):  # nothing is left of y
-            decayed = c + np.log1p(np.where(far, growth, 0.0))
-        away = self.log_factor(decayed) - self.log_factor(c)
+            decayed = log_z + np.log1p(np.where(far, growth, 0.0))
+        away = self.unit(decayed, angle)[0] - log_factor
         return np.where(far, away, log1p_of(np.where(far, 0.0, change)))
 
-    def mean(self, c: Array) -> Array:
-        """Return y φ'(y) at y = z₀ e^c, the mean number of a unit."""
-        drawn = self.rate * np.exp(c)
-        return drawn if self.replaced else drawn / ((1 - self.rate) + drawn)
+    def variance(self, mean: Array) -> Array:
+        """Return the derivative of a real mean by c."""
+        return mean if self.replaced else mean * (1 - mean)
 
-    def variance_kernel(self, mean: Array) -> Array:
+    def variance_parts(self, mean: Parts) -> Parts:
         """Return the derivative of the mean by c."""
-        return mean if self.replaced else mean - mean * mean
+        return mean if self.replaced else mean - times(mean, mean)
 
-    def own(self, log_factor: Array, *, needed: bool) -> tuple[Array, Array]:
-        """Return logarithm and a factor beside it of the own class's part, each (R, M).
+    def own(self, log_factor: Parts, *, needed: bool) -> tuple[Parts, Parts]:
+        """Return logarithm and a factor beside it of the own class's part, each (…, R, M).
 
         Where a positive is `needed` and none is fixed, that is all but the term without any: it
         neither cancels nor overflows.
         """
-        logs = self.own_units[:, None] * log_factor
+        logs = self.own_units[:, None] * log_factor[:, None, :]
         missing = self.missing(needed=needed)
         if not missing.any():
-            return logs, np.ones(1)
-        drawn = np.where(missing, self.own_units, 0.0)[:, None] * (log_factor - self.log_none)
-        less = drawn.real < -_FAR_LESS  # where 1 + z x is so near zero that only "none" is left
+            return logs, np.ones((1, 1, 1))
+        none = np.zeros((len(log_factor), 1))
+        none[0] = self.log_none
+        drawn = np.where(missing, self.own_units, 0.0)[:, None] * (log_factor - none)[:, None, :]
+        less = drawn[0] < -_FAR_LESS  # where 1 + z x is so near zero that only "none" is left
         if less.any():
-            logs[less] -= drawn[less]
-            drawn[less] *= -1
+            logs[:, less] -= drawn[:, less]
+            drawn[:, less] *= -1
         factor = -expm1_of(-drawn)
-        factor[less] *= -1
-        factor[~missing] = 1.0
+        factor[:, less] *= -1
+        if not missing.all():
+            factor[0, ~missing] = 1.0
         return logs, factor
 
     def missing(self, *, needed: bool) -> NDArray[np.bool_]:
         """Whether an anchor can be without a positive, and is none then, shape (R,)."""
         return np.asarray(needed & (self.own_fixed == 0))
+
+
+def _log(less: Array, whole: Array) -> Array:
+    """Return log(whole), from whole − 1 where that is more accurate."""
+    near = np.abs(less) < 0.5
+    return np.where(near, np.log1p(np.where(near, less, 0.0)), np.log(np.where(near, 1.0, whole)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,14 +10,18 @@ from numpy.typing import NDArray
 
 from ...gram.rounding import UNIT
 from ...types import Matrix, Vector
-from .block import Block, Terms, real_product, real_sums
+from .block import Block, Terms
 from .columns import Columns
+from .complex_numbers import Parts, real_sums, times
 from .contour import Circles, Nodes, nodes_on
 from .draws import Array, Draws
 from .moments import Part
 
 _ROUGH = 1e-4
 """Accuracy that is enough to see which nodes are needed."""
+
+_SEEN = 1e-10
+"""Accuracy of Hessians, which no bound rests on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +36,7 @@ class Evaluated:
     columns : Columns
     nodes : Nodes
     terms : Terms
-    mean : ndarray, shape (M, q)
+    mean : ndarray, shape (…, M, q)
         y φ'(y) at nodes and columns.
     """
 
@@ -42,7 +45,7 @@ class Evaluated:
     columns: Columns
     nodes: Nodes
     terms: Terms
-    mean: Array
+    mean: Parts
 
     @property
     def _count(self) -> Matrix:
@@ -50,12 +53,12 @@ class Evaluated:
         return np.asarray(self.block.draws.units * self.block.views * self.each)
 
     @cached_property
-    def _weighted(self) -> Array:
+    def _weighted(self) -> Parts:
         weights = self.block.rule.weights[self.nodes.term]
         return np.asarray(self.terms.values * (self.nodes.weight * weights))
 
     @cached_property
-    def _weighted_by_time(self) -> Array:
+    def _weighted_by_time(self) -> Parts:
         return np.asarray(self._weighted * self.block.rule.nodes[self.nodes.term])
 
     def softmax(self) -> Matrix:
@@ -65,18 +68,22 @@ class Evaluated:
 
     def diagonal(self) -> Matrix:
         """See `Moments`."""
-        kernel = self.columns.of(self.block.draws.variance_kernel(self.mean))
+        kernel = self.columns.of(self.block.draws.variance_parts(self.mean))
         found = real_sums(self._weighted_by_time, kernel)
         return np.asarray(self.block.views * self.each * self._count * self.columns.spread(found))
 
     def part(self, rows: NDArray[np.int64], room: Vector) -> Part:
         """See `Part`."""
         mean = self.columns.of(self.mean)
-        count = mean.shape[1]
-        pairs = (mean[:, :, None] * mean[:, None, :]).reshape(len(mean), -1)
-        core = room[:, None] * real_sums(self._weighted_by_time, pairs)
-        columns = dataclasses.replace(self.columns)  # without its basis, which is large
-        return Part(rows, columns, core.reshape(-1, count, count), self._count)
+        size = np.abs(mean).max(axis=(0, 1))
+        count = 1 + int(np.flatnonzero(size > _SEEN * size.max(initial=0.0)).max(initial=0))
+        if self.columns.x is None:
+            count = len(size)
+        first, second = np.triu_indices(count)
+        found = real_sums(self._weighted_by_time, times(mean[..., first], mean[..., second]))
+        core = np.empty((len(rows), count, count))
+        core[:, first, second] = core[:, second, first] = room[:, None] * found
+        return Part(rows, self.columns.first(count), core, self._count)
 
 
 def evaluated(block: Block, each: Matrix) -> Evaluated:
@@ -89,8 +96,8 @@ def evaluated(block: Block, each: Matrix) -> Evaluated:
     real = Nodes.real(radius)
     terms, mean = _at_columns(block, columns, real)
     weights = columns.gathered(draws.units)
-    means = weights @ columns.of(mean).T
-    variances = weights @ columns.of(draws.variance_kernel(mean)).T
+    means = weights @ columns.of(mean[0]).T
+    variances = weights @ columns.of(draws.variance(mean[0])).T
     spread = block.spread(radius, terms.weighted(rule.weights), means, variances)
     nodes = nodes_on(draws, radius, spread)
     allowed = _allowed(draws) / np.minimum(spread.importance, 1.0)
@@ -98,12 +105,12 @@ def evaluated(block: Block, each: Matrix) -> Evaluated:
     return Evaluated(block, each, columns, nodes, *_at_columns(block, columns, nodes))
 
 
-def _at_columns(block: Block, columns: Columns, nodes: Nodes) -> tuple[Terms, Array]:
+def _at_columns(block: Block, columns: Columns, nodes: Nodes) -> tuple[Terms, Parts]:
     """Return generating functions at nodes, and means of a unit there at the columns."""
     draws = block.draws
-    c = nodes.log_z[:, None] - block.decay[nodes.term, None] * columns.places
+    log_factor, mean = nodes.unit(draws, -block.decay[nodes.term, None] * columns.places)
     weights = columns.gathered(draws.units)
-    return block.terms(weights, columns.of(draws.log_factor(c)), nodes), draws.mean(c)
+    return block.terms(weights, columns.of(log_factor), nodes), mean
 
 
 def at_zero(block: Block, weights: Array) -> tuple[Nodes, Terms]:
@@ -118,12 +125,14 @@ def at_zero(block: Block, weights: Array) -> tuple[Nodes, Terms]:
     draws = block.draws
     others = draws.units.sum(axis=1, keepdims=True)
     radius = block.log_radii(np.zeros_like(draws.units))
-    terms = block.terms(others, draws.log_factor(radius)[:, None], Nodes.real(radius))
+    nothing = np.zeros((1, 1))
+    real = Nodes.real(radius)
+    terms = block.terms(others, real.unit(draws, nothing)[0], real)
     mean = draws.mean(radius)
-    variance = others * draws.variance_kernel(mean)
+    variance = others * draws.variance(mean)
     spread = block.spread(radius, terms.weighted(weights), others * mean, variance)
     nodes = nodes_on(draws, radius, spread)
-    return nodes, block.terms(others, draws.log_factor(nodes.log_z)[:, None], nodes)
+    return nodes, block.terms(others, nodes.unit(draws, nothing)[0], nodes)
 
 
 def excesses(block: Block, each: Matrix) -> Vector:
@@ -136,13 +145,13 @@ def excesses(block: Block, each: Matrix) -> Vector:
     allowed = np.full(len(rule.nodes), _allowed(draws))
     columns = block.columns(each, _circles(block, nodes), allowed, from_zero=True)
     decay, places = block.decay[nodes.term, None], columns.places
-    log_z = nodes.log_z[:, None]
-    change = draws.change_of_log_factor(log_z, np.expm1(-decay * places))
-    at_once = -decay * draws.mean(log_z)
+    log_radius = nodes.log_radius[:, None]
+    change = draws.change(log_radius, nodes.angles, np.expm1(-decay * places))
+    at_once = -decay * draws.unit(log_radius, nodes.angles)[1]
     slope = np.where(places > 0, change / np.where(places > 0, places, 1.0), at_once)
     weights = columns.gathered(draws.units * each)
-    lost = terms.lost(real_product(weights, columns.of(slope).T))
-    return np.asarray(lost.real @ (over[nodes.term] * nodes.weight))
+    lost = terms.lost(weights @ np.swapaxes(columns.of(slope), 1, 2))
+    return np.asarray(lost[0] @ (over[nodes.term] * nodes.weight))
 
 
 def _allowed(draws: Draws) -> float:

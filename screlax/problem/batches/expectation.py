@@ -77,7 +77,7 @@ class Expectation:
             nodes, terms = at_zero(block, over)
             at_least = np.exp(-np.outer(least[rows], rule.nodes))
             weight = over[nodes.term] * nodes.weight
-            lost = self._chance[rows] * (at_least @ over) - terms.values.real @ weight
+            lost = self._chance[rows] * (at_least @ over) - terms.values[0] @ weight
             return np.asarray(lost)
 
         found = self._in_blocks(more)
@@ -103,7 +103,7 @@ class Expectation:
         def chance(rows: NDArray[np.int64]) -> Vector:
             block = Block(self.draws.rows(rows), self.views, start, self._log_normalizer)
             nodes, terms = at_zero(block, np.ones(1))
-            return np.asarray(terms.values.real @ nodes.weight)
+            return np.asarray(terms.values[0] @ nodes.weight)
 
         return _joined(self._in_blocks(chance))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -115,6 +116,16 @@ class InBatches(Loss):
         return listed, self.taken(orbit)
 
     def _kinds(self, sizes: ClassSizes) -> list[WeightedRows]:
+        """Return `_new_kinds`; the last ones are remembered, with the floors that they found."""
+        if not (self._last and self._last[0][0] == sizes):
+            self._last[:] = [(sizes, self._new_kinds(sizes))]
+        return self._last[0][1]
+
+    @cached_property
+    def _last(self) -> list[tuple[ClassSizes, list[WeightedRows]]]:
+        return []
+
+    def _new_kinds(self, sizes: ClassSizes) -> list[WeightedRows]:
         """Return the rows that ever have a positive, for each kind of batches that has any."""
         kinds = []
         weights = self.loss.weights_of_anchors(sizes) * sizes.multiplicities
