@@ -344,21 +344,41 @@ def test_an_optimum_without_derivatives_ends_the_search_and_says_so():
     found = design([50, 20, 5], Ridge(100.0), knobs="class_weights")
     assert found.distance == 1.0
     assert "zero" in found.steps[0].stopped
-    assert "no derivatives" in str(found)
+    assert "class_weights stopped: the optimum is zero" in str(found)
 
 
 # Text, files, pictures, command line
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"batches": "weighted:size=16", "knobs": ["class_weights", "class_shares"]}]
-)
-def test_the_text_of_a_design_makes_the_same_problem(options):
-    sizes = [40, 20, 10, 5]
-    wanted = solve_relaxation([40, 20, 10, 5], control=SPHERE, temperature=0.5).class_gram
-    found = design(sizes, SPHERE, 0.3, wanted, **options)
+@pytest.mark.parametrize("batches", [None, "weighted:size=16"])
+def test_the_text_of_a_design_makes_the_same_problem(batches):
+    sizes, made = [30, 20, 10], batches and f"{batches},class_shares=[3,2,1]"
+    tau = 0.3 if batches else 0.5
+    wanted = solve_relaxation(UFM(sizes, SPHERE, tau, batches=made)).class_gram
+    knobs = "class_shares" if batches else None
+    found = design(sizes, SPHERE, 0.3, wanted, knobs, batches=batches)
+    assert found.distance < 1e-7
     again = UFM(sizes, SPHERE, found.problem.temperature, loss=found.loss_text)
     assert solve_relaxation(again).value == pytest.approx(found.solution.value, rel=1e-10)
+
+
+def test_the_table_says_what_a_loss_leaves_open():
+    """A low temperature is near an ETF and determines nothing."""
+    found = design(TAIL, SPHERE, 0.1, knobs="temperature", temperatures=(0.03, 0.2))
+    assert found.steps[0].at_limit == ("temperature",)
+    assert found.distance < found.distance_before / 2
+    assert found.steps[0].left_open == found.solution.determinacy().distance(1e-6)
+    assert found.steps[0].left_open > found.before.determinacy().distance(1e-6)
+
+
+def test_derivatives_by_temperature_where_there_is_no_dense_system(monkeypatch):
+    monkeypatch.setattr("screlax.analysis.differentiate._MOST_DENSE", 2)
+    problem = UFM([30, 10, 5], SPHERE, 0.4, batches="shuffle:size=12")
+    wanted = solve_relaxation(UFM([30, 10, 5], SPHERE, 0.3, batches="shuffle:size=12"))
+    found = design(problem.class_sizes, SPHERE, 0.4, wanted.class_gram,
+                   knobs=["temperature", "class_weights"], loss=problem.loss)  # fmt: skip
+    assert found.problem.temperature == pytest.approx(0.3, rel=1e-5)
+    assert "at most 2 distinct sizes" in found.steps[1].stopped
 
 
 def test_the_table_and_the_picture_say_what_was_bought():

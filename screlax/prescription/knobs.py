@@ -17,11 +17,13 @@ import numpy as np
 
 from ..analysis.differentiate import differentiate, moves_by_gradients, moves_by_terms
 from ..analysis.sensitivity import GramMoves
+from ..errors import ProblemTooLargeError
 from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram
 from ..problem.per_orbit import PerOrbit
 from ..problem.program import build_program
 from ..problem.ufm import UFM
+from ..solve.solve import silent_solution
 from ..types import Matrix, Vector
 
 WIDEST = 100.0
@@ -35,6 +37,9 @@ _MOST_PROTOTYPES = 10
 
 _STEP = 1e-5
 """Of central differences of the gradient at a fixed Gram matrix, which is smooth and explicit."""
+
+_APART = 1e-4
+"""Of central differences of optima, in logarithms."""
 
 Flat = Callable[[Vector, Matrix], Vector]
 """Squared norms and inner products to one vector of numbers."""
@@ -254,7 +259,15 @@ class Temperature(Knob):
 
     def slopes(self, problem: UFM, gram: AnyGram, flat: Flat) -> Matrix:
         """See `Knob.slopes`."""
-        moved = differentiate(problem, gram)
+        try:
+            moved = differentiate(problem, gram)
+        except ProblemTooLargeError:  # two solutions more are cheaper than a dense system
+            up, down = (
+                silent_solution(self.turned(problem, self.at(problem) + step)).orbit_gram
+                for step in (_APART, -_APART)
+            )
+            change = flat(up.own, up.pair) - flat(down.own, down.pair)
+            return change[:, None] / (2 * _APART)
         column = flat(moved.own_by_temperature, moved.pair_by_temperature)
         return problem.temperature * column[:, None]
 

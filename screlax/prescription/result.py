@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
@@ -16,6 +18,12 @@ from .choices import Alternative
 from .target import Target
 
 TOGETHER = "all together"
+
+_EXCESS = 1e-6
+"""Excess of the loss, relative to its value, that networks of single precision come to."""
+
+_MOST_CLASSES = 40
+"""Classes up to which what a loss leaves open is found in a fraction of a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +57,11 @@ class DesignStep:
         """The knobs in words."""
         return " + ".join(self.knobs)
 
+    @cached_property
+    def left_open(self) -> float | None:
+        """Distance that an excess of a millionth of the value leaves open; see `left_open`."""
+        return left_open(self.solution)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the Gram matrix as JSON has it, numbers of classes by orbit."""
         return {
@@ -57,10 +70,21 @@ class DesignStep:
             "at_limit": list(self.at_limit),
             "stopped": self.stopped,
             "solves": self.solves,
+            "left_open": self.left_open,
             "status": self.solution.status.value,
             "relative_gap": self.solution.relative_gap,
             **settings_of(self.solution.problem),
         }
+
+
+def left_open(solution: Solution) -> float | None:
+    """Return `Determinacy.distance` of a millionth; None beyond forty classes, or of a zero matrix.
+
+    A design whose loss does not determine its geometry promises nothing of a network.
+    """
+    if solution.problem.classes > _MOST_CLASSES or not solution.orbit_gram.own.any():
+        return None
+    return solution.determinacy().distance(_EXCESS)
 
 
 def settings_of(problem: UFM) -> dict[str, Any]:
@@ -107,10 +131,10 @@ class Design:
     (['class_weights', 'prototypes', 'temperature'], True)
     >>> for line in str(found).splitlines()[2:6]:
     ...     print(line)
-           turned  distance   left  to
-         as given   0.02388  100 %  supcon, temperature 0.1
-    class_weights   0.00957   40 %  supcon:class_weights=0.565651..1.45652, temperature 0.1
-       prototypes         0    0 %  prototypes:per_class=0..30, temperature 0.1
+           turned  distance   left     open  to
+         as given   0.02388  100 %     0.18  supcon, temperature 0.1
+    class_weights   0.00957   40 %     0.17  supcon:class_weights=0.565651..1.45652, temperature 0.1
+       prototypes         0    0 %     0.19  prototypes:per_class=0..30, temperature 0.1
     """
 
     target: Target
@@ -221,15 +245,19 @@ class Design:
         ]
 
     def _knob_lines(self) -> list[str]:
-        whole = self.distance_before
-        rows, words = [["as given", _shown(whole), "100 %"]], [_words(self.before.problem)]
+        whole, opened = self.distance_before, _opened(left_open(self.before))
+        rows, words = [["as given", _shown(whole), "100 %", opened]], [_words(self.before.problem)]
         for step in self.steps:
             left = step.distance / whole if whole > 0 else 0.0
             name = TOGETHER if len(step.knobs) > 1 else step.name
-            rows.append([name, _shown(step.distance), f"{100 * left:.0f} %"])
+            rows.append(
+                [name, _shown(step.distance), f"{100 * left:.0f} %", _opened(step.left_open)]
+            )
             words.append(_words(step.solution.problem) + _ends(step))
-        columns = text_lines(["turned", "distance", "left"], rows)
+        columns = text_lines(["turned", "distance", "left", "open"], rows)
         lines = [f"{line}  {to}" for line, to in zip(columns, ["to", *words], strict=True)]
+        lines.append("open: the distance that an excess of a millionth of the loss allows")
+        lines += [one_line(f"{s.name} stopped: {s.stopped}") for s in self.steps if s.stopped]
         if self.enough_prototypes is not None:
             lines.append(
                 f"with the same number of prototypes for all classes, {self.enough_prototypes:,} "
@@ -259,9 +287,14 @@ def _shown(distance: float | None) -> str:
     return "0" if distance < 1e-9 else f"{distance:.4g}"
 
 
+def _opened(distance: float | None) -> str:
+    if distance is None:
+        return "-"
+    return f"{distance:.2g}" if math.isfinite(distance) else "all"
+
+
 def _ends(step: DesignStep) -> str:
-    words = f"; at the limit of {', '.join(step.at_limit)}" if step.at_limit else ""
-    return words + ("; stopped where there are no derivatives" if step.stopped else "")
+    return f"; at the limit of {', '.join(step.at_limit)}" if step.at_limit else ""
 
 
 def _words(problem: UFM) -> str:

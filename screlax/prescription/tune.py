@@ -26,6 +26,9 @@ from .knobs import Knob
 from .target import Target
 
 _STEPS = 60
+_MOST_STARTS = 3
+"""Starts that are searched from, the nearest of those there are."""
+
 _LONGEST = 2.0
 """Largest step of a coordinate, all of which are logarithms."""
 
@@ -103,7 +106,7 @@ class Search:
             raise InvalidInputError("no problem among the starts of the search could be solved")
         solved.sort(key=lambda found: self.target.distance(found[1].orbit_gram))
         best, solves = None, 0
-        for x, solution in solved:
+        for x, solution in solved[:_MOST_STARTS]:
             end = self._from(x, solution)
             solves += end.solves
             if best is None or end.distance < best.distance:
