@@ -192,8 +192,8 @@ def spread(values: list[float], factor: float = 1.0, digits: int = 3) -> str:
 
 def main() -> None:
     parser = make_parser(__doc__)
-    parser.add_argument("--seeds", type=int, default=5, help="networks for each loss (5)")
-    parser.add_argument("--steps", type=int, default=2000, help="of training (2000)")
+    parser.add_argument("--seeds", type=int, default=3, help="networks for each loss (3)")
+    parser.add_argument("--steps", type=int, default=1000, help="of training (1000)")
     options = parse(parser, seeds=1, steps=20)
     torch.set_num_threads(1)
     sizes = screlax.exponential(CLASSES, LARGEST, IMBALANCE)

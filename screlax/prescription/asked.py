@@ -11,7 +11,8 @@ from ..errors import InvalidInputError
 from ..problem.features import Features
 from ..problem.ufm import UFM
 from .choices import CHOICES, Choice
-from .knobs import KNOBS, Knob, Temperature
+from .knob import Knob
+from .knobs import KNOBS, Temperature
 
 _DEFAULT = ("class_weights", "class_shares", "prototypes", "temperature", "loss", "sampler")
 """What is turned where nothing is asked for, as far as the problem has it."""

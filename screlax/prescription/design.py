@@ -19,8 +19,10 @@ from ..solution.solution import Solution
 from ..solve.solve import silent_solution
 from .asked import asked_for, checked, refuse_nonnegative
 from .choices import CHOICES, Alternative
+from .class_knobs import ClassPrototypes
 from .enough import enough_prototypes
-from .knobs import KNOBS, ClassPrototypes, Knob
+from .knob import Knob
+from .knobs import KNOBS
 from .result import Design, DesignStep
 from .target import ETF, Target, target_of
 from .tune import EXACT, Search, Tuned

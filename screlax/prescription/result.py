@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,20 +9,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..io.shown import one_line
-from ..io.tables import text_lines
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from .choices import Alternative
 from .target import Target
-
-TOGETHER = "all together"
-
-_EXCESS = 1e-6
-"""Excess of the loss, relative to its value, that networks of single precision come to."""
-
-_MOST_CLASSES = 40
-"""Classes up to which what a loss leaves open is found in a fraction of a second."""
+from .text import design_text, left_open
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,16 +65,6 @@ class DesignStep:
             "relative_gap": self.solution.relative_gap,
             **settings_of(self.solution.problem),
         }
-
-
-def left_open(solution: Solution) -> float | None:
-    """Return `Determinacy.distance` of a millionth; None beyond forty classes, or of a zero matrix.
-
-    A design whose loss does not determine its geometry promises nothing of a network.
-    """
-    if solution.problem.classes > _MOST_CLASSES or not solution.orbit_gram.own.any():
-        return None
-    return solution.determinacy().distance(_EXCESS)
 
 
 def settings_of(problem: UFM) -> dict[str, Any]:
@@ -231,72 +211,4 @@ class Design:
 
     def __str__(self) -> str:
         """Return what each knob buys as a table, and the alternatives."""
-        return "\n".join([*self._head(), *self._knob_lines(), *self._alternative_lines()])
-
-    def _head(self) -> list[str]:
-        problem = self.before.problem
-        gap, status = self.solution.certificate.gap_in_words, self.solution.status
-        reached = "reached" if self.is_reached else "not reached"
-        return [
-            f"target {self.target.name}; k={problem.classes:,}, {problem.description}, "
-            f"temperature {problem.temperature:g}",
-            f"distance {_shown(self.distance_before)} before, {_shown(self.distance)} designed "
-            f"({reached} within {self.tolerance:g}; {status}, certified relative gap {gap})",
-        ]
-
-    def _knob_lines(self) -> list[str]:
-        whole, opened = self.distance_before, _opened(left_open(self.before))
-        rows, words = [["as given", _shown(whole), "100 %", opened]], [_words(self.before.problem)]
-        for step in self.steps:
-            left = step.distance / whole if whole > 0 else 0.0
-            name = TOGETHER if len(step.knobs) > 1 else step.name
-            rows.append(
-                [name, _shown(step.distance), f"{100 * left:.0f} %", _opened(step.left_open)]
-            )
-            words.append(_words(step.solution.problem) + _ends(step))
-        columns = text_lines(["turned", "distance", "left", "open"], rows)
-        lines = [f"{line}  {to}" for line, to in zip(columns, ["to", *words], strict=True)]
-        lines.append("open: the distance that an excess of a millionth of the loss allows")
-        lines += [one_line(f"{s.name} stopped: {s.stopped}") for s in self.steps if s.stopped]
-        if self.enough_prototypes is not None:
-            lines.append(
-                f"with the same number of prototypes for all classes, {self.enough_prototypes:,} "
-                f"are enough for {self.tolerance:g}"
-            )
-        return lines
-
-    def _alternative_lines(self) -> list[str]:
-        if not self.alternatives:
-            return []
-        found = [one for one in self.alternatives if one.distance is not None]
-        found.sort(key=lambda one: (one.choice, one.distance))
-        rows = [[one.choice, _shown(one.distance)] for one in found]
-        columns = text_lines(["choice", "distance"], rows)
-        texts = ["of", *(one.text for one in found)]
-        refused = [one for one in self.alternatives if one.distance is None]
-        return [
-            *(f"{line}  {text}" for line, text in zip(columns, texts, strict=True)),
-            *(one_line(f"{one.text} refused: {one.reason}") for one in refused),
-        ]
-
-
-def _shown(distance: float | None) -> str:
-    """Return a distance with four digits, and none for what is zero by rounding."""
-    if distance is None:
-        return "-"
-    return "0" if distance < 1e-9 else f"{distance:.4g}"
-
-
-def _opened(distance: float | None) -> str:
-    if distance is None:
-        return "-"
-    return f"{distance:.2g}" if math.isfinite(distance) else "all"
-
-
-def _ends(step: DesignStep) -> str:
-    return f"; at the limit of {', '.join(step.at_limit)}" if step.at_limit else ""
-
-
-def _words(problem: UFM) -> str:
-    """Say what a problem is set to."""
-    return f"{problem.loss}, temperature {problem.temperature:.4g}"
+        return design_text(self)

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InvalidInputError, ScrelaxError
+from ..optional import require_memory
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.solve import silent_solution
 from ..types import Matrix, Vector
-from .knobs import Knob
+from .knob import Knob
 from .target import Target
 
 _STEPS = 60
@@ -78,6 +79,8 @@ class Search:
         self._low = np.concatenate([low for low, _ in limits])
         self._high = np.concatenate([high for _, high in limits])
         self._ends = np.cumsum([len(low) for low, _ in limits])[:-1]
+        entries = len(target.residual(target.gram)) * len(self._low)
+        require_memory(24 * entries, f"a design of {len(self._low):,} numbers")
 
     def at(self, problem: UFM) -> Vector:
         """Return the coordinates of a problem."""
