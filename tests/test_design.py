@@ -385,6 +385,7 @@ def test_the_table_and_the_picture_say_what_was_bought():
     found = design({"cat": 50, "dog": 20, "fox": 5}, SPHERE, 0.1, knobs=["prototypes"])
     assert "prototypes         0    0 %" in str(found)
     assert found.settings["per_class"] == {"cat": 0, "dog": 30, "fox": 45}
+    assert str(found).splitlines()[-1].split() == ["fox", "5", "45"]
     figure = plots.plot_design(found)
     assert [axes.get_title() for axes in figure.axes[1:3]] == ["designed, 0", "simplex ETF"]
     shown = figure.axes[1].images[0].get_array()

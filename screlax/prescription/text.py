@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..io.shown import one_line
 from ..io.tables import text_lines
 from ..problem.ufm import UFM
@@ -21,6 +23,9 @@ _EXCESS = 1e-6
 _MOST_CLASSES = 40
 """Classes up to which what a loss leaves open is found in a fraction of a second."""
 
+_LISTED = 20
+"""Classes up to which text has the numbers of each."""
+
 
 def left_open(solution: Solution) -> float | None:
     """Return `Determinacy.distance` of a millionth; None beyond forty classes, or of a zero matrix.
@@ -34,7 +39,8 @@ def left_open(solution: Solution) -> float | None:
 
 def design_text(design: Design) -> str:
     """Return what each knob buys as a table, and the alternatives."""
-    return "\n".join([*_head(design), *_knob_lines(design), *_alternative_lines(design)])
+    parts = (_head, _knob_lines, _alternative_lines, _class_lines)
+    return "\n".join(line for part in parts for line in part(design))
 
 
 def _head(design: Design) -> list[str]:
@@ -82,6 +88,19 @@ def _alternative_lines(design: Design) -> list[str]:
         *(f"{line}  {text}" for line, text in zip(columns, texts, strict=True)),
         *(one_line(f"{one.text} refused: {one.reason}") for one in refused),
     ]
+
+
+def _class_lines(design: Design) -> list[str]:
+    """Return the designed numbers of every class, where there are few."""
+    problem, options = design.problem, design.problem.loss.orbit_options
+    if not options or problem.classes > _LISTED:
+        return []
+    orbit = problem.class_sizes.orbit_index()
+    names = problem.class_labels or range(problem.classes)
+    columns = [[f"{number:.5g}" for number in numbers[orbit]] for numbers in options.values()]
+    header = ["class", "size", *(name.replace("_", " ") for name in options)]
+    rows = zip(names, np.asarray(problem.class_sizes), *columns, strict=True)
+    return text_lines(header, rows)
 
 
 def _shown(distance: float | None) -> str:
