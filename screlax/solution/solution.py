@@ -469,13 +469,16 @@ class Solution:
         """Return how sharply the loss determines the geometry: what an excess leaves open.
 
         At τ = 0.07 an excess of a millionth of the loss allows any geometry; at 0.2 it does not.
+        For any number of classes, of up to some thousand distinct sizes.
 
         Raises
         ------
         InvalidInputError
-            If the optimum is zero, features must be nonnegative, or the classes need not collapse.
+            If the optimum is zero, features must be nonnegative, or classes do not collapse or have
+            prototypes that are points of their own.
         ProblemTooLargeError
-            If there are more than 60 classes.
+            If there are too many distinct sizes, or more than 60 classes of a loss that does not
+            say its Hessian row by row.
 
         Examples
         --------
@@ -489,7 +492,9 @@ class Solution:
         0.03
         1.09
         """
-        return find_determinacy(self.problem, self.class_gram, self.value, self.rank)
+        return find_determinacy(
+            self.problem, self.point_gram, self.value, self.gap, self.rank, self.rank_tolerance
+        )
 
     def save(self, path: str | Path) -> Path:
         """Write to an .npz file, atomically and without pickle; see `screlax.solution.storage`."""

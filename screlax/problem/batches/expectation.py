@@ -31,8 +31,93 @@ from .ranges import has_one_floor, least_sum, range_of_sums
 
 Found = TypeVar("Found")
 
+<<<<<<< HEAD
 _MOST_ROWS = 320
 """Rows that are evaluated together, for the sake of memory."""
+=======
+_TESTED = slice(None, None, 5)
+"""Nodes t at which interpolation is tested."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Nodes:
+    """Generating functions at the nodes (t_k, z_kl), divided by their value for all batches.
+
+    Attributes
+    ----------
+    rule : ExponentialSum
+    z, logs, factor : ndarray, shape (R, K, L)
+        Where they are taken, the logarithm of what the classes contribute, and all the rest.
+    drawn, log_factor : ndarray, shape (R, K, L, q)
+        z y^κ at the columns, and φ of it.
+    """
+
+    rule: ExponentialSum
+    z: Array
+    logs: Array
+    factor: Array
+    drawn: Array
+    log_factor: Array
+
+    @cached_property
+    def terms(self) -> Array:
+        """Numbers whose real parts sum over l to E[1 e^{−t_k Y}], shape (R, K, L)."""
+        return np.asarray(self.factor * np.exp(self.logs))
+
+    def lost(self, change: Array) -> Matrix:
+        """Return how much less that is where the logarithms change, shape (R, K)."""
+        far = change.real > 0.5
+        near = self.terms * expm1_of(np.where(far, 0.0, change))
+        away = self.factor * np.exp(np.where(far, self.logs + change, -np.inf)) - self.terms
+        return np.asarray(-np.where(far, away, near).real.sum(axis=2))
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Softmax of every row in expectation, and its Hessian diag(softmax − diagonal) − B C Bᵀ.
+
+    Attributes
+    ----------
+    softmax : ndarray, shape (R, m)
+        ∂/∂M_cj = V e_j E[1 b_j/Y].
+    diagonal, basis, core : ndarray, shapes (R, m), (R, m, q), (R, q, q)
+        V² e_i e_j E[1 b_i b_j/Y²] = diagonal δ_ij + (B C Bᵀ)_ij: along δ_j = dM_cj − dM_cc the
+        second derivative is Σ softmax_j δ_j² less the quadratic form of that.
+    """
+
+    softmax: Matrix
+    diagonal: Matrix
+    basis: list[Array]
+    core: list[Array]
+
+    def leading(self) -> Matrix:
+        """Return φ of the best B C Bᵀ ≈ φ φᵀ of rank one, for each row, shape (R, m)."""
+        found = []
+        for basis, core in zip(self.basis, self.core, strict=True):
+            values, vectors = np.linalg.eigh(core)
+            scaled = vectors[:, :, -1] * np.sqrt(np.maximum(values[:, -1:], 0.0))
+            found.append((basis @ scaled[..., None])[..., 0])
+        return np.concatenate(found)
+
+    def factors(self) -> Iterator[tuple[Matrix, Vector]]:
+        """Yield factors (q, m) and signs of −B C Bᵀ, row by row."""
+        for basis, core in zip(self.basis, self.core, strict=True):
+            sizes, vectors = np.linalg.eigh(core)
+            roots = vectors * np.sqrt(np.abs(sizes))[:, None, :]
+            found = np.swapaxes(basis @ roots, 1, 2)
+            yield from zip(found, -np.sign(sizes), strict=True)
+
+    def curvature(self, direction: Matrix) -> Matrix:
+        """Return the Hessians applied to δ, shape (R, m)."""
+        found = (self.softmax - self.diagonal) * direction
+        first = 0
+        for basis, core in zip(self.basis, self.core, strict=True):
+            block = slice(first, first + len(basis))
+            seen = np.swapaxes(basis, 1, 2) @ direction[block, :, None]
+            found[block] -= (basis @ (core @ seen))[..., 0]
+            first += len(basis)
+        return found
+>>>>>>> 666ea59 (Determinacy of any number of classes: the second-order form by type of change, and a bound for every excess)
 
 
 class Expectation:

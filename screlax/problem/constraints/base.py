@@ -34,6 +34,31 @@ class SeparateClasses(Protocol):
         """Return the best squared norms of that mean over all embeddings."""
 
 
+@dataclass(frozen=True, eq=False)
+class NormCosts:
+    """What changes of squared norms cost at a bound, beside the loss.
+
+    Attributes
+    ----------
+    are_free : bool
+        Whether norms may change at all.
+    own : ndarray, shape (m,)
+        What the square of a change of all norms of a cell costs.
+    trace : ndarray, shape (m,), or None
+        Weights of the changes of norms whose sum costs `trace_cost` times its square, or has to be
+        zero where that is None.
+    trace_cost : float or None
+    limits : ndarray, shape (m,), or None
+        The largest squared norms that are feasible, where there are such.
+    """
+
+    are_free: bool
+    own: Vector
+    trace: Vector | None = None
+    trace_cost: float | None = None
+    limits: Vector | None = None
+
+
 @dataclass(frozen=True)
 class Control(ABC):
     """One positive number that bounds or penalises the embeddings; subclasses say how.
@@ -171,6 +196,19 @@ class Control(ABC):
         limits = self.limits(cells)
         sizes = np.abs(multipliers) @ (np.abs(limits) + np.abs(own))
         return float(multipliers @ (limits - own)), float(sizes)
+
+    def norm_costs(self, multipliers: Vector, cells: Cells, reach: float) -> NormCosts:
+        """Return twice what changes of squared norms cost at least, by their squares.
+
+        Parameters
+        ----------
+        multipliers : ndarray, shape (m,)
+        cells : Cells
+        reach : float
+            The largest Frobenius norm of a change of the points' Gram matrix; zero for changes that
+            are tangent to the bound.
+        """
+        return NormCosts(True, np.zeros(len(cells)))
 
     def orthogonal_norms(self, classes: SeparateClasses, cells: Cells) -> Vector | None:
         """Return the best squared norms of orthogonal classes, shape (m,), None if unknown.

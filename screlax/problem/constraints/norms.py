@@ -13,7 +13,7 @@ from ...gram.cells import Cells
 from ...gram.manifold import Manifold
 from ...gram.rounding import UNIT, summation
 from ...types import Vector
-from .base import CONTROLS, Control, SeparateClasses, control_named, register_constraint
+from .base import CONTROLS, Control, NormCosts, SeparateClasses, control_named, register_constraint
 
 __all__ = [
     "CONTROLS",
@@ -149,6 +149,13 @@ class RowNorms(Control):
             away = own > 0
             given = np.where(away, -along / np.where(away, own, 1.0), 0.0)
         return given if self.is_equation else np.maximum(given, 0.0)
+
+    def norm_costs(self, multipliers: Vector, cells: Cells, reach: float) -> NormCosts:
+        """See `Control.norm_costs`: y (limit − own) ≥ y change²/reach below a limit."""
+        limits = self.limits(cells)
+        if self.is_equation or reach == 0:
+            return NormCosts(False, np.zeros(len(cells)), limits=limits)
+        return NormCosts(True, 2 * np.maximum(multipliers, 0.0) / reach, limits=limits)
 
     def orthogonal_norms(self, classes: SeparateClasses, cells: Cells) -> Vector:
         """Return the largest norms allowed."""
@@ -293,6 +300,17 @@ class Budget(Control):
             trace = float(cells.mass @ own)
             rate = -float(along.sum()) / trace if trace > 0 else 0.0
         return max(0.0, rate) * cells.mass
+
+    def norm_costs(self, multipliers: Vector, cells: Cells, reach: float) -> NormCosts:
+        """See `Control.norm_costs`: a trace below its limit costs its rate."""
+        none = np.zeros(len(cells))
+        if reach == 0:
+            return NormCosts(True, none, cells.mass)
+        rate = float(multipliers.sum()) / cells.samples
+        if not rate > 0:
+            return NormCosts(True, none)
+        farthest = reach * float(np.sqrt(cells.mass @ cells.samples_each))
+        return NormCosts(True, none, cells.mass, 2 * rate / farthest)
 
     def orthogonal_norms(self, classes: SeparateClasses, cells: Cells) -> Vector:
         """Return the norms of least loss with that mean."""

@@ -16,6 +16,7 @@ from ...types import Matrix, Vector
 from ..batches.expectation import Expectation
 from ..batches.moments import Moments
 from .gram_loss import GramLoss
+from .row_curvature import RowCurvature, stacked, with_fewest_factors
 
 _STEPS, _STEP_WEIGHTS = np.polynomial.legendre.leggauss(8)
 
@@ -130,6 +131,25 @@ class ExpectedRows(GramLoss):
         """See `GramLoss.curvature`."""
         pairs = zip(self.kinds, at.moments, strict=True)
         return self._pulled_back([m.curvature(kind.along(direction)) for kind, m in pairs])
+
+    def row_curvature(self, at: Expansion) -> RowCurvature:
+        """See `GramLoss.row_curvature`; rows of several kinds of batches add up."""
+        size = len(self.cells)
+        diagonal = np.zeros((size, size))
+        found: list[list[tuple[Matrix, Vector]]] = [[] for _ in range(size)]
+        for kind, moments in zip(self.kinds, at.moments, strict=True):
+            diagonal[kind.orbits] += kind.mass[:, None] * (moments.softmax - moments.diagonal)
+            for orbit, mass, factors in zip(kind.orbits, kind.mass, moments.factors(), strict=True):
+                found[orbit].append((np.sqrt(mass) * factors[0], factors[1]))
+        rows = [
+            with_fewest_factors(
+                diagonal[row],
+                np.concatenate([np.zeros((0, size)), *(factors for factors, _ in parts)]),
+                np.concatenate([np.zeros(0), *(signs for _, signs in parts)]),
+            )
+            for row, parts in enumerate(found)
+        ]
+        return stacked(diagonal, rows)
 
     def change(self, at: Expansion, step: CellGram) -> float:
         """Return the integral of the slope along the step, which does not cancel."""

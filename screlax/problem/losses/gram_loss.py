@@ -17,7 +17,11 @@ from ...types import Vector
 from .minorant import Minorant, Tangent
 
 if TYPE_CHECKING:
+<<<<<<< HEAD
     from .softmax_rows import SoftmaxRows
+=======
+    from .row_curvature import RowCurvature
+>>>>>>> 666ea59 (Determinacy of any number of classes: the second-order form by type of change, and a bound for every excess)
 
 
 class ConicLoss(Protocol):
@@ -90,6 +94,13 @@ class GramLoss(ABC):
     @abstractmethod
     def curvature(self, at: Any, direction: CellGram) -> CellGram:
         """Return the Hessian applied to a direction, in the form of `gradient`."""
+
+    def row_curvature(self, at: Any) -> RowCurvature | None:
+        """Return the Hessian row by row, None where the loss is no sum of such rows.
+
+        It is what curvature along changes that tell equal classes apart follows from.
+        """
+        return None
 
     @abstractmethod
     def change(self, at: Any, step: CellGram) -> float:

@@ -23,6 +23,7 @@ from ...gram.rounding import TINY, entry_sizes, exponential_remainder, summation
 from ...types import Matrix, Vector
 from .conic_rows import ConicRows
 from .gram_loss import GramLoss
+from .row_curvature import RowCurvature
 from .rows_minorant import RowsMinorant
 from .within import WithinClass
 
@@ -205,6 +206,12 @@ class SoftmaxRows(GramLoss):
         own = self.anchors * at.own * (direction.own - mean)
         pair = self.anchors[:, None] * at.pair * (direction.pair - mean[:, None])
         return CellGram(own, (pair + pair.T) / 2)
+
+    def row_curvature(self, at: RowWeights) -> RowCurvature:
+        """See `GramLoss.row_curvature`: the variance of a direction under the softmax."""
+        weighted = self.anchors[:, None] * at.pair
+        factors = (np.sqrt(self.anchors)[:, None] * at.pair)[None]
+        return RowCurvature(weighted, factors, -np.ones((1, len(self.anchors))))
 
     def change(self, at: RowWeights, step: CellGram) -> float:
         """Return how much the loss changes along a small step, without cancellation.

@@ -1,0 +1,108 @@
+"""The second-order form of an objective at its optimum, in numbers by orbit.
+
+    q(D) = ∇²loss[D, D] + 2 tr((X + r)⁻¹ D S D) + terms of the control,      ‖D‖² over class pairs
+
+over symmetric D, changes of the class Gram matrix X = G/τ whose dual slack is S. With r = 0 that is
+the second derivative along the face of X and D has to be tangent to it (Π D Π = 0, Π the projection
+on the kernel); with r > 0 it bounds the excess from below (`screlax.analysis.determinacy.bound`).
+
+Everything is invariant under exchanging equal classes, so that q is block-diagonal in four types of
+changes (Schur's lemma): those that are the same for equal classes (`symmetric_type`), those of one
+class against the others of its orbit (`one_class`), and two kinds on which q is one number
+(`exchanges`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...gram.cells import CellGram
+from ...problem.losses.row_curvature import RowCurvature
+from ...types import Matrix, Vector
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """What q is made of.
+
+    Attributes
+    ----------
+    copies : ndarray, shape (m,)
+        κ_g, classes of each orbit.
+    rows : RowCurvature
+        Of the loss.
+    gram : CellGram
+        X.
+    shared : ndarray, shape (m, m)
+        X on normalised sums of equal classes, positive semidefinite.
+    apart : ndarray, shape (m,)
+        X on differences of equal classes, δ_g ≥ 0.
+    kernel : ndarray, shape (m, K)
+        Orthonormal kernel of `shared`; the first R columns are eigenvectors of S.
+    slack : ndarray, shape (R,)
+        Their eigenvalues, positive.
+    slack_apart : ndarray, shape (m,)
+        S on differences of equal classes, s_g ≥ 0, zero unless the classes are on one point.
+    joined : ndarray of bool, shape (m,)
+        Orbits whose several classes are on one point: δ_g = 0.
+    norms_are_free : bool
+        Whether the diagonal of D may be other than zero.
+    trace : ndarray, shape (m,), or None
+        Coefficients c of a functional Σ_g c_g D_gg of the squared norms of all classes of g, whose
+        square costs `trace_cost`; with None it has to be zero.
+    trace_cost : float or None
+    own_cost : ndarray, shape (m,)
+        What the squares of the diagonal of all classes of g cost.
+    reach : float
+        r.
+    scale_is_free : bool
+        Whether ‖D‖ is measured across X only: the part along X is a change of scale.
+    """
+
+    copies: Vector
+    rows: RowCurvature
+    gram: CellGram
+    shared: Matrix
+    apart: Vector
+    kernel: Matrix
+    slack: Vector
+    slack_apart: Vector
+    joined: NDArray[np.bool_]
+    norms_are_free: bool
+    trace: Vector | None
+    trace_cost: float | None
+    own_cost: Vector
+    reach: float = 0.0
+    scale_is_free: bool = True
+
+    def __len__(self) -> int:
+        """Return the number of orbits m."""
+        return len(self.copies)
+
+    @property
+    def pairs(self) -> Matrix:
+        """How often each entry of `pair` counts in ‖D‖², shape (m, m)."""
+        counts = 2 * np.outer(self.copies, self.copies)
+        np.fill_diagonal(counts, self.copies * (self.copies - 1))
+        return np.asarray(counts)
+
+    @property
+    def squared_norm(self) -> float:
+        """‖X‖² over all pairs of classes."""
+        return squared_norm(self.gram, self.copies)
+
+
+def squared_norm(gram: CellGram, copies: Vector) -> float:
+    """Return ‖G‖_F² of the class Gram matrix of an orbit Gram matrix."""
+    return inner_product(gram, gram, copies)
+
+
+def inner_product(one: CellGram, other: CellGram, copies: Vector) -> float:
+    """Return ⟨A, B⟩ of the class matrices of two orbit matrices."""
+    products = one.pair * other.pair
+    across = float(copies @ products @ copies) - float(copies**2 @ np.diagonal(products))
+    within = float((copies * (copies - 1)) @ np.diagonal(products))
+    return float(copies @ (one.own * other.own)) + across + within
