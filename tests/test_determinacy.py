@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from toy_extension import SoftMargin
 
 from screlax import (
     UFM,
@@ -22,7 +23,7 @@ from screlax.batches import ClassBatches, RandomBatches
 from screlax.cli import main
 from screlax.errors import InvalidInputError, ProblemTooLargeError
 from screlax.gram.cells import CellGram, Level
-from screlax.losses import ClassAveraged, SupCon
+from screlax.losses import ClassAveraged, Prototypes, SelfSupervised, SupCon
 from screlax.plots import plot_path
 from screlax.problem.program import build_program
 
@@ -71,7 +72,7 @@ def test_excess_along_the_direction_is_that_of_the_curvature(problem):
     # the scale of a ridge is free: of all changes of that direction the cheapest counts
     scales = np.linspace(-1, 1, 201) if problem.control.is_penalty else [0.0]
     for scale in scales:
-        change = size * found.direction + scale * gram
+        change = size * found.direction.matrix() + scale * gram
         length = 1e-3
         near = moved(problem, gram, change, length)
         distance = np.linalg.norm(near / np.linalg.norm(near) - gram / size)
@@ -152,9 +153,15 @@ def test_the_simplex_loses_nothing_where_it_is_optimal(control):
 @pytest.mark.parametrize(
     ("problem", "error", "message"),
     [
-        (UFM([2] * 61, Sphere(1.0)), ProblemTooLargeError, "up to 60 classes"),
+        (UFM([2] * 61, Sphere(1.0), loss=SoftMargin()), ProblemTooLargeError, "up to 60 classes"),
         (UFM([5, 3], Ridge(50.0)), InvalidInputError, "the optimum is zero"),
         (UFM([5, 3], Sphere(1.0), features="nonnegative"), InvalidInputError, "real features"),
+        (UFM([5, 3], Sphere(1.0), loss=SelfSupervised()), InvalidInputError, "a class are at"),
+        (
+            UFM([5, 3], Sphere(1.0), loss=Prototypes(tied=False, loss_terms=False)),
+            InvalidInputError,
+            "prototypes of their own",
+        ),
     ],
 )
 def test_what_it_is_not_known_for_is_refused(problem, error, message):

@@ -6,6 +6,7 @@ For losses that do not say their Hessian row by row; what the other modules are 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy import linalg
@@ -42,8 +43,13 @@ def dense_curvature(problem: UFM, orbit_gram: CellGram, rank: int) -> Curvature:
         )
     program = build_program(problem, Level.CLASSES)
     gram = CellGram.from_matrix(classes_to_orbits(problem.class_sizes).lift(orbit_gram))
-    form = _second_order_form(program, gram, rank)
-    tangent = linalg.null_space(_constraints(program, gram, rank))
+    at = program.loss.expand(gram)
+    slope = program.loss.gradient(at)
+    along = products_by_cell(slope, gram)
+    multipliers = program.control.multipliers(along, gram.own, program.cells)
+    slack = slope.pair + np.diag(slope.own + multipliers)
+    form = _second_order_form(program, at, slack, _root_of_inverse(gram.pair, rank))
+    tangent = linalg.null_space(_constraints(program, gram, multipliers, rank))
     if not tangent.shape[1]:
         return Curvature(math.inf, math.inf, None)
     flat = flattened(gram.pair)
@@ -64,20 +70,15 @@ def dense_curvature(problem: UFM, orbit_gram: CellGram, rank: int) -> Curvature:
     return Curvature(value, value, Direction(apart, "symmetric", gram=whole))
 
 
-def _second_order_form(program: Program, gram: CellGram, rank: int) -> Matrix:
+def _second_order_form(program: Program, at: Any, slack: Matrix, inverse: Matrix) -> Matrix:
     """Return q as a matrix over symmetric matrices, flattened, (k(k+1)/2,)²."""
-    count, at = program.size, program.loss.expand(gram)
+    count = program.size
     pairs = count * (count + 1) // 2
     form = np.empty((pairs, pairs))
     for place in range(pairs):
         step = symmetric(np.eye(1, pairs, place)[0], count)
         bent = program.loss.curvature(at, CellGram.from_matrix(step))
         form[:, place] = flattened(bent.pair + np.diag(bent.own))
-    slope = program.loss.gradient(at)
-    along = products_by_cell(slope, gram)
-    multipliers = program.control.multipliers(along, gram.own, program.cells)
-    slack = slope.pair + np.diag(slope.own + multipliers)
-    inverse = _root_of_inverse(gram.pair, rank)
     sizes, vectors = np.linalg.eigh(slack)
     for size, vector in zip(sizes, vectors.T, strict=True):
         if size > 1e-12 * sizes[-1]:
@@ -105,7 +106,7 @@ def _times(vector: Vector) -> Matrix:
     return found
 
 
-def _constraints(program: Program, gram: CellGram, rank: int) -> Matrix:
+def _constraints(program: Program, gram: CellGram, multipliers: Vector, rank: int) -> Matrix:
     """Return rows whose products with a flattened dX vanish: tangent to face and control."""
     count = program.size
     _, vectors = np.linalg.eigh(gram.pair)
@@ -115,8 +116,9 @@ def _constraints(program: Program, gram: CellGram, rank: int) -> Matrix:
         for i in range(kernel.shape[1])
         for j in range(i + 1)
     ]
-    if program.control.fixes_norms:
-        rows += [flattened(np.diag(row)) for row in np.eye(count)]
-    elif not program.control.is_penalty:
-        rows.append(flattened(np.diag(program.cells.mass)))
+    costs = program.control.norm_costs(multipliers, program.cells, 0.0)
+    fixed = np.isinf(costs.own) | (not costs.are_free)
+    rows += [flattened(np.diag(row)) for row in np.eye(count)[fixed]]
+    if costs.trace is not None:
+        rows.append(flattened(np.diag(costs.trace)))
     return np.array(rows).reshape(len(rows), count * (count + 1) // 2)

@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 from ...gram.cells import CellGram, Level
 from ...gram.curve import AnyGram
+from ...problem.constraints.base import NormCosts
 from ...problem.losses.row_curvature import RowCurvature
 from ...problem.program import Program, build_program
 from ...problem.ufm import UFM
 from ...proof.repair import products_by_cell
 from ...types import Matrix, Vector
 from .form import Form
+
+_FIXED = 1e16
+"""What the square of a change of a fixed norm costs beside the loss, where others are free."""
 
 _NO_SLACK = 1e-12
 """Eigenvalues of the slack below this share of the largest are rounding."""
@@ -63,7 +67,8 @@ def optimum_of(
     rows, form = program.loss.row_curvature(at), None
     if rows is not None:
         slack = CellGram(slope.own + multipliers, slope.pair)
-        form = _form(program, dense, spread, slack, rows, rank, tolerance)
+        costs = program.control.norm_costs(multipliers, program.cells, 0.0)
+        form = _form(program, dense, spread, slack, rows, costs, rank, tolerance)
     return Optimum(problem, program, dense, value, gap, rank, multipliers, form)
 
 
@@ -73,6 +78,7 @@ def _form(
     spread: Vector,
     coefficients: CellGram,
     rows: RowCurvature,
+    costs: NormCosts,
     rank: int,
     tolerance: float,
 ) -> Form:
@@ -85,7 +91,6 @@ def _form(
     joined = _joined(copies, apart, max(float(values[-1]), float(apart.max())), rank, tolerance)
     missing = int(copies.sum()) - rank - int((copies - 1)[joined].sum())
     sizes, kernel = _kernel_and_slack(vectors[:, : max(missing, 0)], slack)
-    costs = program.control.norm_costs(np.zeros(len(copies)), program.cells, 0.0)
     return Form(
         copies=copies,
         rows=rows,
@@ -99,8 +104,14 @@ def _form(
         norms_are_free=costs.are_free,
         trace=costs.trace,
         trace_cost=costs.trace_cost,
-        own_cost=costs.own,
+        own_cost=_finite(costs.own, rows),
     )
+
+
+def _finite(costs: Vector, rows: RowCurvature) -> Vector:
+    """Return costs with a number for those of fixed norms, beside which all others vanish."""
+    largest = max(float(rows.diagonal.max()), 1.0) * _FIXED
+    return np.asarray(np.where(np.isinf(costs), largest, costs))
 
 
 def _slack_blocks(copies: Vector, coefficients: CellGram) -> tuple[Matrix, Vector]:

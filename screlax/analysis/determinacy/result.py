@@ -114,7 +114,7 @@ class Determinacy:
         >>> solution = screlax.solve_relaxation([50, 20, 5], screlax.Sphere(1.0))
         >>> found = solution.determinacy()
         >>> print(f"{found.distance(1e-6):.5f} {found.distance_bound(1e-6):.5f}")
-        0.00718 0.00721
+        0.00724 0.00732
         """
         if not relative_excess >= 0:
             raise InvalidInputError(f"an excess is at least zero, got {relative_excess!r}")

@@ -305,6 +305,8 @@ def _without_repetition(kernel: Matrix, slack: int) -> Matrix:
     On the face of X for each v with slack, and in the kernel once for each pair: D is symmetric.
     """
     m, count = kernel.shape
+    if count == 0:
+        return np.zeros((0, 0))
     face = _complement(kernel)
     columns = []
     for place in range(slack):
@@ -318,7 +320,7 @@ def _without_repetition(kernel: Matrix, slack: int) -> Matrix:
             column[one] += kernel[:, other]
             column[other] += kernel[:, one]
             columns.append(column.reshape(-1) / np.linalg.norm(column))
-    return np.array(columns).reshape(-1, count * m).T
+    return np.array(columns).T
 
 
 def random_change(kind: SymmetricType, generator: Any) -> CellGram:

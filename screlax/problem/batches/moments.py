@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...types import Matrix
+from ...types import Matrix, Vector
 from .columns import Columns
 from .draws import Array
 
@@ -55,6 +55,14 @@ class Part:
         seen = columns.gathered(self.scale * direction)
         return columns.spread((self.core @ seen[..., None])[..., 0]) * self.scale
 
+    def factors(self) -> tuple[Array, Matrix]:
+        """Return φ (q, r, m) and signs (q, r): for these rows B C Bᵀ = Σ sign φ φᵀ."""
+        sizes, vectors = np.linalg.eigh(self.core)
+        roots = vectors * np.sqrt(np.abs(sizes))[:, None, :]
+        columns = dataclasses.replace(self.columns)
+        each = [columns.spread(root) * self.scale for root in np.moveaxis(roots, 2, 0)]
+        return np.array(each), np.sign(sizes).T
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -86,4 +94,13 @@ class Moments:
         found = (self.softmax - self.diagonal) * direction
         for part in self.parts:
             found[part.rows] -= part.applied(direction[part.rows])
+        return found
+
+    def factors(self) -> list[tuple[Matrix, Vector]]:
+        """Return, for each row, φ (q, m) and signs (q,): the Hessian's −B C Bᵀ = Σ sign φ φᵀ."""
+        found: list[tuple[Matrix, Vector]] = [(np.zeros((0, 0)), np.zeros(0))] * len(self.softmax)
+        for part in self.parts:
+            factors, signs = part.factors()
+            for place, row in enumerate(part.rows.tolist()):
+                found[row] = factors[:, place], -signs[:, place]
         return found

@@ -43,7 +43,7 @@ class NormCosts:
     are_free : bool
         Whether norms may change at all.
     own : ndarray, shape (m,)
-        What the square of a change of all norms of a cell costs.
+        What the square of a change of all norms of a cell costs; +inf where they are fixed.
     trace : ndarray, shape (m,), or None
         Weights of the changes of norms whose sum costs `trace_cost` times its square, or has to be
         zero where that is None.

@@ -28,6 +28,10 @@ __all__ = [
 ]
 
 
+_FREE = 1e-10
+"""Multipliers below this share of the largest are those of norms within their bound."""
+
+
 @register_constraint
 @dataclass(frozen=True)
 class Ridge(Control):
@@ -152,10 +156,13 @@ class RowNorms(Control):
 
     def norm_costs(self, multipliers: Vector, cells: Cells, reach: float) -> NormCosts:
         """See `Control.norm_costs`: y (limit − own) ≥ y change²/reach below a limit."""
-        limits = self.limits(cells)
-        if self.is_equation or reach == 0:
-            return NormCosts(False, np.zeros(len(cells)), limits=limits)
-        return NormCosts(True, 2 * np.maximum(multipliers, 0.0) / reach, limits=limits)
+        limits, none = self.limits(cells), np.zeros(len(cells))
+        if self.is_equation:
+            return NormCosts(False, none, limits=limits)
+        if reach > 0:
+            return NormCosts(True, 2 * np.maximum(multipliers, 0.0) / reach, limits=limits)
+        bound = multipliers > _FREE * max(float(np.abs(multipliers).max()), 0.0)
+        return NormCosts(not bound.all(), np.where(bound, np.inf, none), limits=limits)
 
     def orthogonal_norms(self, classes: SeparateClasses, cells: Cells) -> Vector:
         """Return the largest norms allowed."""

@@ -139,8 +139,9 @@ class ExpectedRows(GramLoss):
         found: list[list[tuple[Matrix, Vector]]] = [[] for _ in range(size)]
         for kind, moments in zip(self.kinds, at.moments, strict=True):
             diagonal[kind.orbits] += kind.mass[:, None] * (moments.softmax - moments.diagonal)
-            for orbit, mass, factors in zip(kind.orbits, kind.mass, moments.factors(), strict=True):
-                found[orbit].append((np.sqrt(mass) * factors[0], factors[1]))
+            each = zip(kind.orbits.tolist(), kind.mass, moments.factors(), strict=True)
+            for orbit, mass, (factors, signs) in each:
+                found[orbit].append((np.sqrt(mass) * factors, signs))
         rows = [
             with_fewest_factors(
                 diagonal[row],

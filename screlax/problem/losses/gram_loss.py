@@ -17,11 +17,8 @@ from ...types import Vector
 from .minorant import Minorant, Tangent
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
-    from .softmax_rows import SoftmaxRows
-=======
     from .row_curvature import RowCurvature
->>>>>>> 666ea59 (Determinacy of any number of classes: the second-order form by type of change, and a bound for every excess)
+    from .softmax_rows import SoftmaxRows
 
 
 class ConicLoss(Protocol):
