@@ -21,7 +21,6 @@ from ..gram.cells import Cells, Level
 from ..problem.levels import cells_at
 from ..problem.losses.base import Loss
 from ..problem.ufm import UFM
-from ..samples.contrastive import contrastive_loss
 from ..samples.supcon import supcon_loss
 from ..types import Matrix, Vector
 from .blocks import blocks, normalized
@@ -33,6 +32,9 @@ _WORK = 1e10
 
 _FEWEST, _MOST = 50, 1000
 """Batches drawn then."""
+
+_HELD = 1 << 21
+"""Numbers of embeddings held at a time: 16 MB."""
 
 _CLASSES = Level.CLASSES
 
@@ -119,14 +121,13 @@ def drawn_loss(
     if count == 0 or why_not_drawn(problem, statistics, together):
         return None
     batches = _Batches(rows, number, statistics.means, problem, together, normalize)
-    found: list[float] = []
     generator = np.random.default_rng(seed)
-    while count is None or len(found) < count:
-        more, work = batches.added(generator)
-        found.append(more + batches.penalty)
-        if count is None:
-            count = int(min(max(_WORK / max(work, 1.0), _FEWEST), _MOST))
-    added = np.array(found)
+    added = batches.added(generator, _FEWEST if count is None else min(count, _FEWEST))
+    if count is None:
+        count = int(min(max(_WORK / max(batches.work, 1.0), _FEWEST), _MOST))
+    while len(added) < count:
+        more = batches.added(generator, min(count - len(added), _FEWEST))
+        added = np.concatenate([added, more])
     error = float(added.std(ddof=1)) / math.sqrt(len(added)) if len(added) > 1 else math.inf
     value = evaluation.objective.base + evaluation.objective.above
     mean = float(added.mean())
@@ -163,7 +164,9 @@ class _Batches:
         self.rows, self.views, self.sizes = rows, together, problem.class_sizes
         self.normalize = normalize
         self.problem, self.batches = problem, problem.batches
-        self.samples, self.terms = number[::together], _terms(problem)
+        terms = _terms(problem)
+        assert terms is not None
+        self.samples, self.terms = number[::together], terms
         self.order = np.argsort(self.samples, kind="stable")
         self.start = np.concatenate([[0], np.cumsum(np.bincount(self.samples))])
         self.means, _ = make_feasible(np.array(means), problem, cells_at(problem.points, _CLASSES))
@@ -172,18 +175,30 @@ class _Batches:
         apart = before - np.einsum("cd,cd->c", self.means, self.means)
         self.penalty = float(problem.control.penalty(cells_at(problem.points, _CLASSES)) @ apart)
 
-    def added(self, generator: np.random.Generator) -> tuple[float, float]:
-        """Draw a batch; return what its embeddings add to the objective, and the work it was."""
-        drawn = self.batches.draw(self.sizes, generator)
-        chosen = self._members(drawn, generator)
-        labels = self.samples[chosen]
-        index = (chosen[:, None] * self.views + np.arange(self.views)).reshape(-1)
-        repeated = np.repeat(labels, self.views)
-        rows = self._within(index)
-        assert self.terms is not None
-        more = self.terms(rows, repeated) - self.terms(self.means[repeated], repeated)
-        share = self.sizes.samples / self.batches.expected_size(drawn, self.sizes)
-        return share * more, 2.0 * len(rows) ** 2 * rows.shape[1]
+    def added(self, generator: np.random.Generator, count: int) -> Vector:
+        """Draw batches; return what the embeddings of each add to the objective."""
+        divisors, chosen = np.empty(count), []
+        for number in range(count):
+            drawn = self.batches.draw(self.sizes, generator)
+            chosen.append(self._members(drawn, generator))
+            divisors[number] = self.batches.expected_size(drawn, self.sizes)
+        lengths, found = np.array([len(one) for one in chosen]), np.zeros(count)
+        for length in np.unique(lengths[lengths > 0]):
+            alike = np.flatnonzero(lengths == length)
+            step = max(1, _HELD // (length * self.views * self.rows.shape[1]))
+            for first in range(0, len(alike), step):
+                some = alike[first : first + step]
+                found[some] = self._sums(np.array([chosen[number] for number in some]))
+        self.work = 2 * float(np.mean((lengths * self.views) ** 2)) * self.rows.shape[1]
+        return found * self.sizes.samples / divisors + self.penalty
+
+    def _sums(self, chosen: NDArray[np.int64]) -> Vector:
+        """Return sums over batches of the same size, less those of the class means."""
+        batches = len(chosen)
+        index = (chosen[..., None] * self.views + np.arange(self.views)).reshape(batches, -1)
+        labels = np.repeat(self.samples[chosen], self.views, axis=1)
+        rows = self._within(index.reshape(-1)).reshape(*index.shape, -1)
+        return np.asarray(self.terms(rows, labels) - self.terms(self.means[labels], labels))
 
     def _within(self, index: NDArray[np.int64]) -> Matrix:
         """Return embeddings brought within the control; a zero one has any direction."""
@@ -206,29 +221,23 @@ class _Batches:
         return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
 
-def _terms(problem: UFM) -> Callable[[Matrix, NDArray[np.int64]], float] | None:
-    """Return the sum of the loss over the anchors of a batch, as a function of rows and labels."""
+def _terms(problem: UFM) -> Callable[[NDArray[Any], NDArray[np.int64]], Vector] | None:
+    """Return the sums of the loss over batches, of rows (batches, b, d) and labels (batches, b).
+
+    None where the loss is not evaluated for the classes that happen to be in a batch.
+    """
     whole: Loss = problem.loss.of_all_samples
-    tau, views = problem.temperature, whole.view_count
     by_class = {one.name: one.default for one in fields(whole) if one.name in whole._by_class()}
-    bare = whole.with_options(**by_class)
-    if bare.is_supcon_of_points:  # whose views are embeddings like all others
-        weights = whole.weights_of_anchors(problem.class_sizes)[problem.class_sizes.orbit_index()]
-
-        def weighted(rows: Matrix, labels: NDArray[np.int64]) -> float:
-            each = supcon_loss(rows, labels, temperature=tau, reduction="none")
-            return float(weights[labels] @ np.asarray(each))
-
-        return weighted
-    if bare != whole or not whole.has_samples:
+    if not whole.with_options(**by_class).is_supcon_of_points:
         return None
+    weights = whole.weights_of_anchors(problem.class_sizes)[problem.class_sizes.orbit_index()]
 
-    def alike(rows: Matrix, labels: NDArray[np.int64]) -> float:
-        shape = (-1, views, rows.shape[1]) if views > 1 else rows.shape
-        given = rows.reshape(shape), labels[::views]
-        return float(contrastive_loss(*given, loss=whole, temperature=tau, reduction="sum"))
+    def sums(rows: NDArray[Any], labels: NDArray[np.int64]) -> Vector:
+        """By embeddings, since views are embeddings like all others."""
+        each = supcon_loss(rows, labels, temperature=problem.temperature, reduction="none")
+        return np.asarray((weights[labels] * np.asarray(each)).sum(axis=1))
 
-    return alike
+    return sums
 
 
 def _scales(problem: UFM, rows: NDArray[Any], normalize: bool) -> tuple[Vector, Vector]:

@@ -78,7 +78,7 @@ def flags_of_rows(
     yield from _of_norms(problem, facts.squares)
     yield from _of_zeros(facts.squares)
     yield from _of_views(problem, counts, together)
-    yield from _of_counts(problem, counts // max(together // problem.loss.view_count, 1))
+    yield from _of_counts(problem, counts // together)
 
 
 def _of_norms(problem: UFM, squares: Vector) -> Iterator[Flag]:

@@ -36,6 +36,9 @@ from .evaluation import Evaluation, evaluated_gram
 _STEPS = 40
 """Evaluations of the descent on norms: any norms that it finds prove their part."""
 
+_FARTHEST = 0.7
+"""Largest logarithm of a norm over that of the optimum: a factor of two."""
+
 _PROVED = "each proved to be at least zero"
 
 
@@ -145,14 +148,15 @@ class _Lagrangian:
     def better_norms(self, gram: CellGram) -> CellGram:
         """Return a Gram matrix of the same directions at better norms, or worse ones.
 
-        Those of the optimum where all are at the bound; else by descent from the ones given.
+        Those of the optimum where all are at the bound; else by descent from there.
         """
+        start = _with_norms(gram, self.best.own)
         if self.program.control.fixes_norms:
-            return _with_norms(gram, self.best.own)
+            return start
         anchors = self.program.loss.anchor_count
 
         def value_and_slope(logs: Vector) -> tuple[float, Vector]:
-            moved = _rescaled(gram, np.exp(logs))
+            moved = _rescaled(start, np.exp(logs))
             slope = self.program.gradient(moved)
             along = products_by_cell(CellGram(slope.own + self.price, slope.pair), moved)
             value = self.program.value(moved) + float(self.price @ moved.own)
@@ -163,9 +167,10 @@ class _Lagrangian:
             np.zeros(len(gram.own)),
             jac=True,
             method="L-BFGS-B",
+            bounds=[(-_FARTHEST, _FARTHEST)] * len(gram.own),
             options={"maxfun": _STEPS, "ftol": 0.0, "gtol": 1e-12},
         )
-        return _rescaled(gram, np.exp(found.x))
+        return _rescaled(start, np.exp(found.x))
 
 
 def _with_norms(gram: CellGram, squares: Vector) -> CellGram:

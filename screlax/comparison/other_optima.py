@@ -33,6 +33,9 @@ from .flags import Flag
 _MOST_SEARCHED = 100
 """Classes up to which an optimum without a formula, or of few dimensions, is solved on the spot."""
 
+_PRODUCTS = 2000
+"""Hessian products of a descent in few dimensions; wherever it ends, its value is a bound."""
+
 _MOST_BY_FORMULA = 2000
 """Classes up to which other temperatures are tried, by the slack vector: some milliseconds each."""
 
@@ -84,14 +87,20 @@ def _cost_of(solution: Solution, dim: int) -> tuple[float, str]:
     assert lost is not None
     best, how = lost + solution.gap, "by leaving out directions of the optimum"
     problem = solution.problem
-    if problem.points.classes > _MOST_SEARCHED or not solution.collapses:
+    is_fast = problem.batches is None and problem.points.classes <= _MOST_SEARCHED
+    if not (is_fast and solution.collapses):
         return best, how
     program = build_program(problem, Level.CLASSES)
     gram = solution.point_gram.dense().scaled(1 / problem.temperature)
     lifted = Lifted(CellObjective(program, dim), dim)
     start = factored_start(lifted, lift_from_orbits(problem.points, Level.CLASSES, gram))
     size = float(np.linalg.norm(start)) or 1.0
-    found = minimize(lifted, start, gradient_tolerance=1e-10 * program.loss.anchor_count / size)
+    found = minimize(
+        lifted,
+        start,
+        gradient_tolerance=1e-8 * program.loss.anchor_count / size,
+        max_products=_PRODUCTS,
+    )
     by_descent = max(lifted.value(found.point) - solution.lower, 0.0)
     return (by_descent, "by descent from there") if by_descent < best else (best, how)
 
