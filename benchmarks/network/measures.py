@@ -40,9 +40,10 @@ class Measurement:
         The same to the optimum of all samples at once.
     excess : float
         Expected loss of the class means above the optimum, exactly, as a share of the optimum.
-    allowed : float
-        The distance of class means that this excess allows: by `Determinacy.distance`, to second
-        order; behind a ReLU by `allowed_about_the_frame`, a bound. +inf: any.
+    allowed, bound : float
+        The distance of class means that this excess allows, to second order, and a proved bound on
+        it: `Determinacy.distance`, `.distance_bound`; both by `bound_about_the_frame` behind a
+        ReLU. +inf: any.
     features_excess, error : float
         The same excess of the features, over drawn batches, and its standard error.
     collapse, spread : float
@@ -59,6 +60,7 @@ class Measurement:
     full_features: float
     excess: float
     allowed: float
+    bound: float
     features_excess: float
     error: float
     collapse: float
@@ -79,13 +81,15 @@ def measure(trained: Trained) -> Measurement:
     assert found.loss is not None
     assert found.nearest_mean_agreement is not None
     excess, error = _drawn_excess(trained, own)
+    allowed, bound = distances_allowed(own, found.loss.relative_to_optimum)
     return Measurement(
         means=_directions_apart(found),
         features=found.sample_gram_distance,
         full_means=_directions_apart(far),
         full_features=far.sample_gram_distance,
         excess=found.loss.relative_to_optimum,
-        allowed=allowed(own, found.loss.relative_to_optimum),
+        allowed=allowed,
+        bound=bound,
         features_excess=excess,
         error=error,
         collapse=found.metrics.within_between,
@@ -102,14 +106,16 @@ def _directions_apart(found: screlax.Comparison) -> float:
     return screlax.geometry.gram_distance(cosines, found.optimal_gram)
 
 
-def allowed(solution: screlax.Solution, relative_excess: float) -> float:
-    """Return the distance of class means that an excess allows."""
+def distances_allowed(solution: screlax.Solution, relative_excess: float) -> tuple[float, float]:
+    """Return the distance of class means that an excess allows: to second order, and a bound."""
     if solution.problem.features.are_nonnegative:
-        return allowed_about_the_frame(solution, relative_excess)
-    return solution.determinacy().distance(relative_excess)
+        bound = bound_about_the_frame(solution, relative_excess)
+        return bound, bound
+    found = solution.determinacy()
+    return found.distance(relative_excess), found.distance_bound(relative_excess)
 
 
-def allowed_about_the_frame(solution: screlax.Solution, relative_excess: float) -> float:
+def bound_about_the_frame(solution: screlax.Solution, relative_excess: float) -> float:
     """Return a bound on the distance from an orthogonal frame that is optimal behind a ReLU.
 
     The loss is convex and its slopes g between classes are positive there, so that nonnegative

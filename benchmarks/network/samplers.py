@@ -70,6 +70,6 @@ def _by_class(labels: Indices, generator: np.random.Generator) -> Iterator[Indic
 SAMPLERS: dict[str, Sampler] = {
     "full": Sampler(None, _whole),
     "shuffle": Sampler(RandomBatches(SIZE), _shuffled),
-    "balanced": Sampler(WeightedBatches(SIZE), _weighted),
+    "weighted": Sampler(WeightedBatches(SIZE), _weighted),
     "classes": Sampler(ClassBatches(CLASSES, SIZE // CLASSES), _by_class),
 }
