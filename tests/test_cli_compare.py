@@ -110,3 +110,60 @@ def test_labels_of_a_counts_file_reach_the_comparison(tmp_path, capsys):
     record = json.loads(capsys.readouterr().out)
     assert record["gram_distance"] < 1e-9
     assert record["same_counts"]
+
+
+@pytest.fixture
+def several(files):
+    for name, batches in (("batches", "shuffle:size=8"), ("poisson", "poisson:rate=0.5")):
+        solution = screlax.solve_relaxation(
+            [9, 6, 3], screlax.Sphere(1.0), temperature=0.5, batches=batches
+        )
+        solution.save(files / f"{name}.npz")
+    return [word for name in ("batches", "poisson") for word in
+            ("--solution", str(files / f"{name}.npz"))]  # fmt: skip
+
+
+def test_several_optima_are_ranked(files, several, capsys):
+    assert main(arguments(files, *several, "--draws", "20")) == 0
+    ranking, rest = capsys.readouterr().out.split("\n\n", 1)
+    header, *rows = ranking.splitlines()
+    columns = "distance relative excess of its own loss verdict optimum of"
+    assert " ".join(header.split()) == columns
+    distances = [float(row.split()[0]) for row in rows]
+    assert distances == sorted(distances)
+    assert len(rows) == 3
+    assert "(sphere 1, τ = 0.5)" in rows[0]
+    assert rest.startswith("verdict      These features are ")
+
+
+def test_several_optima_as_json_are_a_list(files, several, capsys):
+    options = ("--json", "--draws", "20", "--seed", "4", "--no-search")
+    assert main(arguments(files, *several, *options)) == 0
+    records = json.loads(capsys.readouterr().out)
+    found = screlax.compare(
+        files / "embeddings.npy",
+        files / "labels.npy",
+        [
+            screlax.Solution.load(files / name)
+            for name in ("solution.npz", "batches.npz", "poisson.npz")
+        ],
+        draws=20,
+        seed=4,
+        search=False,
+    )
+    assert [record["verdict"] for record in records] == [
+        {"case": one.verdict.case, "sentence": one.verdict.sentence} for one in found
+    ]
+    drawn = {record["recipe"]["loss"]: record["drawn"] for record in records}
+    assert drawn["supcon"] is None
+    assert drawn["supcon in shuffle:size=8"]["draws"] == 20
+    assert drawn["supcon in shuffle:size=8"]["seed"] == 4
+
+
+def test_the_table_says_which_loss_and_of_what(files, capsys):
+    assert main(arguments(files)) == 0
+    out = capsys.readouterr().out
+    assert "verdict      These features are " in out
+    assert "optimum      of supcon (sphere 1, τ = 0.5): all samples at once" in out
+    for title in ("split", "decides", "references"):
+        assert f"\n{title} " in out

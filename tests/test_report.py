@@ -65,6 +65,27 @@ def test_every_control_has_a_path(tmp_path, control):
     assert len(set(parameters)) == len(parameters) == 25
 
 
+@pytest.mark.parametrize("batches", [None, "shuffle:size=16"])
+def test_the_verdict_is_on_the_page_with_what_it_stands_on(tmp_path, batches):
+    """Every bound with its loss, and whether it is of all samples or an expectation."""
+    solution = screlax.solve_relaxation(
+        [20, 12, 4], screlax.Sphere(1.0), temperature=0.3, batches=batches
+    )
+    labels = np.repeat([0, 1, 2], [20, 12, 4])
+    rows = 2 * solution.prototypes(3)[labels]
+    rows += 0.1 * np.random.default_rng(0).standard_normal(rows.shape)
+    found = screlax.compare(rows, labels, solution, draws=20)
+    write_report(solution, tmp_path / "report.html", {"last": found})
+    data = data_of(tmp_path / "report.html")
+    (shown,) = data["comparisons"]
+    assert shown["verdict"] == found.verdict.sentence
+    assert shown["flags"] == [[flag.name, flag.sentence] for flag in found.flags]
+    assert shown["optimum_of"] == f"{found.recipe}: {found.recipe.averaged_over}"
+    assert data["summary"]["averaged_over"] == found.recipe.averaged_over
+    assert shown["split"]["angles"] == found.split.angles
+    assert (shown["estimate"] is None) == (batches is None)
+
+
 def test_comparisons_are_on_the_page(tmp_path):
     solution = solved()
     H, y = embeddings_of(solution)

@@ -24,6 +24,9 @@ _LISTED = 20
 
 _WIDTH = 100
 
+_ROUNDING = 1e-9
+"""Share of an excess below which a part of it is written as zero."""
+
 
 def table_of(found: Comparison) -> str:
     """Return verdict, flags, summary, metrics, and a row for each class."""
@@ -122,9 +125,14 @@ def _drawn_line(drawn: DrawnLoss) -> str:
 def _split_line(split: GapSplit) -> str:
     if not split.is_known:
         return f"split        not known: {split.how}"
+    total = split.spread + split.angles + split.norms
+    spread, angles, norms = (
+        "0" if abs(part) <= _ROUNDING * total else f"{part:.3g}"
+        for part in (split.spread, split.angles, split.norms)
+    )
     return (
-        f"split        differences within classes {split.spread:.3g}, angles between class means "
-        f"{split.angles:.3g}, norms {split.norms:.3g} ({split.how})"
+        f"split        differences within classes {spread}, angles between class means {angles}, "
+        f"norms {norms} ({split.how})"
     )
 
 
