@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,12 +10,13 @@ import numpy as np
 from ...types import Matrix, Vector
 from .columns import MOST, Columns, chebyshev_columns, every_column, needed_columns
 from .complex_numbers import Parts, exp_of, expm1_of, times
-from .contour import Circles, Nodes, Spread, log_radii
-from .draws import Array, Draws
+from .contour import Circles, Nodes, log_radii
+from .draws import Draws
 from .exponential_sum import ExponentialSum
+from .profile import Profile
 
-_CANCELLED = 30.0
-"""Rows are taken apart where sums on shared circles lose more than this."""
+_LARGEST = 300.0
+"""Logarithm of terms that are far too large on circles that are not their own."""
 
 
 class TooWide(Exception):
@@ -63,7 +63,7 @@ class Block:
     def columns(
         self, each: Matrix, circles: Circles, allowed: Vector, *, from_zero: bool = False
     ) -> Columns:
-        """Return columns that are exact to an error on each circle."""
+        """Return columns that are exact to an error on each circle, or all."""
         exist = self.draws.units > 0
         values = each[exist] if exist.any() else np.zeros(1)
         ends = float(values.min()), float(values.max())
@@ -96,33 +96,42 @@ class Block:
             logs[0] -= self.log_normalizer
         return Terms(logs, factor)
 
-    def spread(self, log_radius: Vector, terms: Terms, mean: Matrix, variance: Matrix) -> Spread:
-        """Return how many units there are on circles, from terms at real z.
+    def profile(
+        self, terms: Terms, weights: Matrix, log_radius: Vector, mean: Matrix, variance: Matrix
+    ) -> Profile:
+        """Return how large terms are on the circles.
 
         Parameters
         ----------
-        log_radius : ndarray, shape (K,)
         terms : Terms
-            Already weighted as they are in the result.
+            At real z.
+        weights : ndarray, shape (R, K)
+            Of the terms in the result.
+        log_radius : ndarray, shape (K,)
         mean, variance : ndarray, shape (R, K)
             Of the number of units of other classes.
         """
-        draws = self.draws
-        inside = draws.mean(log_radius - self.decay)
-        own = draws.own_units[:, None]
-        away = np.abs(mean + own * inside - (draws.degree or 0.0))
-        most = variance + own * draws.variance(inside)
-        size = np.abs(terms.values[0])
-        near = size * np.exp(-(away**2) / (2 * (most + 1))) / np.sqrt(2 * math.pi * most + 1)
-        total = near.sum(axis=1, keepdims=True)
-        total = np.where(total > 0, total, 1.0)
-        lost = (size / np.sqrt(2 * math.pi * most + 1)).sum(axis=1) / total[:, 0]
-        if len(lost) > 1 and draws.degree is not None and lost.max() > _CANCELLED:
-            worst = int((size / total).max(axis=0).argmax())
-            raise TooWide(mean[:, worst] + own[:, 0] * inside[worst])
-        importance = (size / total).max(axis=0)
-        extra = float(draws.missing(needed=self.views == 1).any())
-        return Spread(importance, away.max(axis=0), most.max(axis=0), variance.min(axis=0), extra)
+        draws, own = self.draws, self.draws.own_units[:, None]
+        (log_own,), (inside,) = draws.unit(log_radius - self.decay)
+        units = mean + own * inside
+        if len(own) > 1 and terms.logs.max() > _LARGEST:
+            raise TooWide(units[:, int(terms.logs[0].max(axis=0).argmax())])
+        degree = draws.degree or 0.0
+        always = (self.views * (draws.own_fixed + 1) - 1)[:, None] * self.rule.nodes
+        parts = np.abs(own * log_own) + always + degree * np.abs(log_radius)
+        profile = Profile(
+            draws,
+            np.abs(terms.values[0]) * weights,
+            np.abs(terms.logs[0]) + 2 * (parts + abs(self.log_normalizer)),
+            np.abs(units - degree),
+            variance + own * draws.variance(inside),
+            variance,
+            float(draws.missing(needed=self.views == 1).any()),
+        )
+        lost = profile.cancelled
+        if len(lost) > 1 and lost.max() > 1:
+            raise TooWide(units[:, int(profile.importance.argmax())])
+        return profile
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,10 +145,6 @@ class Terms:
     def values(self) -> Parts:
         """Numbers whose real parts sum to E[1 e^{−tY}]."""
         return times(exp_of(self.logs), self.factor)
-
-    def weighted(self, weights: Array) -> Terms:
-        """Return the terms times weights, (R, M) or (M,)."""
-        return Terms(self.logs, self.factor * weights)
 
     def lost(self, change: Parts) -> Parts:
         """Return how much less they are where the logarithms change."""

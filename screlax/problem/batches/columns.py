@@ -62,6 +62,10 @@ class Columns:
         """Return the first functions of the basis alone."""
         return Columns(self.places[:count], self.coefficients[:count], self.x)
 
+    def errors(self, allowed: Vector) -> Vector:
+        """Return the error on each circle: none where nothing is interpolated."""
+        return np.zeros_like(allowed) if self.x is None else allowed
+
     def gathered(self, units: Matrix) -> Matrix:
         """Return weights of the coefficients in the sum over all units (R, m), (R, q)."""
         return np.asarray((self.basis @ units[..., None])[..., 0])

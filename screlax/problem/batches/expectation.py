@@ -24,10 +24,11 @@ from ...types import Matrix, Vector
 from .block import Block, TooWide
 from .contour import log_normalizer
 from .draws import Array, Draws
-from .evaluated import Evaluated, at_zero, evaluated, excesses
-from .exponential_sum import ExponentialSum, exponential_sum
+from .evaluated import Evaluated, evaluated, excesses
+from .exponential_sum import exponential_sum
 from .moments import Moments
-from .ranges import has_one_floor, least_sum, range_of_sums
+from .own_counts import floors
+from .ranges import range_of_sums
 
 Found = TypeVar("Found")
 
@@ -64,58 +65,33 @@ class Expectation:
         factor = 1.0 if draws.degree is not None else 1 + float(np.log1p(draws.odds))
         return UNIT * (200 + 32 * factor * float(draws.mean_units.max()))
 
-    @cached_property
+    @property
     def floor(self) -> Vector:
         """E[1 log(V b_c + V − 1)], the loss where e is zero, shape (R,)."""
-        zero = np.zeros_like(self.draws.units)
-        least = least_sum(self.draws, self.views, 0.0)
+        return np.asarray(self._floors[:, 0])
 
-        def more(rows: NDArray[np.int64]) -> Vector:
-            block = self._block(rows, zero[rows], zero[rows])
-            rule = block.rule
-            over = rule.weights / rule.nodes
-            nodes, terms = at_zero(block, over)
-            at_least = np.exp(-np.outer(least[rows], rule.nodes))
-            weight = over[nodes.term] * nodes.weight
-            lost = self._chance[rows] * (at_least @ over) - terms.values[0] @ weight
-            return np.asarray(lost)
-
-        found = self._in_blocks(more)
-        return np.asarray(
-            self._chance * np.log(least)
-            + np.where(has_one_floor(self.draws, self.views), 0.0, _joined(found))
-        )
-
-    @cached_property
+    @property
     def floor_error(self) -> Vector:
-        """Largest error of each floor, shape (R,).
-
-        One of several numbers of positives is a difference of numbers as large as their chance.
-        """
-        lost = np.where(has_one_floor(self.draws, self.views), 0.0, self._chance)
-        return np.asarray(self.error * (np.abs(self.floor) + lost))
+        """Bound of the error of each floor, shape (R,)."""
+        return np.asarray(self._floors[:, 1])
 
     @cached_property
-    def _chance(self) -> Vector:
-        """Probability of a positive, shape (R,)."""
-        start = ExponentialSum(np.zeros(1), np.ones(1))
-
-        def chance(rows: NDArray[np.int64]) -> Vector:
-            block = Block(self.draws.rows(rows), self.views, start, self._log_normalizer)
-            nodes, terms = at_zero(block, np.ones(1))
-            return np.asarray(terms.values[0] @ nodes.weight)
-
-        return _joined(self._in_blocks(chance))
+    def _floors(self) -> Matrix:
+        return floors(self.draws, self.views)
 
     def excess(self, e: Matrix) -> Vector:
         """Return the losses less their floor, accurate also where they are tiny, shape (R,)."""
+        return self.excess_and_error(e)[0]
+
+    def excess_and_error(self, e: Matrix) -> tuple[Vector, Vector]:
+        """Return `excess` and bounds of its errors, each of shape (R,)."""
         each = self.draws.samples_each * e
         found = _joined(self._in_blocks(lambda rows: self._excesses(rows, each[rows])))
-        return np.asarray(self._room * found)
+        return self._room * found[:, 0], self._room * found[:, 1]
 
     def softmax(self, e: Matrix) -> Matrix:
         """Return the softmax of `moments` alone, shape (R, m)."""
-        found = _joined(self._in_blocks(lambda rows: self._evaluated(rows, e[rows]).softmax()))
+        found = _joined(self._in_blocks(lambda rows: self._evaluated(rows, e[rows]).softmax))
         return np.asarray(self._room[:, None] * found)
 
     def moments(self, e: Matrix) -> Moments:
@@ -123,9 +99,10 @@ class Expectation:
         found = self._in_blocks(lambda rows: self._evaluated(rows, e[rows]))
         parts = [part.part(rows, self._room[rows]) for rows, part in found]
         room = self._room[:, None]
-        softmax = _joined([(rows, part.softmax()) for rows, part in found])
+        softmax = _joined([(rows, part.softmax) for rows, part in found])
         diagonal = _joined([(rows, part.diagonal()) for rows, part in found])
-        return Moments(room * softmax, room * diagonal, parts)
+        errors = _joined([(rows, part.errors()) for rows, part in found])
+        return Moments(room * softmax, errors, room * diagonal, parts)
 
     def _in_blocks(
         self, evaluate: Callable[[NDArray[np.int64]], Found]
@@ -162,7 +139,7 @@ class Expectation:
         rule = exponential_sum(*range_of_sums(draws, self.views, least, each))
         return Block(draws, self.views, rule, self._log_normalizer)
 
-    def _excesses(self, rows: NDArray[np.int64], each: Matrix) -> Vector:
+    def _excesses(self, rows: NDArray[np.int64], each: Matrix) -> Matrix:
         return excesses(self._block(rows, np.zeros((len(rows), 1)), each), each)
 
     def _evaluated(self, rows: NDArray[np.int64], e: Matrix) -> Evaluated:

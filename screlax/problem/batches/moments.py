@@ -72,6 +72,8 @@ class Moments:
     ----------
     softmax : ndarray, shape (R, m)
         ∂/∂M_cj = V e_j E[1 b_j/Y].
+    errors : ndarray, shape (R,)
+        Bounds of Σ_j |error of softmax_j|, relative to Σ_j softmax_j.
     diagonal : ndarray, shape (R, m)
     parts : sequence of Part
         V² e_i e_j E[1 b_i b_j/Y²] = diagonal δ_ij + (B C Bᵀ)_ij: along δ_j = dM_cj − dM_cc the
@@ -79,6 +81,7 @@ class Moments:
     """
 
     softmax: Matrix
+    errors: Vector
     diagonal: Matrix
     parts: Sequence[Part]
 

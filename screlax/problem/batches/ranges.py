@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import InvalidInputError
 from ...types import Matrix, Vector
@@ -37,11 +36,3 @@ def range_of_sums(draws: Draws, views: int, least: Matrix, each: Matrix) -> tupl
         )
     low = least_sum(draws, views, float(least.min()))
     return float(low.min()), float(top.max())
-
-
-def has_one_floor(draws: Draws, views: int) -> NDArray[np.bool_]:
-    """Whether batches with a positive all have equally many, shape (R,)."""
-    most = np.where(draws.own_units > 0, draws.most_units, 0.0)
-    if not draws.replaced:
-        most = np.minimum(most, draws.own_units)
-    return np.asarray(most <= (views * draws.own_fixed + views == 1))

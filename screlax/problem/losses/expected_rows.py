@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gram.cells import CellGram, Cells
-from ...gram.rounding import summation
+from ...gram.rounding import entry_sizes, summation
 from ...types import Matrix, Vector
 from ..batches.expectation import Expectation
 from ..batches.moments import Moments
@@ -62,10 +62,21 @@ class ExpectedRows(GramLoss):
     cells: Cells
     kinds: Sequence[WeightedRows]
 
-    @cached_property
+    @property
     def unit(self) -> float:
-        """See `GramLoss.unit`."""
+        """See `GramLoss.unit`; a rough number, for `unit_at` bounds it for each matrix."""
         return summation(len(self.cells)) + max(kind.rows.error for kind in self.kinds)
+
+    def unit_at(self, at: Expansion) -> float:
+        """See `GramLoss.unit_at`: bounds of the quadrature, of the value and of all slopes."""
+        sizes = entry_sizes(at.gram)
+        moved = lost = 0.0
+        for kind, moments in zip(self.kinds, at.moments, strict=True):
+            slope = kind.mass * moments.softmax.sum(axis=1) * sizes[kind.orbits]
+            moved, lost = moved + float(slope.sum()), lost + float(slope @ moments.errors)
+        value, error = self._value_and_error(at.gram)
+        share = max(lost / moved if moved > 0 else 0.0, error / value if value > 0 else 0.0)
+        return summation(len(self.cells)) + share
 
     @property
     def anchor_count(self) -> float:
@@ -75,26 +86,33 @@ class ExpectedRows(GramLoss):
     @cached_property
     def infimum(self) -> float:
         """Σ mass E[1 log(V b_c + V − 1)], rounded down: the loss without negatives."""
-        return float(sum(k.mass @ k.rows.floor for k in self.kinds)) - self._floor_error
-
-    @cached_property
-    def _floor_error(self) -> float:
-        """How far the sum of the floors can be off."""
-        return float(sum(kind.mass @ kind.rows.floor_error for kind in self.kinds))
+        total = sum(kind.mass @ (kind.rows.floor - kind.rows.floor_error) for kind in self.kinds)
+        return float(total) * (1 - summation(len(self.cells)))
 
     def rounding(self, gram: CellGram, at: Expansion, value: float, shift: float) -> float:
-        """See `GramLoss.rounding`; floors near zero are not known to a relative error."""
-        return self._floor_error + super().rounding(gram, at, value, shift)
+        """See `GramLoss.rounding`; values near zero are not known to the error of slopes."""
+        return self._value_and_error(gram)[1] + super().rounding(gram, at, value, shift)
 
     def value(self, gram: CellGram) -> float:
-        """See `GramLoss.value`; remembered, since a certificate asks for it more than once."""
+        """See `GramLoss.value`."""
+        return self._value_and_error(gram)[0]
+
+    def _value_and_error(self, gram: CellGram) -> tuple[float, float]:
+        """Return the value and a bound of its error without the sum over rows.
+
+        They are remembered, since a certificate asks for them more than once.
+        """
         if gram not in self._values:
-            parts = (k.mass @ (k.rows.floor + k.rows.excess(k.e(gram))) for k in self.kinds)
-            self._values[gram] = float(sum(parts))
+            value = error = 0.0
+            for kind in self.kinds:
+                excess, lost = kind.rows.excess_and_error(kind.e(gram))
+                value += float(kind.mass @ (kind.rows.floor + excess))
+                error += float(kind.mass @ (kind.rows.floor_error + lost))
+            self._values[gram] = value, error
         return self._values[gram]
 
     @cached_property
-    def _values(self) -> WeakKeyDictionary[CellGram, float]:
+    def _values(self) -> WeakKeyDictionary[CellGram, tuple[float, float]]:
         return WeakKeyDictionary()
 
     def height(self, gram: CellGram) -> tuple[float, float]:

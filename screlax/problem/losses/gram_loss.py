@@ -129,7 +129,7 @@ class GramLoss(ABC):
         """
         if rows is not None:
             return None
-        return Tangent(self, gram, self.gradient(at), self.value(gram))
+        return Tangent(self, gram, self.gradient(at), self.value(gram), self.unit_at(at))
 
     def spread(self, at: Any) -> Vector | None:
         """Return the slope along within-class spread, which a level of class means leaves out.
@@ -153,6 +153,10 @@ class GramLoss(ABC):
         """Largest relative error of the sums that values and gradients are."""
         return summation(len(self.cells))
 
+    def unit_at(self, at: Any) -> float:
+        """Return the same at an expansion, where more is known."""
+        return self.unit
+
     def rounding(self, gram: CellGram, at: Any, value: float, shift: float) -> float:
         """Return how far a value is at most from the loss at a feasible matrix, exactly.
 
@@ -167,6 +171,6 @@ class GramLoss(ABC):
             By how much entries of `gram`, relative to the largest in their rows, are at most off
             from a feasible matrix.
         """
-        unit, slope, size = self.unit, self.gradient(at), entry_sizes(gram)
+        unit, slope, size = self.unit_at(at), self.gradient(at), entry_sizes(gram)
         moved = (np.abs(slope.own) + np.abs(slope.pair).sum(axis=1)) @ size
         return float(unit * abs(value) + (4 * unit + shift) * moved)

@@ -67,6 +67,8 @@ class Tangent(Minorant):
         Gradient of the loss at `gram`.
     value : float
         Loss at `gram`.
+    unit : float
+        Largest relative error of slope and value.
     kept : float
         Share of the tangent; the rest is the infimum.
     """
@@ -75,6 +77,7 @@ class Tangent(Minorant):
     gram: CellGram
     slope: CellGram
     value: float
+    unit: float
     kept: float = 1.0
 
     @property
@@ -108,4 +111,4 @@ class Tangent(Minorant):
         moved += float(np.abs(self.slope.pair).sum(axis=1) @ entry_sizes(self.gram))
         floor = self.loss.infimum if self.kept < 1 else 0.0
         sizes = abs(self.value) + moved + abs(floor)
-        return float(4 * self.loss.unit * sizes)
+        return float(4 * self.unit * sizes)
