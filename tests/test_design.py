@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from every_loss import LOSSES, SIZES, control_of, every_control, every_loss
 
 import screlax
 from screlax import UFM, Ball, Budget, Ridge, Sphere, design, plots, solve_relaxation
@@ -424,3 +425,45 @@ def test_the_command_line_takes_a_gram_matrix(tmp_path, capsys):
     assert record["steps"][0]["temperature"] == pytest.approx(0.3, rel=1e-6)
     assert main([*command, "--knob", "sampler"]) == 2
     assert "mini-batches" in capsys.readouterr().err
+
+
+# Every loss and every sampler
+
+
+@every_control
+@every_loss
+def test_every_loss_is_designed_or_refused_with_the_reason(name, kind):
+    loss, control = LOSSES[name], control_of(name, kind)
+    asked = "temperature" if "supervised" in name else ["class_weights", "temperature"]
+    try:
+        found = design(SIZES, control, 0.7, knobs=asked, loss=loss)
+    except InvalidInputError as error:
+        assert "need not coincide" in str(error) or "no class weights" in str(error)  # noqa: PT017
+        assert not loss.collapses or "supervised" in name
+        return
+    assert loss.collapses
+    assert found.solution.status == "optimal"
+    assert found.distance <= found.distance_before + 1e-12
+    flat = gram_distance(found.solution.class_gram, np.eye(4) - 0.25)
+    assert found.distance == pytest.approx(flat, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("batches", "knobs"),
+    [
+        ("shuffle:size=6", "temperature"),
+        ("weighted:size=6", "class_weights"),
+        ("classes:classes=3,samples=2", ["class_weights", "temperature"]),
+        ("poisson:rate=0.4", "temperature"),
+    ],
+)
+def test_every_sampler_is_designed(batches, knobs):
+    found = design(SIZES, SPHERE, 0.7, knobs=knobs, batches=batches)
+    assert found.solution.status == "optimal"
+    assert found.distance <= found.distance_before + 1e-12
+
+
+def test_batches_that_are_drawn_once_are_refused():
+    batches = screlax.batches.FixedBatches([[0, 1, 8, 9], [2, 3, 12, 13], [4, 5, 14, 15]])
+    with pytest.raises(InvalidInputError, match="not decided by the loss"):
+        design(SIZES, SPHERE, 0.7, batches=batches)

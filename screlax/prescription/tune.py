@@ -27,7 +27,7 @@ from .knob import Knob
 from .target import Target
 
 _STEPS = 60
-_MOST_STARTS = 3
+_MOST_STARTS = 2
 """Starts that are searched from, the nearest of those there are."""
 
 _LONGEST = 2.0
@@ -36,7 +36,7 @@ _LONGEST = 2.0
 _SHORTENED = 14
 """Times that a step is shortened by a larger μ before the search ends."""
 
-_GAIN = 1e-5
+_GAIN = 1e-4
 """Relative gain of a step below which the search ends, once it has been so thrice."""
 
 EXACT = 1e-9
