@@ -9,6 +9,8 @@ import cvxpy
 import numpy as np
 import pytest
 from cvxpy.reductions.solvers.solving_chain import SolvingChain
+from every_loss import LOSSES, TEMPERATURE, control_of, every_collapsing_loss, every_control
+from every_loss import SIZES as SIZES_OF_LOSSES
 from problems import CASE, CASES, assert_optimal, cases_of, class_objective, dual_slack, every_case
 
 from screlax import UFM, InaccurateWarning, Ridge, ScrelaxError, Sphere, solve_relaxation
@@ -22,9 +24,12 @@ from screlax.errors import (
 )
 from screlax.gram.cells import Level
 from screlax.problem.program import build_program
+from screlax.proof.dense import certify
 from screlax.solve.base import SolverOptions
+from screlax.solve.conic import forms_of
 from screlax.solve.conic_model import ConicModel
 from screlax.solve.conic_solvers import conic_memory, installed_conic_solvers, solver_arguments
+from screlax.solve.entropy_model import EntropyModel
 from screlax.solve.settle import settle
 
 SIZES = [9, 7, 5, 4]
@@ -103,6 +108,58 @@ def test_the_model_is_the_relaxation(case):
     assert np.abs(dual.rows.pair - share[:, None] * softmax.pair).max() < 1e-3
 
 
+@pytest.mark.parametrize("level", [Level.SAMPLES, Level.CLASSES, Level.ORBITS])
+@every_case(cases_of("step", "long-tailed", "singletons"))
+def test_the_dual_form_is_the_dual(case, level):
+    """Its value is the optimum, its multiplier the Gram matrix, its rows the softmax there."""
+    if case.name == "long-tailed/ridge" and level is Level.SAMPLES:
+        pytest.skip("Clarabel stalls on this one; see below")
+    program = build_program(case.problem, level)
+    model = EntropyModel(program)
+    model.problem.solve(solver="CLARABEL")
+    loss = program.loss
+    row, _, weight, _ = loss.entries()
+    total = np.bincount(row, weight, len(loss.anchors))
+    anchored = loss.anchors > 0
+    constant = float(loss.anchors[anchored] @ np.log(total[anchored]))
+    found = constant - loss.anchor_count * model.problem.value
+    assert found == pytest.approx(case.optimum, rel=1e-6)
+    gram, dual = model.found(), model.dual()
+    assert program.value(gram) == pytest.approx(case.optimum, rel=1e-5)
+    softmax = loss.expand(gram)
+    assert np.abs(dual.rows.pair - softmax.pair).max() < 2e-3
+    proof = certify(program, gram, [dual])
+    assert proof.certificate.relative_gap < 1e-6
+
+
+@every_collapsing_loss
+@every_control
+def test_the_dual_form_of_every_loss_agrees_with_the_primal_one(name, kind):
+    problem = UFM(SIZES_OF_LOSSES, control_of(name, kind), TEMPERATURE, loss=LOSSES[name])
+    program = build_program(problem, Level.ORBITS)
+    assert forms_of(program) == [EntropyModel, ConicModel]
+    bounds = []
+    for form in forms_of(program):
+        model = form(program)
+        model.solve("CLARABEL", False, {})
+        found = certify(program, model.found(), [model.dual()]).certificate
+        bounds.append(found)
+        assert found.gap < 1e-4 * (1 + abs(found.upper))
+    assert bounds[0].lower <= bounds[1].upper
+    assert bounds[1].lower <= bounds[0].upper
+
+
+def test_a_stalled_solver_is_given_the_other_form():
+    """Clarabel stalls on the dual form of this one."""
+    problem = CASE["long-tailed/ridge"].problem
+    assert solve_relaxation(problem, solver="Clarabel", level="samples").status == "optimal"
+
+
+def test_nonnegative_features_have_the_primal_form_alone():
+    nonnegative = UFM(SIZES, Ridge(0.1), features="nonnegative")
+    assert forms_of(build_program(nonnegative, Level.ORBITS)) == [ConicModel]
+
+
 # ----------------------------------------------------------------- options
 
 
@@ -124,7 +181,7 @@ def test_options_the_solver_does_not_know_are_an_error(solver, options):
 
 def test_explicit_options_win_over_the_tolerance():
     options = SolverOptions(1e-6, time_limit=9.0, extra={"tol_feas": 0.5, "time_limit": 3.0})
-    arguments = solver_arguments("CLARABEL", options)
+    arguments = solver_arguments("CLARABEL", options, 1e-8)
     assert arguments["tol_feas"] == 0.5
     assert arguments["time_limit"] == 3.0
     assert arguments["tol_gap_rel"] < 1e-6
@@ -132,12 +189,17 @@ def test_explicit_options_win_over_the_tolerance():
 
 @pytest.mark.parametrize("name", ["SCS", "CLARABEL", "MOSEK", "ANOTHER"])
 def test_options_of_a_solver_pass_untouched(name):
-    assert solver_arguments(name, SolverOptions(1e-6, extra={"x": 1}))["x"] == 1
+    assert solver_arguments(name, SolverOptions(1e-6, extra={"x": 1}), 1e-8)["x"] == 1
 
 
 def test_a_smaller_tolerance_is_asked_of_the_solver():
-    loose = solver_arguments("SCS", SolverOptions(1e-3))["eps_rel"]
-    assert solver_arguments("SCS", SolverOptions(1e-6))["eps_rel"] < loose < 1e-3
+    program = build_program(UFM(SIZES, Ridge(0.1)), Level.ORBITS)
+    for model in (ConicModel(program), EntropyModel(program)):
+        for solver in ("SCS", "CLARABEL"):
+            loose = model.accuracy(solver, 1e-4)
+            assert 1e-12 <= model.accuracy(solver, 1e-7) < loose < 1e-4
+            options = SolverOptions(1e-6)
+            assert loose in solver_arguments(solver, options, loose).values()
 
 
 @pytest.mark.parametrize("solver", ["SCS", "Clarabel"])
@@ -289,7 +351,9 @@ def test_scs_reaches_the_default_tolerance(control):
 
 
 def test_scs_is_not_asked_for_the_impossible():
-    assert solver_arguments("SCS", SolverOptions(1e-15))["eps_abs"] == 1e-12
+    program = build_program(UFM(SIZES, Ridge(0.1)), Level.ORBITS)
+    for model in (ConicModel(program), EntropyModel(program)):
+        assert model.accuracy("SCS", 1e-15) == 1e-12
 
 
 def test_an_error_without_options_is_the_solvers(monkeypatch):

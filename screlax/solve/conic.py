@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from ..errors import InvalidInputError, SolverFailedError
 from ..gram.cells import Level
 from ..optional import require_memory
-from ..problem.program import build_program, level_size
+from ..problem.program import Program, build_program, level_size
 from ..problem.ufm import UFM
 from .base import Candidate, SolverOptions, with_room
 from .conic_model import ConicModel
-from .conic_solvers import conic_memory, resolve_conic_solver, solver_arguments
+from .conic_solvers import FIRST_ORDER, conic_memory, resolve_conic_solver, solver_arguments
+from .entropy_model import EntropyModel
+
+_INACCURATE = "optimal_inaccurate"
+"""What cvxpy says where an interior-point solver stalled; of others where a limit stopped them."""
+
+
+Model = ConicModel | EntropyModel
+
+
+def forms_of(program: Program) -> list[type[Model]]:
+    """Return the forms to try in turn: the dual one, where the program has it, then the primal."""
+    known = program.loss.softmax_rows is not None and not program.is_nonnegative
+    has_dual = known and program.control.conic_dual(program.cells) is not None
+    return [EntropyModel, ConicModel] if has_dual else [ConicModel]
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What a solver made of one form, and the seconds of posing and solving it."""
+
+    model: Model
+    status: str
+    iterations: int | None
+    modelling: float
+    solving: float
 
 
 class Conic:
@@ -49,24 +75,30 @@ class Conic:
         InvalidInputError
             If the solver does not know one of the options.
         """
-        start = time.perf_counter()
         self._require_memory(problem, level)
-        model = ConicModel(build_program(with_room(problem, self.default_tol / 10), level))
-        modelled = time.perf_counter()
-        status, iterations = self._run(model, options)
-        seconds = {"model": modelled - start, "solve": time.perf_counter() - modelled}
-        gram, dual = model.found(), model.dual()
+        program = build_program(with_room(problem, self.default_tol / 10), level)
+        runs: list[_Run] = []
+        for form in forms_of(program):
+            runs.append(self._run(form, program, options))
+            if runs[-1].status != _INACCURATE or self.name in FIRST_ORDER:
+                break  # else it stalled: the other form is rarely too hard where one is
+        last = runs[-1]
+        gram = last.model.found()
         if gram is None or not gram.is_finite():
             raise SolverFailedError(
-                f"{self.name} left no finite point (its status: {status}); "
+                f"{self.name} left no finite point (its status: {last.status}); "
                 "try another solver, a larger tol or a longer time_limit"
             )
+        duals = [run.model.dual() for run in runs]
         return Candidate(
             gram,
-            duals=() if dual is None else (dual,),
-            iterations=iterations,
-            message=status,
-            seconds=seconds,
+            duals=tuple(dual for dual in duals if dual is not None),
+            iterations=sum(run.iterations or 0 for run in runs) or None,
+            message=last.status,
+            seconds={
+                "model": sum(run.modelling for run in runs),
+                "solve": sum(run.solving for run in runs),
+            },
         )
 
     def _require_memory(self, problem: UFM, level: Level) -> None:
@@ -79,10 +111,20 @@ class Conic:
             hint,
         )
 
-    def _run(self, model: ConicModel, options: SolverOptions) -> tuple[str, int | None]:
+    def _run(self, form: type[Model], program: Program, options: SolverOptions) -> _Run:
+        """Pose a form of the program and solve it."""
+        start = time.perf_counter()
+        model = form(program)
+        modelled = time.perf_counter()
+        status, iterations = self._solved(model, options)
+        end = time.perf_counter()
+        return _Run(model, status, iterations, modelled - start, end - modelled)
+
+    def _solved(self, model: Model, options: SolverOptions) -> tuple[str, int | None]:
         import cvxpy
 
-        arguments = solver_arguments(self.name, options)
+        eps = model.accuracy(self.name, options.tol)
+        arguments = solver_arguments(self.name, options, eps)
         try:
             return model.solve(self.name, options.verbose, arguments)
         except cvxpy.error.SolverError as error:

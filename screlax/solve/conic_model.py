@@ -11,6 +11,8 @@ from ..gram.cells import CellGram
 from ..problem.program import Program
 from ..proof.dual import DualPoint
 from ..types import Matrix, Vector
+from .conic_solvers import FIRST_ORDER
+from .cvxpy_run import run_cvxpy
 
 
 class ConicModel:
@@ -65,26 +67,16 @@ class ConicModel:
             ],
         )
 
+    def accuracy(self, solver: str, tol: float) -> float:
+        """Return what to ask of a solver; the last digits of an interior-point one cost little."""
+        wanted = tol / 100 if solver in FIRST_ORDER else 1e-4 * min(tol, 1e-6)
+        return max(wanted, 1e-12)
+
     def solve(
         self, solver: str, verbose: bool, arguments: dict[str, Any]
     ) -> tuple[str, int | None]:
-        """Run a solver; return its status and number of iterations.
-
-        The steps of `cvxpy.Problem.solve` without its warning that the solution may be inaccurate,
-        which the certificate supersedes: warning filters belong to all threads of the process.
-        """
-        import cvxpy
-
-        data, chain, inverse = self.problem.get_problem_data(
-            solver, verbose=verbose, solver_opts=arguments
-        )
-        found = chain.solve_via_data(self.problem, data, False, verbose, dict(arguments))
-        solution = chain.invert(found, inverse)
-        if solution.status in cvxpy.settings.ERROR:
-            raise cvxpy.error.SolverError(f"its status is {solution.status}")
-        self.problem.unpack(solution)
-        iterations = solution.attr.get(cvxpy.settings.NUM_ITERS)
-        return str(solution.status), None if iterations is None else int(iterations)
+        """Run a solver; return its status and number of iterations."""
+        return run_cvxpy(self.problem, solver, verbose, arguments)
 
     def found(self) -> CellGram | None:
         """Return the Gram matrix G/τ the solver ended at, or None where it left no numbers."""

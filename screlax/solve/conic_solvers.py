@@ -62,27 +62,24 @@ def resolve_conic_solver(name: str) -> str:
     return wanted
 
 
-def solver_arguments(name: str, options: SolverOptions) -> dict[str, Any]:
+def solver_arguments(name: str, options: SolverOptions, eps: float) -> dict[str, Any]:
     """Return cvxpy keyword arguments: tolerance and time limit in the solver's own spelling.
 
-    The certified gap is what counts, so that a solver is asked for somewhat more than `tol`.
-    Explicit options of the caller win.
+    The certified gap is what counts, so that a solver is asked for `eps`, somewhat more than the
+    tolerance: a model says how much. Explicit options of the caller win.
     """
-    tol, limit = options.tol, options.time_limit
+    limit = options.time_limit
     arguments: dict[str, Any] = {}
     if name == "SCS":
-        eps = max(tol / 100, 1e-12)
         arguments = {"eps_abs": eps, "eps_rel": eps, "max_iters": 200_000}
         if limit is not None:
             arguments["time_limit_secs"] = limit
     elif name == "CLARABEL":
-        eps = _interior_point_tolerance(tol)
         arguments = {"tol_gap_abs": eps, "tol_gap_rel": eps, "tol_feas": eps}
         arguments["accept_unknown"] = True  # a stalled point is certified like any other
         if limit is not None:
             arguments["time_limit"] = limit
     elif name == "MOSEK":
-        eps = _interior_point_tolerance(tol)
         parameters = {
             f"MSK_DPAR_INTPNT_CO_TOL_{which}": eps for which in ("REL_GAP", "PFEAS", "DFEAS")
         }
@@ -90,11 +87,6 @@ def solver_arguments(name: str, options: SolverOptions) -> dict[str, Any]:
             parameters["MSK_DPAR_OPTIMIZER_MAX_TIME"] = limit
         arguments = {"mosek_params": parameters, "accept_unknown": True}
     return {**arguments, **options.extra}
-
-
-def _interior_point_tolerance(tol: float) -> float:
-    """Return what to ask of an interior-point solver; its last digits cost few iterations."""
-    return max(1e-4 * min(tol, 1e-6), 1e-12)
 
 
 def conic_memory(name: str, cells: int) -> float:

@@ -226,6 +226,13 @@ class Control(ABC):
     def conic(self, own: Any, cells: Cells) -> list[Any]:
         """Return the bounds as cvxpy constraints on the squared norms, at unit temperature."""
 
+    def conic_dual(self, cells: Cells) -> tuple[Any, Any] | None:
+        """Return multipliers per cell as numbers or cvxpy variables, and their price.
+
+        Of the dual program; a penalty is given and has no price. None where nobody said them.
+        """
+        return None
+
     def conic_multipliers(self, values: list[Any], cells: Cells) -> Vector | None:
         """Return multipliers per cell from those of the constraints of `conic`, None if unknown."""
         if not values or values[0] is None:

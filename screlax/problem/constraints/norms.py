@@ -113,6 +113,10 @@ class Ridge(Control):
         """Return no constraint; the objective has the penalty."""
         return []
 
+    def conic_dual(self, cells: Cells) -> tuple[Any, Any]:
+        """Return the penalty."""
+        return self.penalty(cells), 0.0
+
 
 @dataclass(frozen=True)
 class RowNorms(Control):
@@ -177,6 +181,13 @@ class RowNorms(Control):
         """Return own ≤ ρ, or own = ρ."""
         limits = self.limits(cells)
         return [own == limits] if self.is_equation else [own <= limits]
+
+    def conic_dual(self, cells: Cells) -> tuple[Any, Any]:
+        """Return a multiplier for every cell, at least zero where it is a bound."""
+        import cvxpy
+
+        multipliers = cvxpy.Variable(len(cells), nonneg=not self.is_equation)
+        return multipliers, self.limits(cells) @ multipliers
 
 
 @register_constraint
@@ -330,6 +341,13 @@ class Budget(Control):
     def conic(self, own: Any, cells: Cells) -> list[Any]:
         """Return mean own ≤ ρ."""
         return [(cells.mass / cells.samples) @ own <= self.mean_squared_norm]
+
+    def conic_dual(self, cells: Cells) -> tuple[Any, Any]:
+        """Return one rate times the mass."""
+        import cvxpy
+
+        rate = cvxpy.Variable(nonneg=True)
+        return rate * cells.mass, rate * (self.mean_squared_norm * cells.samples)
 
     def conic_multipliers(self, values: list[Any], cells: Cells) -> Vector | None:
         """Return the multiplier of the mean, shared out by mass."""

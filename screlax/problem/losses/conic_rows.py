@@ -34,13 +34,13 @@ class ConicRows:
         import cvxpy
 
         self._size = len(loss.anchors)
-        self._list_entries(loss)
+        self._row, self._column, weight, self._split = loss.entries()
         flat = self._row[self._split :] * self._size + self._column[self._split :]
         logits = cvxpy.hstack([own[self._row[: self._split]], cvxpy.vec(pair, order="C")[flat]])
         anchored, row_number = np.unique(self._row, return_inverse=True)
         normalizer, count = cvxpy.Variable(len(anchored)), len(self._row)
         bound = cvxpy.Variable(count)
-        exponent = logits + self._log_weight - normalizer[row_number]
+        exponent = logits + np.log(weight) - normalizer[row_number]
         self._exponentials = cvxpy.ExpCone(exponent, np.ones(count), bound)
         row_sum = sparse.csr_array((np.ones(count), (row_number, range(count))))
         self.constraints: list[Any] = [self._exponentials, row_sum @ bound <= 1]
@@ -63,13 +63,3 @@ class ConicRows:
         own[self._row[:split]] = mass[:split]
         pair[self._row[split:], self._column[split:]] = mass[split:]
         return RowWeights(own, pair)
-
-    def _list_entries(self, loss: SoftmaxRows) -> None:
-        """List the entries with a positive weight in rows that have anchors, own entries first."""
-        anchored = loss.anchors > 0
-        own = np.flatnonzero(anchored & (loss.weight.own > 0))
-        row, column = np.nonzero(loss.weight.pair * anchored[:, None] > 0)
-        self._split = len(own)
-        self._row, self._column = np.concatenate([own, row]), np.concatenate([own, column])
-        weight = np.concatenate([loss.weight.own[own], loss.weight.pair[row, column]])
-        self._log_weight = np.log(weight)

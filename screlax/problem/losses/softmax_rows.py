@@ -224,6 +224,17 @@ class SoftmaxRows(GramLoss):
         rows = np.log1p(at.own * own + (at.pair * pair).sum(axis=1))
         return float(self.anchors @ np.where(self.anchors > 0, rows, 0.0))
 
+    def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Vector, int]:
+        """List the entries with a weight in rows that have anchors.
+
+        Their rows, columns and weights, and how many of the first are own entries.
+        """
+        anchored = self.anchors > 0
+        own = np.flatnonzero(anchored & (self.weight.own > 0))
+        row, column = np.nonzero(self.weight.pair * anchored[:, None] > 0)
+        weight = np.concatenate([self.weight.own[own], self.weight.pair[row, column]])
+        return np.concatenate([own, row]), np.concatenate([own, column]), weight, len(own)
+
     def conic(self, own: Any, pair: Any) -> ConicRows:
         """Return the loss of cvxpy expressions for the entries; see `ConicLoss`."""
         return ConicRows(self, own, pair)
