@@ -68,7 +68,7 @@ class EntropyModel:
         the root of it.
         """
         wanted = tol / 10
-        return max(wanted if solver in FIRST_ORDER else min(wanted, 5e3 * tol**2), 1e-12)
+        return max(wanted if solver in FIRST_ORDER else min(wanted, 1e3 * tol**2), 1e-12)
 
     def solve(
         self, solver: str, verbose: bool, arguments: dict[str, Any]
