@@ -251,6 +251,7 @@ def test_in_a_real_browser(browser, tmp_path):
         )
 
     assert "optimal" in text("#verdict")
+    assert "These features are" in text("#comparisons .verdict")
     plots = "return document.querySelectorAll('.plot .main-svg').length"
     assert browser.execute_script(plots) >= 10
     before = text("#path-label")
