@@ -1,10 +1,10 @@
 """What a loss decides: curvature against found excess, the known table, references, refusals."""
 
+import json
 import math
 
 import numpy as np
 import pytest
-from toy_extension import SoftMargin
 
 from screlax import (
     UFM,
@@ -21,11 +21,12 @@ from screlax import (
 )
 from screlax.batches import ClassBatches, RandomBatches
 from screlax.cli import main
-from screlax.errors import InvalidInputError, ProblemTooLargeError
+from screlax.errors import InvalidInputError
 from screlax.gram.cells import CellGram, Level
 from screlax.losses import ClassAveraged, Prototypes, SelfSupervised, SupCon
 from screlax.plots import plot_path
 from screlax.problem.program import build_program
+from screlax.report.content import page_data
 
 
 def objective(problem, gram):
@@ -153,7 +154,6 @@ def test_the_simplex_loses_nothing_where_it_is_optimal(control):
 @pytest.mark.parametrize(
     ("problem", "error", "message"),
     [
-        (UFM([2] * 61, Sphere(1.0), loss=SoftMargin()), ProblemTooLargeError, "up to 60 classes"),
         (UFM([5, 3], Ridge(50.0)), InvalidInputError, "the optimum is zero"),
         (UFM([5, 3], Sphere(1.0), features="nonnegative"), InvalidInputError, "real features"),
         (UFM([5, 3], Sphere(1.0), loss=SelfSupervised()), InvalidInputError, "a class are at"),
@@ -177,3 +177,54 @@ def test_many_directions_of_the_same_curvature_leave_one():
         for sizes in (step(10, 60, 10), balanced(10, 33))
     )
     assert step_sizes.curvature == pytest.approx(balanced_sizes.curvature, rel=1e-9)
+
+
+def test_solve_says_what_precision_decides_and_more_when_asked(capsys):
+    arguments = ["solve", "--profile", "cifar10-lt:100", "--sphere", "1", "--temperature"]
+    assert main([*arguments, "0.07"]) == 0
+    assert "precision    single precision does not decide" in capsys.readouterr().out
+    assert main([*arguments, "0.2", "--determinacy"]) == 0
+    printed = capsys.readouterr().out
+    assert "precision    " not in printed
+    assert "what the loss decides: loss supcon" in printed
+    assert "simplex ETF" in printed
+    assert main([*arguments, "0.02", "--json", "--determinacy"]) == 0
+    record = json.loads(capsys.readouterr().out)["determinacy"]
+    assert "double precision does not decide" in record["warning"]
+    assert record["double_precision"] is None  # any size
+    assert len(record["references"]) == 4
+
+
+def test_the_path_says_where_single_precision_decides(capsys):
+    arguments = ["path", "--profile", "cifar10-lt:100", "--sphere", "1", "--determinacy"]
+    assert main([*arguments, "--temperatures", "0.07,0.1,0.2,0.5"]) == 0
+    assert "does not decide the geometry at temperature 0.07, 0.1" in capsys.readouterr().out
+    assert main([*arguments, "--temperatures", "0.2", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["distance_in_single"][0] < 0.02
+
+
+def test_a_picture_over_temperatures_of_a_hundred_classes_in_batches():
+    counts, batches = profile("cifar100-lt:100"), RandomBatches(128)
+    problem = UFM(counts, Sphere(1.0), batches=batches)
+    path = regularization_path(problem, temperatures=[0.1, 0.2, 0.5])
+    axes = plot_path(path, quantity="determinacy")
+    drawn = axes.get_lines()[0].get_ydata()
+    assert drawn == pytest.approx([one.determinacy().relative_excess(0.05) for one in path])
+
+
+def test_where_every_change_costs_to_first_order_the_bound_is_said():
+    known = solve_relaxation([5, 5], Sphere(1.0)).determinacy()
+    assert known.direction is None
+    assert known.curvature == math.inf
+    assert known.distance(1e-6) == 0
+    assert "to first order" in str(known)
+    assert known.warning == ""
+    assert known.record()["curvature"] is None
+
+
+def test_the_report_has_what_the_loss_decides():
+    few = solve_relaxation(profile("cifar10-lt:100"), Sphere(1.0), temperature=0.07)
+    assert page_data(few, {})["determinacy"] == few.determinacy().record()
+    unknown = solve_relaxation(UFM([5, 3], Sphere(1.0), features="nonnegative"))
+    assert page_data(unknown, {})["determinacy"] is None

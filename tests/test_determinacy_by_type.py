@@ -1,17 +1,19 @@
 """Determinacy by type of change against matrices over all pairs of classes, and at real sizes."""
 
 import math
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pytest
 from every_loss import COLLAPSING, CONTROLS, LOSSES, SIZES, TEMPERATURE, control_of
-from toy_extension import SoftMargin
 
 from screlax import UFM, Ball, Budget, ClassSizes, Ridge, Sphere, profile, solve_relaxation
 from screlax.analysis.determinacy.dense import dense_curvature
 from screlax.batches import ClassBatches, PoissonBatches, RandomBatches, WeightedBatches
+from screlax.errors import InvalidInputError, ProblemTooLargeError
 from screlax.gram.cells import CellGram, Level
 from screlax.losses import NegativesOnly, Prototypes, SupCon
+from screlax.problem.losses.softmax_rows import SoftmaxRows
 from screlax.problem.program import build_program
 
 
@@ -146,11 +148,32 @@ def test_copies_of_a_problem_have_the_curvature_of_its_types():
     assert solution.determinacy().curvature == pytest.approx(expected, rel=1e-9)
 
 
+class PlainRows(SoftmaxRows):
+    """Rows that do not say their Hessian."""
+
+    def row_curvature(self, at):
+        return None
+
+
+@dataclass(frozen=True)
+class Plain(SupCon):
+    """SupCon as a loss that is no sum of rows."""
+
+    def at_level(self, sizes, level):
+        rows = super().at_level(sizes, level)
+        return PlainRows(**{part.name: getattr(rows, part.name) for part in fields(rows)})
+
+
 def test_a_loss_that_is_no_sum_of_rows_has_matrices_over_pairs():
-    found = solve_relaxation(UFM([6, 3, 2], Sphere(1.0), loss=SoftMargin())).determinacy()
-    assert found.curvature > 0
-    with pytest.raises(Exception, match="row by row"):
-        found.distance_bound(1e-6)
+    sizes = [9, 9, 4, 4, 2]
+    plain = solve_relaxation(UFM(sizes, Sphere(1.0), loss=Plain())).determinacy()
+    rows = solve_relaxation(UFM(sizes, Sphere(1.0))).determinacy()
+    assert plain.curvature == pytest.approx(rows.curvature, rel=1e-9)
+    with pytest.raises(InvalidInputError, match="row by row"):
+        plain.distance_bound(1e-6)
+    many = solve_relaxation(UFM([2] * 61, Sphere(1.0), loss=Plain()))
+    with pytest.raises(ProblemTooLargeError, match="up to 60 classes"):
+        many.determinacy()
 
 
 def test_random_features_of_many_classes_lose_on_average_no_more_than_said():

@@ -1,16 +1,20 @@
 """`screlax path`: a problem at many strengths, radii or temperatures."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ..analysis.determinacy import DECIDED
 from ..io.atomic import refuse_unwritable
 from ..io.tables import Table, json_text, rows_of, text_lines, write_table
 from ..plots import plot_path, plot_path_overview
 from ..solution.solution import Solution
 from ..solve.path import path_table, regularization_path
 from ..tasks.progress import progress
+from ..types import Vector
 from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .shared_options import add_problem_options, numbers_of, problem_of
@@ -39,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--determinacy",
         action="store_true",
-        help="say what an excess of the loss leaves open of the geometry (up to 60 classes)",
+        help="say what an excess of the loss leaves open of the geometry",
     )
     add("--tol", type=float, default=1e-9, metavar="T", help="relative gap (1e-9)")
     add("--out", type=Path, metavar="FILE.csv", help="write the table as CSV")
@@ -73,8 +77,20 @@ def run(options: argparse.Namespace) -> bool:
         rows = ([f"{number:.6g}" for number in row] for row in rows_of(numbers))
         print(f"path of {problem.description}, k={problem.classes:,} classes")
         print("\n".join(text_lines(numbers, rows)))
+        if options.determinacy:
+            print(_undecided(numbers))
         say_written(options.out, options.plot)
     return all(solution.status == "optimal" for solution in solutions)
+
+
+def _undecided(numbers: Mapping[str, Vector]) -> str:
+    """Say where one rounding in single precision allows more than pictures and tables show."""
+    name = "temperature" if np.ptp(numbers["temperature"]) > 0 else "parameter"
+    hidden = numbers[name][~(numbers["distance_in_single"] < DECIDED)]
+    if not len(hidden):
+        return "single precision decides the geometry everywhere"
+    places = ", ".join(f"{place:.6g}" for place in hidden)
+    return f"single precision does not decide the geometry at {name} {places}"
 
 
 def _picture(solutions: Sequence[Solution], determinacy: bool) -> Any:

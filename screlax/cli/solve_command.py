@@ -30,6 +30,7 @@ EXAMPLES = """examples:
   screlax solve --counts counts.csv --sphere 1 --temperature 0.1 --out solution.npz
   screlax solve --counts counts.csv --sphere 1 --temperature 0.1 --plot geometry.png
   screlax solve --pairs sizes.csv --budget 1
+  screlax solve --profile imagenet-lt --sphere 1 --temperature 0.1 --determinacy
   screlax solve --labels labels.npy --ball 1 --temperature 0.1 --solver SCS --json
 """
 
@@ -79,6 +80,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--embeddings", type=Path, metavar="FILE.npy", help="save embeddings k×d")
     add("--dim", type=int, metavar="D", help="embedding dimension (the rank)")
     add("--truncate", action="store_true", help="allow D below the rank")
+    add(
+        "--determinacy",
+        action="store_true",
+        help="say what an excess of the loss leaves open of the geometry",
+    )
     add_picture_option(parser, "the geometry under its certificate")
     add("--json", action="store_true", help="print JSON instead of a table")
     add(
@@ -153,9 +159,13 @@ def _print(solution: Solution, recovered: Embeddings | None, options: argparse.N
                 "rank": recovered.rank,
                 "value_lost": recovered.value_lost,
             }
+        if options.determinacy:
+            record["determinacy"] = solution.determinacy().record()
         print(json_text({**record, "written": [str(path) for path in files if path]}))
         return
     print(solution_table(solution))
+    if options.determinacy:
+        print(f"\nwhat the loss decides: {solution.determinacy()}")
     if recovered is not None:
         dim = recovered.vectors.shape[1]
         print(f"embeddings   {solution.problem.classes}×{dim}, rank {recovered.rank}, "

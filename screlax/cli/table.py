@@ -11,6 +11,7 @@ from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..solution.components import components_in_words
 from ..solution.orbit_geometry import orbit_geometry
+from ..solution.quick_determinacy import quick_determinacy
 from ..solution.solution import Solution
 
 SMALL = 20
@@ -78,6 +79,11 @@ def _left_open(solution: Solution) -> list[str]:
     return [f"geometry     not determined by the value: {reason}"] if reason else []
 
 
+def _precision(solution: Solution) -> list[str]:
+    known = quick_determinacy(solution)
+    return [f"precision    {known.warning}"] if known is not None and known.warning else []
+
+
 def solution_table(solution: Solution) -> str:
     """Return the whole report as text."""
     seconds = ", ".join(f"{phase} {value:.3g} s" for phase, value in solution.seconds.items())
@@ -93,6 +99,7 @@ def solution_table(solution: Solution) -> str:
         *([f"classes      {within}"] if (within := solution.within_words) else []),
         *_rank(solution),
         *_left_open(solution),
+        *_precision(solution),
         *([f"embeddings   {words}"] if (words := solution.tightness_in_words) else []),
         f"time         {seconds}",
         "",

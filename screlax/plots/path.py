@@ -204,7 +204,7 @@ def _draw_determinacy(ax: Axes, place: Vector, solutions: list[Solution]) -> Non
 
 
 _OVERVIEW = ("value", "norms", "rank", "gap")
-"""What is drawn together; determinacy is for few classes."""
+"""What is drawn together; determinacy is not known for every loss."""
 
 _DRAW: dict[str, Callable[[Axes, Vector, list[Solution]], None]] = {
     "value": _draw_value,

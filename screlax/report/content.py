@@ -25,6 +25,7 @@ from ..plots.selection import (
 from ..plots.spectrum import kept_eigenvalues
 from ..problem.ufm import UFM
 from ..solution.orbit_geometry import orbit_geometry
+from ..solution.quick_determinacy import quick_determinacy
 from ..solution.solution import Solution
 from ..solve.path import regularization_path
 
@@ -44,10 +45,12 @@ def page_data(solution: Solution, comparisons: Mapping[str, Comparison]) -> dict
     """Return everything the page shows, comparisons under the names that they are shown by."""
     for name, found in comparisons.items():
         _require_same(solution, name, found)
+    known = quick_determinacy(solution)
     return {
         "colours": _colours(),
         "summary": _summary(solution),
         "certificate": solution.certificate.record(),
+        "determinacy": None if known is None else known.record(),
         "heat_map": _heat_map(solution),
         "curves": _curves(solution),
         "spectrum": _spectrum(solution),

@@ -108,8 +108,9 @@ def path_table(solutions: Sequence[Solution], *, determinacy: bool = False) -> d
         From `regularization_path`; a point is a row.
     determinacy : bool, default False
         Whether to say what the loss leaves open of the geometry (`Solution.determinacy`):
-        curvature; distance_at_1e-6, which an excess of a millionth of the value allows, and
-        excess_at_0.05, the relative excess at which the distance may be 0.05. NaN where the
+        curvature; distance_at_1e-6, which an excess of a millionth of the value allows,
+        excess_at_0.05, the relative excess at which the distance may be 0.05, and
+        distance_in_single, which one rounding of the value in float32 allows. NaN where the
         optimum is zero.
 
     Returns
@@ -146,12 +147,18 @@ def path_table(solutions: Sequence[Solution], *, determinacy: bool = False) -> d
 
 def _determinacy(solutions: Sequence[Solution]) -> dict[str, Vector]:
     """Return the columns that say what is left open, NaN at zero."""
-    found = np.full((3, len(solutions)), np.nan)
+    names = ("curvature", "distance_at_1e-6", "excess_at_0.05", "distance_in_single")
+    found = np.full((len(names), len(solutions)), np.nan)
     for column, solution in enumerate(solutions):
         if solution.point_gram.own.any():
             known = solution.determinacy()
-            found[:, column] = known.curvature, known.distance(1e-6), known.relative_excess(0.05)
-    return dict(zip(("curvature", "distance_at_1e-6", "excess_at_0.05"), found, strict=True))
+            found[:, column] = (
+                known.curvature,
+                known.distance(1e-6),
+                known.relative_excess(0.05),
+                known.single_precision,
+            )
+    return dict(zip(names, found, strict=True))
 
 
 def _problems(

@@ -12,6 +12,7 @@ is an estimate; `Determinacy.distance_bound` holds for every excess.
 
 from .find import find_determinacy as find_determinacy
 from .references import Reference as Reference
+from .result import DECIDED as DECIDED
 from .result import Determinacy as Determinacy
 
-__all__ = ["Determinacy", "Reference", "find_determinacy"]
+__all__ = ["DECIDED", "Determinacy", "Reference", "find_determinacy"]

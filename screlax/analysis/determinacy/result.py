@@ -17,7 +17,7 @@ from .references import Reference, reference_geometries
 _FARTHEST = math.sqrt(2)
 """Largest distance of two normalised positive semidefinite matrices."""
 
-_DECIDED = 0.02
+DECIDED = 0.02
 """Up to this distance a geometry is told from its neighbours in pictures and tables."""
 
 _SINGLE, _DOUBLE = 2.0**-24, 2.0**-53
@@ -146,7 +146,7 @@ class Determinacy:
             ("double", self.double_precision),
             ("single", self.single_precision),
         ):
-            if not distance < _DECIDED:
+            if not distance < DECIDED:
                 return (
                     f"{name} precision does not decide the geometry: one rounding of the loss "
                     f"allows a distance of {_in_words(distance)}"
@@ -179,10 +179,7 @@ class Determinacy:
         """Return a table in text, and in a sentence what single precision decides."""
         lines = [
             f"{self.problem.description}, temperature {self.problem.temperature:g}",
-            f"curvature {self.curvature:.3g} per squared distance of normalised Gram matrices",
-            "an excess of 1e-6 of the value allows a distance of about "
-            f"{_in_words(self.distance(1e-6))}; one of 0.05 takes an excess of "
-            f"{self.relative_excess(0.05):.2g}",
+            *self._curvature_lines(),
             *(
                 f"{reference.name:17} distance {reference.distance:.4f}, "
                 f"relative excess {'at most ' if reference.is_average else ''}"
@@ -190,11 +187,24 @@ class Determinacy:
                 for reference in self.references
             ),
         ]
-        if self.direction is not None:
-            lines.append(f"least noticed: {self.direction}")
         if self.warning:
             lines.append(self.warning)
         return "\n".join(lines)
+
+    def _curvature_lines(self) -> list[str]:
+        """Say how sharp the optimum is, and along what it is least so."""
+        if self.direction is None:
+            return [
+                "every change of the geometry costs to first order; an excess of 1e-6 of the value "
+                f"allows a distance of at most {_in_words(self.distance_bound(1e-6))}"
+            ]
+        return [
+            f"curvature {self.curvature:.3g} per squared distance of normalised Gram matrices, "
+            f"least along {self.direction}",
+            "an excess of 1e-6 of the value allows a distance of about "
+            f"{_in_words(self.distance(1e-6))}; one of 0.05 takes an excess of "
+            f"{self.relative_excess(0.05):.2g}",
+        ]
 
 
 def _in_words(distance: float) -> str:
