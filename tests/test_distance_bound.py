@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from screlax import UFM, Ball, Budget, Ridge, Sphere, solve_relaxation
+from screlax.analysis.determinacy.bound import LevelSetBound
+from screlax.analysis.determinacy.form import squared_norm
 from screlax.batches import PoissonBatches, RandomBatches
 from screlax.errors import InvalidInputError
+from screlax.gram.cells import CellGram
+from screlax.gram.rounding import product
 from screlax.losses import ClassAveraged, NegativesOnly, SoftTargets
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -97,3 +101,34 @@ def test_a_bound_needs_an_excess():
         with pytest.raises(InvalidInputError, match="at least zero"):
             known.distance_bound(excess)
     assert known.distance_bound(0.0) < 1e-4
+
+
+@pytest.mark.parametrize("problem", [PROBLEMS[0], PROBLEMS[3], PROBLEMS[11], PROBLEMS[14]], ids=str)
+def test_rows_are_at_least_their_hessian_less_what_their_range_takes(problem):
+    """Of the same radius, so that without the range some changes would be below."""
+    solution = solve_relaxation(problem)
+    known = solution.determinacy()
+    sets, loss = LevelSetBound(known.optimum), known.optimum.program.loss
+    gram, copies = known.optimum.gram, known.optimum.program.cells.points
+    generator, ratios = np.random.default_rng(0), []
+    slope = loss.gradient(loss.expand(gram))
+    for _ in range(200):
+        radius = 10 ** generator.uniform(-1, 1)
+        noise = generator.standard_normal(gram.pair.shape) ** 3
+        own = generator.standard_normal(len(copies)) * sets.form.norms_are_free
+        change = CellGram(own, noise + noise.T)
+        alone = copies == 1
+        change.pair[alone, alone] = own[alone]
+        change = change.scaled(radius / math.sqrt(squared_norm(change, copies)))
+        moved = CellGram(gram.own + change.own, gram.pair + change.pair)
+        bregman = loss.value(moved) - loss.value(gram) - product(slope, change)
+        rows = sets._at(radius, False).rows
+        assert bregman >= (1 - 1e-9) * half(rows, change) - 1e-11 * abs(solution.value)
+        ratios.append(bregman / half(sets.form.rows, change))
+    assert min(ratios) < 0.9
+
+
+def half(rows, change):
+    difference = change.pair - change.own[:, None]
+    linear = (rows.factors * difference).sum(axis=2)
+    return ((rows.diagonal * difference**2).sum() + (rows.signs * linear**2).sum()) / 2
