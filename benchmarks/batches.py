@@ -1,6 +1,6 @@
 """Expected losses of mini-batches: time, certified gap, distance from the optimum of all samples.
 
-    python benchmarks/batches.py [--quick]
+    python benchmarks/batches.py [--quick] [--drawn 400000] [--profile imagenet-lt]
 
 "gap of height" is the certified gap relative to the height of the optimum above the loss without
 negatives; "away" the distance of the normalised class Gram matrices from the optimum of all samples
@@ -29,7 +29,7 @@ from screlax.problem.program import build_program
 DRAWN, QUICK_DRAWN = 20_000, 200
 
 
-def problems(quick: bool) -> Iterator[tuple[str, UFM]]:
+def problems(quick: bool, profile: str | None) -> Iterator[tuple[str, UFM]]:
     """Yield the problems of the table, by name of the profile."""
     samplers: dict[str, list[Batches]] = {
         "cifar10-lt:100": [
@@ -38,12 +38,23 @@ def problems(quick: bool) -> Iterator[tuple[str, UFM]]:
             ClassBatches(8, 16),
             PoissonBatches(0.01),
         ],
-        "cifar100-lt:100": [RandomBatches(128, drop_last=True)],
-        "imagenet-lt": [RandomBatches(256, drop_last=True), RandomBatches(1024, drop_last=True)],
+        "cifar100-lt:100": [
+            RandomBatches(128, drop_last=True),
+            WeightedBatches(128),
+            ClassBatches(16, 8),
+            PoissonBatches(0.01),
+        ],
+        "imagenet-lt": [
+            RandomBatches(256, drop_last=True),
+            RandomBatches(1024, drop_last=True),
+            WeightedBatches(256),
+            ClassBatches(32, 8),
+            PoissonBatches(0.002),
+        ],
     }
     for name, each in samplers.items():
-        if quick and name != "cifar10-lt:100":
-            return
+        if (quick and name != "cifar10-lt:100") or (profile and name != profile):
+            continue
         for batches in each:
             for control, temperature in (
                 (Sphere(1.0), 0.1),
@@ -74,15 +85,19 @@ def evaluated(solution: Solution) -> tuple[float, float]:
 
 def main() -> None:
     """Print the table."""
-    options = script.make_parser(__doc__ or "").parse_args()
+    parser = script.make_parser(__doc__ or "")
+    parser.add_argument("--drawn", type=int, help="batches drawn for each row")
+    parser.add_argument("--profile", help="one profile alone")
+    options = parser.parse_args()
+    count = options.drawn or (QUICK_DRAWN if options.quick else DRAWN)
     print(provenance_line())
     print(
         "| profile | sampler | control, τ | seconds | gap | gap of height | away | "
-        f"expected − mean of {QUICK_DRAWN if options.quick else DRAWN:,} drawn | standard error | "
+        f"expected − mean of {count:,} drawn | standard error | "
         "seconds drawn / exact |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
-    for name, problem in problems(options.quick):
+    for name, problem in problems(options.quick, options.profile):
         start = time.process_time()
         solution = screlax.solve_relaxation(problem)
         spent = time.process_time() - start
@@ -90,7 +105,7 @@ def main() -> None:
             UFM(problem.class_sizes, problem.control, problem.temperature)
         )
         height = solution.value - problem.infimum
-        mean, error, sampling = drawn(solution, QUICK_DRAWN if options.quick else DRAWN)
+        mean, error, sampling = drawn(solution, count)
         expected, once = evaluated(solution)
         print(
             f"| {name} | {problem.batches} | {problem.control.name} "

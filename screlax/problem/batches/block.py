@@ -123,7 +123,7 @@ class Block:
             draws,
             np.abs(terms.values[0]) * weights,
             np.abs(terms.logs[0]) + 2 * (parts + abs(self.log_normalizer)),
-            np.abs(units - degree),
+            np.abs(units - degree) if draws.degree is not None else np.zeros_like(units),
             variance + own * draws.variance(inside),
             variance,
             float(draws.missing(needed=self.views == 1).any()),
