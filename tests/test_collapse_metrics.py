@@ -103,6 +103,17 @@ def test_metrics_are_their_definitions(k, d, seed):
         assert found[name] == pytest.approx(value, rel=1e-9, abs=1e-9), name
 
 
+def test_a_mean_of_all_samples_next_to_that_of_the_largest_class():
+    """Nothing of the difference is lost in products of the others."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [200_000, 1, 1])
+    H = rng.standard_normal((3, 5))[y] + rng.standard_normal((len(y), 5)) * (y == 0)[:, None]
+    means = np.array([H[y == c].mean(axis=0) for c in range(3)])
+    expected = frame_by_definition(means - H.mean(axis=0))
+    found = vars(metrics_of(H, y).sample_centred)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9)
+
+
 def test_metrics_of_many_classes_are_their_definitions():
     H, y = data(n=400, d=150, k=60, offset=3.0)
     found, expected = metrics_of(H, y).columns(), by_definition(H, y)

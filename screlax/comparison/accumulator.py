@@ -11,6 +11,9 @@ from ..io.arrays import refuse_nonfinite
 from ..optional import require_memory
 from ..types import Matrix, Vector
 
+_STRIP = 256
+"""Rows handled at a time, which fit a processor's cache."""
+
 _SMALLEST = {np.dtype(np.float32): 1e-12, np.dtype(np.float64): 1e-140}
 """Entries up to which squares, or sums of them, lose digits."""
 
@@ -38,15 +41,27 @@ class Accumulator:
         self.traces = np.zeros(classes)
         self.within = np.zeros((features, features)) if within else None
 
-    def add(self, rows: NDArray[Any], numbers: NDArray[np.int64], first: int) -> None:
-        """Take in a block, float32 or float64, and refuse entries that are not finite by number."""
+    def add(
+        self,
+        rows: NDArray[Any],
+        numbers: NDArray[np.int64],
+        first: int,
+        work: NDArray[Any] | None = None,
+    ) -> None:
+        """Take in a block, float32 or float64, and refuse entries that are not finite by number.
+
+        Rows of which `needs_double` was asked before may come with memory to work in, of the same
+        type and with a row more for every class; it may begin with that of the rows, lost then.
+        """
         found, place, count = occurring(numbers, len(self.counts))
         before, so_far = self.counts[found], self.means[found]
         again = np.flatnonzero(before)
         both = np.empty((len(rows) + len(again), rows.shape[1]), rows.dtype)
+        if work is not None:
+            both = work[: len(both)]
         with np.errstate(invalid="ignore", over="ignore"):  # refused below
             means, squares = _centre(rows, place, count, both[: len(rows)])
-        if needs_double(rows, squares, first):
+        if work is None and needs_double(rows, squares, first):
             self.add(rows.astype(np.float64), numbers, first)
             return
         total = before + count
@@ -55,7 +70,8 @@ class Accumulator:
         traces = np.bincount(place, weights=squares, minlength=len(found))
         traces += between * np.einsum("cd,cd->c", apart, apart)
         if self.within is not None:
-            both[len(rows) :] = np.sqrt(between[again])[:, None] * apart[again]
+            np.multiply(np.sqrt(between[again])[:, None], apart[again], out=both[len(rows) :],
+                        casting="same_kind")  # fmt: skip
             self.within += both.T @ both
         self.traces[found] += traces
         self.means[found] += apart * (count / total)[:, None]
@@ -71,13 +87,21 @@ def _centre(
     """
     means = _class_sums(rows, place, len(count)) / count[:, None]
     rounded = means.astype(rows.dtype)
-    rounded.take(place, axis=0, out=out, mode="clip")
-    np.subtract(rows, out, out=out)
+    _subtract(rows, rounded, place, out)
     if rows.dtype == np.float32:
         own = _class_sums(out, place, len(count)) / count[:, None]
         means = rounded.astype(np.float64) + own
-        out -= own.astype(np.float32).take(place, axis=0)
+        _subtract(out, own.astype(np.float32), place, out)
     return means, np.einsum("ij,ij->i", out, out)
+
+
+def _subtract(
+    rows: NDArray[Any], means: NDArray[Any], place: NDArray[np.int64], out: NDArray[Any]
+) -> None:
+    """Subtract means in strips: without another array of the size of the rows."""
+    for start in range(0, len(rows), _STRIP):
+        part = slice(start, start + _STRIP)
+        np.subtract(rows[part], means.take(place[part], axis=0), out=out[part])
 
 
 def needs_double(rows: NDArray[Any], squares: NDArray[Any], first: int) -> bool:

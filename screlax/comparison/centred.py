@@ -12,6 +12,9 @@ from ..types import Matrix, Vector
 from .between import within_between
 from .frame import FrameMetrics, frame_metrics, ratio
 
+_FAR_FROM_ROUNDING = 1e-5
+"""Squared norms above this share of their terms keep ten digits."""
+
 _ROUNDING = 64 * np.finfo(float).eps
 """Class means nearer than this to their centre, relative to the largest, are at it."""
 
@@ -59,6 +62,20 @@ def about_centres(means: Matrix, counts: NDArray[np.int64]) -> tuple[Matrix, Mat
         return np.asarray(rows)
 
     return less(means.mean(axis=0)), less(np.average(means, axis=0, weights=counts)), means
+
+
+def grams_of(placed: Sequence[Matrix]) -> list[Matrix]:
+    """Return the inner products of the means of `about_centres`, about each centre.
+
+    The second differ from the first by multiples of ones, added where that costs no digits.
+    """
+    first, by_samples, means = placed
+    gram, moved = first @ first.T, by_samples.mean(axis=0)
+    across = first @ moved
+    second = gram + across[:, None] + (across + moved @ moved)
+    if (np.diagonal(second) < _FAR_FROM_ROUNDING * np.diagonal(gram)).any():
+        second = by_samples @ by_samples.T
+    return [gram, second, means @ means.T]
 
 
 def centred_metrics(

@@ -13,7 +13,7 @@ from .accumulator import Accumulator
 from .blocks import blocks
 from .statistics import ClassStatistics
 
-_ENOUGH = 2
+_ENOUGH = 4
 """Rows per class that are taken in together: a block costs as if it had a row more per class."""
 
 _MOST = 1 << 23
@@ -49,10 +49,12 @@ class Gathered:
         if self._waiting + len(rows) > room or rows.dtype != self._buffer.dtype:
             self._take_in()
         if len(rows) >= room:
-            self._take(rows, numbers)
+            for first, block in blocks(rows, slice(0, len(rows)), normalize=False):
+                self._taken.add(block, numbers[first : first + len(block)], first)
             return
-        if self._buffer.shape != (room, features) or rows.dtype != self._buffer.dtype:
-            self._buffer = np.empty((room, features), rows.dtype)
+        shape = (room + len(self._names), features)  # with the room that `Accumulator.add` needs
+        if self._buffer.shape != shape or rows.dtype != self._buffer.dtype:
+            self._buffer = np.empty(shape, rows.dtype)
             self._numbers = np.empty(room, np.int64)
         part = slice(self._waiting, self._waiting + len(rows))
         self._buffer[part], self._numbers[part] = rows, numbers
@@ -61,13 +63,9 @@ class Gathered:
     def _take_in(self) -> None:
         """Take in the rows that wait."""
         waiting, self._waiting = self._waiting, 0
-        if waiting:
-            self._take(self._buffer[:waiting], self._numbers[:waiting])
-
-    def _take(self, rows: NDArray[Any], numbers: NDArray[np.int64]) -> None:
-        assert self._taken is not None
-        for first, block in blocks(rows, slice(0, len(rows)), normalize=False):
-            self._taken.add(block, numbers[first : first + len(block)], first)
+        if waiting and self._taken is not None:
+            rows, numbers = self._buffer[:waiting], self._numbers[:waiting]
+            self._taken.add(rows, numbers, 0, work=self._buffer)
 
     def statistics(self) -> ClassStatistics | None:
         """Return statistics of all rows, None where there are none; later rows change them."""

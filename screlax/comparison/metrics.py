@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..io.tables import text_lines
 from ..types import Matrix, Vector
-from .centred import CentredMetrics, about_centres, centred_metrics
+from .centred import CentredMetrics, about_centres, centred_metrics, grams_of
 from .frame import mean, ratio, squared_distances
 from .ranks import ranks_of
 from .statistics import ClassStatistics
@@ -150,7 +150,7 @@ def collapse_metrics(statistics: ClassStatistics) -> CollapseMetrics:
     counts, means = statistics.counts[present], statistics.means[present]
     traces = statistics.within_traces[present]
     placed = about_centres(means, counts)
-    grams = [rows @ rows.T for rows in placed]
+    grams = grams_of(placed)
     about = centred_metrics(placed, grams, counts, traces, statistics.within)
     variances = traces / counts
     squares = [np.diagonal(gram) for gram in grams]
