@@ -23,6 +23,7 @@ from .design import plot_design
 from .embedding import plot_embedding
 from .geometry import plot_angles, plot_norms
 from .gram import plot_gram
+from .history import plot_history
 from .landscape import plot_landscape
 from .losses import plot_losses
 from .overview import plot_solution
@@ -36,6 +37,7 @@ __all__ = [
     "plot_design",
     "plot_embedding",
     "plot_gram",
+    "plot_history",
     "plot_landscape",
     "plot_losses",
     "plot_norms",
