@@ -116,7 +116,7 @@ class Block:
         units = mean + own * inside
         if len(own) > 1 and terms.logs.max() > _LARGEST:
             raise TooWide(units[:, int(terms.logs[0].max(axis=0).argmax())])
-        degree = draws.degree or 0.0
+        degree, missing = draws.degree or 0.0, draws.missing(needed=self.views == 1)
         always = (self.views * (draws.own_fixed + 1) - 1)[:, None] * self.rule.nodes
         parts = np.abs(own * log_own) + always + degree * np.abs(log_radius)
         profile = Profile(
@@ -126,7 +126,8 @@ class Block:
             np.abs(units - degree) if draws.degree is not None else np.zeros_like(units),
             variance + own * draws.variance(inside),
             variance,
-            float(draws.missing(needed=self.views == 1).any()),
+            np.where(missing[:, None], -own * (log_own - draws.log_none), -np.inf),
+            float(missing.any()),
         )
         lost = profile.cancelled
         if len(lost) > 1 and lost.max() > 1:

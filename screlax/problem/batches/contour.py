@@ -24,8 +24,8 @@ from .draws import Array, Draws
 _FAR = 300.0
 """Bound on |log r|, beyond which all terms vanish."""
 
-LOG_ACCURACY = 37.0
-"""−log of the tails that are left out: 9e-17."""
+LOG_ACCURACY = 35.0
+"""−log of the tails that are left out: 6e-16, far below rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,20 +134,24 @@ class Spread:
 
     Attributes
     ----------
-    importance : ndarray, shape (K,)
-        Largest share, over the rows, that |terms| of a circle have in the result.
-    away : ndarray, shape (K,)
-        Largest distance of their mean number from d.
-    most, least : ndarray, shape (K,)
-        Bounds of its variance, the least without the own class.
+    importance : ndarray, shape (R, K)
+        Share that |terms| of a circle have in the result.
+    away : ndarray, shape (R, K)
+        Distance of their mean number from d.
+    all, others : ndarray, shape (R, K)
+        Its variance, and that without the own class.
+    log_none : ndarray, shape (R, K)
+        Logarithm of the share of terms without a positive, which are subtracted; −inf where none
+        are.
     extra : float
         Units that are always there.
     """
 
-    importance: Vector
-    away: Vector
-    most: Vector
-    least: Vector
+    importance: Matrix
+    away: Matrix
+    all: Matrix
+    others: Matrix
+    log_none: Matrix
     extra: float
 
 
@@ -155,38 +159,42 @@ def nodes_on(draws: Draws, log_radius: Vector, spread: Spread) -> Nodes:
     """Return nodes on half circles such that what they leave out is below rounding."""
     if draws.degree is None:
         return Nodes.real(log_radius)
-    with np.errstate(divide="ignore"):
-        log_allowed = -LOG_ACCURACY - np.log(spread.importance * len(log_radius))
-    halves = _halves(draws, spread, log_allowed)
-    term = np.repeat(np.arange(len(halves)), halves)
-    place = np.arange(len(term)) - np.repeat(np.cumsum(halves) - halves, halves)
+    count = len(log_radius)
+    needed = LOG_ACCURACY + np.log(np.maximum(spread.importance * count, 1e-300))
+    needed = np.maximum(needed, 1e-2)
+    halves = _halves(draws, spread, needed)
+    # what is subtracted decays as all other classes do
+    variance = np.where(spread.log_none < -needed - 2, spread.all, spread.others)
+    farthest = np.sqrt(needed / np.maximum(2 * variance, 1e-300)).max(axis=0)
+    last = 2 * np.arcsin(np.minimum(farthest, 1.0))
+    kept = np.clip(np.ceil(last * halves / math.pi).astype(np.int64), 1, halves)
+    term = np.repeat(np.arange(count), kept)
+    place = np.arange(len(term)) - np.repeat(np.cumsum(kept) - kept, kept)
     angle = (place + 0.5) * math.pi / halves[term]  # never −1, where a factor may vanish
-    small = -2 * spread.least[term] * np.sin(angle / 2) ** 2 < log_allowed[term]
-    kept = ~small | (place == 0)
-    term, angle = term[kept], angle[kept]
     return Nodes(term, log_radius[term], angle, 1 / halves[term])
 
 
-def _halves(draws: Draws, spread: Spread, log_allowed: Vector) -> NDArray[np.int64]:
+def _halves(draws: Draws, spread: Spread, needed: Matrix) -> NDArray[np.int64]:
     """Return how many nodes there are on each half circle, (K,)."""
-    draws_all = float(draws.everything.max())
-    degree = float(draws.degree or 0.0)
-    variance = np.maximum(spread.most, 1e-3)
-    most = 2 * math.ceil(spread.away.max() + 20 * math.sqrt(float(variance.max())) + 80)
-    counts = np.unique(np.ceil(np.geomspace(1, most, 160)))
-    free = 2 * counts - spread.extra - spread.away[:, None]
-    log_tail = math.log(4) + log_tails(variance[:, None], free)
-    enough = log_tail <= log_allowed[:, None]
-    found = np.where(enough.any(axis=1), counts[enough.argmax(axis=1)], counts[-1])
+    everything, degree = float(draws.everything.max()), float(draws.degree or 0.0)
+    free = units_beyond(np.maximum(spread.all, 1e-3), needed + math.log(4))
+    found = np.ceil((free + spread.extra + spread.away).max(axis=0) / 2)
     if not draws.replaced:  # a polynomial: more nodes than coefficients on either side are exact
-        found = np.minimum(found, math.ceil((max(degree, draws_all - degree) + 1) / 2))
-    return np.asarray(found.astype(np.int64))
+        found = np.minimum(found, math.ceil((max(degree, everything - degree) + 1) / 2))
+    return np.asarray(np.maximum(found, 1).astype(np.int64))
 
 
-def log_tails(variance: Matrix, free: Matrix) -> Matrix:
-    """Return Bennett's bound on the logarithm of the chance of so many more units than the mean."""
-    x = np.maximum(free, 0.0) / variance
-    return np.asarray(-variance * ((1 + x) * np.log1p(x) - x))
+def units_beyond(variance: Matrix, needed: Matrix) -> Matrix:
+    """Return x such that x more units than the mean, or fewer, have a chance below e^{−needed}.
+
+    Bennett's inequality: v h(x/v) ≥ needed, h(x) = (1 + x) log(1 + x) − x, by Newton's method from
+    Bernstein's larger x; h is convex, so that it never falls below.
+    """
+    x = needed / 3 + np.sqrt(needed**2 / 9 + 2 * variance * needed)
+    for _ in range(2):
+        log = np.log1p(x / variance)
+        x = x - ((variance + x) * log - x - needed) / log
+    return np.asarray(x)
 
 
 def log_normalizer(draws: Draws) -> float:
@@ -198,9 +206,10 @@ def log_normalizer(draws: Draws) -> float:
         return 0.0
     units = float(draws.everything.max())
     variance = units * draws.variance(np.full(1, draws.rate))
-    away = np.array([abs(draws.wanted - draws.degree)])
-    one = np.ones(1)
-    nodes = nodes_on(draws, np.zeros(1), Spread(one, away, variance, variance, 0.0))
+    away = np.full((1, 1), abs(draws.wanted - draws.degree))
+    one, all_units = np.ones((1, 1)), variance[None]
+    spread = Spread(one, away, all_units, all_units, -np.inf * one, 0.0)
+    nodes = nodes_on(draws, np.zeros(1), spread)
     log_factor, _ = nodes.unit(draws, np.zeros((1, 1)))
     logs = units * log_factor[..., 0] - draws.degree * nodes.log_z
     return math.log(float(nodes.weight @ exp_of(logs)[0]))

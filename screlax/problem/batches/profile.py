@@ -51,6 +51,8 @@ class Profile:
         Distance of the mean number of units from d.
     most, least : ndarray, shape (R, K)
         Its variance, and that without the own class.
+    log_none : ndarray, shape (R, K)
+        See `Spread`.
     extra : float
         Units that are always there.
     """
@@ -61,6 +63,7 @@ class Profile:
     away: Matrix
     most: Matrix
     least: Matrix
+    log_none: Matrix
     extra: float
 
     @cached_property
@@ -90,8 +93,8 @@ class Profile:
     @property
     def spread(self) -> Spread:
         """What the choice of nodes rests on."""
-        away, most = self.away.max(axis=0), self.most.max(axis=0)
-        return Spread(self.importance, away, most, self.least.min(axis=0), self.extra)
+        importance = self.size / self._expected
+        return Spread(importance, self.away, self.most, self.least, self.log_none, self.extra)
 
     def errors(self, found: Vector, interpolated: Vector, uneven: float = 1.0) -> Vector:
         """Bound the relative errors of what was found, without that of the exponential sum, (R,).
@@ -112,8 +115,7 @@ class Profile:
             kept = self.size / np.sqrt(1 + 2 * least)
             angle = self.size * np.minimum(math.pi / 2, math.pi / np.maximum(4 * least, 1e-300))
             units = self.draws.degree + self.away
-            shares = self.size / np.maximum(self.importance * self.size.shape[1], 1e-300)
-            missed = 2 * uneven * math.exp(-LOG_ACCURACY) * shares.sum(axis=1)
+            missed = 2 * uneven * math.exp(-LOG_ACCURACY) * self._expected[:, 0]
         rounded = _OPERATIONS * ((_SUMMED / _OPERATIONS + self.logs) * kept + 3 * units * angle)
         lost = np.asarray((UNIT * rounded + 2 * kept * interpolated).sum(axis=1) + missed)
         return np.asarray(np.divide(lost, found, out=np.zeros_like(lost), where=found > 0))
