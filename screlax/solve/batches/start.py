@@ -29,11 +29,11 @@ from ..singletons.candidates import direct_root
 from ..singletons.start import one_anchored_class
 from ..slack_vector.solver import solve_slack_vector
 
-_CLOSE = 0.1
+_CLOSE = 1e-3
 """Relative error of the mean norm up to which a ridge stands for a budget."""
 
-_MOST_RIDGES, _RATIO = 40, 4.0
-"""How many of them are tried, and the ratio of two while the budget is not between them."""
+_MOST_RIDGES, _STRIDE = 40, 1.4
+"""How many are tried, and the difference of their log λ while the budget is not between them."""
 
 
 def start_at_mean(problem: UFM) -> CellGram | None:
@@ -67,10 +67,12 @@ def _mean_terms(problem: UFM) -> ClassTerms:
     anchors, own, pair = np.zeros((3, len(copies)))
     for sampling in loss.batches.samplings(sizes):
         draws = sampling.draws
-        share = draws.mean_units / np.maximum(draws.everything, np.finfo(float).tiny)
+        everything = np.maximum(draws.everything, np.finfo(float).tiny)
+        share, own_share = draws.mean_units / everything, draws.own_units / everything
         inside = draws.own_units * share
         always = (draws.own_fixed > 0) | (views > 1)
-        chance = np.where(always, 1.0, -np.expm1(-inside))
+        tries, each = (draws.mean_units, own_share) if draws.replaced else (draws.own_units, share)
+        chance = np.where(always, 1.0, 1 - (1 - each) ** tries)
         mass = sampling.share * views * sampling.anchors * weights * chance
         inside = draws.own_fixed + inside / np.where(chance > 0, chance, 1.0)
         units = np.where(others > 0, draws.units / np.where(others > 0, others, 1.0), 0.0)
@@ -107,7 +109,7 @@ def _beside(equations: SingletonEquations) -> SingletonState | None:
     if classes < 2:
         can_be_solved = classes == 1 and not equations.bounded
         return one_anchored_class(equations) if can_be_solved else None
-    found = direct_root(equations)
+    found, _ = direct_root(equations)
     return None if found is None else found.state
 
 
@@ -140,14 +142,22 @@ def _apart(gram: CellGram, copies: Vector, bare: NDArray[np.bool_]) -> CellGram:
 
 def _by_ridges(terms: ClassTerms, copies: Vector, limit: float) -> CellGram | None:
     """Return the optimum under a ridge at which the mean squared norm is about a budget's."""
-    mass = copies * terms.embeddings
-    low, high = -math.inf, math.log(2 * float((terms.anchors / terms.embeddings).max()))
-    place = high - math.log(_RATIO)
+    mass = copies * terms.embeddings / float(copies @ terms.embeddings)
+    top = math.log(2 * float((terms.anchors / terms.embeddings).max()))  # from there on it is zero
+    place, more, less, nearest = top - _STRIDE, None, None, None
     for _ in range(_MOST_RIDGES):
         gram = _optimum(terms, copies, Ridge(math.exp(place)))
-        mean = 0.0 if gram is None else float(mass @ gram.own) / float(mass.sum())
-        if gram is not None and abs(mean / limit - 1) < _CLOSE:
-            return gram
-        low, high = (place, high) if mean > limit else (low, place)
-        place = (low + high) / 2 if math.isfinite(low) else high - math.log(_RATIO)
-    return None
+        mean = 0.0 if gram is None else float(mass @ gram.own)
+        if gram is not None and mean > 0:
+            nearest, found = gram, (math.log(mean / limit), place)
+            if abs(found[0]) < _CLOSE:
+                return gram
+            more, less = (found, less) if found[0] > 0 else (more, found)
+        if more is None:
+            place -= _STRIDE
+        elif gram is None or less is None:
+            place = (more[1] + (place if gram is None else top)) / 2
+        else:
+            share = more[0] / (more[0] - less[0])
+            place = more[1] + min(max(share, 0.05), 0.95) * (less[1] - more[1])
+    return nearest if more and less else None

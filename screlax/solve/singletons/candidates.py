@@ -52,7 +52,7 @@ def singleton_candidates(
         for start, steps, limit in _starts(equations):
             for root in _roots(equations, start, limit):
                 yield root.state, steps + root.steps, "singleton Newton"
-        far = continued(equations, direct_root)
+        far = continued(equations, _direct)
         if far is not None:
             yield far.state, far.steps, "singleton Newton, continued from small norms"
         near, _, _ = _without_singletons(equations)
@@ -117,13 +117,21 @@ def _roots(
                 return
 
 
-def direct_root(equations: SingletonEquations) -> SingletonRoot | None:
+def _direct(equations: SingletonEquations) -> SingletonRoot | None:
     """Return the optimum under another control where a direct start leads to it."""
+    root, is_proved = direct_root(equations)
+    return root if is_proved else None
+
+
+def direct_root(equations: SingletonEquations) -> tuple[SingletonRoot | None, bool]:
+    """Return the first root that proves optimal, or else the first, and whether it does."""
+    first = None
     for start, _, limit in _starts(equations):
         for root in _roots(equations, start, limit):
             if SingletonProof(equations, root.state).certificate.proves(_PROVED):
-                return root
-    return None
+                return root, True
+            first = first or root
+    return first, False
 
 
 def _with_singletons_apart(gram: SlackVectorGram, equations: SingletonEquations) -> CellGram:
