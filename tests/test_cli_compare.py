@@ -164,6 +164,9 @@ def test_the_table_says_which_loss_and_of_what(files, capsys):
     assert main(arguments(files)) == 0
     out = capsys.readouterr().out
     assert "verdict      These features are " in out
-    assert "optimum      of supcon (sphere 1, τ = 0.5): all samples at once" in out
+    assert (
+        "optimum      of supcon (sphere 1, τ = 0.5): all samples at once; features of any sign"
+        in out
+    )
     for title in ("split", "decides", "references"):
         assert f"\n{title} " in out

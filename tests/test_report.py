@@ -80,7 +80,7 @@ def test_the_verdict_is_on_the_page_with_what_it_stands_on(tmp_path, batches):
     (shown,) = data["comparisons"]
     assert shown["verdict"] == found.verdict.sentence
     assert shown["flags"] == [[flag.name, flag.sentence] for flag in found.flags]
-    assert shown["optimum_of"] == f"{found.recipe}: {found.recipe.averaged_over}"
+    assert shown["optimum_of"] == f"{found.recipe}: {found.recipe.kind}"
     assert data["summary"]["averaged_over"] == found.recipe.averaged_over
     assert shown["split"]["angles"] == found.split.angles
     assert (shown["estimate"] is None) == (batches is None)

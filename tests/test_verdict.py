@@ -16,6 +16,7 @@ from screlax.comparison.decision import RESOLVED, Decision
 from screlax.comparison.gap_split import GapSplit
 from screlax.comparison.recipe import Recipe
 from screlax.comparison.verdict import verdict_of
+from screlax.geometry import gram_distance
 
 COUNTS = np.maximum(np.asarray(screlax.profile("cifar10-lt:100")) // 25, 2)
 LABELS = np.repeat(range(10), COUNTS)
@@ -66,6 +67,26 @@ def test_allowed_distances_are_those_of_the_determinacy():
     assert found.decision.distance == pytest.approx(known.distance(relative), rel=1e-12)
     assert [one.name for one in found.decision.references] == [one.name for one in known.references]
     assert found.gram_distance <= 1.1 * found.decision.distance
+    assert found.decision.proved_distance == known.distance_bound(relative)
+
+
+@pytest.mark.parametrize("control", [Sphere(1.0), screlax.Ridge(0.5), screlax.Budget(1.0)])
+@pytest.mark.parametrize("noise", [1e-3, 1e-2])
+def test_no_features_are_farther_than_is_proved(control, noise):
+    """With the mean squared norms of classes on the diagonal, as the control has them."""
+    solution = solve_relaxation(COUNTS, control, temperature=0.3)
+    rng = np.random.default_rng(0)
+    rows = solution.prototypes(12)[LABELS]
+    rows = rows + noise * rng.standard_normal(rows.shape)
+    if control.fixes_norms:
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    elif not control.is_penalty:
+        rows *= min(1.0, (1 / (rows**2).sum(axis=1).mean()) ** 0.5)
+    found = compare(rows, LABELS, solution)
+    gram = found.class_gram.copy()
+    squares = (rows**2).sum(axis=1)
+    np.fill_diagonal(gram, np.bincount(LABELS, squares) / COUNTS)
+    assert gram_distance(gram, solution.class_gram) <= found.decision.proved_distance
 
 
 def test_differences_within_classes_are_named_and_means_looked_at_alone():
@@ -98,7 +119,7 @@ FRAME = Reference("orthogonal frame", 0.4, 1e-3)
 
 
 def decision(excess, distance, references=(FRAME,), reason=""):
-    return Decision(excess, distance, excess, distance, references, reason)
+    return Decision(excess, distance, math.inf, excess, distance, references, reason)
 
 
 class Loss:
@@ -112,7 +133,7 @@ class Loss:
     [
         (0.02, decision(3e-6, 0.027), None, "reached", "excess of 3e-06 allows 0.027, so the loss"),
         (0.0295, decision(3e-6, 0.027), None, "reached", "has done what it can"),
-        (0.1, decision(3e-6, 0.027), None, "beyond", "it is of second order"),
+        (0.1, decision(3e-6, 0.027), None, "beyond", "of second order (nothing is proved)"),
         (
             0.1,
             decision(3e-6, 0.027),

@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> bool:
             nearest.optimal_gram,
             nearest.per_class.sizes,
             class_labels=nearest.per_class.names,
-            title=f"{nearest.recipe}: {nearest.recipe.averaged_over}",
+            title=f"{nearest.recipe}: {nearest.recipe.kind}",
         ),
     )
     if options.json:

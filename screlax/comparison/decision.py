@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..analysis.determinacy import Reference
-from ..errors import ScrelaxError
+from ..analysis.determinacy import Determinacy, Reference
+from ..errors import InvalidInputError, ScrelaxError
 from ..solution.solution import Solution
 from .gap_split import GapSplit
 
@@ -45,6 +45,10 @@ class Decision:
     distance : float
         Distance of normalised class Gram matrices that so much excess allows. +inf where any is
         allowed, NaN where it is not known.
+    proved_distance : float
+        No class Gram matrix that the control allows is farther at that excess, not to second order
+        (`Determinacy.distance_bound`); that of these embeddings is one, with the mean squared norm
+        of each class on its diagonal. +inf where nothing is proved.
     means_excess, means_distance : float
         The same without what differences within classes cost (`GapSplit`), which says nothing of
         the class means; NaN where that is not known.
@@ -66,6 +70,7 @@ class Decision:
 
     relative_excess: float
     distance: float
+    proved_distance: float
     means_excess: float
     means_distance: float
     references: tuple[Reference, ...]
@@ -98,6 +103,20 @@ def decision_of(solution: Solution, gap: float, split: GapSplit) -> Decision:
     try:
         found = solution.determinacy()
     except ScrelaxError as error:
-        return Decision(total, math.nan, means, math.nan, (), str(error))
-    allowed = math.nan if math.isnan(means) else found.distance(max(means, 0.0))
-    return Decision(total, found.distance(total), means, allowed, found.references, "")
+        return Decision(total, math.nan, math.inf, means, math.nan, (), str(error))
+    return Decision(
+        relative_excess=total,
+        distance=found.distance(total),
+        proved_distance=_proved(found, total),
+        means_excess=means,
+        means_distance=math.nan if math.isnan(means) else found.distance(max(means, 0.0)),
+        references=found.references,
+        reason="",
+    )
+
+
+def _proved(found: Determinacy, relative_excess: float) -> float:
+    try:
+        return found.distance_bound(relative_excess)
+    except InvalidInputError:  # the loss does not say its Hessian row by row
+        return math.inf

@@ -120,5 +120,5 @@ def drawn_loss(
     added = np.concatenate(parts)
     error = float(added.std(ddof=1)) / math.sqrt(len(added)) if len(added) > 1 else math.inf
     value = evaluation.objective.base + evaluation.objective.above
-    mean = float(added.mean())
+    mean, gap = float(added.mean()), float(gap)
     return DrawnLoss(value + mean, gap + mean, mean, error, len(added), seed)

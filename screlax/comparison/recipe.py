@@ -57,6 +57,12 @@ class Recipe:
         )
 
     @property
+    def kind(self) -> str:
+        """Over what the loss is taken, and which features were admitted, in words."""
+        sign = "of any sign" if self.features == "real" else "nonnegative"
+        return f"{self.averaged_over}; features {sign}"
+
+    @property
     def is_certified(self) -> bool:
         """Whether the optimum is proved to be one."""
         return self.status == "optimal"

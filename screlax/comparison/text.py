@@ -36,7 +36,7 @@ def table_of(found: Comparison) -> str:
         *_flag_lines(found),
         f"embeddings   {found.samples:,} samples, {found.classes:,} classes, dimension {found.dim}"
         f"{counts}",
-        f"optimum      of {found.recipe}: {found.recipe.averaged_over}",
+        f"optimum      of {found.recipe}: {found.recipe.kind}",
         *_loss_lines(found),
         f"Gram         ‖G/‖G‖ − G*/‖G*‖‖ = {found.gram_distance:.6g} of class means, "
         f"{found.sample_gram_distance:.6g} of samples",
@@ -142,8 +142,9 @@ def _decision_lines(decision: Decision) -> Iterator[str]:
         return
     yield (
         f"decides      a relative excess of {decision.relative_excess:.3g} allows a distance of "
-        f"about {_distance(decision.distance)}, that of class means alone, "
-        f"{decision.means_excess:.3g}, about {_distance(decision.means_distance)} (second order)"
+        f"about {_distance(decision.distance)} (second order; proved: at most "
+        f"{_distance(decision.proved_distance)}), that of class means alone, "
+        f"{decision.means_excess:.3g}, about {_distance(decision.means_distance)}"
     )
     each = (
         f"{one.name}: {one.relative_excess:.2g} at distance {one.distance:.3g}"

@@ -119,7 +119,9 @@ def _case(
             f"{allows}, which is less: differences within classes, which shorten class means, are "
             "not part of that."
         )
-    return "beyond", f"{allows}, which is less: it is of second order, and does not hold that far."
+    proved = decision.proved_distance
+    known = "nothing is" if proved == math.inf else f"at most {short(proved)} is"
+    return "beyond", f"{allows}, which is less: that is of second order ({known} proved)."
 
 
 def _by(split: GapSplit | None) -> str:

@@ -248,7 +248,7 @@ def _comparison(name: str, found: Comparison) -> dict[str, Any]:
         "name": one_line(name),
         "verdict": found.verdict.sentence,
         "flags": [[flag.name, flag.sentence] for flag in found.flags],
-        "optimum_of": f"{found.recipe}: {found.recipe.averaged_over}",
+        "optimum_of": f"{found.recipe}: {found.recipe.kind}",
         "samples": found.samples,
         "dim": found.dim,
         "gram_distance": found.gram_distance,

@@ -176,9 +176,10 @@
       rows.push(["that, by differences within classes, angles of class means, norms", [spread, angles, norms].map((part) => number(part, 3)).join(", ")]);
     }
     if (found.decision) {
-      const { relative_excess: excess, distance, references, reason } = found.decision;
+      const { relative_excess: excess, distance, proved_distance: proved, references, reason } = found.decision;
       const allowed = distance === null ? "any distance" : `a distance of about ${number(distance, 3)}`;
       rows.push(["relative excess, and what it allows (second order)", `${number(excess, 3)}: ${reason || allowed}`]);
+      if (proved !== null) rows.push(["the same, proved", `at most ${number(proved, 3)}`]);
       for (const one of references) rows.push([`relative excess of ${one.name}`, `${number(one.relative_excess, 3)} at distance ${number(one.distance, 3)}`]);
     }
     if (found.nearest_mean_agreement !== null) rows.push(["nearest class mean agreement", number(found.nearest_mean_agreement)]);
