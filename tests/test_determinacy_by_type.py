@@ -201,3 +201,19 @@ def test_random_features_of_many_classes_lose_on_average_no_more_than_said():
 
 def test_tied_prototypes_are_class_means():
     agree(UFM([9, 9, 4], Sphere(1.0), 0.5, loss=Prototypes(per_class=2)))
+
+
+def test_many_classes_on_one_point_leave_many_kernel_vectors():
+    """With a ridge and small batches whole orbits lose the directions of their own."""
+    solution = solve_relaxation(
+        UFM([*range(3, 14), 3, 4, 40, 90], Ridge(0.9), 0.5, batches=RandomBatches(6))
+    )
+    found = agree(solution.problem)
+    assert found.optimum.form.kernel.shape[1] > 3
+
+
+def test_more_distinct_sizes_than_can_be_factorised_are_refused(monkeypatch):
+    monkeypatch.setattr("screlax.analysis.determinacy.border._MOST", 9)
+    solution = solve_relaxation(UFM([9, 7, 5, 3, 2], Sphere(1.0)))
+    with pytest.raises(ProblemTooLargeError, match=r"5 distinct sizes .* up to 9"):
+        solution.determinacy()

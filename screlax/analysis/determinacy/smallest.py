@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...gram.cells import CellGram
-from .symmetric_type import ShiftedType, SymmetricType, random_change
+from .symmetric_type import ShiftedType, SymmetricType
 
 _WANTED = 1e-10
 """Relative width of the enclosure at which the search ends."""
@@ -40,7 +40,7 @@ def smallest_symmetric(kind: SymmetricType, ceiling: float) -> Enclosed | None:
     if math.isfinite(ceiling) and kind.at(ceiling * (1 - _WANTED)).below == 0:
         return None
     shifted = kind.at(0.0)
-    change = random_change(kind, np.random.default_rng(0))
+    change = kind.random_change(np.random.default_rng(0))
     if shifted.below > 0:
         return Enclosed(0.0, 0.0, _improved(shifted, change)[0])
     lower, value, above, refuted = 0.0, math.inf, math.inf, False
