@@ -52,13 +52,15 @@ def design(
 
     What is known exactly, of normalised features (`Sphere`), for a simplex ETF:
 
-    * averaged denominators with equal anchor mass reach it whatever the class sizes
+    * averaged denominators with equal anchor mass reach it whatever the class sizes, from two on
       (``class-averaged:class_weights=balanced``), and so does a sampler that draws classes alike;
-    * prototypes reach it with max n − n_c of them in class c, and the same number for all classes
-      in the limit;
+    * prototypes with loss terms reach it with max n − n_c of them in class c, and the same number
+      for all classes in the limit, at a distance like one over that number;
     * weights of anchors alone reach it if and only if t_c n_c' + t_c' n_c is the same for all pairs
-      for some t > 0: for three classes where the largest is smaller than the two others together,
-      for more where all but one have the same size and that one is less than twice as large.
+      for some t > 0, t_c the anchor mass over the denominator of class c: its kernel is the vector
+      of ones, so that the dual slack has equal entries. That is so for three classes where the
+      largest is smaller than the two others together, and for more where all but one have the same
+      size and that one is less than twice as large.
 
     Parameters
     ----------
