@@ -20,6 +20,9 @@ from .knob import Flat, Knob
 _TEMPERATURES = 5.0
 """Factor by which the temperature may leave the given one, unless bounds are given."""
 
+_STARTS = 5
+"""Temperatures of the range to search from."""
+
 _APART = 1e-4
 """Of central differences of optima, in logarithms."""
 
@@ -50,6 +53,11 @@ class Temperature(Knob):
         tau = problem.temperature
         low, high = self.bounds or (tau / _TEMPERATURES, tau * _TEMPERATURES)
         return np.log([low]), np.log([high])
+
+    def starts(self, problem: UFM) -> list[Vector]:
+        """See `Knob.starts`: the range, since the distance may have several valleys."""
+        low, high = self.limits(problem)
+        return list(np.linspace(low, high, _STARTS))
 
     def turned(self, problem: UFM, coordinates: Vector) -> UFM:
         """See `Knob.turned`."""
