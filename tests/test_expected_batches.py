@@ -349,8 +349,8 @@ def test_shares_by_label_are_those_of_their_classes():
         (lambda: WeightedBatches(4, "even"), "numbers or 'balanced'"),
         (lambda: ClassBatches(2, 2, small_classes="skip"), "'repeat' or 'cap'"),
         (
-            lambda: UFM([5, 3], Sphere(1.0), loss="negatives-only", batches=RandomBatches(4)),
-            "not known for loss negatives-only",
+            lambda: UFM([5, 3], Sphere(1.0), loss="self-supervised", batches=RandomBatches(4)),
+            "not known for loss self-supervised",
         ),
         (
             lambda: solve_relaxation(

@@ -29,7 +29,7 @@ from screlax.batches import FixedBatches, RandomBatches
 from screlax.cli import main
 from screlax.errors import FileFormatError, InvalidInputError
 from screlax.gram.cells import CellGram, Level
-from screlax.losses import InstanceMix, SupCon
+from screlax.losses import ClassAveraged, InstanceMix, NegativesOnly, Queue, SupCon
 from screlax.problem.batches.pieces import pieces_of
 from screlax.problem.losses.registry import check_loss, loss_of_record
 from screlax.problem.program import build_program
@@ -48,14 +48,21 @@ def objective_of(problem, embeddings):
     label = batches.class_of_sample(problem.class_sizes)
     views = problem.loss.view_count
     for batch in batches.batches:
-        kind = SupCon(views=views, class_weights=weights[np.unique(label[batch])])
-        if views * np.bincount(label[batch]).max() < 2:
+        given = {}
+        if (weights != 1).any():
+            given = {"class_weights": weights[np.unique(label[batch])]}
+        kind = problem.loss.of_all_samples.with_options(**given)
+        counts = views * np.bincount(label[batch])
+        if counts.max() < 2:
             continue
+        over = len(batch)
+        if batches.mean_over == "anchors":
+            over = counts[counts > 1].sum() / views
         given = embeddings[batch] if views > 1 else embeddings[batch, 0]
         loss = contrastive_loss(
             given, label[batch], loss=kind, temperature=problem.temperature, reduction="sum"
         )
-        total += loss / len(batch)
+        total += loss / over
     return problem.samples * total / len(batches.batches)
 
 
@@ -90,6 +97,29 @@ def test_loss_is_the_mean_over_the_batches(batches, views, weights):
     problem = UFM(SIZES, Sphere(1.0), 0.7, loss=loss, batches=batches)
     found, expected = value_of(problem, views)
     assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("mean_over", ["all", "anchors"])
+@pytest.mark.parametrize(
+    "loss",
+    [NegativesOnly(), NegativesOnly(views=2), ClassAveraged(), ClassAveraged(anchors="classes")],
+    ids=str,
+)
+@pytest.mark.parametrize("batches", [GLUED, APART], ids=["glued", "apart"])
+def test_other_losses_are_the_mean_over_the_batches(batches, loss, mean_over):
+    batches = FixedBatches([*batches.batches, [0, 1]], mean_over=mean_over)
+    control = Sphere(1.0)
+    if mean_over == "anchors" and loss.name == "class-averaged" and loss.anchors == "classes":
+        with pytest.raises(InvalidInputError, match="mean_over"):
+            UFM(SIZES, control, 0.7, loss=loss, batches=batches)
+        return
+    problem = UFM(SIZES, control, 0.7, loss=loss, batches=batches)
+    found, expected = value_of(problem, 5)
+    assert found == pytest.approx(expected, rel=1e-12)
+    solution = solve_relaxation(problem)
+    assert solution.status == "optimal"
+    floor = batch_floor(solution)
+    assert floor.mean == pytest.approx(floor.optimum, rel=1e-9)
 
 
 @settings(max_examples=30)
@@ -340,6 +370,8 @@ def test_a_file_that_claims_another_bound_is_refused(tmp_path):
 
 @pytest.mark.parametrize("batches", [GLUED, APART], ids=["glued", "apart"])
 def test_text_and_record_say_the_batches(batches):
+    over_anchors = SupCon().in_batches(FixedBatches(batches.batches, mean_over="anchors"))
+    assert check_loss(over_anchors.text) == over_anchors != SupCon().in_batches(batches)
     loss = SupCon(views=2).in_batches(batches)
     assert check_loss(loss.text) == loss
     record = json.loads(json.dumps(loss.record()))
@@ -401,6 +433,8 @@ def test_what_cannot_be_solved_is_refused():
         UFM(SIZES, Sphere(1.0), batches=FixedBatches([[0, 5], [1, 8]]))
     with pytest.raises(InvalidInputError, match="instance-mix"):
         UFM(SIZES, Sphere(1.0), loss=InstanceMix(0.1), batches=APART)
+    with pytest.raises(InvalidInputError, match="glue all"):
+        UFM(SIZES, Sphere(1.0), loss=Queue(2), batches=APART)
     problem = UFM(SIZES, Sphere(1.0), batches=APART)
     with pytest.raises(InvalidInputError, match="level"):
         solve_relaxation(problem, level="samples")

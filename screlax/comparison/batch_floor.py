@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..checks import whole_number
 from ..errors import InvalidInputError
+from ..problem.losses.batch_terms import BatchTerms
 from ..problem.losses.in_fixed import InFixedBatches
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
@@ -18,8 +19,8 @@ from ..types import Matrix, Vector
 class BatchFloor:
     """A certified floor of the expected loss of batches, and drawn batches at the optimum.
 
-    All are per embedding of a batch, as training logs the mean of a batch: embeddings without a
-    positive count, with a loss of zero.
+    All are means of a batch, as training logs them: over all its embeddings, those without a
+    positive with a loss of zero, or over its anchors where the sampler has mean_over="anchors".
 
     Attributes
     ----------
@@ -67,9 +68,11 @@ class BatchFloor:
             f"{self.smallest:.6g} among {self.draws:,} {drawn} at the optimum"
         )
         problem = self.solution.problem
+        assert problem.batches is not None
+        unit = "anchor present" if problem.batches.is_per_anchor else "embedding"
         return (
             f"the expected loss at fixed features, averaged over batches, cannot be below "
-            f"{self.floor:.10g} per embedding (proved: {problem.description}, "
+            f"{self.floor:.10g} per {unit} (proved: {problem.description}, "
             f"temperature {problem.temperature:g}); {single}"
         )
 
@@ -143,39 +146,68 @@ def drawn_losses(solution: Solution, draws: int, seed: int) -> Vector:
     if solution.components:
         return _losses_of_all(solution)
     assert problem.batches is not None
-    gram = solution.class_gram
+    gram, sizes = solution.class_gram, problem.class_sizes
     away = np.exp((gram - np.diagonal(gram)[:, None]) / problem.temperature)
-    views, generator = problem.loss.view_count, np.random.default_rng(seed)
-    counts = (problem.batches.draw(problem.class_sizes, generator) for _ in range(draws))
-    return np.array([batch_loss(away, views * batch) for batch in counts])
+    terms, generator = problem.loss.of_all_samples.batch_terms(sizes), np.random.default_rng(seed)
+    rows = _BatchRows(
+        away,
+        terms,
+        terms.keys_of(sizes.orbits)[sizes.orbit_index()],
+        problem.batches.is_per_anchor,
+    )
+    views = problem.loss.view_count
+    counts = (problem.batches.draw(sizes, generator) for _ in range(draws))
+    return np.array([rows.mean(views * batch) for batch in counts])
 
 
 def _losses_of_all(solution: Solution) -> Vector:
     """Return the mean loss of every batch that there is, zero of those without a positive."""
     problem, loss = solution.problem, solution.problem.loss
     assert isinstance(loss, InFixedBatches)
-    lengths = loss.batches.lengths
-    losses = np.zeros(len(lengths))
+    losses = np.zeros(len(loss.batches.lengths))
     for component in solution.components:
         gram = component.atom_gram.scaled(1 / problem.temperature)
-        sums = loss.sums_of(problem.class_sizes, component.part.piece, gram)
-        for number, total in sums.items():
-            losses[number] = total / (loss.view_count * lengths[number])
+        means = loss.means_of(problem.class_sizes, component.part.piece, gram)
+        losses[list(means)] = list(means.values())
     return losses
 
 
-def batch_loss(away: Matrix, counts: NDArray[np.int64]) -> float:
-    """Return the mean loss of a batch with so many embeddings of each class.
+@dataclass(frozen=True, eq=False)
+class _BatchRows:
+    """What a loss is in a batch of class means.
 
-    Parameters
+    Attributes
     ----------
     away : ndarray, shape (k, k)
         exp((M_cj − M_cc)/τ), of the class means' Gram matrix M.
-    counts : ndarray, shape (k,)
+    terms : BatchTerms
+    keys : ndarray, shape (k,)
+    per_anchor : bool
+        Whether its mean is over anchors.
     """
-    here = np.flatnonzero(counts)
-    number = counts[here].astype(float)
-    rows = away[np.ix_(here, here)] @ number - 1
-    anchored = number > 1
-    total = float(number[anchored] @ np.log(rows[anchored]))
-    return total / float(number.sum()) if len(here) else 0.0
+
+    away: Matrix
+    terms: BatchTerms
+    keys: Vector
+    per_anchor: bool
+
+    def mean(self, counts: NDArray[np.int64]) -> float:
+        """Return the mean loss of a batch with so many embeddings of each class, shape (k,)."""
+        here = np.flatnonzero(counts)
+        number, keys = counts[here].astype(float), self.keys[here]
+        anchored = number + keys > 1
+        sums = self._sums(here, counts.astype(float), number)
+        losing = anchored & (sums > 0)
+        mass = np.ones_like(number) if self.terms.shared else number
+        total = float(mass[losing] @ np.log(sums[losing]))
+        over = float(number[anchored].sum() if self.per_anchor else number.sum())
+        return total / over if over else 0.0
+
+    def _sums(self, here: NDArray[np.int64], counts: Vector, number: Vector) -> Vector:
+        """Return Y of an anchor of every class that is there."""
+        others = self.away[here].copy()
+        others[np.arange(len(here)), here] = 0.0
+        if self.terms.averaged:
+            return np.asarray(1 + others @ (counts > 0))
+        own = number - 1 + self.keys[here] if self.terms.has_own else 0.0
+        return np.asarray(own + others @ (counts + self.keys))

@@ -34,8 +34,8 @@ def why_not_drawn(problem: UFM, statistics: ClassStatistics, together: int) -> s
         return "the embeddings of every class coincide"
     if together != problem.loss.view_count:
         return "nothing says which embeddings are views of one sample; give shape (n, views, d)"
-    if not _is_supcon(problem.loss.of_all_samples):
-        return f"loss {problem.loss.of_all_samples} is not evaluated for embeddings of a batch"
+    if problem.batches.is_per_anchor or not _is_supcon(problem.loss.of_all_samples):
+        return f"loss {problem.loss} is not evaluated for embeddings of a batch"
     return ""
 
 

@@ -346,7 +346,7 @@ class UFM:
         """
         if self.control.is_penalty and self.control.parameter < (least := self.bounded_threshold()):
             verb, known = "falls", "has"
-            if not self.loss.collapses:  # there λ_b is an upper bound on what it is
+            if not self.loss.knows_where_bounded:  # there λ_b is an upper bound on what it is
                 verb, known = "may fall", "is known to have"
             raise InvalidInputError(
                 f"with {self.control} at temperature {self.temperature:g} the objective of loss "

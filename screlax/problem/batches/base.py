@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...containers import shown
 from ...errors import InvalidInputError
 from ...extensions import load_installed
 from ...types import Vector
@@ -17,6 +18,9 @@ from ..class_sizes import ClassSizes
 from ..losses.text import json_ready, loss_text, read_loss
 from ..per_orbit import of_list
 from .draws import Draws
+
+OF_ALL, OF_ANCHORS = "all", "anchors"
+"""What the loss of a batch may be divided by: all that are in it, or those with a positive."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,16 +35,40 @@ class Sampling:
         How many of n samples are anchors of a class, in expectation: a_c without views.
     draws : Draws
         The rest of an anchor's batch, for an anchor of each orbit.
+    units : ndarray, shape (m,)
+        Units of one class, or its share where they are drawn with replacement.
+    size : float
+        Samples of a batch, in expectation.
+    most : float
+        Samples of a batch, at most; infinite where there is no such number.
     """
 
     share: float
     anchors: Vector
     draws: Draws
+    units: Vector
+    size: float
+    most: float
+
+    def has_anchors_fixed(self, views: int) -> bool:
+        """Whether every batch has the same number of anchors, all that are in it."""
+        each = self.draws.samples_each
+        if self.draws.degree is None or (each != each[0]).any():
+            return False
+        return views > 1 or bool(each[0] > 1)
 
 
 @dataclass(frozen=True)
 class Batches(ABC):
     """How batches are drawn; subclasses are frozen dataclasses whose fields are their options.
+
+    Parameters
+    ----------
+    mean_over : {"all", "anchors"}, default "all"
+        What the loss of a batch is divided by: the number of its embeddings, of which some may have
+        no positive, or that of its anchors, as pytorch-metric-learning does. The objective is that
+        mean times the number of all embeddings, so that both are the same where every embedding is
+        an anchor. Keyword only.
 
     Attributes
     ----------
@@ -58,6 +86,18 @@ class Batches(ABC):
     per_class_options: ClassVar[tuple[str, ...]] = ()
     file_option: ClassVar[str] = ""
     with_replacement: ClassVar[bool] = False
+    mean_over: str = field(default=OF_ALL, kw_only=True)
+
+    @property
+    def is_per_anchor(self) -> bool:
+        """Whether the loss of a batch is divided by the number of its anchors."""
+        return self.mean_over == OF_ANCHORS
+
+    def __post_init__(self) -> None:
+        if self.mean_over not in (OF_ALL, OF_ANCHORS):
+            raise InvalidInputError(
+                f"mean_over must be {OF_ALL!r} or {OF_ANCHORS!r}, got {shown(self.mean_over)}"
+            )
 
     @abstractmethod
     def samplings(self, sizes: ClassSizes) -> list[Sampling]:
@@ -94,8 +134,8 @@ class Batches(ABC):
     @property
     def options(self) -> dict[str, Any]:
         """The options that are not the default."""
-        values = {field: getattr(self, field.name) for field in fields(self)}
-        return {field.name: value for field, value in values.items() if value != field.default}
+        values = {option: getattr(self, option.name) for option in fields(self)}
+        return {option.name: value for option, value in values.items() if value != option.default}
 
     def options_of(self, kind: type) -> dict[str, Any]:
         """Return the options by class that are of a kind: as given, or as resolved."""
@@ -184,14 +224,14 @@ def _sampler_named(name: str, options: dict[str, Any]) -> type[Batches]:
         raise InvalidInputError(
             f"there is no sampler {name!r}; choose one of {', '.join(sorted(BATCHES))}"
         )
-    known = {field.name for field in fields(BATCHES[name])}
+    known = {option.name for option in fields(BATCHES[name])}
     for option in options:
         if option not in known:
             raise InvalidInputError(
                 f"sampler {name!r} has no option {option!r}; it has {', '.join(sorted(known))}"
             )
-    needed = [field.name for field in fields(BATCHES[name]) if field.default is MISSING]
-    missing = [option for option in needed if option not in options]
+    needed = [option.name for option in fields(BATCHES[name]) if option.default is MISSING]
+    missing = [name for name in needed if name not in options]
     if missing:
         raise InvalidInputError(f"sampler {name!r} needs more options: {', '.join(missing)}")
     return BATCHES[name]

@@ -46,6 +46,9 @@ class Expectation:
     views : int
     """
 
+    has_floor = True
+    """Whether the loss is bounded below."""
+
     def __init__(self, draws: Draws, views: int) -> None:
         self.draws, self.views = draws, views
 

@@ -64,6 +64,7 @@ class FixedBatches(Batches):
     classes: Any = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "batches", _index_arrays(self.batches))
         if self.classes is not None:
             numbers = _whole(self.classes, "the classes of samples")
@@ -138,7 +139,9 @@ class FixedBatches(Batches):
     @property
     def options(self) -> dict[str, Any]:
         """The options as text and files have them: the batch of every sample where it has one."""
-        given = {"batches": self._as_lists()}
+        given: dict[str, Any] = {"batches": self._as_lists()}
+        if self.is_per_anchor:
+            given["mean_over"] = self.mean_over
         return given if self.classes is None else {**given, "classes": self.classes.tolist()}
 
     def _as_lists(self) -> list[Any]:
@@ -159,7 +162,7 @@ class FixedBatches(Batches):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FixedBatches):
             return NotImplemented
-        same = np.array_equal(self.lengths, other.lengths)
+        same = self.mean_over == other.mean_over and np.array_equal(self.lengths, other.lengths)
         same = same and np.array_equal(self.indices, other.indices)
         if self.classes is None or other.classes is None:
             return same and self.classes is other.classes
@@ -171,7 +174,8 @@ class FixedBatches(Batches):
     def __str__(self) -> str:
         least, most = int(self.lengths.min()), int(self.lengths.max())
         size = f"{most}" if least == most else f"{least} to {most}"
-        return f"fixed:batches={len(self.batches)} of {size}"
+        over = ",mean_over=anchors" if self.is_per_anchor else ""
+        return f"fixed:batches={len(self.batches)} of {size}{over}"
 
     def __repr__(self) -> str:
         return f"<FixedBatches: {self}>"

@@ -23,7 +23,8 @@ class Step:
     Attributes
     ----------
     share : float
-        Σ 1/(number of batches · size) of these: what one of its embeddings counts.
+        Σ 1/(number of batches · size) of these: what one of its embeddings counts. In place of
+        the size there may be the number of anchors.
     atoms : ndarray of int, shape (q,)
         The atoms in it.
     copies : ndarray of int, shape (q,)
@@ -74,13 +75,19 @@ class Piece:
         return len(self.steps) == 1 and bool((self.steps[0].copies == 1).all())
 
 
-def pieces_of(batches: FixedBatches, sizes: ClassSizes, views: int) -> list[Piece]:
-    """Return the pieces, by their first batch; batches without a positive are left out."""
-    entries = _entries(batches, batches.class_of_sample(sizes), views)
+def pieces_of(
+    batches: FixedBatches, sizes: ClassSizes, views: int, *, needs_negatives: bool = False
+) -> list[Piece]:
+    """Return the pieces, by their first batch; batches without a positive are left out.
+
+    With `needs_negatives` those of one class too, in which the loss has no term.
+    """
+    entries, anchors = _entries(batches, batches.class_of_sample(sizes), views, needs_negatives)
     if not len(entries.sample):
         return []
     atom, atom_of_entry, samples, atom_of_sample = _atoms(entries)
-    share = 1 / (len(batches.lengths) * batches.lengths)
+    divisor = np.maximum(anchors, 1) if batches.is_per_anchor else batches.lengths
+    share = 1 / (len(batches.lengths) * divisor)
     piece_of_atom = _connected(entries.batch, atom_of_entry, len(atom))
     repeated = np.bincount(entries.place, entries.copies) > 1
     found = []
@@ -112,17 +119,21 @@ class _Entries:
         return np.asarray(np.unique(self.sample, return_inverse=True)[1])
 
 
-def _entries(batches: FixedBatches, label: Indices, views: int) -> _Entries:
-    """Return the entries of batches in which somebody has a positive."""
+def _entries(
+    batches: FixedBatches, label: Indices, views: int, needs_negatives: bool
+) -> tuple[_Entries, Indices]:
+    """Return the entries of batches with a loss, and how many samples of each are anchors."""
     sample, batch = batches.indices, batches.batch_of_index
     met, count = np.unique(np.column_stack([batch, label[sample]]), axis=0, return_counts=True)
-    useful = np.zeros(len(batches.lengths), dtype=bool)
-    useful[met[views * count > 1, 0]] = True
+    number, anchored = len(batches.lengths), views * count > 1
+    anchors = np.bincount(met[anchored, 0], count[anchored], minlength=number)
+    kinds = np.bincount(met[:, 0], minlength=number)
+    useful = (anchors > 0) & (kinds > 1 if needs_negatives else True)
     kept = useful[batch]
     pairs, copies = np.unique(
         np.column_stack([sample[kept], batch[kept]]), axis=0, return_counts=True
     )
-    return _Entries(pairs[:, 0], pairs[:, 1], copies, label[pairs[:, 0]])
+    return _Entries(pairs[:, 0], pairs[:, 1], copies, label[pairs[:, 0]]), anchors
 
 
 def _atoms(entries: _Entries) -> tuple[Indices, Indices, Indices, Indices]:

@@ -53,6 +53,7 @@ class RandomBatches(Batches):
     drop_last: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "size", whole_number(self.size, "batch size", 2, MAX_SIZE))
 
     def samplings(self, sizes: ClassSizes) -> list[Sampling]:
@@ -85,8 +86,10 @@ class RandomBatches(Batches):
         count = sizes.distinct.astype(float)
         one, units = np.ones_like(count), _units(sizes, count)
         if size == 1:  # nothing else is in them
-            return Sampling(share, count, Draws(0 * units, one, 0 * count, 0 * count, None))
-        return Sampling(share, count, Draws(units, one, count - 1, 0 * count, size - 1.0))
+            alone = Draws(0 * units, one, 0 * count, 0 * count, None)
+            return Sampling(share, count, alone, count, 1.0, 1.0)
+        draws = Draws(units, one, count - 1, 0 * count, size - 1.0)
+        return Sampling(share, count, draws, count, float(size), float(size))
 
 
 @register_batches
@@ -115,6 +118,7 @@ class WeightedBatches(Batches):
     class_shares: Any = BALANCED
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "size", whole_number(self.size, "batch size", 2, MAX_SIZE))
         shares = per_class_option(self.class_shares, "class_shares", word=BALANCED)
         object.__setattr__(self, "class_shares", shares)
@@ -141,7 +145,8 @@ class WeightedBatches(Batches):
         share = self._shares(sizes)
         one, units = np.ones_like(share), _units(sizes, share)
         draws = Draws(units, one, share, 0 * share, self.size - 1.0, replaced=True)
-        return [Sampling(1.0, sizes.samples * share, draws)]
+        size = float(self.size)
+        return [Sampling(1.0, sizes.samples * share, draws, share, size, size)]
 
 
 @register_batches
@@ -170,6 +175,7 @@ class ClassBatches(Batches):
     small_classes: str = "repeat"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(
             self, "classes", whole_number(self.classes, "classes of a batch", 2, MAX_SIZE)
         )
@@ -192,7 +198,9 @@ class ClassBatches(Batches):
         units = _units(sizes, np.ones_like(count))
         draws = Draws(units, each, 0 * count, each - 1, self.classes - 1.0)
         total = float(each @ sizes.multiplicities)
-        return [Sampling(1.0, sizes.samples * each / total, draws)]
+        size, most = self.classes * total / sizes.classes, self.classes * float(each.max())
+        anchors = sizes.samples * each / total
+        return [Sampling(1.0, anchors, draws, np.ones_like(count), size, most)]
 
     def expected_size(self, drawn: NDArray[np.int64], sizes: ClassSizes) -> float:
         """See `Batches.expected_size`: classes that are capped make them differ."""
@@ -237,6 +245,7 @@ class PoissonBatches(Batches):
     rate: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         rate = finite_number(self.rate, "rate")
         if not 0 < rate < 1:
             raise InvalidInputError(f"rate must be between 0 and 1, got {rate:g}")
@@ -248,7 +257,8 @@ class PoissonBatches(Batches):
         odds = self.rate / (1 - self.rate)
         one, units = np.ones_like(count), _units(sizes, count)
         draws = Draws(units, one, count - 1, 0 * count, None, odds)
-        return [Sampling(1.0, count, draws)]
+        n = float(sizes.samples)
+        return [Sampling(1.0, count, draws, count, self.rate * n, n)]
 
     def expected_size(self, drawn: NDArray[np.int64], sizes: ClassSizes) -> float:
         """See `Batches.expected_size`."""

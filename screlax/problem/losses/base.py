@@ -26,6 +26,7 @@ from ..class_sizes import ClassSizes
 from ..features import Features
 from ..per_class import PerClass
 from ..per_orbit import PerOrbit
+from .batch_terms import BatchTerms
 from .gram_loss import GramLoss
 from .sample_terms import SampleTerms
 from .text import json_ready, loss_text
@@ -73,9 +74,23 @@ class Loss(ABC):
         return self
 
     @property
-    def has_batches(self) -> bool:
-        """Whether its expectation over mini-batches is known; see `InBatches`."""
-        return False
+    def why_no_batches(self) -> str:
+        """Why its expectation over mini-batches is not known; empty where it is."""
+        if not self.collapses:
+            return (
+                "the samples of a class need not coincide at its optimum, and the expectation is "
+                "known for class means"
+            )
+        return "what it is in a batch has not been derived"
+
+    @property
+    def why_no_mean_over_anchors(self) -> str:
+        """Why its mean over the anchors of a batch is not known; empty where it is."""
+        return ""
+
+    def batch_terms(self, sizes: ClassSizes) -> BatchTerms:
+        """Return what it is in a batch of class means, where `why_no_batches` is empty."""
+        raise InvalidInputError(f"loss {self} in batches: {self.why_no_batches}")
 
     def in_batches(self, batches: Any) -> Loss:
         """Return the expectation of this loss over mini-batches.
@@ -158,6 +173,11 @@ class Loss(ABC):
     def bounded_threshold(self, sizes: ClassSizes, features: Features) -> float:
         """Return λ_b at unit temperature: with a ridge below that the objective has no minimum."""
         return 0.0
+
+    @property
+    def knows_where_bounded(self) -> bool:
+        """Whether with less than `bounded_threshold` there surely is no minimum."""
+        return self.collapses
 
     def points(self, sizes: ClassSizes) -> ClassSizes:
         """Return how many embeddings every class has, in the order of `sizes`.

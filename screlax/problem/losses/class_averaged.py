@@ -12,6 +12,7 @@ from ...containers import shown
 from ...errors import InvalidInputError
 from ...types import Vector
 from ..class_sizes import ClassSizes
+from .batch_terms import BatchTerms
 from .class_softmax import ClassSoftmax, ClassTerms
 from .registry import register_loss
 from .sample_terms import SampleTerms
@@ -63,6 +64,22 @@ class ClassAveraged(ClassSoftmax):
                 "anchors of a class-averaged loss are 'samples' or 'classes', "
                 f"got {shown(self.anchors)}"
             )
+
+    @property
+    def why_no_batches(self) -> str:
+        """See `Loss.why_no_batches`."""
+        return ""
+
+    @property
+    def why_no_mean_over_anchors(self) -> str:
+        """See `Loss.why_no_mean_over_anchors`."""
+        if self.anchors == "classes":
+            return "the anchors of each class share a weight of one, which it does not count"
+        return super().why_no_mean_over_anchors
+
+    def batch_terms(self, sizes: ClassSizes) -> BatchTerms:
+        """See `Loss.batch_terms`: classes that are in the batch."""
+        return BatchTerms(averaged=True, shared=self.anchors == "classes")
 
     def unweighted_terms(self, sizes: ClassSizes) -> ClassTerms:
         """See `ClassSoftmax`."""

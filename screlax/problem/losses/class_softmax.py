@@ -78,6 +78,13 @@ class ClassSoftmax(Loss):
             return np.asarray(given, dtype=float)
         return self._weights(counts, counts.sum(), len(counts))
 
+    @property
+    def why_no_mean_over_anchors(self) -> str:
+        """See `Loss.why_no_mean_over_anchors`."""
+        if self.class_weights is None:
+            return ""
+        return "with class weights it is a weighted mean, whose denominator differs by batch"
+
     def weights_of_anchors(self, sizes: ClassSizes) -> Vector:
         """See `Loss.weights_of_anchors`."""
         return self._weights(sizes.distinct.astype(float), sizes.samples, sizes.classes)

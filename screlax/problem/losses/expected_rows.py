@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from ...gram.cells import CellGram, Cells
 from ...gram.rounding import entry_sizes, summation
 from ...types import Matrix, Vector
 from ..batches.expectation import Expectation
+from ..batches.general import GeneralExpectation, GeneralMoments
 from ..batches.moments import Moments
 from .gram_loss import GramLoss
 from .row_curvature import RowCurvature, stacked, with_fewest_factors
@@ -30,13 +32,13 @@ class WeightedRows:
     orbits : ndarray of int, shape (R,)
     mass : ndarray, shape (R,)
         Anchors, with their weights, of all classes of each.
-    rows : Expectation
+    rows : Expectation or GeneralExpectation
         Of R rows.
     """
 
     orbits: NDArray[np.int64]
     mass: Vector
-    rows: Expectation
+    rows: Expectation | GeneralExpectation
 
     def e(self, gram: CellGram) -> Matrix:
         """Return exp(M_cj − M_cc), shape (R, m)."""
@@ -75,7 +77,8 @@ class ExpectedRows(GramLoss):
             slope = kind.mass * moments.softmax.sum(axis=1) * sizes[kind.orbits]
             moved, lost = moved + float(slope.sum()), lost + float(slope @ moments.errors)
         value, error = self._value_and_error(at.gram)
-        share = max(lost / moved if moved > 0 else 0.0, error / value if value > 0 else 0.0)
+        size = abs(value)  # may be negative without a floor
+        share = max(lost / moved if moved > 0 else 0.0, error / size if size > 0 else 0.0)
         return summation(len(self.cells)) + share
 
     @property
@@ -86,6 +89,8 @@ class ExpectedRows(GramLoss):
     @cached_property
     def infimum(self) -> float:
         """Σ mass E[1 log(V b_c + V − 1)], rounded down: the loss without negatives."""
+        if not all(kind.rows.has_floor for kind in self.kinds):
+            return -math.inf
         total = sum(kind.mass @ (kind.rows.floor - kind.rows.floor_error) for kind in self.kinds)
         return float(total) * (1 - summation(len(self.cells)))
 
@@ -117,6 +122,8 @@ class ExpectedRows(GramLoss):
 
     def height(self, gram: CellGram) -> tuple[float, float]:
         """See `GramLoss.height`: that of the class means alone."""
+        if not math.isfinite(self.infimum):
+            return math.inf, math.inf
         return float(sum(k.mass @ k.rows.excess(k.e(gram)) for k in self.kinds)), 0.0
 
     def expand(self, gram: CellGram) -> Expansion:
@@ -195,4 +202,4 @@ class Expansion:
     """A Gram matrix and the moments there, for every kind of batches."""
 
     gram: CellGram
-    moments: Sequence[Moments]
+    moments: Sequence[Moments | GeneralMoments]

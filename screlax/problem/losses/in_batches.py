@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from ...errors import InvalidInputError
 from ...gram.cells import Level
-from ..batches.base import Batches, batches_named, batches_of_record, read_sampler
+from ..batches.base import Batches, Sampling, batches_named, batches_of_record, read_sampler
 from ..batches.expectation import Expectation
+from ..batches.general import GeneralExpectation
 from ..class_sizes import ClassSizes
+from ..features import Features
 from ..levels import cells_at
 from ..per_orbit import PerOrbit
 from .base import Loss, whole_if_whole
@@ -60,11 +62,14 @@ class InBatches(Loss):
     batches: Batches
 
     def __post_init__(self) -> None:
-        if not self.loss.has_batches:
+        why = self.loss.why_no_batches
+        if why:
             raise InvalidInputError(
-                f"the expected loss of batches is not known for loss {self.loss}; it is for "
-                "supcon, with any views and class weights"
+                f"the expected loss of batches is not known for loss {self.loss}: {why}"
             )
+        why = self.loss.why_no_mean_over_anchors
+        if self.batches.is_per_anchor and why:
+            raise InvalidInputError(f"mean_over='anchors' is not known for loss {self.loss}: {why}")
 
     @property
     def sampler(self) -> Batches:
@@ -108,6 +113,16 @@ class InBatches(Loss):
             return loss.at_level(sizes, Level.ORBITS)
         return ExpectedRows(cells_at(self.points(sizes), level), self._kinds(sizes))
 
+    @property
+    def knows_where_bounded(self) -> bool:
+        """See `Loss.knows_where_bounded`."""
+        return False
+
+    def bounded_threshold(self, sizes: ClassSizes, features: Features) -> float:
+        """See `Loss.bounded_threshold`: where it has no lower bound, that of the zero solution."""
+        unbounded = math.isinf(self.at_level(sizes, Level.ORBITS).infimum)
+        return self.zero_threshold(sizes) if unbounded else 0.0
+
     def _listed(self, sizes: ClassSizes) -> tuple[ClassSizes, InBatches]:
         """Return the same with every class an orbit of its own."""
         orbit = sizes.orbit_index()
@@ -129,14 +144,41 @@ class InBatches(Loss):
         """Return the rows that ever have a positive, for each kind of batches that has any."""
         kinds = []
         weights = self.loss.weights_of_anchors(sizes) * sizes.multiplicities
+        every = np.arange(sizes.orbits)
         for sampling in self.batches.samplings(sizes):
             mass = sampling.share * self.view_count * sampling.anchors * weights
-            possible = Expectation(sampling.draws, self.view_count).has_positives
+            if self._divides(sampling):
+                mass = mass * sampling.size
+            possible = self._rows(sizes, sampling, every).has_positives
             orbits = np.flatnonzero(np.where(possible, mass, 0.0))
             if len(orbits):
-                rows = Expectation(sampling.draws.rows(orbits), self.view_count)
+                rows = self._rows(sizes, sampling, orbits)
                 kinds.append(WeightedRows(orbits, mass[orbits], rows))
         return kinds
+
+    def _divides(self, sampling: Sampling) -> bool:
+        """Whether the number of anchors of a batch is divided by, and differs between batches."""
+        return self.batches.is_per_anchor and not sampling.has_anchors_fixed(self.view_count)
+
+    def _rows(
+        self, sizes: ClassSizes, sampling: Sampling, orbits: NDArray[np.int64]
+    ) -> Expectation | GeneralExpectation:
+        """Return the expected losses of the anchors of some orbits."""
+        draws, terms = sampling.draws.rows(orbits), self.loss.batch_terms(sizes)
+        per_anchor = self._divides(sampling)
+        if terms.is_plain and not per_anchor:
+            return Expectation(draws, self.view_count)
+        others = (sizes.multiplicities - np.eye(sizes.orbits))[orbits]
+        return GeneralExpectation(
+            draws,
+            self.view_count,
+            terms,
+            others,
+            sampling.units,
+            orbits,
+            per_anchor=per_anchor,
+            most=sampling.most,
+        )
 
     def anchor_count(self, sizes: ClassSizes) -> float:
         """See `Loss.anchor_count`; shares of steps that sum to one leave no fraction."""

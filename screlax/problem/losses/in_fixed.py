@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from ...types import Vector
 from ..batches.fixed import FixedBatches
 from ..batches.pieces import Piece, pieces_of
 from ..class_sizes import ClassSizes
+from ..features import Features
 from .base import Loss, whole_if_whole
 from .glued_batches import GluedBatches, GluedRows
 from .gram_loss import GramLoss
@@ -45,12 +45,18 @@ class InFixedBatches(InBatches):
 
     def pieces(self, sizes: ClassSizes) -> list[Piece]:
         """Return what the loss is a sum over."""
-        return pieces_of(self.batches, sizes, self.view_count)
+        terms, views = self.loss.batch_terms(sizes), self.view_count
+        return pieces_of(self.batches, sizes, views, needs_negatives=not terms.has_own)
 
     def check(self, sizes: ClassSizes) -> None:
         """See `Loss.check`."""
         if sizes.classes < 2:
             self.loss.check(sizes)
+        if self.loss.batch_terms(sizes).keys is not None:
+            raise InvalidInputError(
+                f"with batches that are drawn once loss {self.loss} is not known: keys that are "
+                "there with every batch would glue all of them"
+            )
         if not self.pieces(sizes):
             raise InvalidInputError(
                 f"with batches {self.batches} no sample ever has a positive partner; take other "
@@ -74,14 +80,15 @@ class InFixedBatches(InBatches):
             piece, self.view_count, float(sizes.samples), self.weights(sizes), self.terms_of
         )
 
-    def sums_of(self, sizes: ClassSizes, piece: Piece, gram: CellGram) -> dict[int, float]:
-        """Return the sum over each batch of a piece, by number, at a Gram matrix of its atoms."""
+    def means_of(self, sizes: ClassSizes, piece: Piece, gram: CellGram) -> dict[int, float]:
+        """Return the mean of each batch of a piece, by number, at a Gram matrix of its atoms."""
         glued = self.glued(sizes, piece)
         values = glued.at_level(glued.sizes(), Level.ORBITS).by_batch(gram)
-        sums: dict[int, float] = {}
+        each = len(self.batches.lengths) / (self.view_count * sizes.samples)
+        means: dict[int, float] = {}
         for step, value in zip(piece.steps, values, strict=True):
-            sums.update(dict.fromkeys(step.batches, value / (sizes.samples * step.share)))
-        return sums
+            means.update(dict.fromkeys(step.batches, each * value / len(step.batches)))
+        return means
 
     def at_level(self, sizes: ClassSizes, level: Level) -> GramLoss:
         """Refuse: there are no interchangeable samples of a class. See `Loss.at_level`."""
@@ -113,6 +120,6 @@ class InFixedBatches(InBatches):
         glued = [self.glued(sizes, piece) for piece in self.pieces(sizes)]
         return max(loss.zero_threshold(loss.sizes()) for loss in glued)
 
-    def bounded_threshold(self, sizes: ClassSizes, features: Any) -> float:
+    def bounded_threshold(self, sizes: ClassSizes, features: Features) -> float:
         """See `Loss.bounded_threshold`: pieces are refused one by one where they have none."""
         return 0.0

@@ -47,6 +47,17 @@ class InstanceLoss(ClassSoftmax):
         return False
 
     @property
+    def why_no_batches(self) -> str:
+        """See `Loss.why_no_batches`."""
+        why = super().why_no_batches
+        if self.own_instance < 1:
+            return why
+        return (
+            f"{why}; with every sample a class of its own it is that of "
+            f"UFM.from_pairs([1], [n], …, loss=SupCon(views={self.instance_views}))"
+        )
+
+    @property
     def views_alone(self) -> int | None:
         """See `Loss.views_alone`."""
         alone = self.own_instance == 1 and self.class_weights is None

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..class_sizes import ClassSizes
+from .batch_terms import BatchTerms
 from .class_softmax import ClassTerms
 from .registry import register_loss
 from .supcon import Views
@@ -41,6 +42,15 @@ class NegativesOnly(Views):
     """
 
     name: ClassVar[str] = "negatives-only"
+
+    @property
+    def why_no_batches(self) -> str:
+        """See `Loss.why_no_batches`."""
+        return ""
+
+    def batch_terms(self, sizes: ClassSizes) -> BatchTerms:
+        """See `Loss.batch_terms`; anchors without a negative in their batch have no loss."""
+        return BatchTerms(has_own=False)
 
     def unweighted_terms(self, sizes: ClassSizes) -> ClassTerms:
         """See `ClassSoftmax`."""

@@ -17,6 +17,7 @@ from ..class_sizes import ClassSizes
 from ..per_class import PerClass
 from ..per_orbit import PerOrbit, orbit_numbers, per_class_option
 from .base import Loss
+from .batch_terms import BatchTerms
 from .class_rows import Targets
 from .class_softmax import ClassSoftmax, ClassTerms
 from .free_prototypes import targets_of_points, terms_of_points, with_prototypes
@@ -159,6 +160,20 @@ class Prototypes(ClassSoftmax):
     def is_supcon_of_points(self) -> bool:
         """See `Loss.is_supcon_of_points`."""
         return self.loss_terms and self.class_weights is None
+
+    @property
+    def why_no_batches(self) -> str:
+        """See `Loss.why_no_batches`."""
+        if self.loss_terms:
+            return (
+                "prototypes with loss terms are anchors of every batch, beside its samples; take "
+                "loss_terms=False"
+            )
+        return super().why_no_batches if self.are_free else ""
+
+    def batch_terms(self, sizes: ClassSizes) -> BatchTerms:
+        """See `Loss.batch_terms`: all prototypes are there with every batch."""
+        return BatchTerms(keys=orbit_numbers(self.per_class, sizes.orbits))
 
     def unweighted_terms(self, sizes: ClassSizes) -> ClassTerms:
         """See `ClassSoftmax`."""

@@ -14,6 +14,7 @@ from ...types import Vector
 from ..class_sizes import ClassSizes
 from ..per_class import PerClass
 from ..per_orbit import orbit_numbers, per_class_option
+from .batch_terms import BatchTerms
 from .class_softmax import ClassSoftmax, ClassTerms
 from .registry import register_loss
 
@@ -74,6 +75,15 @@ class Queue(ClassSoftmax):
                 "there, so that no value can be proved optimal; leave gradient out for keys tied "
                 "to their class mean, with gradient"
             )
+
+    @property
+    def why_no_batches(self) -> str:
+        """See `Loss.why_no_batches`."""
+        return ""
+
+    def batch_terms(self, sizes: ClassSizes) -> BatchTerms:
+        """See `Loss.batch_terms`: the whole queue is there with every batch."""
+        return BatchTerms(keys=orbit_numbers(self.keys_per_class, sizes.orbits))
 
     def unweighted_terms(self, sizes: ClassSizes) -> ClassTerms:
         """See `ClassSoftmax`."""

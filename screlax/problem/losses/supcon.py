@@ -12,6 +12,7 @@ import numpy as np
 from ...checks import MOST_VIEWS, whole_number
 from ..class_sizes import ClassSizes
 from .base import Loss
+from .batch_terms import BatchTerms
 from .class_softmax import ClassSoftmax, ClassTerms
 from .registry import register_loss
 
@@ -75,9 +76,13 @@ class SupCon(Views):
     name: ClassVar[str] = "supcon"
 
     @property
-    def has_batches(self) -> bool:
-        """See `Loss.has_batches`."""
-        return True
+    def why_no_batches(self) -> str:
+        """See `Loss.why_no_batches`."""
+        return ""
+
+    def batch_terms(self, sizes: ClassSizes) -> BatchTerms:
+        """See `Loss.batch_terms`."""
+        return BatchTerms()
 
     def among_prototypes(self) -> Loss | None:
         """See `Loss.among_prototypes`: with none of them, for one view."""

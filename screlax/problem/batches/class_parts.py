@@ -1,0 +1,159 @@
+"""The part of one class in a generating function, for any loss of the family.
+
+N units of κ samples, F(w) = (1 + w)^N, or e^{N w} with replacement, w = z y^κ. With x = e^{−s} for
+what the class adds to Y, and y for every sample that is an anchor of the batch,
+
+    f = F(w x) + c x            where each unit adds s
+    f = 1 + x (F(w) − 1 + c)    where the class adds s once, however many of it there are
+
+with c = N z (1 − y) where a single sample of the class is no anchor, else zero. Everything is
+relative to F, which may be beyond double precision, and differences are taken where they are small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...types import Vector
+from .complex_numbers import expm1_of, log1p_of
+from .draws import Array
+
+_LOST = 30.0
+"""Logarithms this large leave nothing of one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """Logarithms and their derivatives, entry by entry.
+
+    Attributes
+    ----------
+    log : ndarray
+        log f.
+    mean, variance : ndarray
+        −∂ log f/∂s and ∂² log f/∂s².
+    units : ndarray
+        ∂ log f/∂ log z, the mean number of units.
+    """
+
+    log: Array
+    mean: Array
+    variance: Array
+    units: Array
+
+
+@dataclass(frozen=True, eq=False)
+class ClassParts:
+    """Classes of every orbit.
+
+    Attributes
+    ----------
+    units : ndarray, shape (m,)
+        N, or the share of the class.
+    samples_each : ndarray, shape (m,)
+        κ.
+    replaced : bool
+    averaged : bool
+        Whether a class adds to Y once.
+    lonely : ndarray of bool, shape (m,)
+        Whether a single sample of the class is no anchor.
+    """
+
+    units: Vector
+    samples_each: Vector
+    replaced: bool
+    averaged: bool
+    lonely: NDArray[np.bool_]
+
+    def at(self, z: Array, y: Array, s: Array) -> Evaluated:
+        """Evaluate at z, y (…, 1) and s (…, m)."""
+        drawn, alone = self._drawn(z, y)
+        return self._once(drawn, alone, s) if self.averaged else self._each(drawn, alone, s)
+
+    def changes(self, z: Array, y: Array, s: Array) -> tuple[Array, Array]:
+        """Return log f at s = 0, and how much more it is at s, with its digits where s is small."""
+        drawn, alone = self._drawn(z, y)
+        growth, first = np.expm1(-s), self.units * self._phi(drawn)
+        start, whole, beside = _added(first, alone)
+        if self.averaged:
+            lost = np.where(start.real > -_LOST, start, 0.0)
+            ratio = growth * np.where(start.real > -_LOST, -expm1_of(-lost), np.inf)
+        elif self.lonely.any():
+            grown = self._growth(drawn, growth)
+            ratio = (whole * expm1_of(grown) + beside * growth) / (whole + beside)
+        else:
+            return start, self._growth(drawn, growth)
+        small = np.abs(ratio) < 0.5
+        near = log1p_of(np.where(small, ratio, 0.0))
+        return start, near if small.all() else np.where(small, near, self.at(z, y, s).log - start)
+
+    def _drawn(self, z: Array, y: Array) -> tuple[Array, Array]:
+        """Return w and c."""
+        drawn = z * np.where(self.samples_each == 1, y, y**self.samples_each)
+        return drawn, np.where(self.lonely, self.units * z * (1 - y), 0.0)
+
+    def reach(self, z: Array, y: Array, s: Array) -> Array:
+        """Return how many units a class has in the mean where it has several, at real z."""
+        drawn = self._drawn(z, y)[0]
+        return np.asarray(self.units * self._mean(drawn if self.averaged else drawn * np.exp(-s)))
+
+    def _each(self, drawn: Array, alone: Array, s: Array) -> Evaluated:
+        """Evaluate where each unit adds s."""
+        x = np.exp(-s)
+        log, mean_unit = self.units * self._phi(drawn * x), self._mean(drawn * x)
+        mean = self.units * mean_unit
+        variance = mean if self.replaced else mean * (1 - mean_unit)
+        if not self.lonely.any():
+            return Evaluated(log, mean, variance, mean)
+        total, whole, beside = _added(log, alone * x)
+        share = 1 / (whole + beside)
+        one = (mean * whole + beside) * share
+        two = ((variance + mean * mean) * whole + beside) * share
+        return Evaluated(total, one, two - one * one, one)
+
+    def _once(self, drawn: Array, alone: Array, s: Array) -> Evaluated:
+        """Evaluate where the class adds s once."""
+        x, first = np.exp(-s), self.units * self._phi(drawn)
+        above = first - s
+        large = above.real > 0
+        small = first.real < _LOST
+        less = x * (expm1_of(np.where(small, first, 0.0)) + alone)  # f − 1
+        near = small & (np.abs(less) < 0.5)
+        rest = alone * x - np.expm1(-s)
+        direct = np.exp(np.where(large, 0.0, above)) + rest * np.exp(np.where(large, -above, 0.0))
+        log = np.where(large, above, 0.0) + np.log(direct)
+        log = np.where(near, log1p_of(np.where(near, less, 0.0)), log)
+        mean = -expm1_of(-log)
+        inside = self.units * self._mean(drawn) * np.exp(above - log) + alone * x * np.exp(-log)
+        return Evaluated(log, mean, mean - mean * mean, inside)
+
+    def _phi(self, drawn: Array) -> Array:
+        return drawn if self.replaced else log1p_of(drawn)
+
+    def _mean(self, drawn: Array) -> Array:
+        return drawn if self.replaced else drawn / (1 + drawn)
+
+    def _growth(self, drawn: Array, growth: Array) -> Array:
+        """Return N (φ(w (1 + growth)) − φ(w))."""
+        moved = self._mean(drawn) * growth
+        if self.replaced:
+            return np.asarray(self.units * moved)
+        small = np.abs(moved) < 0.5
+        near = log1p_of(np.where(small, moved, 0.0))
+        if small.all():
+            return np.asarray(self.units * near)
+        far = log1p_of(drawn * (1 + growth)) - log1p_of(drawn)
+        return np.asarray(self.units * np.where(small, near, far))
+
+
+def _added(log: Array, beside: Array) -> tuple[Array, Array, Array]:
+    """Return log(e^log + beside), and the two of them over a number that keeps them in bounds."""
+    scale = np.where((log.real > 0) | (beside == 0), log, 0.0)
+    whole = np.exp(log - scale)
+    rest = beside * np.exp(-np.where(beside == 0, 0.0, scale))
+    near = np.where(whole == 1, rest, 0.0)
+    total = scale + np.where(whole == 1, log1p_of(near), np.log(whole + rest))
+    return total, whole, rest
