@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...types import Vector
-from .complex_numbers import expm1_of, log1p_of
 from .draws import Array
+from .joined_numbers import expm1_of, log1p_of
 
 _LOST = 30.0
 """Logarithms this large leave nothing of one."""

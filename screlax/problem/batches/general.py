@@ -21,9 +21,9 @@ from ...gram.rounding import UNIT
 from ...types import Matrix, Vector
 from ..losses.batch_terms import BatchTerms
 from .class_parts import ClassParts, Evaluated
-from .complex_numbers import expm1_of, log1p_of
 from .draws import Array, Draws
 from .exponential_sum import ExponentialSum, exponential_sum
+from .joined_numbers import expm1_of, log1p_of
 
 _LOG_ACCURACY = 38.0
 """−log of the tails that are left out of circles: 3e-17."""
@@ -166,7 +166,7 @@ class GeneralExpectation:
         """Largest relative error of values and derivatives."""
         mean = float(self.draws.mean_units.max())
         factor = 1.0 if self.draws.degree is not None else 1 + float(np.log1p(self.draws.odds))
-        return UNIT * (400 + 64 * factor * mean)
+        return UNIT * (200 + 32 * factor * mean)
 
     @property
     def has_floor(self) -> bool:
@@ -186,8 +186,7 @@ class GeneralExpectation:
         """Largest error of each floor, shape (R,)."""
         if self.has_floor and self.terms.averaged:
             return np.zeros(len(self.copies))
-        size = 64.0 if not self.has_floor else 1 + np.abs(self.floor)
-        return np.asarray(self.error * self._chance * size)
+        return np.asarray(self.error * (self._chance + np.abs(self.floor)))
 
     @cached_property
     def _chance(self) -> Vector:
