@@ -69,6 +69,10 @@ class LevelSetBound:
         """Return a radius beyond which every excess is larger, +inf where none is found."""
         if not self._at_once > 0:
             return math.inf
+        if excess == 0:
+            return 0.0
+        if 2 * excess >= self._at_once * size**2:
+            return math.inf
         least = math.sqrt(2 * excess / self._at_once) if math.isfinite(self._at_once) else 0.0
         least = max(least, excess / self._steepest)
         low, high, growth = least, _FIRST * least, _GROWTH
@@ -92,7 +96,7 @@ class LevelSetBound:
 
     def _exceeds(self, radius: float, excess: float) -> bool:
         """Whether the excess at that radius is more."""
-        return not has_curvature_below(self._at(radius, False), 2 * excess / radius**2)
+        return not has_curvature_below(self._at(radius, False), 2 * (excess / radius) / radius)
 
     def _lower(self, radius: float, *, scale_is_free: bool) -> float:
         return smallest_curvature(self._at(radius, scale_is_free), None).lower

@@ -71,8 +71,12 @@ def _improved(shifted: ShiftedType, change: CellGram) -> tuple[CellGram, float]:
     kind = shifted.of
     right = kind.metric(change)
     found = shifted.solve(right)
-    length = kind.product(kind.metric(found), found)
-    if not length > 0:
+    largest = max(float(np.abs(found.own).max()), float(np.abs(found.pair).max()))
+    if not 0 < largest < math.inf:
         return found, math.inf
-    quotient = shifted.value + kind.product(right, found) / length
-    return found.scaled(1 / math.sqrt(length)), quotient
+    unit = found.scaled(1 / largest)  # curvatures may be so small that squares overflow
+    length = kind.product(kind.metric(unit), unit)
+    if not length > 0:
+        return unit, math.inf
+    quotient = shifted.value + kind.product(right, unit) / length / largest
+    return unit.scaled(1 / math.sqrt(length)), quotient
