@@ -122,6 +122,31 @@ def test_errors_are_within_their_bounds(sizes, batches, scale, views):
     assert (bound <= 1e-11 * excess).all()
 
 
+def sampler_of(generator, sizes):
+    """Return one of the samplers, as it may be for these sizes."""
+    k, n = len(sizes), sum(sizes)
+    return [
+        lambda: RandomBatches(int(generator.integers(3, min(n, 14) + 1)), drop_last=True),
+        lambda: WeightedBatches(int(generator.integers(3, 10)), generator.uniform(0.1, 5, k)),
+        lambda: PoissonBatches(float(generator.uniform(0.02, 0.9))),
+        lambda: ClassBatches(int(generator.integers(2, k + 1)), int(generator.integers(2, 9))),
+    ][generator.integers(4)]()
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_bounds_hold_wherever_the_embeddings_are(seed):
+    generator = np.random.default_rng(seed)
+    sizes = sorted(generator.integers(2, 8, size=generator.integers(2, 5)).tolist())
+    views = int(generator.integers(1, 4))
+    expectation = expectation_of(sizes, sampler_of(generator, sizes), views)
+    spread = generator.choice([0.1, 1.0, 4.0]) * generator.standard_normal(
+        expectation.draws.units.shape
+    )
+    e = 10.0 ** generator.uniform(-6, 2) * np.exp(spread)
+    assert max(largest_ratios(expectation, e, [0, len(e) - 1])) <= 1
+    assert (expectation.moments(e).errors < 1e-10).all()
+
+
 def damage_rule(monkeypatch):
     monkeypatch.setattr("screlax.problem.batches.exponential_sum._ACCURACY", 1e-5)
 

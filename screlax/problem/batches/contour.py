@@ -117,7 +117,7 @@ def log_radii(draws: Draws, decay: Vector, each: Vector) -> Vector:
         slope = draws.variance(mean) @ weight
         high = np.where(excess > 0, log_radius, high)
         low = np.where(excess <= 0, log_radius, low)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):  # where the slope vanishes, the interval is halved
             step = log_radius - excess / slope
         known = (step > low) & (step < high)
         step = np.where(known, step, (low + high) / 2)

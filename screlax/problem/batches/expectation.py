@@ -58,15 +58,14 @@ class Expectation:
         within = self.draws.own_units + self.draws.own_fixed
         return np.asarray((within > 0) | (self.views > 1))
 
-    @cached_property
+    @property
     def error(self) -> float:
-        """Largest relative error of values and derivatives; sums of fifty digits find two thirds.
+        """A relative error that values and slopes keep below wherever batches are likely.
 
-        Units drawn independently have the odds as a factor each, which the normaliser takes out.
+        It is a round number for those who have no matrix at hand: each evaluation bounds its own
+        (`Moments.errors`, `excess_and_error`), which certificates rest on.
         """
-        draws = self.draws
-        factor = 1.0 if draws.degree is not None else 1 + float(np.log1p(draws.odds))
-        return UNIT * (200 + 32 * factor * float(draws.mean_units.max()))
+        return UNIT * (200 + 32 * float(self.draws.mean_units.max()))
 
     @property
     def floor(self) -> Vector:
