@@ -26,14 +26,14 @@ from .contour import log_normalizer
 from .draws import Array, Draws
 from .evaluated import Evaluated, evaluated, excesses
 from .exponential_sum import exponential_sum
-from .moments import Moments
+from .moments import Moments, Part
 from .own_counts import floors
 from .ranges import range_of_sums
 
 Found = TypeVar("Found")
 
-_MOST_ROWS = 320
-"""Rows that are evaluated together, for the sake of memory."""
+_MOST_ROWS, _MOST_ENTRIES = 320, 2**19
+"""Rows that are evaluated together, and their classes, for the sake of memory."""
 
 
 class Expectation:
@@ -98,20 +98,26 @@ class Expectation:
 
     def moments(self, e: Matrix) -> Moments:
         """Return softmax and Hessians at e (R, m)."""
-        found = self._in_blocks(lambda rows: self._evaluated(rows, e[rows]))
-        parts = [part.part(rows, self._room[rows]) for rows, part in found]
-        room = self._room[:, None]
-        softmax = _joined([(rows, part.softmax) for rows, part in found])
-        diagonal = _joined([(rows, part.diagonal()) for rows, part in found])
-        errors = _joined([(rows, part.errors()) for rows, part in found])
-        return Moments(room * softmax, errors, room * diagonal, parts)
+        room = self._room
+
+        def evaluate(rows: NDArray[np.int64]) -> tuple[Matrix, Matrix, Vector, Part]:
+            found = self._evaluated(rows, e[rows])
+            return found.softmax, found.diagonal(), found.errors(), found.part(rows, room[rows])
+
+        blocks = self._in_blocks(evaluate)
+        softmax = _joined([(rows, found[0]) for rows, found in blocks])
+        diagonal = _joined([(rows, found[1]) for rows, found in blocks])
+        errors = _joined([(rows, found[2]) for rows, found in blocks])
+        parts = [found[3] for _, found in blocks]
+        return Moments(room[:, None] * softmax, errors, room[:, None] * diagonal, parts)
 
     def _in_blocks(
         self, evaluate: Callable[[NDArray[np.int64]], Found]
     ) -> list[tuple[NDArray[np.int64], Found]]:
         """Evaluate rows together, taking those apart that are too different."""
         every = np.arange(len(self.draws.units))
-        waiting = np.array_split(every, -(-len(every) // _MOST_ROWS))
+        together = max(1, min(_MOST_ROWS, _MOST_ENTRIES // self.draws.units.shape[1]))
+        waiting = np.array_split(every, -(-len(every) // together))
         found = []
         while waiting:
             rows = waiting.pop()
