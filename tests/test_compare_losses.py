@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import screlax
+import screlax.batches
 from screlax import plots
 from screlax.cli import main
 from screlax.geometry import cosines_of, gram_distance
@@ -216,3 +217,74 @@ def test_a_single_class_has_no_cosines_and_no_frame():
 
 def test_curves_of_many_losses_are_told_apart():
     assert len({tuple(curve(number).values()) for number in range(28)}) == 28
+
+
+# ------------------------------------------------------------------------------------- batches
+
+
+def test_every_loss_whole_and_in_batches_side_by_side():
+    samplers = ["shuffle:size=16", screlax.batches.PoissonBatches(0.2)]
+    found = screlax.compare_losses(
+        [60, 30, 10, 4], screlax.Sphere(1.0), 0.1, ["supcon", "negatives-only"], batches=samplers
+    )
+    shown = [(row["loss"], row["batches"], row["status"]) for row in found.rows]
+    assert shown == [
+        ("supcon", None, "optimal"),
+        ("supcon in shuffle:size=16", "shuffle:size=16", "optimal"),
+        ("supcon in poisson:rate=0.2", "poisson:rate=0.2", "optimal"),
+        ("negatives-only", None, "optimal"),
+        ("negatives-only in shuffle:size=16", "shuffle:size=16", "refused"),
+        ("negatives-only in poisson:rate=0.2", "poisson:rate=0.2", "refused"),
+    ]
+    assert all("expected loss of batches" in row["reason"] for row in found.rows[4:])
+    for row, sampler in zip(found.rows[1:3], samplers, strict=True):
+        problem = screlax.UFM([60, 30, 10, 4], screlax.Sphere(1.0), 0.1, batches=sampler)
+        assert row["value"] == pytest.approx(screlax.solve_relaxation(problem).value, rel=1e-12)
+
+
+def test_a_batch_of_all_samples_is_the_loss_of_all():
+    found = screlax.compare_losses(
+        [6, 4, 3], screlax.Sphere(1.0), 0.5, "supcon", batches="shuffle:size=13"
+    )
+    whole, batch = found.rows
+    assert batch["value"] == pytest.approx(whole["value"], rel=1e-9)
+    assert batch["etf_distance"] == pytest.approx(whole["etf_distance"], abs=1e-7)
+
+
+def test_what_is_in_batches_already_stays_so_and_names_differ():
+    losses = ["supcon", "supcon in poisson:rate=0.5", "class-averaged"]
+    found = screlax.compare_losses(
+        [6, 4, 3], screlax.Sphere(1.0), losses=losses, batches="shuffle:size=99", views=2
+    )
+    assert [(row["loss"], row["status"]) for row in found.rows] == [
+        ("supcon:views=2", "optimal"),
+        ("supcon:views=2 in shuffle:size=99", "refused"),
+        ("supcon:views=2 in poisson:rate=0.5", "optimal"),
+        ("class-averaged", "refused"),
+    ]
+    assert "99 samples" in found.rows[1]["reason"]
+    assert "no option 'views'" in found.rows[3]["reason"]
+
+
+def test_batches_drawn_once_have_no_geometry_of_all_classes():
+    drawn = screlax.batches.FixedBatches([np.arange(6), np.arange(6, 10)])
+    found = screlax.compare_losses([4, 3, 3], screlax.Sphere(1.0), 0.5, "supcon", batches=drawn)
+    assert [row["status"] for row in found.rows] == ["optimal", "refused"]
+    assert "component" in found.rows[1]["reason"]
+
+
+def test_a_sampler_that_is_none_is_refused_at_once():
+    with pytest.raises(screlax.ScrelaxError, match="shuffel"):
+        screlax.compare_losses([6, 4], screlax.Sphere(1.0), batches="shuffel:size=4")
+
+
+def test_the_command_line_compares_in_batches(tmp_path, capsys):
+    (tmp_path / "counts.csv").write_text("60\n30\n10\n4\n")
+    command = ["losses", "--counts", str(tmp_path / "counts.csv"), "--sphere", "1"]
+    more = ["--loss", "supcon", "--batch-size", "16", "--views", "2", "--json"]
+    assert main([*command, *more]) == 0
+    columns = json.loads(capsys.readouterr().out)["columns"]
+    assert columns["loss"] == ["supcon:views=2", "supcon:views=2 in shuffle:size=16"]
+    assert columns["batches"] == [None, "shuffle:size=16"]
+    assert main([*command, "--sampler", "poisson:rate=2"]) == 2
+    assert "rate" in capsys.readouterr().err

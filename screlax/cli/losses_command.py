@@ -10,13 +10,16 @@ from ..plots import plot_losses
 from ..problem.class_sizes import ClassSizes
 from ..problem.count_files import read_labelled_counts, read_pairs
 from ..problem.label_files import read_labels
+from ..problem.losses.in_batches import check_batches
 from ..sweeps.losses import compare_losses
 from ..tasks.progress import progress
 from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .shared_options import (
+    add_batches,
     add_class_sizes,
     add_model,
+    batches_of,
     control_of,
     numbers_of,
     source_of,
@@ -25,13 +28,14 @@ from .shared_options import (
 DESCRIPTION = (
     "Solve one problem for several losses, certify each, and print norms, cosines, distance from "
     "the balanced geometry (simplex ETF) and collapsed classes side by side. A loss that is no "
-    "problem with the control (unbounded, say) is listed with the reason, and does not count for "
-    "the exit code."
+    "problem with the control (unbounded, say), or not known in batches, is listed with the "
+    "reason, and does not count for the exit code."
 )
 
 EXAMPLES = """examples:
   screlax losses --profile cifar10-lt --imbalance 1,10,100 --sphere 1 --temperature 0.1
   screlax losses --counts counts.csv --ridge 0.01 --loss supcon --loss supcon:views=2
+  screlax losses --counts counts.csv --sphere 1 --batch-size 64 --sampler shuffle
   screlax losses --profile step:10,500 --imbalance 1,10,100 --sphere 1 --plot losses.png --json
 """
 
@@ -47,6 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[:OPTION=VALUE,…]",
         help="a loss to compare; may be repeated (all that need no options)",
     )
+    add_batches(parser)
     add("--imbalance", metavar="A,B,…", help="imbalance factors of a --profile without its own")
     add("--tol", type=float, metavar="T", help="relative gap that counts as optimal (1e-9)")
     add("--out", type=Path, metavar="FILE", help="write the table as .csv or .parquet")
@@ -56,7 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     """Compare, save, print; return whether every loss that is a problem here is certified."""
-    control, sizes = control_of(options), _sizes(options)
+    control, sizes, batches = control_of(options), _sizes(options), batches_of(options)
     check_table_path(options.out)
     refuse_picture(options.plot)
     with progress("comparing losses"):
@@ -67,6 +72,8 @@ def run(options: argparse.Namespace) -> bool:
             options.loss,
             imbalance=numbers_of(options.imbalance),
             features=options.features,
+            batches=None if batches is None else [check_batches(batches)],
+            views=options.views,
             tol=options.tol,
         )
     if options.out is not None:

@@ -37,26 +37,31 @@ def add_loss(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[:OPTION=VALUE,…]",
         help=f"one of {', '.join(LOSSES)} (default supcon)",
     )
+    add_batches(loss)
     loss.add_argument(
+        "--class-weights",
+        metavar="FILE",
+        help="weights, or labels and weights: .csv, .txt, .npy, .json; or 'balanced': n/(k n_c)",
+    )
+
+
+def add_batches(parser: argparse._ActionsContainer) -> None:
+    """Register views, and how mini-batches are drawn."""
+    parser.add_argument(
         "--views", type=int, metavar="V", help="augmented views of every sample, of the loss"
     )
-    loss.add_argument(
+    parser.add_argument(
         "--batch-size",
         type=int,
         metavar="B",
         help="the expected loss of mini-batches of so many samples (default: all samples)",
     )
-    loss.add_argument(
+    parser.add_argument(
         "--sampler",
         metavar="NAME[:OPTION=VALUE,…]",
         help=f"how batches are drawn: one of {', '.join(BATCHES)} (default shuffle); classes takes "
         "classes=P,samples=K, poisson rate=Q; fixed:FILE has a line of sample indices for each "
         "batch, or the batch of each sample (.csv, .txt, .npy, .json)",
-    )
-    loss.add_argument(
-        "--class-weights",
-        metavar="FILE",
-        help="weights, or labels and weights: .csv, .txt, .npy, .json; or 'balanced': n/(k n_c)",
     )
 
 
@@ -136,11 +141,11 @@ def loss_of(options: argparse.Namespace) -> Loss:
                 f"--loss {options.loss} has {name} already; leave out --{name.replace('_', '-')}"
             )
     loss = loss.with_options(**given)
-    batches = _batches_of(options)
+    batches = batches_of(options)
     return loss if batches is None else loss.in_batches(batches)
 
 
-def _batches_of(options: argparse.Namespace) -> tuple[str, dict[str, Any]] | None:
+def batches_of(options: argparse.Namespace) -> tuple[str, dict[str, Any]] | None:
     """Return the name and options of the sampler, None where the loss is that of all samples."""
     if options.batch_size is None and options.sampler is None:
         return None

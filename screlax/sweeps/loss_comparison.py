@@ -19,6 +19,7 @@ Row = dict[str, Any]
 COLUMNS: dict[str, type] = {
     "imbalance": float,
     "loss": str,
+    "batches": str,
     "features": str,
     "control": str,
     "parameter": float,
@@ -76,14 +77,14 @@ class LossComparison:
     ----------
     rows : tuple of dict
         One for each imbalance factor and loss, in this order, with the entries of `COLUMNS`:
-        imbalance, loss, features, control, parameter (λ or ρ), temperature, classes, samples,
-        embeddings (samples times views, and prototypes), anchors (Σ a_c); status ("optimal",
-        "inaccurate"; "refused" where the loss is no problem here, "failed"), value (summed over
-        anchors), mean_value, lower, upper, gap, relative_gap; rank; the norms of a class of the
-        largest and of the smallest size; the cosines between the two largest classes, the largest
-        and the smallest, and the two smallest, which is 1 where minorities collapse; etf_distance,
-        ‖G/‖G‖ − G*/‖G*‖‖ of the class means from the simplex equiangular tight frame of a balanced
-        problem; same_direction, how many classes have the direction of another one;
+        imbalance, loss, batches (the sampler), features, control, parameter (λ or ρ), temperature,
+        classes, samples, embeddings (samples times views, and prototypes), anchors (Σ a_c); status
+        ("optimal", "inaccurate"; "refused" where the loss is no problem here, "failed"), value
+        (summed over anchors), mean_value, lower, upper, gap, relative_gap; rank; the norms of a
+        class of the largest and of the smallest size; the cosines between the two largest classes,
+        the largest and the smallest, and the two smallest, which is 1 where minorities collapse;
+        etf_distance, ‖G/‖G‖ − G*/‖G*‖‖ of the class means from the simplex equiangular tight frame
+        of a balanced problem; same_direction, how many classes have the direction of another one;
         within_class_variability, the mean squared distance of an embedding from its class mean,
         zero where classes collapse; solver; reason. None where there is no such number.
     solutions : tuple of Solution or None

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..checks import require_few
 from ..errors import InaccurateWarning, InvalidInputError, ScrelaxError
+from ..problem.batches.base import Batches
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Control, check_control, check_temperature
 from ..problem.features import Features, check_features
@@ -23,6 +24,7 @@ from ..solve.solve import check_limits, solve_relaxation
 from .evaluate import FAILED, geometry_of_ends
 from .grid import listed, numbers
 from .loss_comparison import REFUSED, LossComparison, Row
+from .loss_variants import Variant, variants
 
 _BALANCED = "supcon:class_weights=balanced"
 
@@ -37,6 +39,8 @@ def compare_losses(
     *,
     imbalance: ArrayLike | None = None,
     features: Features | str = Features.REAL,
+    batches: Batches | str | Iterable[Batches | str] | None = None,
+    views: int | None = None,
     tol: float | None = None,
 ) -> LossComparison:
     """Solve one problem for several losses, certify each, and put their geometries side by side.
@@ -56,20 +60,26 @@ def compare_losses(
         Imbalance factors of a named profile that leaves it out of its name.
     features : {"real", "nonnegative"}, default "real"
         As for `UFM`.
+    batches : Batches or str, or sequence of them, optional
+        Samplers of mini-batches, as for `UFM`: every loss is compared in the expectation of each of
+        them beside that of all samples.
+    views : int, optional
+        Views of every sample, an option of the losses.
     tol : float, optional
         As for `solve_relaxation`.
 
     Returns
     -------
     LossComparison
-        A row for each imbalance factor and loss. A loss that is no problem here (unbounded with
-        this control, say) is a row with the reason.
+        A row for each imbalance factor and loss, and each sampler. A loss that is no problem here
+        (unbounded with this control, of unknown expectation, without views) is a row with the
+        reason.
 
     Raises
     ------
     InvalidInputError
         If class sizes, control or temperature make no problem for any loss, or there is no such
-        loss or option.
+        loss, option or sampler.
 
     Examples
     --------
@@ -82,11 +92,16 @@ def compare_losses(
     ... )
     >>> [round(row["etf_distance"], 3) for row in found.rows]
     [0.097, 0.0, 0.484]
+    >>> found = screlax.compare_losses(
+    ...     [100, 50, 10, 2], screlax.Sphere(1.0), 0.1, "supcon", batches="shuffle:size=16"
+    ... )
+    >>> [(row["batches"], round(row["etf_distance"], 3)) for row in found.rows]
+    [(None, 0.097), ('shuffle:size=16', 0.226)]
     """
     check_control(control)
     tau = check_temperature(temperature)
     check_limits("auto", tol, None)
-    sign, chosen = check_features(features), _losses(losses)
+    sign, chosen = check_features(features), variants(_losses(losses), batches, views)
     factors = [None] if imbalance is None else numbers(imbalance, "imbalance")
     require_few(len(chosen) * len(factors), "problems of a comparison of losses")
     profiles = [(factor, _sizes(class_sizes, factor)) for factor in factors]
@@ -94,16 +109,17 @@ def compare_losses(
         ClassSizes.with_labels(sizes)  # refused here, not once for every loss
     results = []
     for factor, sizes in profiles:
-        for loss, name in zip(chosen, _names(chosen), strict=True):
+        for variant in chosen:
             settings = {
                 "imbalance": factor,
-                "loss": name,
+                "loss": variant.name,
+                "batches": variant.sampler,
                 "features": sign.value,
                 "control": control.name,
                 "parameter": control.parameter,
                 "temperature": tau,
             }
-            results.append(_row(settings, sizes, control, loss, sign, tol))
+            results.append(_row(settings, sizes, control, variant, sign, tol))
     return LossComparison(
         tuple(row for row, _ in results), tuple(solution for _, solution in results)
     )
@@ -121,15 +137,6 @@ def _losses(given: Any) -> list[Loss]:
     if twice is not None:
         raise InvalidInputError(f"loss {twice} is there twice; a comparison needs each once")
     return chosen
-
-
-def _names(losses: list[Loss]) -> list[str]:
-    """Return what each loss is called: in full where what is shown of two is the same."""
-    shown = [str(loss) for loss in losses]
-    return [
-        loss.text if shown.count(name) > 1 else name
-        for loss, name in zip(losses, shown, strict=True)
-    ]
 
 
 def _without_options(name: str) -> Loss | None:
@@ -156,21 +163,24 @@ def _row(
     settings: Row,
     sizes: Any,
     control: Control,
-    loss: Loss,
+    variant: Variant,
     features: Features,
     tol: float | None,
 ) -> tuple[Row, Solution | None]:
     """Return the row of one loss, and its solution where there is one."""
+    if variant.loss is None:
+        return {**settings, "status": REFUSED, "reason": variant.reason}, None
+    loss = variant.loss
     try:
         problem = UFM(sizes, control, settings["temperature"], loss=loss, features=features)
         with warnings.catch_warnings():  # the status of the row says so
             warnings.simplefilter("ignore", InaccurateWarning)
             solution = solve_relaxation(problem, tol=tol)
+        return {**settings, **_record(solution)}, solution
     except InvalidInputError as error:
         return {**settings, "status": REFUSED, "reason": str(error)}, None
     except ScrelaxError as error:
         return {**settings, "status": FAILED, "reason": str(error)}, None
-    return {**settings, **_record(solution)}, solution
 
 
 def _record(solution: Solution) -> Row:
