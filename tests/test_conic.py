@@ -135,9 +135,9 @@ def test_the_dual_form_is_the_dual(case, level):
 def test_the_dual_form_of_every_loss_agrees_with_the_primal_one(name, kind):
     problem = UFM(SIZES_OF_LOSSES, control_of(name, kind), TEMPERATURE, loss=LOSSES[name])
     program = build_program(problem, Level.ORBITS)
-    assert forms_of(program) == [EntropyModel, ConicModel]
+    assert forms_of(program)[0] is (ConicModel if kind in ("ball", "sphere") else EntropyModel)
     bounds = []
-    for form in forms_of(program):
+    for form in (EntropyModel, ConicModel):
         model = form(program)
         model.solve("CLARABEL", False, {})
         found = certify(program, model.found(), [model.dual()]).certificate
