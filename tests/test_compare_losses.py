@@ -225,18 +225,18 @@ def test_curves_of_many_losses_are_told_apart():
 def test_every_loss_whole_and_in_batches_side_by_side():
     samplers = ["shuffle:size=16", screlax.batches.PoissonBatches(0.2)]
     found = screlax.compare_losses(
-        [60, 30, 10, 4], screlax.Sphere(1.0), 0.1, ["supcon", "negatives-only"], batches=samplers
+        [60, 30, 10, 4], screlax.Sphere(1.0), 0.1, ["supcon", "self-supervised"], batches=samplers
     )
     shown = [(row["loss"], row["batches"], row["status"]) for row in found.rows]
     assert shown == [
         ("supcon", None, "optimal"),
         ("supcon in shuffle:size=16", "shuffle:size=16", "optimal"),
         ("supcon in poisson:rate=0.2", "poisson:rate=0.2", "optimal"),
-        ("negatives-only", None, "optimal"),
-        ("negatives-only in shuffle:size=16", "shuffle:size=16", "refused"),
-        ("negatives-only in poisson:rate=0.2", "poisson:rate=0.2", "refused"),
+        ("self-supervised", None, "optimal"),
+        ("self-supervised in shuffle:size=16", "shuffle:size=16", "refused"),
+        ("self-supervised in poisson:rate=0.2", "poisson:rate=0.2", "refused"),
     ]
-    assert all("expected loss of batches" in row["reason"] for row in found.rows[4:])
+    assert all("not known for loss self-supervised" in row["reason"] for row in found.rows[4:])
     for row, sampler in zip(found.rows[1:3], samplers, strict=True):
         problem = screlax.UFM([60, 30, 10, 4], screlax.Sphere(1.0), 0.1, batches=sampler)
         assert row["value"] == pytest.approx(screlax.solve_relaxation(problem).value, rel=1e-12)
