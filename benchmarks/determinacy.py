@@ -132,7 +132,8 @@ def main() -> None:
     parser = script.make_parser(__doc__)
     parser.add_argument("--problems", type=int, default=50)
     options = script.parse(parser, problems=1)
-    compare_found(options.problems)
+    if options.problems > 0:
+        compare_found(options.problems)
     time_profiles(PROFILES[:1] if options.quick else PROFILES)
 
 

@@ -228,3 +228,13 @@ def test_the_report_has_what_the_loss_decides():
     assert page_data(few, {})["determinacy"] == few.determinacy().record()
     unknown = solve_relaxation(UFM([5, 3], Sphere(1.0), features="nonnegative"))
     assert page_data(unknown, {})["determinacy"] is None
+
+
+def test_a_loss_that_has_underflowed_decides_nothing():
+    known = solve_relaxation([50, 20, 5], Sphere(1.0), temperature=1e-3).determinacy()
+    assert known.curvature == known.curvature_lower == 0
+    assert known.distance(1e-9) == known.distance_bound(1e-9) == math.inf
+    assert "double precision does not decide" in str(known)
+    nearly = solve_relaxation([50, 20, 5], Sphere(1.0), temperature=4e-3).determinacy()
+    assert 0 < nearly.curvature < 1e-100
+    assert nearly.curvature_lower == pytest.approx(nearly.curvature, rel=1e-8)

@@ -94,10 +94,11 @@
     const d = data.determinacy;
     if (!d) return byId("determinacy").remove();
     const size = (distance) => (distance === null ? "any size" : number(distance, 3));
-    byId("decided").textContent = (d.direction === null
+    byId("decided").textContent = (d.curvature === null
       ? "Every change of the geometry costs to first order."
       : `An excess of a millionth of the objective allows a distance of about ${size(d["distance_at_1e-6"])} between normalised ` +
-        `Gram matrices; a distance of 0.05 costs an excess of ${number(d["excess_at_0.05"], 3)}. Least noticed: ${d.direction}.`) +
+        `Gram matrices; a distance of 0.05 costs an excess of ${number(d["excess_at_0.05"], 3)}.` +
+        (d.direction === null ? "" : ` Least noticed: ${d.direction}.`)) +
       (d.warning ? ` ${d.warning[0].toUpperCase()}${d.warning.slice(1)}.` : "");
     fillTable(byId("references"), d.references.map((r) => [
       r.name, `distance ${number(r.distance, 4)}, relative excess ` +

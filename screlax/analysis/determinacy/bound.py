@@ -49,6 +49,8 @@ class LevelSetBound:
     def distance(self, excess: float) -> float:
         """Return the largest distance of normalised Gram matrices, +inf where it bounds none."""
         excess += self.gap
+        if excess == 0:
+            return 0.0
         size = math.sqrt(self.form.squared_norm)
         radius = self._radius(excess, size)
         if not radius < size:
@@ -69,8 +71,6 @@ class LevelSetBound:
         """Return a radius beyond which every excess is larger, +inf where none is found."""
         if not self._at_once > 0:
             return math.inf
-        if excess == 0:
-            return 0.0
         if 2 * excess >= self._at_once * size**2:
             return math.inf
         least = math.sqrt(2 * excess / self._at_once) if math.isfinite(self._at_once) else 0.0

@@ -14,6 +14,9 @@ from .one_class import OneClassTypes
 from .smallest import smallest_symmetric
 from .symmetric_type import SymmetricType
 
+_NOTHING = 1e-280
+"""Hessians of a loss below this have no digits: it has underflowed, and decides nothing."""
+
 
 @dataclass(frozen=True, eq=False)
 class Curvature:
@@ -35,6 +38,10 @@ class Curvature:
 
 def has_curvature_below(form: Form, value: float) -> bool:
     """Whether a form has an eigenvalue below a positive number, as counted."""
+    size = form.size
+    if not size > _NOTHING:
+        return True
+    form, value = form.divided(size), value / size
     exchange = smallest_exchange(form)
     if exchange is not None and exchange.value < value:
         return True
@@ -44,6 +51,10 @@ def has_curvature_below(form: Form, value: float) -> bool:
 
 def smallest_curvature(form: Form, sizes: ClassSizes | None) -> Curvature:
     """Return the smallest curvature of a form, with its direction where sizes are given."""
+    size = form.size
+    if not size > _NOTHING:
+        return Curvature(0.0, 0.0, None)
+    form = form.divided(size)
     value, direction = math.inf, None
     exchange = smallest_exchange(form)
     if exchange is not None:
@@ -58,7 +69,7 @@ def smallest_curvature(form: Form, sizes: ClassSizes | None) -> Curvature:
         if sizes is not None:
             change = _normalised(form, symmetric.change)
             direction = Direction(sizes, "symmetric", gram=change)
-    size = form.squared_norm
+    size *= form.squared_norm
     return Curvature(size * value, size * lower, direction)
 
 

@@ -14,7 +14,7 @@ class against the others of its orbit (`one_class`), and two kinds on which q is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,23 @@ class Form:
     def __len__(self) -> int:
         """Return the number of orbits m."""
         return len(self.copies)
+
+    @property
+    def size(self) -> float:
+        """The largest coefficient of the loss's Hessian."""
+        return float(self.rows.diagonal.max(initial=0.0))
+
+    def divided(self, number: float) -> Form:
+        """Return q divided by a positive number: the loss may be tiny, and its square nothing."""
+        rows = self.rows.scaled(np.full(len(self), 1 / number))
+        return replace(
+            self,
+            rows=rows,
+            slack=self.slack / number,
+            slack_apart=self.slack_apart / number,
+            trace_cost=None if self.trace_cost is None else self.trace_cost / number,
+            own_cost=self.own_cost / number,
+        )
 
     @property
     def pairs(self) -> Matrix:

@@ -193,14 +193,14 @@ class Determinacy:
 
     def _curvature_lines(self) -> list[str]:
         """Say how sharp the optimum is, and along what it is least so."""
-        if self.direction is None:
+        if math.isinf(self.curvature):
             return [
                 "every change of the geometry costs to first order; an excess of 1e-6 of the value "
                 f"allows a distance of at most {_in_words(self.distance_bound(1e-6))}"
             ]
         return [
-            f"curvature {self.curvature:.3g} per squared distance of normalised Gram matrices, "
-            f"least along {self.direction}",
+            f"curvature {self.curvature:.3g} per squared distance of normalised Gram matrices"
+            + ("" if self.direction is None else f", least along {self.direction}"),
             "an excess of 1e-6 of the value allows a distance of about "
             f"{_in_words(self.distance(1e-6))}; one of 0.05 takes an excess of "
             f"{self.relative_excess(0.05):.2g}",
