@@ -10,8 +10,9 @@ import math
 import numpy as np
 import pytest
 
-from screlax import Budget, Ridge, Sphere, compare, losses, solve_relaxation
+from screlax import Budget, ClassSizes, Ridge, Sphere, compare, losses, solve_relaxation
 from screlax.batches import ClassBatches, PoissonBatches, RandomBatches, WeightedBatches
+from screlax.comparison.drawn_batches import DrawnBatches
 
 SIZES = [4, 3, 2]
 LABELS = np.repeat([0, 1, 2], SIZES)
@@ -106,6 +107,41 @@ def test_drawn_batches_estimate_the_mean_over_all_batches(name, control, weights
     assert drawn.standard_error < 0.1 * abs(exact)
     assert drawn.added == pytest.approx(drawn.value - found.loss.value)
     assert drawn.excess == pytest.approx(drawn.value - solution.lower, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_sums_are_divided_by_the_expected_size(name):
+    batches, every = SAMPLERS[name]
+    sizes = ClassSizes.from_counts(SIZES)
+    for _, chosen, size in every:
+        drawn = np.bincount(LABELS[chosen], minlength=3)
+        assert batches.expected_size(drawn, sizes) == pytest.approx(size, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("batches", "wanted", "again"),
+    [
+        (RandomBatches(4), [4, 2, 1], False),
+        (PoissonBatches(0.4), [3, 3, 2], False),
+        (ClassBatches(2, 3), [3, 0, 2], False),
+        (ClassBatches(2, 3), [0, 3, 3], True),
+        (WeightedBatches(3), [3, 0, 0], True),
+    ],
+    ids=str,
+)
+def test_samples_are_drawn_again_only_where_the_sampler_does(batches, wanted, again):
+    solution = solve_relaxation(SIZES, Sphere(1.0), temperature=TAU, batches=batches)
+    rows = np.random.default_rng(0).standard_normal((9, 3))
+    means = np.array([rows[label == LABELS].mean(axis=0) for label in range(3)])
+    every = DrawnBatches(rows, LABELS, means, solution.problem, 1, False)
+    generator, repeated, seen = np.random.default_rng(0), False, set()
+    for _ in range(60):
+        chosen = every._members(np.array(wanted), generator)
+        assert np.bincount(LABELS[chosen], minlength=3).tolist() == wanted
+        repeated |= len(set(chosen.tolist())) < len(chosen)
+        seen |= set(chosen.tolist())
+    assert repeated == again
+    assert seen == {i for i in range(9) if wanted[LABELS[i]]}
 
 
 def test_views_of_a_sample_are_drawn_together():

@@ -80,27 +80,45 @@ def test_the_identity_of_the_duality_holds_for_samples(control, noise):
     assert min(split.spread, split.angles, split.norms) > -1e-11
 
 
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda one: one.name)
 @pytest.mark.parametrize("noise", [1e-2, 0.3])
-def test_angles_on_a_sphere_are_the_lagrangian_at_the_norms_of_the_optimum(noise):
-    solution = solve_relaxation(N, Sphere(1.0), temperature=TAU)
+def test_parts_are_those_of_the_lagrangian(control, noise):
+    """At class means, at these as long as their embeddings, and at the norms of the optimum."""
+    solution = solve_relaxation(N, control, temperature=TAU)
     rows, y = noisy(solution, noise)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = rows * scale_of(control, (rows**2).sum(axis=1))[:, None]
     best = solution.class_gram
     slope = N[:, None] * (softmax_rows(best) - np.eye(4)) / TAU
     slope = (slope + slope.T) / 2
-    multiplier = -np.einsum("ij,ij->i", slope, best)
+    if isinstance(control, Ridge):
+        multiplier, bound = np.full(4, 0.05 / 2) * N, None
+    else:
+        multiplier = -np.einsum("ij,ij->i", slope, best) / np.diag(best)
+        bound = control.parameter
 
     def lagrangian(gram):
         weight = np.tile(N.astype(float), (4, 1)) - np.eye(4)
         loss = np.log((weight * np.exp(gram / TAU)).sum(axis=1)) - np.diag(gram) / TAU
         return N @ loss + multiplier @ np.diag(gram)
 
+    def above(means, squares=None):
+        if squares is not None:
+            means = means * np.sqrt(squares / (means**2).sum(axis=1))[:, None]
+        return lagrangian(means @ means.T) - lagrangian(best)
+
     means = np.array([rows[y == c].mean(axis=0) for c in range(4)])
-    unit = means / np.linalg.norm(means, axis=1, keepdims=True)
-    tried = [lagrangian(each @ each.T) - lagrangian(best) for each in (means, unit)]
-    split = compare(rows, y, solution).split
-    assert split.angles == pytest.approx(min(tried), rel=1e-9)
-    assert split.norms == pytest.approx(0.0, abs=1e-10)
+    squares = np.array([(rows[y == c] ** 2).sum(axis=1).mean() for c in range(4)])
+    found = compare(rows, y, solution)
+    as_long = min(above(means), above(means, squares))
+    unused = 0.0 if bound is None else multiplier @ (bound - squares)
+    split = found.split
+    assert split.spread == pytest.approx(found.loss.gap - as_long - unused, rel=1e-8)
+    least = min(as_long, above(means, np.diag(best)))
+    if control.fixes_norms:
+        assert split.angles == pytest.approx(least, rel=1e-8)
+    else:
+        assert 0 <= split.angles <= least * (1 + 1e-9)
+    assert split.norms == pytest.approx(as_long - split.angles + unused, rel=1e-7, abs=1e-10)
 
 
 @pytest.mark.parametrize("how", ["samples", "class-means"])
