@@ -8,6 +8,7 @@ from .comparison.metrics import CollapseMetrics, collapse_metrics
 from .comparison.size_groups import SizeGroups
 from .comparison.statistics import ClassStatistics, class_statistics
 from .comparison.tracker import GeometryTracker
+from .comparison.uniformity import uniformity
 from .gram.geometry import cosines_of, gram_distance
 from .io.arrays import as_embeddings
 from .problem.label_files import as_labels
@@ -30,4 +31,5 @@ __all__ = [
     "frame_metrics",
     "gram_distance",
     "nearest_mean_agreement",
+    "uniformity",
 ]

@@ -11,7 +11,7 @@ from problems import distance_of_grams
 from scipy.stats import ortho_group
 
 from screlax.errors import InvalidInputError
-from screlax.geometry import class_statistics, collapse_metrics, frame_metrics
+from screlax.geometry import class_statistics, collapse_metrics, frame_metrics, uniformity
 
 CENTRES = ("class_centred", "sample_centred", "uncentred")
 
@@ -295,3 +295,34 @@ def test_a_table_of_all_numbers():
             name = name.removeprefix(f"{centre}_")
         assert name.replace("_", " ") in text
     assert f"{found.sample_centred.equinorm:.6g}" in text
+
+
+# ------------------------------------------------------------------------- uniformity of samples
+
+
+@pytest.mark.parametrize("pairs", [1, 100, 1 << 22])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_uniformity_is_that_of_all_pairs(pairs, dtype, monkeypatch):
+    monkeypatch.setattr("screlax.comparison.uniformity._PAIRS", pairs)
+    H, _ = data(n=41)
+    rows = (3 * H).astype(dtype)
+    units = H / np.linalg.norm(H, axis=1, keepdims=True)
+    apart = [((a - b) ** 2).sum() for a, b in itertools.combinations(units, 2)]
+    for t in (2.0, 0.5):
+        expected = np.log(np.mean(np.exp(-t * np.array(apart))))
+        rel = 1e-5 if dtype == np.float32 else 1e-12
+        assert uniformity(rows, t) == pytest.approx(expected, rel=rel)
+    assert uniformity(np.eye(5)) == frame_metrics(np.eye(5)).uniformity
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (np.ones((1, 3)), "two or more"),
+        (np.array([[1.0, 0.0], [0.0, 0.0]]), r"embeddings\[1\] is zero"),
+        (np.array([[1.0, 0.0], [np.nan, 0.0]]), r"embeddings\[1, 0\]"),
+    ],
+)
+def test_uniformity_of_what_has_no_direction_is_refused(rows, message):
+    with pytest.raises(InvalidInputError, match=message):
+        uniformity(rows)

@@ -146,7 +146,9 @@ class GeometryTracker:
             self._gathered.set(more if known is None else known.merge(more))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that it knows as plain numbers and arrays, for a checkpoint.
+        """Return all that it knows as plain numbers, text and bytes, for a checkpoint.
+
+        `torch.load` takes it back with its default ``weights_only=True``.
 
         Examples
         --------

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
 from ..problem.labels import ClassNumbers
@@ -15,10 +16,10 @@ _ARRAYS = ("counts", "means", "within_traces", "within")
 
 
 def state_of(history: list[dict[str, Any]], statistics: ClassStatistics | None) -> dict[str, Any]:
-    """Return history and epoch so far as numbers, text, lists and arrays of their own."""
+    """Return history and epoch so far as numbers, text, lists and bytes, which any format takes."""
     epoch: dict[str, Any] | None = None
     if statistics is not None:
-        epoch = {name: np.array(getattr(statistics, name)) for name in _ARRAYS}
+        epoch = {name: _packed(getattr(statistics, name)) for name in _ARRAYS}
         epoch["classes"] = list(statistics.names)
     return {"history": [dict(row) for row in history], "epoch": epoch}
 
@@ -32,14 +33,26 @@ def read_state(state: Any) -> tuple[list[dict[str, Any]], ClassStatistics | None
         raise InvalidInputError(f"not the state of a tracker: {error}") from error
 
 
+def _packed(array: NDArray[Any]) -> dict[str, Any]:
+    """Return an array as what `torch.load` takes without trusting the file."""
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    return {"shape": list(array.shape), "type": little.dtype.str, "bytes": little.tobytes()}
+
+
+def _unpacked(packed: Mapping[str, Any]) -> NDArray[Any]:
+    array = np.frombuffer(packed["bytes"], dtype=packed["type"]).reshape(packed["shape"])
+    return array.astype(array.dtype.newbyteorder("="))
+
+
 def _statistics(epoch: Mapping[str, Any]) -> ClassStatistics:
     names = tuple(epoch["classes"])
-    counts, *floats = (np.array(epoch[name]) for name in _ARRAYS)
-    means, traces, within = (np.array(array, dtype=np.float64) for array in floats)
+    counts, means, traces, within = (_unpacked(epoch[name]) for name in _ARRAYS)
     k, features = len(names), means.shape[-1]
     shapes = [array.shape for array in (counts, means, traces, within)]
-    if shapes != [(k,), (k, features), (k,), (features, features)] or counts.dtype.kind != "i":
+    if shapes != [(k,), (k, features), (k,), (features, features)]:
         raise ValueError(f"arrays of shapes {shapes} for {k} classes")
+    if [array.dtype.kind for array in (counts, means, traces, within)] != ["i", "f", "f", "f"]:
+        raise ValueError("arrays of other types")
     if not all(np.isfinite(array).all() for array in (means, traces, within)):
         raise ValueError("an entry is not finite")
     return ClassStatistics(names, counts.astype(np.int64), means, traces, within)
