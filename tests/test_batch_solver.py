@@ -13,6 +13,7 @@ from screlax.proof.dense import certify
 from screlax.solve.batches import linear
 from screlax.solve.batches.newton import solve_in_batches
 from screlax.solve.batches.start import start_at_mean
+from screlax.solve.nonnegative import solve_nonnegative
 
 CONTROLS = [Ridge(0.02), Ball(1.0), Sphere(1.0), Budget(1.0)]
 
@@ -157,6 +158,38 @@ def test_directions_one_by_one_and_all_at_once_lead_to_the_same_root(monkeypatch
             found.append(root.gram)
         np.testing.assert_allclose(found[0].pair, found[1].pair, atol=1e-7)
         assert certify(program, found[0]).certificate.proves(1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("control", [Ridge(0.3), Budget(1.0)], ids=lambda control: control.name)
+def test_orthogonal_classes_behind_a_relu_are_what_multipliers_find(control):
+    problem = UFM([6, 3], control, batches=RandomBatches(5), features="nonnegative")
+    solution = solve_relaxation(problem)
+    assert is_tight(solution)
+    assert np.count_nonzero(solution.class_gram) == 2
+    program = build_program(problem, Level.ORBITS)
+    run = solve_nonnegative(program)
+    assert run.gap < 1e-8
+    assert program.value(run.gram) == pytest.approx(solution.value, rel=2 * run.gap)
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_random_profiles_behind_a_relu_are_certified(number):
+    real = random_problem(number)
+    options = {"loss": real.loss.loss, "batches": real.batches, "features": "nonnegative"}
+    solution = solve_relaxation(UFM(real.class_sizes, real.control, real.temperature, **options))
+    assert solution.solver_message == "multipliers: orthogonal classes"
+    assert is_tight(solution)
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
+def test_orthogonal_classes_in_a_batch_of_everything_are_those_of_all_samples(control):
+    sizes = [20, 8, 5, 5, 1, 1]
+    whole = solve_relaxation(UFM(sizes, control, 0.5, features="nonnegative"))
+    batches = RandomBatches(40)
+    batch = solve_relaxation(UFM(sizes, control, 0.5, batches=batches, features="nonnegative"))
+    assert batch.value == pytest.approx(whole.value, rel=1e-10)
+    np.testing.assert_allclose(batch.class_gram, whole.class_gram, atol=1e-8)
 
 
 def test_newton_cannot_begin_at_zero():

@@ -33,6 +33,7 @@ from .base import (
     with_room,
 )
 from .batches.newton import solve_in_batches
+from .batches.orthogonal import orthogonal_in_batches
 from .batches.start import start_at_mean
 from .closed_form import closed_form
 from .collapse import opposite_points
@@ -173,9 +174,9 @@ def _native_gram(problem: UFM, options: SolverOptions) -> CellGram:
 
 def _near(problem: UFM, options: SolverOptions) -> CellGram | None:
     """Return the optimum for the own class as target, by orbit; None where there is none."""
-    loss = problem.loss.own_class()
     if problem.features.are_nonnegative and problem.batches is not None:
-        loss = problem.loss.of_all_samples
+        return orthogonal_in_batches(problem)
+    loss = problem.loss.own_class()
     if loss is None or problem.classes < 2 or problem.points.distinct.max() < 2:
         return None
     near = replace(problem, loss=loss)
