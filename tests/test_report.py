@@ -98,6 +98,18 @@ def test_comparisons_are_on_the_page(tmp_path):
     assert "epoch 9: norm" in data["table"]["columns"]
 
 
+def test_metrics_of_a_classifier_are_on_the_page(tmp_path):
+    solution = solved()
+    H, y = embeddings_of(solution)
+    found = screlax.compare(H, y, solution, classifier=solution.embeddings(8).vectors)
+    data = data_of(write_report(solution, tmp_path / "report.html", comparisons={"run": found}))
+    shown = data["comparisons"][0]["metrics"]
+    assert shown["uncentred_equinorm"] == found.metrics.uncentred.equinorm
+    assert shown["classifier_agreement"] == found.classifier.agreement
+    expected = found.classifier.class_centred.self_duality
+    assert shown["classifier_class_centred_self_duality"] == expected
+
+
 @pytest.mark.parametrize("scale", [1.0, 20.0])
 def test_norms_are_those_of_the_embeddings_not_of_their_alignment(tmp_path, scale):
     """Normalised features have norm one wherever they are drawn, and however far they align."""

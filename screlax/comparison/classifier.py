@@ -111,6 +111,31 @@ class ClassifierMetrics:
         """
         return asdict(self) | {"norms": self.norms.tolist()}
 
+    def columns(self) -> dict[str, float]:
+        """Return all numbers that are not one per class by name: `classifier_agreement`, say.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from screlax.geometry import class_statistics, classifier_metrics
+        >>> found = class_statistics(np.eye(2), [0, 1])
+        >>> measured = classifier_metrics(np.eye(2), np.arange(2), found, 3 * np.eye(2))
+        >>> round(measured.columns()["classifier_class_centred_largest_angle"], 2)
+        45.0
+        """
+        decided = {
+            "agreement": self.agreement,
+            "accuracy": self.accuracy,
+            "balanced_accuracy": self.balanced_accuracy,
+        }
+        groups = {f"{centre}_": vars(getattr(self, centre)) for centre in _CENTRES}
+        groups |= {"frame_": vars(self.frame), "": decided}
+        return {
+            f"classifier_{group}{name}": value
+            for group, numbers in groups.items()
+            for name, value in numbers.items()
+        }
+
     def table(self) -> str:
         """Return the numbers as text.
 

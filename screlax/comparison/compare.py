@@ -249,11 +249,11 @@ def _sample_distance(statistics: ClassStatistics, optimal_gram: Matrix) -> float
     """
     counts, means, within = statistics.counts.astype(float), statistics.means, statistics.within
     assert within is not None
-    between = (counts[:, None] * means).T @ means
-    norm = linalg.norm(between + within)
     root = np.sqrt(counts)
+    weighted = root[:, None] * means
+    between, averaged = weighted.T @ weighted, weighted @ weighted.T
+    norm = linalg.norm(between + within)
     optimum = root[:, None] * optimal_gram * root
-    averaged = (root[:, None] * means) @ (root[:, None] * means).T
     apart = linalg.norm(averaged / norm - optimum / linalg.norm(optimum))
     # of two semidefinite matrices: negative by rounding only
     across = max(float(np.vdot(between / norm, within / norm)), 0.0)

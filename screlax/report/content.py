@@ -260,7 +260,8 @@ def _comparison(name: str, found: Comparison) -> dict[str, Any]:
         "decision": None if found.decision is None else asdict(found.decision),
         "split": None if found.split is None else asdict(found.split),
         "estimate": None if found.drawn is None else asdict(found.drawn),
-        "metrics": found.metrics.columns(),
+        "metrics": found.metrics.columns()
+        | ({} if found.classifier is None else found.classifier.columns()),
         "cosines": rounded(cosines),
         "optimal_cosines": rounded(optimal),
         "limit": max(colour_limit(cosines), colour_limit(optimal)),
