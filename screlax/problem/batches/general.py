@@ -333,20 +333,28 @@ class GeneralExpectation:
         keys : float
             What keys of other classes add.
         """
-        every_y, every_weight = self._anchor_rule
+        every_y, every_weight = self._anchor_rule if self.per_anchor else (np.ones(1), np.ones(1))
         step = max(1, _ENTRIES // (40 * len(rule.nodes) * len(added)))
         decay = rule.nodes[:, None, None] * added
         for first in range(0, len(every_y), step):
             y = every_y[first : first + step, None, None, None]
             weight = every_weight[first : first + step, None, None]
             z, circle = self._circle(row, rule, y, added)
-            other = y if self.per_anchor else np.ones_like(y)
-            parts = self.parts.at(z[..., None], other, decay)
-            logs, factor = self._own(row, z, y[..., 0], rule.nodes[:, None])
+            parts = self.parts.at(z[..., None], y, decay)
+            own = self._shared if self.terms.shared else self._own
+            logs, factor = own(row, z, y[..., 0], rule.nodes[:, None])
             logs = logs - rule.nodes[:, None] * keys - self._log_normalizer[row]
             if self.draws.degree is not None:
                 logs = logs - self.draws.degree * np.log(z)
-            yield _Row(z[..., None], other, parts, logs, factor * circle * weight)
+            yield _Row(z[..., None], y, parts, logs, factor * circle * weight)
+
+    def _shared(self, row: int, z: Array, y: Array, t: Array) -> tuple[Array, Array]:
+        """Return the part of the anchor's class where its anchors share a mass of one."""
+        places, weights = self._anchor_rule
+        found = [self._own(row, z, np.full_like(y, place), t) for place in places]
+        logs = found[int(places.argmax())][0]
+        pairs = zip(weights, found, strict=True)
+        return logs, np.asarray(sum(w * f * np.exp(of - logs) for w, (of, f) in pairs))
 
     def _own(self, row: int, z: Array, y: Array, t: Array) -> tuple[Array, Array]:
         """Return the part of the anchor's class: logarithm and a factor, (Y, K, L)."""
@@ -393,10 +401,9 @@ class GeneralExpectation:
     ) -> Array:
         """Return the mean number of units that are drawn at real z, (Y, K, 1)."""
         draws, has_own = self.draws, self.terms.has_own and not self.terms.averaged
-        other = y if self.per_anchor else np.ones_like(y)
         decay = rule.nodes[:, None, None] * added
         with np.errstate(over="ignore", invalid="ignore"):
-            units = self.parts.at(radius[..., None], other, decay).units @ self.copies[row]
+            units = self.parts.at(radius[..., None], y, decay).units @ self.copies[row]
             x = np.exp(-rule.nodes[:, None] * self.views) if has_own else 1.0
             drawn = radius * x * y[..., 0]
             own = draws.own_units[row] * (drawn if draws.replaced else drawn / (1 + drawn))
@@ -424,9 +431,8 @@ class GeneralExpectation:
             count *= 1.05
         count += 4.0
         if self.terms.averaged or self.parts.lonely.any() or self.parts.samples_each.max() > 1:
-            other = y if self.per_anchor else np.ones_like(y)
             decay = rule.nodes[:, None, None] * added
-            largest = self.parts.reach(radius[..., None], other, decay)
+            largest = self.parts.reach(radius[..., None], y, decay)
             reach = float(np.where(self.copies[row] > 0, largest, 0.0).max())
             count += reach + 9 * math.sqrt(reach) + 10
         if not draws.replaced:  # a polynomial: more nodes than coefficients on either side

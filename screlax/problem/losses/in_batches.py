@@ -34,16 +34,23 @@ class InBatches(Loss):
     with b_c' samples of class c' in the rest of an anchor's batch, V views, a_c the anchors of
     class c, and 1 where there is a positive. It is a smooth convex function of the class means'
     Gram matrix M; all embeddings of a class coincide at its optimum, which with unequal classes is
-    not that of the loss of all samples. A batch of all samples is that loss.
+    not that of the loss of all samples. A batch of all samples is that loss. With
+    mean_over="anchors" of the sampler, V n × the expected mean over the anchors that are in a
+    batch: the same where all of its embeddings always are, else exact by a second generating
+    variable, which takes tens of times as long. What is printed of the loss says which.
 
     Parameters
     ----------
     loss : Loss
-        `SupCon`, with any views and class weights.
+        `SupCon` or `NegativesOnly` with any views, `ClassAveraged` over the classes that are in a
+        batch, `Queue` and tied `Prototypes` without loss terms, all of whose keys are there with
+        every batch; with any class weights. An anchor of a batch without negatives has no loss
+        under `NegativesOnly`.
     batches : Batches
         The sampler.
 
-    Source: the expectation by generating functions is screlax's own; for balanced classes Graf et
+    Source: the expectation by generating functions is screlax's own; the mean over the anchors
+    present is how pytorch-metric-learning 2.9.0 reduces. For balanced classes Graf et
     al. 2021 (arXiv 2102.08817), whose sum over batches it reproduces.
 
     Examples
