@@ -1,6 +1,6 @@
 """What a loss decides, checked: predicted against found distance on level sets, as Markdown tables.
 
-    python benchmarks/determinacy.py [--quick] [--problems 50]
+    python benchmarks/determinacy.py [--quick] [--problems 50] [--starts 4]
 
 Random problems of all controls, losses of all samples and of mini-batches: the distance that an
 excess allows to second order, the largest found by descent on the level set (SLSQP, from the
@@ -53,7 +53,7 @@ def random_problem(generator: np.random.Generator) -> screlax.UFM:
     return screlax.UFM(sizes.tolist(), control(parameter), temperature, batches=batches)
 
 
-def measure(problem: screlax.UFM, distance: float, starts: int = 4):
+def measure(problem: screlax.UFM, distance: float, starts: int):
     """Return the excess, predicted and found distance and the bound; None where it is no problem.
 
     No second-order freedom, zero, an excess near the certified gap: then there is nothing to find.
@@ -73,7 +73,7 @@ def measure(problem: screlax.UFM, distance: float, starts: int = 4):
     return excess, known.distance(excess), found, known.distance_bound(excess)
 
 
-def compare_found(count: int) -> None:
+def compare_found(count: int, starts: int) -> None:
     """Print predicted against found distances of random problems."""
     print("| problem | excess | to second order | found | found/predicted | bound |")
     print("|---|---|---|---|---|---|")
@@ -81,7 +81,7 @@ def compare_found(count: int) -> None:
     broken, generator, done = 0, np.random.default_rng(0), 0
     while done < count:
         problem = random_problem(generator)
-        rows = {name: measure(problem, distance) for name, distance in SHARES.items()}
+        rows = {name: measure(problem, distance, starts) for name, distance in SHARES.items()}
         if any(row is None for row in rows.values()):
             continue
         done += 1
@@ -131,9 +131,10 @@ def time_profiles(profiles) -> None:
 def main() -> None:
     parser = script.make_parser(__doc__)
     parser.add_argument("--problems", type=int, default=50)
-    options = script.parse(parser, problems=1)
+    parser.add_argument("--starts", type=int, default=4, help="random starts of each descent")
+    options = script.parse(parser, problems=1, starts=0)
     if options.problems > 0:
-        compare_found(options.problems)
+        compare_found(options.problems, options.starts)
     time_profiles(PROFILES[:1] if options.quick else PROFILES)
 
 
