@@ -170,3 +170,11 @@ def test_the_table_says_which_loss_and_of_what(files, capsys):
     )
     for title in ("split", "decides", "references"):
         assert f"\n{title} " in out
+
+
+def test_bounds_of_batches_are_said_to_be_of_an_expectation(files, several, capsys):
+    for command in ("certify", "compare"):
+        rest = arguments(files)[2:] if command == "compare" else []
+        assert main([command, str(files / "batches.npz"), *rest]) == 0
+        said = "loss supcon in shuffle:size=8 (the expectation over mini-batches, not a single one)"
+        assert said in capsys.readouterr().out

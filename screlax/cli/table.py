@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..comparison.recipe import averaged_over
 from ..io.shown import shortened
 from ..io.tables import text_lines
 from ..plots.selection import orbits_at
@@ -27,11 +28,12 @@ def problem_line(solution: Solution) -> str:
     """Return one line that says what was solved."""
     problem, sizes = solution.problem, solution.problem.class_sizes
     control = problem.control
+    kind = "" if problem.batches is None else f" ({averaged_over(problem)})"
     return (
         f"problem      k={sizes.classes:,} classes, n={sizes.samples:,} samples, "
         f"{_points_in_words(problem)}m={sizes.orbits:,} {_kinds_in_words(problem)} "
         f"({sizes.distinct[-1]:,} to {sizes.distinct[0]:,}), "
-        f"loss {problem.loss}, {problem.features} features, "
+        f"loss {problem.loss}{kind}, {problem.features} features, "
         f"{control.name} {control.parameter:g}, "
         f"temperature {problem.temperature:g}"
     )
