@@ -30,6 +30,9 @@ PROBLEMS = {
     "class-averaged": UFM(TAIL, SPHERE, 0.4, loss="class-averaged"),
     "weighed": UFM(TAIL, Ridge(0.2), 0.4, loss="supcon:class_weights=[1,3,2,0.5]"),
     "shuffled": UFM([30, 10, 10, 5], SPHERE, 0.4, batches="shuffle:size=16"),
+    "averaged, shuffled": UFM(
+        [30, 10, 5], SPHERE, 0.4, batches="shuffle:size=12", loss="class-averaged"
+    ),
     "sampled": UFM([30, 20, 10, 5], Ridge(0.5), 0.4, batches=WEIGHTED),
 }
 CASES = [
@@ -280,6 +283,15 @@ def test_a_loss_without_a_minimum_is_listed_with_the_reason():
     assert refused[0].reason in str(found)
 
 
+def test_losses_in_batches_are_compared():
+    found = design([30, 20, 10], SPHERE, 0.3, knobs="loss", batches="shuffle:size=12")
+    distances = {one.text: one.distance for one in found.alternatives}
+    assert {"supcon", "class-averaged", "class-averaged:class_weights=balanced"} <= set(distances)
+    assert distances["supcon"] == pytest.approx(found.distance_before, rel=1e-9)
+    assert found.distance == min(distances.values())
+    assert all(str(one.solution.problem.batches) == "shuffle:size=12" for one in found.alternatives)
+
+
 def test_samplers_that_draw_classes_alike_reach_an_etf():
     found = design([30, 20, 10, 5], SPHERE, 0.3, knobs="sampler", batches="shuffle:size=12")
     distances = {one.text.partition(":")[0]: one.distance for one in found.alternatives}
@@ -327,7 +339,6 @@ def test_a_target_that_is_no_gram_matrix_is_refused(target, message):
         ({"knobs": "sampler"}, "mini-batches"),
         ({"knobs": "prototypes", "loss": "class-averaged"}, "prototypes go with"),
         ({"knobs": "prototypes", "loss": "supcon:views=2"}, "prototypes go with"),
-        ({"knobs": "loss", "batches": "shuffle:size=8"}, "only one loss is known"),
         ({"loss": "supcon:class_weights=[1,0,1,1]", "knobs": "class_weights"}, "weight zero"),
         ({"loss": "soft-targets:epsilon=0.1"}, "need not coincide"),
         ({"features": "nonnegative"}, "orthogonal frame whatever"),

@@ -48,7 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--knob",
         action="append",
         metavar="NAME",
-        help=f"one of {', '.join((*KNOBS, *CHOICES))}; may be repeated (all but the batch size)",
+        help=f"one of {', '.join((*KNOBS, *CHOICES))}; may be repeated (all that are quick)",
     )
     add("--temperatures", metavar="A,B", help="smallest and largest (a fifth and five times)")
     add(

@@ -44,7 +44,8 @@ def asked_for(
     every: dict[str, Knob | Choice] = {**KNOBS, **CHOICES}
     every["temperature"] = Temperature(_bounds(temperatures))
     if names is None:
-        names = [name for name in _DEFAULT if every[name].why_not(problem) is None]
+        slow = "loss" if problem.batches is not None else ""
+        names = [n for n in _DEFAULT if n != slow and every[n].why_not(problem) is None]
     listed = [names] if isinstance(names, str) else list(names)
     if not listed:
         raise InvalidInputError(f"there are no knobs; give some of {', '.join(every)}")

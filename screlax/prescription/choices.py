@@ -83,22 +83,22 @@ class LossChoice(Choice):
 
     def why_not(self, problem: UFM) -> str | None:
         """See `Choice.why_not`."""
-        if problem.batches is not None:
-            return "of mini-batches only one loss is known; the sampler can be chosen"
         return None
 
     def losses(self, problem: UFM) -> Iterator[tuple[str, Loss]]:
-        """See `Choice.losses`: of as many views as that of the problem."""
+        """See `Choice.losses`: of as many views as that of the problem, and its mini-batches."""
         views = problem.loss.view_count
         for name in sorted(LOSSES):
             for text in (name, f"{name}:class_weights=balanced"):
                 try:
                     loss = check_loss(text)
                     loss = loss if loss.view_count == views else loss.with_options(views=views)
-                except InvalidInputError:  # it needs options, or has no such one
+                    if not loss.collapses or loss.views_alone is not None:
+                        continue
+                    loss = loss if problem.batches is None else loss.in_batches(problem.batches)
+                except InvalidInputError:  # it needs options, has no such one, or no expectation
                     continue
-                if loss.collapses and loss.views_alone is None:
-                    yield text, loss
+                yield text, loss
 
 
 class SamplerChoice(Choice):

@@ -79,8 +79,8 @@ def design(
         Of ``class_weights`` (of anchors, within a factor 100 of those with which all classes weigh
         the same), ``prototypes`` (how many each class has), ``temperature``, ``class_shares`` (of a
         weighted sampler); and to be chosen among a few ``loss``, ``sampler`` and ``batch_size``. By
-        default all that the problem has, but the batch size. Numbers are the same for classes that
-        neither size nor target tell apart.
+        default all that the problem has, but what takes long: the batch size, and the loss of
+        mini-batches. Numbers are the same for classes that neither size nor target tell apart.
     loss : Loss or str, optional
         As for `UFM`; where knobs start.
     batches : Batches or str, optional
