@@ -6,26 +6,23 @@ from dataclasses import replace
 from typing import Any, overload
 
 import numpy as np
-from scipy import linalg
 
 from ..analysis.embedding import recover_embeddings
 from ..checks import check_choice
 from ..errors import InvalidInputError
-from ..gram.geometry import cosines_of, gram_distance
-from ..problem.ufm import UFM
+from ..gram.geometry import gram_distance
 from ..solution.solution import Solution
-from ..types import Matrix, Vector
 from .agreement import nearest_mean_agreement
-from .alignment import Alignment, align
+from .alignment import align
 from .classifier import classifier_metrics
 from .classifier_input import as_classifier
 from .given import rows_and_labels, usable_statistics
 from .metrics import collapse_metrics
 from .reading import Given, read_out
 from .recipe import Recipe
-from .result import Comparison, PerClass
+from .result import Comparison
+from .side_by_side import per_class_of, sample_distance
 from .size_groups import size_groups
-from .statistics import ClassStatistics
 
 LOSSES = ("auto", "samples", "class-means", "none")
 SCALES = ("free", "fixed")
@@ -211,12 +208,12 @@ def compare(
         drawn=reading.drawn,
         gram_distance=distance,
         sample_gram_distance=(
-            _sample_distance(statistics, optimal_gram) if solution.collapses else math.nan
+            sample_distance(statistics, optimal_gram) if solution.collapses else math.nan
         ),
         residual=alignment.residual,
         scale=alignment.scale,
         rotation=alignment.rotation,
-        per_class=_per_class(problem, statistics, class_gram, optimal_gram, alignment),
+        per_class=per_class_of(problem, statistics, class_gram, optimal_gram, alignment),
         groups=size_groups(np.asarray(problem.class_sizes), statistics, class_gram, optimal_gram),
         metrics=collapse_metrics(statistics),
         classifier=(
@@ -239,51 +236,3 @@ def _nearest_first(found: list[Comparison]) -> list[Comparison]:
     nearest, *others = sorted(found, key=lambda comparison: comparison.gram_distance)
     words = f"The optimum of {nearest.recipe}, also given, is nearer: {nearest.gram_distance:.2g}."
     return [nearest, *(replace(other, verdict=other.verdict.also(words)) for other in others)]
-
-
-def _sample_distance(statistics: ClassStatistics, optimal_gram: Matrix) -> float:
-    """Return the distance of the n×n Gram matrices from d×d and k×k ones, without cancellation.
-
-    Averaged within classes G is class-constant like G*; what averaging removes is orthogonal to
-    that, of squared norm 2⟨B, W⟩ + ‖W‖² with B the scatter of the class means and W that within.
-    """
-    counts, means, within = statistics.counts.astype(float), statistics.means, statistics.within
-    assert within is not None
-    root = np.sqrt(counts)
-    weighted = root[:, None] * means
-    between, averaged = weighted.T @ weighted, weighted @ weighted.T
-    norm = linalg.norm(between + within)
-    optimum = root[:, None] * optimal_gram * root
-    apart = linalg.norm(averaged / norm - optimum / linalg.norm(optimum))
-    # of two semidefinite matrices: negative by rounding only
-    across = max(float(np.vdot(between / norm, within / norm)), 0.0)
-    return float(np.hypot(apart, math.sqrt(2 * across + linalg.norm(within / norm) ** 2)))
-
-
-def _per_class(
-    problem: UFM,
-    statistics: ClassStatistics,
-    class_gram: Matrix,
-    optimal_gram: Matrix,
-    alignment: Alignment,
-) -> PerClass:
-    names = problem.class_labels or tuple(range(problem.classes))
-    norms, cosines = _norms_and_cosines(class_gram)
-    optimal_norms, optimal_cosines = _norms_and_cosines(optimal_gram)
-    return PerClass(
-        names=tuple(names),
-        sizes=np.asarray(problem.class_sizes),
-        counts=statistics.counts,
-        norms=norms,
-        optimal_norms=optimal_norms,
-        cosines=cosines,
-        optimal_cosines=optimal_cosines,
-        angles=alignment.angles,
-    )
-
-
-def _norms_and_cosines(gram: Matrix) -> tuple[Vector, Vector]:
-    """Return the norm of every class and its mean cosine to the others."""
-    norms = np.sqrt(np.diag(gram))
-    cosines = cosines_of(gram, norms)
-    return norms, (cosines.sum(axis=1) - np.diag(cosines)) / (len(gram) - 1)
