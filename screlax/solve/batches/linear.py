@@ -173,9 +173,7 @@ class Linearised:
         """
         m, r = self._slack.shape
         groups = self._groups()
-        inverses = [linalg.lu_factor(self._dense(group), check_finite=False) for group in groups]
-        right = self._split(self._right, groups, inverses)
-        found = right if len(groups) == 1 else self._iterated(right, groups, inverses)
+        found = self._at_once(groups[0]) if len(groups) == 1 else self._iterated(groups)
         constant, factors = self._eliminated
         change = constant.copy()
         for number, factor in enumerate(factors):
@@ -224,30 +222,22 @@ class Linearised:
             matrix[-1, own] = self._setting.mass[inside[own]]
         return matrix
 
-    def _split(
-        self,
-        values: Vector,
-        groups: list[NDArray[np.int64]],
-        inverses: list[tuple[Matrix, NDArray[np.int32]]],
-    ) -> Vector:
-        """Return what every group by itself would be."""
-        found = np.zeros(len(values))
-        for group, inverse in zip(groups, inverses, strict=True):
-            found[group] = linalg.lu_solve(inverse, values[group], check_finite=False)
-        return found
+    def _at_once(self, everything: NDArray[np.int64]) -> Vector:
+        return np.asarray(np.linalg.solve(self._dense(everything), self._right))
 
-    def _iterated(
-        self,
-        right: Vector,
-        groups: list[NDArray[np.int64]],
-        inverses: list[tuple[Matrix, NDArray[np.int32]]],
-    ) -> Vector:
-        """Solve by GMRES on what the groups leave."""
-        operator = LinearOperator(
-            (len(right), len(right)),
-            lambda values: self._split(self._product(values), groups, inverses),
-            dtype=float,
-        )
+    def _iterated(self, groups: list[NDArray[np.int64]]) -> Vector:
+        """Solve by GMRES on what the groups by themselves leave."""
+        inverses = [np.linalg.inv(self._dense(group)) for group in groups]
+
+        def split(values: Vector) -> Vector:
+            found = np.zeros(len(values))
+            for group, inverse in zip(groups, inverses, strict=True):
+                found[group] = inverse @ values[group]
+            return found
+
+        shape = (len(self._right), len(self._right))
+        operator = LinearOperator(shape, lambda values: split(self._product(values)), dtype=float)
+        right = split(self._right)
         found, _ = gmres(operator, right, rtol=_ACCURACY, restart=_KRYLOV, maxiter=1)
         return np.asarray(found)
 
