@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 
 import screlax
-from screlax.comparison.batch_floor import batch_loss as loss_of_composition
 from screlax.samples import supcon_loss_and_grad
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.network.cells import PROFILES, Cell, design
 from benchmarks.network.images import LabelledImages, load_mnist, subsample
-from benchmarks.network.samplers import SAMPLERS
+from benchmarks.network.samplers import SAMPLERS, collapsed_loss
 
 STEP = [9, 9, 3, 3]
 TORCH = "needs torch: pip install '.[torch]'"
@@ -108,12 +107,10 @@ def test_loaders_draw_what_the_sampler_expects(name, profile):
     sizes, temperature = PROFILES[profile], 0.2
     problem = screlax.UFM(sizes, screlax.Sphere(1.0), temperature, batches=SAMPLERS[name].batches)
     solution = screlax.solve_relaxation(problem)
-    gram = solution.class_gram
-    away = np.exp((gram - np.diagonal(gram)[:, None]) / temperature)
     labels = np.repeat(np.arange(10), sizes)
     batches = SAMPLERS[name].draw(labels, np.random.default_rng(0))
     losses = [
-        loss_of_composition(away, np.bincount(labels[batch], minlength=10))
+        collapsed_loss(solution.class_gram, np.bincount(labels[batch], minlength=10), temperature)
         for batch in itertools.islice(batches, 6000)  # whole epochs of the shuffle
     ]
     error = np.std(losses) / math.sqrt(len(losses))

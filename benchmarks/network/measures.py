@@ -10,11 +10,10 @@ import torch
 
 import screlax
 import screlax.geometry
-from screlax.comparison.batch_floor import batch_loss as loss_of_composition
 from screlax.gram.cells import CellGram, Level
 from screlax.problem.program import build_program
 
-from .samplers import SAMPLERS
+from .samplers import SAMPLERS, collapsed_loss
 from .training import Trained
 
 DRAWS = 400
@@ -151,7 +150,6 @@ def _drawn_excess(trained: Trained, own: screlax.Solution) -> tuple[float, float
     compositions scatter cancels.
     """
     cell, gram = trained.cell, own.class_gram
-    away = np.exp((gram - np.diagonal(gram)[:, None]) / cell.temperature)
     batches = SAMPLERS[cell.sampler].draw(trained.labels, np.random.default_rng(SEED))
     generator = torch.Generator().manual_seed(SEED)
     count = DRAWS if cell.sampler != "full" else VIEWS
@@ -163,7 +161,7 @@ def _drawn_excess(trained: Trained, own: screlax.Solution) -> tuple[float, float
             rows = _of_unit_norm(trained.features(batch, generator))
         counts = cell.views * np.bincount(labels, minlength=len(gram))
         losses[draw] = _mean_loss(rows, np.tile(labels, cell.views), cell.temperature)
-        losses[draw] -= loss_of_composition(away, counts)
+        losses[draw] -= collapsed_loss(gram, counts, cell.temperature)
     best = own.value / (cell.views * len(trained.labels))
     return losses.mean() / best, losses.std(ddof=1) / math.sqrt(count) / best
 

@@ -73,3 +73,21 @@ SAMPLERS: dict[str, Sampler] = {
     "weighted": Sampler(WeightedBatches(SIZE), _weighted),
     "classes": Sampler(ClassBatches(CLASSES, SIZE // CLASSES), _by_class),
 }
+
+
+def collapsed_loss(gram: NDArray[np.float64], counts: Indices, temperature: float) -> float:
+    """Return the loss of a batch of collapsed classes, a mean over all its embeddings.
+
+    Parameters
+    ----------
+    gram : ndarray, shape (k, k)
+        Of the class means.
+    counts : ndarray of int, shape (k,)
+        Embeddings of each class in the batch.
+    temperature : float
+        τ.
+    """
+    away = np.exp((gram - np.diagonal(gram)[:, None]) / temperature)
+    anchored = counts > 1
+    denominators = (away @ counts - 1)[anchored]
+    return float(counts[anchored] @ np.log(denominators)) / float(counts.sum())
