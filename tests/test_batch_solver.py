@@ -192,6 +192,18 @@ def test_orthogonal_classes_in_a_batch_of_everything_are_those_of_all_samples(co
     np.testing.assert_allclose(batch.class_gram, whole.class_gram, atol=1e-8)
 
 
+@pytest.mark.parametrize(("there", "here"), [(0.02, 0.3), (0.3, 0.02)], ids=["join", "part"])
+def test_classes_join_and_part_on_the_way(there, here):
+    sizes, batches = [50, 30, 4, 4], RandomBatches(6, drop_last=True)
+    start = solve_relaxation(UFM(sizes, Ridge(there), batches=batches)).orbit_gram.dense()
+    program = build_program(UFM(sizes, Ridge(here), batches=batches), Level.ORBITS)
+    assert (start.spread[2] > 0) == (there < here)
+    root = solve_in_batches(program, start)
+    assert root.converged
+    assert root.face.together[2] == (there < here)
+    assert certify(program, root.gram).certificate.proves(1e-10)
+
+
 def test_newton_cannot_begin_at_zero():
     problem = UFM([5, 3, 2], Ridge(0.1), batches=RandomBatches(4, drop_last=True))
     zero = CellGram(np.zeros(3), np.zeros((3, 3)))
