@@ -141,6 +141,8 @@ class Native:
 def _in_batches(problem: UFM, level: Level, options: SolverOptions, start: float) -> Candidate:
     """Return the first root of Newton that proves optimal, else what a descent finds from it."""
     prover, near = options.prover_of(problem), None
+    cells = problem.points.orbits
+    require_memory(8 * 60 * cells**2, f"mini-batches of {cells:,} distinct class sizes")
     program = build_program(problem, Level.ORBITS)
     for gram in _starts_in_batches(problem, options):
         root = solve_in_batches(program, gram)
