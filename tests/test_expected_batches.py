@@ -190,9 +190,18 @@ def test_single_batches_scatter_about_the_expectation(sampler, views):
     if isinstance(sampler, PoissonBatches | RandomBatches | ClassBatches):
         generator = np.random.default_rng(2)
         assert sampler.draw(problem.class_sizes, generator).sum() > 0
-    if not isinstance(sampler, PoissonBatches):  # which is divided by the mean size of a batch
-        assert abs(found.mean - found.optimum) < 4 * found.scatter / math.sqrt(2000) + 1e-12
+    assert abs(found.mean - found.optimum) < 4 * found.scatter / math.sqrt(2000) + 1e-12
     assert str(problem.loss) in str(found)
+
+
+@pytest.mark.parametrize(
+    "sampler", [PoissonBatches(0.2), ClassBatches(2, 9, small_classes="cap")], ids=str
+)
+def test_drawn_batches_of_different_sizes_have_the_mean_that_the_floor_is_of(sampler):
+    problem = UFM([30, 12, 5], Sphere(1.0), 0.5, batches=sampler)
+    floor = batch_floor(solve_relaxation(problem), draws=20000)
+    assert abs(floor.mean - floor.optimum) < 4 * floor.scatter / 20000**0.5
+    assert "per embedding of a batch of mean size" in str(floor)
 
 
 def test_a_floor_holds_for_single_batches_only_where_all_are_alike():

@@ -21,6 +21,8 @@ class BatchFloor:
 
     All are means of a batch, as training logs them: over all its embeddings, those without a
     positive with a loss of zero, or over its anchors where the sampler has mean_over="anchors".
+    Where batches differ in size (Poisson, capped classes) they are sums divided by the mean size,
+    as in the objective; the mean over each batch by itself is then another number.
 
     Attributes
     ----------
@@ -69,7 +71,11 @@ class BatchFloor:
         )
         problem = self.solution.problem
         assert problem.batches is not None
-        unit = "anchor present" if problem.batches.is_per_anchor else "embedding"
+        unit = "embedding"
+        if problem.batches.is_per_anchor:
+            unit = "anchor present"
+        elif problem.batches.sizes_vary(problem.class_sizes):
+            unit = "embedding of a batch of mean size"
         return (
             f"the expected loss at fixed features, averaged over batches, cannot be below "
             f"{self.floor:.10g} per {unit} (proved: {problem.description}, "
@@ -155,9 +161,12 @@ def drawn_losses(solution: Solution, draws: int, seed: int) -> Vector:
         terms.keys_of(sizes.orbits)[sizes.orbit_index()],
         problem.batches.is_per_anchor,
     )
-    views = problem.loss.view_count
-    counts = (problem.batches.draw(sizes, generator) for _ in range(draws))
-    return np.array([rows.mean(views * batch) for batch in counts])
+    views, losses = problem.loss.view_count, np.empty(draws)
+    for number in range(draws):
+        batch = problem.batches.draw(sizes, generator)
+        size = problem.batches.expected_size(batch, sizes)
+        losses[number] = rows.mean(views * batch, views * size)
+    return losses
 
 
 def _losses_of_all(solution: Solution) -> Vector:
@@ -191,8 +200,12 @@ class _BatchRows:
     keys: Vector
     per_anchor: bool
 
-    def mean(self, counts: NDArray[np.int64]) -> float:
-        """Return the mean loss of a batch with so many embeddings of each class, shape (k,)."""
+    def mean(self, counts: NDArray[np.int64], size: float) -> float:
+        """Return the loss of a batch with so many embeddings of each class, shape (k,), per one.
+
+        What the sum is divided by is the size that such batches have on average, as in the
+        objective; anchors where the mean is over these.
+        """
         here = np.flatnonzero(counts)
         number, keys = counts[here].astype(float), self.keys[here]
         anchored = number + keys > 1
@@ -200,7 +213,7 @@ class _BatchRows:
         losing = anchored & (sums > 0)
         mass = np.ones_like(number) if self.terms.shared else number
         total = float(mass[losing] @ np.log(sums[losing]))
-        over = float(number[anchored].sum() if self.per_anchor else number.sum())
+        over = float(number[anchored].sum()) if self.per_anchor else size
         return total / over if over else 0.0
 
     def _sums(self, here: NDArray[np.int64], counts: Vector, number: Vector) -> Vector:

@@ -117,6 +117,10 @@ class Batches(ABC):
         """Return the expected size of batches of the kind of one, by which its sum is divided."""
         return float(drawn.sum())
 
+    def sizes_vary(self, sizes: ClassSizes) -> bool:
+        """Whether batches of one kind differ in size: then a sum by `expected_size` is no mean."""
+        return False
+
     def are_alike(self, sizes: ClassSizes) -> bool:
         """Whether every batch has the same number of samples of each class."""
         return False

@@ -206,6 +206,10 @@ class ClassBatches(Batches):
         """See `Batches.expected_size`: classes that are capped make them differ."""
         return float(self._each(sizes) @ sizes.multiplicities) * self.classes / sizes.classes
 
+    def sizes_vary(self, sizes: ClassSizes) -> bool:
+        """See `Batches.sizes_vary`: where some classes are capped and not all are in a batch."""
+        return not self.are_alike(sizes) and bool(np.ptp(self._each(sizes)))
+
     def are_alike(self, sizes: ClassSizes) -> bool:
         """See `Batches.are_alike`: where all classes are in every batch."""
         return self.classes == sizes.classes
@@ -263,6 +267,10 @@ class PoissonBatches(Batches):
     def expected_size(self, drawn: NDArray[np.int64], sizes: ClassSizes) -> float:
         """See `Batches.expected_size`."""
         return self.rate * sizes.samples
+
+    def sizes_vary(self, sizes: ClassSizes) -> bool:
+        """See `Batches.sizes_vary`."""
+        return True
 
     def draw(self, sizes: ClassSizes, generator: np.random.Generator) -> NDArray[np.int64]:
         """See `Batches.draw`."""
