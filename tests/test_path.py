@@ -21,6 +21,7 @@ from screlax import (
     solve_relaxation,
 )
 from screlax.errors import InvalidInputError
+from screlax.geometry import gram_distance
 from screlax.gram.curve import SlackVectorGram
 from screlax.problem.constraints.norms import CONTROLS
 
@@ -363,3 +364,51 @@ def test_the_same_path_has_the_same_bits(control):
     first, second = (path_table(regularization_path(UFM(WIDE, control), points=40)) for _ in "12")
     for name, column in first.items():
         assert column.tobytes() == second[name].tobytes(), name
+
+
+# ----------------------------------------------------------------- in the batch size
+
+
+def test_a_path_in_the_batch_size_ends_at_the_optimum_of_all_samples():
+    problem = UFM([60, 20, 8], Sphere(1.0), 0.3)
+    path = regularization_path(problem, batch_sizes=[4, 16, 88])
+    assert [str(solution.problem.batches) for solution in path] == [
+        "shuffle:size=4",
+        "shuffle:size=16",
+        "shuffle:size=88",
+    ]
+    assert {str(solution.status) for solution in path} == {"optimal"}
+    table = path_table(path)
+    assert table["batch_size"].tolist() == [4, 16, 88]
+    whole = solve_relaxation(problem)
+    for solution, distance in zip(path, table["from_all_samples"], strict=True):
+        assert distance == pytest.approx(
+            gram_distance(solution.class_gram, whole.class_gram), rel=1e-9, abs=1e-12
+        )
+    assert table["from_all_samples"][0] > table["from_all_samples"][1] > 1e-3
+    assert table["from_all_samples"][2] < 1e-9
+    assert "batch_size" not in path_table([whole])
+
+
+def test_a_path_in_the_batch_size_keeps_the_sampler():
+    problem = UFM([60, 20, 8], Sphere(1.0), 0.3, batches="weighted:size=8")
+    (only,) = regularization_path(problem, batch_sizes=12)
+    assert str(only.problem.batches) == "weighted:size=12"
+
+
+@pytest.mark.parametrize(
+    ("batches", "sizes", "said"),
+    [
+        (None, [1], "batch size"),
+        (None, [2.5], "batch size"),
+        (None, [], "batch sizes are empty"),
+        (None, [4, 1000], "without replacement"),
+        ("poisson:rate=0.1", [4], "have no size to vary"),
+    ],
+)
+def test_wrong_batch_sizes_are_refused(batches, sizes, said):
+    problem = UFM([60, 20, 8], Sphere(1.0), 0.3, batches=batches)
+    with pytest.raises(InvalidInputError, match=said):
+        regularization_path(problem, batch_sizes=sizes)
+    with pytest.raises(InvalidInputError, match="a path has one parameter"):
+        regularization_path(problem, [1.0], batch_sizes=[4])

@@ -21,13 +21,14 @@ from .shared_options import add_problem_options, numbers_of, problem_of
 
 DESCRIPTION = (
     "Solve a problem at many values of its control's parameter (whose own value is then only a "
-    "placeholder) or of the temperature, and certify each."
+    "placeholder), of the temperature or of the batch size, and certify each."
 )
 
 EXAMPLES = """examples:
   screlax path --profile cifar100-lt:100 --ridge 1 --points 50 --plot path.png
   screlax path --counts counts.csv --sphere 1 --temperatures 0.05,0.1,0.2,0.5 --out path.csv
   screlax path --profile cifar10-lt --ridge 1 --values 1,0.1,0.01 --json
+  screlax path --profile cifar10-lt:100 --sphere 1 --temperature 0.2 --batch-sizes 32,64,128,256
   screlax path --profile cifar10-lt:100 --sphere 1 --temperatures 0.05,0.07,0.1,0.2,0.5,1 \\
       --determinacy --plot determinacy.png
 """
@@ -40,6 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--points", type=int, default=100, help="points of the default path (100)")
     add("--values", metavar="A,B,…", help="values of λ or ρ instead")
     add("--temperatures", metavar="A,B,…", help="values of τ instead")
+    add("--batch-sizes", metavar="A,B,…", help="sizes of mini-batches instead")
     add(
         "--determinacy",
         action="store_true",
@@ -62,12 +64,12 @@ def run(options: argparse.Namespace) -> bool:
             problem,
             values,
             temperatures=temperatures,
+            batch_sizes=numbers_of(options.batch_sizes),
             points=options.points,
             tol=options.tol,
         )
     numbers = path_table(solutions, determinacy=options.determinacy)
-    loss = str(problem.loss)
-    table: Table = {"loss": [loss] * len(solutions), **numbers}
+    table: Table = {"loss": [str(solution.problem.loss) for solution in solutions], **numbers}
     if options.out:
         write_table(table, options.out)
     write_picture(options.plot, lambda: _picture(solutions, options.determinacy))
@@ -75,7 +77,8 @@ def run(options: argparse.Namespace) -> bool:
         print(json_text(table))
     else:
         rows = ([f"{number:.6g}" for number in row] for row in rows_of(numbers))
-        print(f"path of {problem.description}, k={problem.classes:,} classes")
+        shown = problem if options.batch_sizes is None else solutions[0].problem
+        print(f"path of {shown.description}, k={problem.classes:,} classes")
         print("\n".join(text_lines(numbers, rows)))
         if options.determinacy:
             print(_undecided(numbers))
@@ -85,7 +88,8 @@ def run(options: argparse.Namespace) -> bool:
 
 def _undecided(numbers: Mapping[str, Vector]) -> str:
     """Say where one rounding in single precision allows more than pictures and tables show."""
-    name = "temperature" if np.ptp(numbers["temperature"]) > 0 else "parameter"
+    varies = [n for n in ("temperature", "batch_size") if n in numbers and np.ptp(numbers[n]) > 0]
+    name = varies[0] if varies else "parameter"
     hidden = numbers[name][~(numbers["distance_in_single"] < DECIDED)]
     if not len(hidden):
         return "single precision decides the geometry everywhere"

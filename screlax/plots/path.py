@@ -9,7 +9,9 @@ import numpy as np
 
 from ..checks import check_choice
 from ..errors import InvalidInputError
+from ..problem.ufm import UFM
 from ..solution.solution import Solution
+from ..solve.batch_path import size_of
 from ..solve.path import path_table
 from ..types import Vector
 from .canvas import (
@@ -129,6 +131,16 @@ def _caption(solutions: Sequence[Solution]) -> str:
     return ", ".join(words)
 
 
+def _alike(problem: UFM, other: UFM) -> bool:
+    """Whether losses are the same but for the size of batches."""
+    size = size_of(other)
+    return problem.loss == other.loss or (
+        size_of(problem) is not None
+        and size is not None
+        and problem.loss.with_options(size=size) == other.loss
+    )
+
+
 def path_parameter(solutions: Sequence[Solution]) -> tuple[str, Vector]:
     """Return what varies along a path, in words, and its values; refuse what is no path."""
     solutions = list(solutions)
@@ -138,13 +150,18 @@ def path_parameter(solutions: Sequence[Solution]) -> tuple[str, Vector]:
     for solution in solutions:
         problem = solution.problem
         same = type(problem.control) is type(first.control)
-        if not same or problem.class_sizes != first.class_sizes or problem.loss != first.loss:
+        if not same or problem.class_sizes != first.class_sizes or not _alike(problem, first):
             raise InvalidInputError(
                 "the solutions are no path: they differ in their class sizes, kind of control or "
                 "loss"
             )
     strength = np.array([solution.problem.control.parameter for solution in solutions])
     temperature = np.array([solution.problem.temperature for solution in solutions])
+    size = np.array([size_of(solution.problem) or 0 for solution in solutions])
+    if np.ptp(size):
+        if np.ptp(temperature) or np.ptp(strength):
+            raise InvalidInputError("the solutions are no path: batch size and another vary")
+        return "batch size B", size.astype(float)
     if np.ptp(temperature) == 0:
         symbol = "λ" if first.control.name == "ridge" else "ρ"
         return f"{first.control.name} {symbol}", strength

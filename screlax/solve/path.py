@@ -28,6 +28,7 @@ from ..proof.structured import prove
 from ..samples.workers import Workers
 from ..solution.solution import Solution
 from ..types import Vector
+from .batch_path import batch_columns, problems_of_sizes
 from .cascade import SlackVector
 from .slack_vector.newton import initial_state, newton
 from .solve import check_limits, solve_relaxation
@@ -46,10 +47,11 @@ def regularization_path(
     strengths: ArrayLike | None = None,
     *,
     temperatures: ArrayLike | None = None,
+    batch_sizes: ArrayLike | None = None,
     points: int = 100,
     tol: float = 1e-9,
 ) -> list[Solution]:
-    """Solve a problem along a path of its control's parameter, or of the temperature.
+    """Solve a problem along a path of its control's parameter, the temperature or the batch size.
 
     Parameters
     ----------
@@ -61,6 +63,8 @@ def regularization_path(
         is bounded (`UFM.bounded_threshold`), ρ from 10τ/10³ to 10τ.
     temperatures : array-like, optional
         Values of τ instead; not together with `strengths`.
+    batch_sizes : array-like of int, optional
+        Sizes of mini-batches instead: of the problem's sampler, else of shuffled batches.
     points : int, default 100
         Number of points of the default path.
     tol : float, default 1e-9
@@ -75,7 +79,7 @@ def regularization_path(
     Raises
     ------
     InvalidInputError
-        If both kinds of path are given, or a value is not positive and finite.
+        If several kinds of path are given, or a value is not positive and finite.
 
     Examples
     --------
@@ -88,10 +92,10 @@ def regularization_path(
     (0, 2)
     """
     check_limits("native", tol, None)
-    problems = _problems(problem, strengths, temperatures, points)
+    problems = _problems(problem, strengths, temperatures, batch_sizes, points)
     start = time.perf_counter()
     with Workers(1):  # BLAS threads cost these small products more than they save
-        proofs = _batched_proofs(problem, problems)
+        proofs = _batched_proofs(problems)
     seconds = (time.perf_counter() - start) / len(problems)
     return [
         _solution(member, proved, tol, seconds)
@@ -118,7 +122,8 @@ def path_table(solutions: Sequence[Solution], *, determinacy: bool = False) -> d
     dict of str to ndarray
         parameter, temperature, value, mean_value, trace (tr G), gap, relative_gap, rounding (the
         part of the gap that stands for rounding errors), and the norms of the classes of the
-        largest and of the smallest size.
+        largest and of the smallest size. In mini-batches also batch_size and from_all_samples, the
+        distance ‖G/‖G‖ − G*/‖G*‖‖ of the class means from the optimum of all samples at once.
 
     Examples
     --------
@@ -142,6 +147,7 @@ def path_table(solutions: Sequence[Solution], *, determinacy: bool = False) -> d
         "norm_largest": np.array([np.sqrt(s.orbit_gram.own[0]) for s in solutions]),
         "norm_smallest": np.array([np.sqrt(s.orbit_gram.own[-1]) for s in solutions]),
     }
+    table |= batch_columns(solutions)
     return table | _determinacy(solutions) if determinacy else table
 
 
@@ -162,12 +168,18 @@ def _determinacy(solutions: Sequence[Solution]) -> dict[str, Vector]:
 
 
 def _problems(
-    problem: UFM, strengths: ArrayLike | None, temperatures: ArrayLike | None, points: int
+    problem: UFM,
+    strengths: ArrayLike | None,
+    temperatures: ArrayLike | None,
+    batch_sizes: ArrayLike | None,
+    points: int,
 ) -> list[UFM]:
-    if strengths is not None and temperatures is not None:
+    if sum(given is not None for given in (strengths, temperatures, batch_sizes)) > 1:
         raise InvalidInputError(
-            "give strengths or temperatures, not both: a path has one parameter"
+            "give strengths or temperatures (or batch sizes), not both: a path has one parameter"
         )
+    if batch_sizes is not None:
+        return problems_of_sizes(problem, batch_sizes)
     if temperatures is not None:
         return [
             replace(problem, temperature=t)
@@ -199,10 +211,10 @@ def _positive(values: ArrayLike, what: str) -> Vector:
 _Proved = tuple[Certificate, SlackVectorGram]
 
 
-def _batched_proofs(problem: UFM, problems: list[UFM]) -> list[_Proved | None]:
+def _batched_proofs(problems: list[UFM]) -> list[_Proved | None]:
     """Return, for each point, a certificate in O(m) and the Gram matrix it is of, or None."""
     located: list[_Proved | None] = [None] * len(problems)
-    if SlackVector().why_not(problem, Level.ORBITS) is not None:
+    if SlackVector().why_not(problems[0], Level.ORBITS) is not None:
         return located
     inside = [number for number, member in enumerate(problems) if not member.is_zero_optimal()]
     controls = [problems[number].control_at_unit_temperature for number in inside]
@@ -211,7 +223,7 @@ def _batched_proofs(problem: UFM, problems: list[UFM]) -> list[_Proved | None]:
     parameters = np.array([control.parameter for control in controls])
     everything = equations_for(problems[inside[0]], parameters)
     starts = _interpolated_starts(everything)
-    size = max(1, _BATCH_NUMBERS // (16 * problem.points.orbits))
+    size = max(1, _BATCH_NUMBERS // (16 * problems[0].points.orbits))
     for first in range(0, len(inside), size):
         batch = slice(first, first + size)
         local = everything.at(parameters[batch])
