@@ -294,3 +294,34 @@ def test_the_command_line_takes_the_mean_over_anchors(capsys, tmp_path):
         assert "mean_over=anchors" in capsys.readouterr().out
         assert main(["floor", *given, "--loss", loss]) == 0
         assert "per anchor present" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("control", [Ball(1.0), Budget(1.0), Ridge(0.1)], ids=lambda c: c.name)
+def test_a_batch_whose_only_positives_are_keys(control):
+    batches = ClassBatches(2, 1)
+    solution = solve_relaxation(
+        UFM([4, 2, 1], control, 0.5, loss=Queue([1, 2, 0]), batches=batches)
+    )
+    assert solution.status == "optimal"
+
+
+@pytest.mark.parametrize("sampler", ["weighted:size=2", "shuffle:size=2"])
+@pytest.mark.parametrize("mean_over", ["all", "anchors"])
+def test_a_batch_that_a_positive_fills_has_no_loss_at_all(sampler, mean_over):
+    batches = f"{sampler},mean_over={mean_over}"
+    problem = UFM([4, 2, 1], Sphere(1.0), 0.5, loss=ClassAveraged(), batches=batches)
+    solution = solve_relaxation(problem)
+    assert (solution.lower, solution.upper) == (0, 0)
+
+
+def test_curvature_of_far_negatives_overflows_nowhere():
+    batches = WeightedBatches(3, [0.1, 0.2, 0.3])
+    problem = UFM(SIZES, Ball(1.0), loss=NegativesOnly(), batches=batches)
+    loss = build_program(problem, Level.CLASSES).loss
+    places = np.array([0.0, -300.0, -600.0])
+    gram = np.minimum.outer(places, places)
+    np.fill_diagonal(gram, 0.0)
+    at = loss.expand(CellGram.from_matrix(gram))
+    bend = loss.curvature(at, CellGram.from_matrix(np.ones((3, 3)) - np.eye(3)))
+    assert np.isfinite(bend.own).all()
+    assert np.isfinite(bend.pair).all()

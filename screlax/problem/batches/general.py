@@ -162,6 +162,12 @@ class GeneralExpectation:
         return np.asarray(alone & (self.views == 1))
 
     @cached_property
+    def _is_alone(self) -> NDArray[np.bool_]:
+        """Whether anchors with a positive meet no other class: an excess of exactly zero, (R,)."""
+        full = self.draws.degree is not None and self.draws.degree <= 1
+        return np.asarray(self._needed & full & ~self.keys.any(axis=1))
+
+    @cached_property
     def error(self) -> float:
         """Largest relative error of values and derivatives."""
         mean = float(self.draws.mean_units.max())
@@ -239,6 +245,8 @@ class GeneralExpectation:
 
     def _excess(self, row: int, e: Vector) -> float:
         """Return the loss less that at e = 0, of the same circles."""
+        if self._is_alone[row]:
+            return 0.0
         rule, found = self._rule(row, e), 0.0
         added, kept = self._added(e), rule.nodes * float(self.keys[row] @ e)
         over = rule.weights / rule.nodes
@@ -271,16 +279,23 @@ class GeneralExpectation:
         keys = self.keys[row] * e
         softmax, diagonal = np.zeros(len(e)), np.zeros(len(e))
         matrix = np.zeros((len(e), len(e)))
+        if self._is_alone[row]:
+            return softmax, diagonal, matrix
         for at in self._nodes(row, rule, added, float(self.keys[row] @ e)):
             others = at.parts.log @ copies
-            terms = at.factor * np.exp(at.logs + others) * rule.weights[:, None]
-            flat = terms.reshape(-1)
-            mean = copies * added * at.parts.mean.reshape(len(flat), -1) + keys
+            terms = at.factor * np.exp(at.logs + others)
+            flat = (terms * rule.weights[:, None]).reshape(-1)
+            units = at.parts.mean.reshape(len(flat), -1)
+            left = np.where(units == 0, 0.0, added)  # of what is far, nothing at large nodes
+            mean = copies * left * units + keys
             softmax += (flat @ mean).real
             if not second:
                 continue
-            flat = (terms * rule.nodes[:, None]).reshape(-1)
-            variance = copies * added**2 * at.parts.variance.reshape(len(flat), -1)
+            # nodes are as large as Y is small: their squares overflow, unless with what adds
+            root = (np.sqrt(rule.weights) * np.sqrt(rule.nodes))[:, None]
+            scale = np.where(terms == 0, 0.0, root).reshape(-1, 1)
+            flat, mean = terms.reshape(-1), scale * mean
+            variance = copies * (scale * left) ** 2 * at.parts.variance.reshape(len(flat), -1)
             diagonal += (flat @ variance).real
             matrix += (mean.T @ (flat[:, None] * mean)).real
         return softmax, diagonal, matrix + np.diag(diagonal)

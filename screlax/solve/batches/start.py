@@ -49,6 +49,8 @@ def start_at_mean(problem: UFM) -> CellGram | None:
     array([1., 1., 1.])
     """
     terms, copies = _mean_terms(problem), problem.points.multiplicities.astype(float)
+    if not terms.anchors.any():
+        return None  # all positives are keys
     control = problem.control_at_unit_temperature
     with np.errstate(all="ignore"):
         found = _optimum(terms, copies, control)
@@ -81,9 +83,8 @@ def _mean_terms(problem: UFM) -> ClassTerms:
         drawn = views * units.max(axis=0) * share.mean() * draws.samples_each
         pair += float(copies @ mass) * drawn
     own = own / np.where(anchors > 0, anchors, 1.0)
-    return ClassTerms(
-        anchors, own, pair / (copies @ anchors), problem.points.distinct.astype(float)
-    )
+    pair = pair / (float(copies @ anchors) or 1.0)
+    return ClassTerms(anchors, own, pair, problem.points.distinct.astype(float))
 
 
 def _optimum(terms: ClassTerms, copies: Vector, control: Control) -> CellGram | None:
