@@ -133,6 +133,7 @@ def test_several_optima_are_ranked(files, several, capsys):
     assert distances == sorted(distances)
     assert len(rows) == 3
     assert "(sphere 1, τ = 0.5)" in rows[0]
+    assert all(("at class means" in row) == ("supcon in " in row) for row in rows)
     assert rest.startswith("verdict      These features are ")
 
 

@@ -22,7 +22,7 @@ from .output import WrittenFiles
 
 COMMANDS = {
     "solve": "solve a problem and prove the solution optimal",
-    "path": "solve and certify along a path of λ, ρ or τ",
+    "path": "solve and certify along a path of λ, ρ, τ or batch sizes",
     "sweep": "solve and certify a grid of problems",
     "losses": "compare the geometry of several losses",
     "design": "find what brings the optimum nearest to a wanted geometry",

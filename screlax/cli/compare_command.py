@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="a linear classifier to measure too: .npy of weights, classes by features, or .npz "
-        "with weight and bias",
+        "with weight and bias; classes in the order of the solution's table",
     )
     add(
         "--solution",

@@ -79,6 +79,11 @@ def run(options: argparse.Namespace) -> bool:
 
 def _loss(options: argparse.Namespace) -> Loss:
     """Return the loss that the options say."""
+    if options.batch_size is not None or options.sampler is not None:
+        raise InvalidInputError(
+            "a loss of embeddings is that of all of them at once; leave out --batch-size and "
+            "--sampler: `screlax compare` with an optimum of batches estimates their loss"
+        )
     loss = loss_of(options)
     if not options.negatives_only:
         return loss

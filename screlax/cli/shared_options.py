@@ -1,6 +1,7 @@
 """The options that several commands share: which problem, which solution, which embeddings."""
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,14 @@ def batches_of(options: argparse.Namespace) -> tuple[str, dict[str, Any]] | None
     if options.batch_size is None and options.sampler is None:
         return None
     name, given = read_sampler(options.sampler or "shuffle")
+    sized = name in BATCHES and "size" in (option.name for option in fields(BATCHES[name]))
+    if sized and options.batch_size is None and "size" not in given:
+        raise InvalidInputError(f"--sampler {options.sampler} needs the size too: --batch-size")
     if options.batch_size is not None:
+        if name in BATCHES and not sized:
+            raise InvalidInputError(
+                f"--sampler {name} says itself how large its batches are; leave out --batch-size"
+            )
         if "size" in given:
             raise InvalidInputError(
                 f"--sampler {options.sampler} has a size already; leave out --batch-size"

@@ -39,6 +39,7 @@ EXAMPLES = """examples:
 
 a sweep.toml:
   profiles = ["cifar10-lt", "cifar100-lt"]
+  counts = { mine = "counts.csv" }           # files of class sizes, by name; one of both is enough
   imbalance = [10, 50, 100]
   loss = ["supcon", "supcon:views=2"]        # leave out for supcon
   batches = ["all", "shuffle:size=64"]       # samplers; "all" is the loss of all samples at once

@@ -64,7 +64,11 @@ def ranking_lines(found: Sequence[Comparison]) -> list[str]:
 
 
 def _excess_cell(found: Comparison) -> str:
-    return "–" if found.decision is None else f"{found.decision.relative_excess:.3g}"
+    """Return the excess and whether it is one of class means, which leaves out all within them."""
+    if found.decision is None or found.loss is None:
+        return "–"
+    means = "" if found.loss.level == "samples" else " at class means"
+    return f"{found.decision.relative_excess:.3g}{means}"
 
 
 def paragraph(title: str, text: str) -> list[str]:

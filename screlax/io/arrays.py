@@ -178,6 +178,8 @@ def _key(path: Path, names: list[str]) -> str:
     if len(names) == 1:
         return names[0]
     found = [name for name in _KEYS if name in names]
+    if {"format", "record"} <= set(names):
+        raise FileFormatError(f"{path} is a saved solution, not an array such as embeddings")
     if len(found) != 1:
         raise FileFormatError(
             f"{path} holds {', '.join(names) or 'nothing'}; name the array embeddings or features"

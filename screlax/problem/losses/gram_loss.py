@@ -112,7 +112,7 @@ class GramLoss(ABC):
             If the loss has no conic form.
         """
         raise SolverCapabilityError(
-            "this loss has no form that conic solvers take; use solver='auto' or 'burer-monteiro'"
+            "this loss has no form that conic solvers take; choose solver auto or burer-monteiro"
         )
 
     def minorant(self, gram: CellGram, at: Any, rows: Any = None) -> Minorant | None:

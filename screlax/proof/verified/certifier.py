@@ -105,8 +105,8 @@ def _dense(problem: UFM, level: Level, known: Proof) -> Bounds:
     if loss is None or program.is_nonnegative or not program.control.has_slack_vector:
         raise SolverCapabilityError(
             f"there is no proof against rounding for {problem.description}: it is for losses that "
-            "are rows of a softmax and features of any sign, or orthogonal classes; certify with "
-            "certifier='double'"
+            "are rows of a softmax and features of any sign, or orthogonal classes; leave out "
+            "rigorous, and the bounds are proved in double precision"
         )
     require_memory(_BALL_BYTES * float(program.size) ** 2, f"balls for {program.size:,} {level}")
     gram = known.gram
