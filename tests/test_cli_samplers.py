@@ -56,3 +56,17 @@ def test_a_refused_proof_names_no_argument_of_python(capsys):
     pytest.importorskip("flint")
     said = refusal(capsys, "solve", *PROBLEM, "--batch-size", "4", "--rigorous")
     assert "leave out rigorous" in said
+
+
+@pytest.mark.parametrize(
+    "sampler", ["shuffle:size=4", "fixed:batches.txt", "poisson:rate=0.3", "weighted:size=4"]
+)
+def test_the_mean_of_a_solution_is_of_the_kind_of_the_floor(sampler, capsys, tmp_path):
+    (tmp_path / "counts.csv").write_text("9\n6\n1\n")  # the single sample is never an anchor
+    assert main(("solve", *PROBLEM, "--sampler", sampler)) == 0
+    line = next(one for one in capsys.readouterr().out.splitlines() if one.startswith("value"))
+    mean, unit = line.split("summed over anchors, ")[1].split(" per ")
+    assert main(("floor", *PROBLEM, "--sampler", sampler)) == 0
+    floor, _, rest = capsys.readouterr().out.split("cannot be below ")[1].partition(" per ")
+    assert rest.startswith(f"{unit} (proved")
+    assert float(mean) == pytest.approx(float(floor), rel=1e-8)

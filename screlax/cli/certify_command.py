@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> bool:
         return proved
     origin = f"that of the file, but at most {LARGEST_TOL:g}" if options.tol is None else "--tol"
     print(problem_line(solution))
-    print("\n".join(certificate_lines(certificate, status, tol, solution.problem.anchors)))
+    print("\n".join(certificate_lines(certificate, status, tol, solution.problem)))
     print(f"tolerance    {tol:g} ({origin})")
     return proved
 

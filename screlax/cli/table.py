@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..comparison.batch_floor import logged_unit
 from ..comparison.recipe import averaged_over
 from ..io.shown import shortened
 from ..io.tables import text_lines
@@ -55,9 +56,7 @@ def _kinds_in_words(problem: UFM) -> str:
     return f"kinds of size and {others}" if others else "distinct sizes"
 
 
-def certificate_lines(
-    certificate: Certificate, status: str, tol: float, anchors: float
-) -> list[str]:
+def certificate_lines(certificate: Certificate, status: str, tol: float, problem: UFM) -> list[str]:
     """Return the certificate in words."""
     reason = certificate.shortfall(tol)
     verified = certificate.is_verified
@@ -67,13 +66,21 @@ def certificate_lines(
         f"tolerance {tol:.3g}, certified at level {certificate.level})",
         *([f"reason       {reason}"] if reason else []),
         f"value        {certificate.upper:.12g} summed over anchors, "
-        f"{certificate.upper / anchors:.10g} per anchor",
+        f"{_mean_in_words(problem, certificate.upper)}",
         f"bounds       {certificate.lower:.{digits}g} ≤ optimum ≤ {certificate.upper:.{digits}g}"
         f"{proved}",
         f"as found     smallest eigenvalue of the Gram matrix "
         f"{certificate.primal_min_eigenvalue:.2e}, of the dual slack per sample "
         f"{certificate.slack_min_eigenvalue:.2e}",
     ]
+
+
+def _mean_in_words(problem: UFM, value: float) -> str:
+    """Say the mean: per anchor, and of batches what training logs, as `screlax floor` does."""
+    if problem.batches is None:
+        return f"{value / problem.anchors:.10g} per anchor"
+    embeddings = problem.loss.view_count * problem.samples
+    return f"{value / embeddings:.10g} per {logged_unit(problem)}"
 
 
 def _left_open(solution: Solution) -> list[str]:
@@ -95,9 +102,7 @@ def solution_table(solution: Solution) -> str:
         problem_line(solution),
         f"solver       {solution.solver} ({solution.solver_reason}){iterations}",
         f"level        {solution.level} ({solution.level_reason})",
-        *certificate_lines(
-            certificate, solution.status.value, solution.tol, solution.problem.anchors
-        ),
+        *certificate_lines(certificate, solution.status.value, solution.tol, solution.problem),
         *([f"classes      {within}"] if (within := solution.within_words) else []),
         *_rank(solution),
         *_left_open(solution),

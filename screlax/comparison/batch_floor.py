@@ -11,6 +11,7 @@ from ..checks import whole_number
 from ..errors import InvalidInputError
 from ..problem.losses.batch_terms import BatchTerms
 from ..problem.losses.in_fixed import InFixedBatches
+from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
 
@@ -70,17 +71,20 @@ class BatchFloor:
             f"{self.smallest:.6g} among {self.draws:,} {drawn} at the optimum"
         )
         problem = self.solution.problem
-        assert problem.batches is not None
-        unit = "embedding"
-        if problem.batches.is_per_anchor:
-            unit = "anchor present"
-        elif problem.batches.sizes_vary(problem.class_sizes):
-            unit = "embedding of a batch of mean size"
         return (
             f"the expected loss at fixed features, averaged over batches, cannot be below "
-            f"{self.floor:.10g} per {unit} (proved: {problem.description}, "
+            f"{self.floor:.10g} per {logged_unit(problem)} (proved: {problem.description}, "
             f"temperature {problem.temperature:g}); {single}"
         )
+
+
+def logged_unit(problem: UFM) -> str:
+    """Return what the mean of a batch is over: its embeddings, or the anchors among them."""
+    assert problem.batches is not None
+    if problem.batches.is_per_anchor:
+        return "anchor present"
+    varying = problem.batches.sizes_vary(problem.class_sizes)
+    return "embedding of a batch of mean size" if varying else "embedding"
 
 
 def batch_floor(solution: Solution, *, draws: int = 1000, seed: int = 0) -> BatchFloor:
