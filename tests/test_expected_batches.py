@@ -446,3 +446,17 @@ def test_embeddings_beyond_the_range_of_exponentials_are_refused_in_words():
     embeddings = np.random.default_rng(0).standard_normal((12, 4)) * 10.0 ** labels[:, None]
     with pytest.raises(InvalidInputError, match="about 700 τ above squared norms"):
         compare(embeddings, labels, solve_relaxation(problem))
+
+
+@pytest.mark.parametrize("sizes", [[3, 3, 2, 1], [4, 4, 2, 2, 1], [5, 4, 3, 2, 2, 1], [4, 3, 2]])
+@pytest.mark.parametrize("beside", range(1, 5))
+def test_zero_embeddings_in_nearly_full_batches_have_the_closed_sum(sizes, beside):
+    n = sum(sizes)
+    batch = n - beside
+    chance = [1 - math.comb(n - c, batch - 1) / math.comb(n - 1, batch - 1) for c in sizes]
+    expected = math.fsum(c * share for c, share in zip(sizes, chance, strict=True))
+    expected *= math.log(batch - 1)
+    problem = UFM(sizes, Sphere(1.0), batches=RandomBatches(batch, drop_last=True))
+    loss = build_program(problem, Level.CLASSES).loss
+    gram = CellGram.from_matrix(np.zeros((len(sizes), len(sizes))))
+    assert loss.value(gram) == pytest.approx(expected, rel=1e-13)

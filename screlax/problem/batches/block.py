@@ -85,8 +85,10 @@ class Block:
         nodes : Nodes
         """
         draws = self.draws
-        log_own, _ = nodes.unit(draws, -self.decay[nodes.term, None])
-        logs, factor = draws.own(log_own[..., 0], needed=self.views == 1)
+        decay = self.decay[nodes.term]
+        (log_own, _), angle = nodes.unit(draws, -decay[:, None]), nodes.angles
+        log_y, angle = nodes.log_radius - decay, None if angle is None else angle[:, 0]
+        logs, factor = draws.own(log_own[..., 0], log_y, angle, needed=self.views == 1)
         logs += weights @ np.swapaxes(log_factor, 1, 2)
         always = self.views * (draws.own_fixed + 1) - 1
         if always.any():

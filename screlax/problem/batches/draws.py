@@ -30,6 +30,9 @@ _FROM_ALL = 0.3
 """Where nearly all units are drawn, z₀ is where this many are left."""
 
 
+_SMALL = -2.0
+"""Logarithms of z up to which φ(z) is taken by itself."""
+
 _FAR_LESS = 300.0
 """−log of what is neglected beside the term without positives."""
 
@@ -168,8 +171,25 @@ class Draws:
         """Return the derivative of the mean by c."""
         return mean if self.replaced else mean - times(mean, mean)
 
-    def own(self, log_factor: Parts, *, needed: bool) -> tuple[Parts, Parts]:
+    def _from_none(self, log_factor: Parts, log_y: Array, angle: Array | None) -> Parts:
+        """Return φ(z₀ e^c), with its digits also where it is far less than φ(z₀)."""
+        found = log_factor.copy()
+        found[0] -= self.log_none
+        log_size = log_y + math.log(self.rate if self.replaced else self.rate / (1 - self.rate))
+        small = log_size < _SMALL
+        size = np.exp(np.where(small, log_size, _SMALL))
+        parts = size[None]
+        if angle is not None:
+            turned, sine = circle(angle)
+            parts = np.stack([size * (1 - turned), size * sine])
+        return np.where(small, parts if self.replaced else log1p_of(parts), found)
+
+    def own(
+        self, log_factor: Parts, log_y: Array, angle: Array | None, *, needed: bool
+    ) -> tuple[Parts, Parts]:
         """Return logarithm and a factor beside it of the own class's part, each (…, R, M).
+
+        The logarithm of a unit's factor is that of `unit` at log_y and angle, each (M,).
 
         Where a positive is `needed` and none is fixed, that is all but the term without any: it
         neither cancels nor overflows.
@@ -178,9 +198,8 @@ class Draws:
         missing = self.missing(needed=needed)
         if not missing.any():
             return logs, np.ones((1, 1, 1))
-        none = np.zeros((len(log_factor), 1))
-        none[0] = self.log_none
-        drawn = np.where(missing, self.own_units, 0.0)[:, None] * (log_factor - none)[:, None, :]
+        unit = self._from_none(log_factor, log_y, angle)
+        drawn = np.where(missing, self.own_units, 0.0)[:, None] * unit[:, None, :]
         less = drawn[0] < -_FAR_LESS  # where 1 + z x is so near zero that only "none" is left
         if less.any():
             logs[:, less] -= drawn[:, less]
