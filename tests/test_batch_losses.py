@@ -325,3 +325,37 @@ def test_curvature_of_far_negatives_overflows_nowhere():
     bend = loss.curvature(at, CellGram.from_matrix(np.ones((3, 3)) - np.eye(3)))
     assert np.isfinite(bend.own).all()
     assert np.isfinite(bend.pair).all()
+
+
+def test_curvature_where_an_anchor_meets_nothing_but_one_class():
+    sizes = [5, 6, 7, 6, 1]
+    pairs = ClassBatches(2, 2)  # one other class in a batch: a loss that is linear
+    problem = UFM(sizes, Sphere(0.5), loss=NegativesOnly(), batches=pairs)
+    loss = build_program(problem, Level.CLASSES).loss
+    at = loss.expand(CellGram.from_matrix(gram_of(1, classes=5, scale=0.5)))
+    rows = loss.row_curvature(at)
+    step = np.random.default_rng(0).standard_normal((5, 5))
+    np.fill_diagonal(step, 0.0)
+    parts = np.einsum("jgm,gm->jg", rows.factors, step)
+    bend = (rows.diagonal * step**2).sum(axis=1) + (rows.signs * parts**2).sum(axis=0)
+    assert np.abs(bend).max() < 1e-12
+    assert (rows.diagonal >= 0).all()
+
+
+def test_nothing_is_relative_to_a_value_of_zero():
+    problem = UFM([4, 5], Sphere(1.0), 0.5, batches="weighted:size=2")
+    with pytest.raises(InvalidInputError, match="value is zero"):
+        solve_relaxation(problem).determinacy()
+
+
+@pytest.mark.parametrize("name", ["supcon", "negatives"])
+def test_sums_beyond_double_precision_are_refused(name):
+    problem = UFM([2, 3], Sphere(1.0), loss=LOSSES[name], batches="poisson:rate=0.5")
+    loss = build_program(problem, Level.CLASSES).loss
+    for far in (-705.0, 705.0):
+        gram = CellGram.from_matrix(np.array([[0.0, far], [far, 0.0]]))
+        if name == "supcon" and far < 0:
+            assert np.isfinite(loss.value(gram))
+            continue
+        with pytest.raises(InvalidInputError, match="about 700"):
+            loss.value(gram)

@@ -474,8 +474,8 @@ class Solution:
         Raises
         ------
         InvalidInputError
-            If the optimum is zero, features must be nonnegative, or classes do not collapse or have
-            prototypes that are points of their own.
+            If the optimum or its value is zero, features must be nonnegative, or classes do not
+            collapse or have prototypes that are points of their own.
         ProblemTooLargeError
             If there are too many distinct sizes, or more than 60 classes of a loss that does not
             say its Hessian row by row.

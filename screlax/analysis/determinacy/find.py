@@ -36,12 +36,14 @@ def find_determinacy(
     Raises
     ------
     InvalidInputError
-        If the optimum is zero, features must be nonnegative, or classes do not collapse or have
-        prototypes that are points of their own.
+        If the optimum or its value is zero, features must be nonnegative, or classes do not
+        collapse or have prototypes that are points of their own.
     ProblemTooLargeError
         If there are too many distinct sizes, or too many classes for a loss that is no sum of rows.
     """
     _check(problem, gram)
+    if value == 0:
+        raise InvalidInputError("the optimal value is zero, which no excess is relative to")
     optimum = optimum_of(problem, gram, value, gap, rank, tolerance)
     if optimum.form is None:
         found = dense_curvature(problem, optimum.gram, rank)

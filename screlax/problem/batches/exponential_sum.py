@@ -29,6 +29,9 @@ _POINTS, _HEIGHT = 38, 1.4
 _EVALUATED = 8 * UNIT
 """Rounding of Y Σ w e^{−tY}, where the largest terms have t Y near one."""
 
+_FARTHEST = 1e300
+"""Most that Y, 1/Y and ratios of Y may be: nodes are 36 times as far."""
+
 
 @dataclass(frozen=True, eq=False)
 class ExponentialSum:
@@ -69,6 +72,11 @@ class ExponentialSum:
         rho = _HEIGHT + math.hypot(_HEIGHT, 1.0)
         between = 4 * size * rho ** (1 - _POINTS) / (rho - 1)
         return lebesgue * (float(np.abs(found - 1).max()) + _EVALUATED) + between
+
+
+def is_in_range(least: float, most: float) -> bool:
+    """Whether a rule for all Y from `least` to `most` is within double precision."""
+    return 1 / _FARTHEST <= least <= most <= _FARTHEST * min(least, 1.0)
 
 
 def exponential_sum(least: float, most: float) -> ExponentialSum:

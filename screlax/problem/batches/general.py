@@ -22,7 +22,7 @@ from ...types import Matrix, Vector
 from ..losses.batch_terms import BatchTerms
 from .class_parts import ClassParts, Evaluated
 from .draws import Array, Draws
-from .exponential_sum import ExponentialSum, exponential_sum
+from .exponential_sum import ExponentialSum, exponential_sum, is_in_range
 from .joined_numbers import expm1_of, log1p_of
 
 _LOG_ACCURACY = 38.0
@@ -315,7 +315,7 @@ class GeneralExpectation:
             top += most * max(largest, self.views) + keys
         if not self.terms.has_own:
             least = float(each.min())
-        if not (np.isfinite(top) and least > 0):
+        if not is_in_range(least, max(top, least)):
             raise InvalidInputError(
                 "the expected loss of batches is known where inner products of class means are at "
                 "most about 700 τ above squared norms, and here they are further; normalise the "

@@ -7,6 +7,7 @@ import numpy as np
 from ...errors import InvalidInputError
 from ...types import Matrix, Vector
 from .draws import Draws
+from .exponential_sum import is_in_range
 
 
 def least_sum(draws: Draws, views: int, e: float) -> Vector:
@@ -28,7 +29,7 @@ def range_of_sums(draws: Draws, views: int, least: Matrix, each: Matrix) -> tupl
     """
     most = views * np.maximum(each.max(axis=1, initial=0.0), 1.0)
     top = views * (draws.own_fixed + 1) + draws.most_units * most
-    if not np.isfinite(top).all():
+    if not is_in_range(1.0, float(top.max())):
         raise InvalidInputError(
             "the expected loss of batches is known where inner products of class means are at "
             "most about 700 τ above squared norms, and here they are further; normalise the "

@@ -160,18 +160,26 @@ class ExpectedRows(GramLoss):
     def row_curvature(self, at: Expansion) -> RowCurvature:
         """See `GramLoss.row_curvature`; rows of several kinds of batches add up."""
         size = len(self.cells)
-        diagonal = np.zeros((size, size))
+        whole, less = np.zeros((2, size, size))
         found: list[list[tuple[Matrix, Vector]]] = [[] for _ in range(size)]
         for kind, moments in zip(self.kinds, at.moments, strict=True):
-            diagonal[kind.orbits] += kind.mass[:, None] * (moments.softmax - moments.diagonal)
+            whole[kind.orbits] += kind.mass[:, None] * moments.softmax
+            less[kind.orbits] += kind.mass[:, None] * moments.diagonal
             each = zip(kind.orbits.tolist(), kind.mass, moments.factors(), strict=True)
             for orbit, mass, (factors, signs) in each:
                 found[orbit].append((np.sqrt(mass) * factors, signs))
+        # Where a class is all that an anchor meets nothing of it is left: then it is taken off by
+        # a factor, since what is measured by the diagonal needs one above zero.
+        apart = less >= whole
+        for row, (lost, beside) in enumerate(zip(less, apart, strict=True)):
+            factors = np.diag(np.sqrt(lost))[beside]
+            found[row].append((factors, -np.ones(len(factors))))
+        diagonal = whole - np.where(apart, 0.0, less)
         rows = [
             with_fewest_factors(
                 diagonal[row],
-                np.concatenate([np.zeros((0, size)), *(factors for factors, _ in parts)]),
-                np.concatenate([np.zeros(0), *(signs for _, signs in parts)]),
+                np.concatenate([factors for factors, _ in parts]),
+                np.concatenate([signs for _, signs in parts]),
             )
             for row, parts in enumerate(found)
         ]
