@@ -359,3 +359,15 @@ def test_sums_beyond_double_precision_are_refused(name):
             continue
         with pytest.raises(InvalidInputError, match="about 700"):
             loss.value(gram)
+
+
+def test_curvature_is_finite_where_softmax_is_rounding_alone():
+    loss = Prototypes([0, 0, 2], loss_terms=False)
+    batches = RandomBatches(2)
+    problem = UFM([4, 3, 1], Ball(0.0539), 0.00634, loss=loss, batches=batches)
+    solution = solve_relaxation(problem)
+    program = build_program(problem, Level.ORBITS)
+    at = program.loss.expand(solution.point_gram.dense().scaled(1 / problem.temperature))
+    rows = program.loss.row_curvature(at)
+    assert (rows.diagonal >= 0).all()
+    assert np.isfinite(rows.factors).all()

@@ -170,9 +170,10 @@ class ExpectedRows(GramLoss):
                 found[orbit].append((np.sqrt(mass) * factors, signs))
         # Where a class is all that an anchor meets nothing of it is left: then it is taken off by
         # a factor, since what is measured by the diagonal needs one above zero.
-        apart = less >= whole
+        whole = np.maximum(whole, 0.0)  # as they are but for the rounding of a quadrature
+        apart = (less >= whole) & (less >= 0)
         for row, (lost, beside) in enumerate(zip(less, apart, strict=True)):
-            factors = np.diag(np.sqrt(lost))[beside]
+            factors = np.diag(np.sqrt(np.where(beside, lost, 0.0)))[beside]
             found[row].append((factors, -np.ones(len(factors))))
         diagonal = whole - np.where(apart, 0.0, less)
         rows = [
