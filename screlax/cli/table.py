@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from ..comparison.batch_floor import logged_unit
 from ..comparison.recipe import averaged_over
 from ..io.shown import shortened
 from ..io.tables import text_lines
@@ -66,21 +65,13 @@ def certificate_lines(certificate: Certificate, status: str, tol: float, problem
         f"tolerance {tol:.3g}, certified at level {certificate.level})",
         *([f"reason       {reason}"] if reason else []),
         f"value        {certificate.upper:.12g} summed over anchors, "
-        f"{_mean_in_words(problem, certificate.upper)}",
+        f"{certificate.upper / problem.mean_count:.10g} per {problem.mean_unit}",
         f"bounds       {certificate.lower:.{digits}g} ≤ optimum ≤ {certificate.upper:.{digits}g}"
         f"{proved}",
         f"as found     smallest eigenvalue of the Gram matrix "
         f"{certificate.primal_min_eigenvalue:.2e}, of the dual slack per sample "
         f"{certificate.slack_min_eigenvalue:.2e}",
     ]
-
-
-def _mean_in_words(problem: UFM, value: float) -> str:
-    """Say the mean: per anchor, and of batches what training logs, as `screlax floor` does."""
-    if problem.batches is None:
-        return f"{value / problem.anchors:.10g} per anchor"
-    embeddings = problem.loss.view_count * problem.samples
-    return f"{value / embeddings:.10g} per {logged_unit(problem)}"
 
 
 def _left_open(solution: Solution) -> list[str]:
@@ -134,6 +125,7 @@ def solution_record(solution: Solution) -> dict[str, Any]:
         "status": solution.status.value,
         "value": solution.value,
         "mean_value": solution.mean_value,
+        "mean_unit": solution.problem.mean_unit,
         "tol": solution.tol,
         "certificate": solution.certificate.record(),
         "solver": solution.solver,

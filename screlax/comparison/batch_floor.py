@@ -11,7 +11,6 @@ from ..checks import whole_number
 from ..errors import InvalidInputError
 from ..problem.losses.batch_terms import BatchTerms
 from ..problem.losses.in_fixed import InFixedBatches
-from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
 
@@ -73,18 +72,9 @@ class BatchFloor:
         problem = self.solution.problem
         return (
             f"the expected loss at fixed features, averaged over batches, cannot be below "
-            f"{self.floor:.10g} per {logged_unit(problem)} (proved: {problem.description}, "
+            f"{self.floor:.10g} per {problem.mean_unit} (proved: {problem.description}, "
             f"temperature {problem.temperature:g}); {single}"
         )
-
-
-def logged_unit(problem: UFM) -> str:
-    """Return what the mean of a batch is over: its embeddings, or the anchors among them."""
-    assert problem.batches is not None
-    if problem.batches.is_per_anchor:
-        return "anchor present"
-    varying = problem.batches.sizes_vary(problem.class_sizes)
-    return "embedding of a batch of mean size" if varying else "embedding"
 
 
 def batch_floor(solution: Solution, *, draws: int = 1000, seed: int = 0) -> BatchFloor:
@@ -132,12 +122,10 @@ def batch_floor(solution: Solution, *, draws: int = 1000, seed: int = 0) -> Batc
     count = whole_number(draws, "draws", 2)
     drawn = drawn_losses(solution, count, seed)
     count = len(drawn)
-    views = problem.loss.view_count
-    embeddings = views * problem.samples
     return BatchFloor(
         solution=solution,
-        floor=solution.lower / embeddings,
-        optimum=solution.value / embeddings,
+        floor=solution.lower / problem.mean_count,
+        optimum=solution.mean_value,
         scatter=float(drawn.std(ddof=1)) if count > 1 else 0.0,
         mean=float(drawn.mean()),
         smallest=float(drawn.min()),

@@ -71,7 +71,7 @@ def solution_title(solution: Solution) -> str:
     span = short_count(low) + ("" if low == high else f" to {short_count(high)}")
     return (
         f"{short_count(sizes.classes)} classes of {span} samples, {caption(solution.problem)}\n"
-        f"{solution.status}: objective {solution.mean_value:.6g} per anchor, "
+        f"{solution.status}: objective {solution.mean_value:.6g} per {solution.problem.mean_unit}, "
         f"certified relative gap {solution.certificate.gap_in_words}"
         + (f"\n{solution.within_words}: class means" if solution.within_words else "")
     )

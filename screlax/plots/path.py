@@ -173,7 +173,7 @@ def path_parameter(solutions: Sequence[Solution]) -> tuple[str, Vector]:
 def _draw_value(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
     value = [solution.mean_value for solution in solutions]
     ax.plot(place, value, color=OKABE_ITO[0])
-    ax.set_ylabel("objective per anchor")
+    ax.set_ylabel(f"objective per {solutions[0].problem.mean_unit}")
     keep_flat_curves_flat(ax)
 
 

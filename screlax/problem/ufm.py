@@ -206,6 +206,23 @@ class UFM:
         return self.loss.anchor_count(self.class_sizes)
 
     @property
+    def mean_count(self) -> float:
+        """What a mean of the objective is over: `mean_unit`s, as training logs it."""
+        in_batches = self.batches is not None
+        return self.loss.view_count * self.samples if in_batches else self.anchors
+
+    @property
+    def mean_unit(self) -> str:
+        """In words: an anchor, or in batches an embedding, with or without a positive."""
+        batches = self.batches
+        if batches is None:
+            return "anchor"
+        if batches.is_per_anchor:
+            return "anchor present"
+        varying = batches.sizes_vary(self.class_sizes)
+        return "embedding of a batch of mean size" if varying else "embedding"
+
+    @property
     def infimum(self) -> float:
         """Simple lower bound on the objective, for all embeddings, whatever the control.
 

@@ -98,6 +98,7 @@ def _summary(solution: Solution) -> dict[str, Any]:
         "tol": solution.tol,
         "value": solution.value,
         "mean_value": solution.mean_value,
+        "mean_unit": problem.mean_unit,
         "lower": solution.lower,
         "upper": solution.upper,
         "classes": sizes.classes,

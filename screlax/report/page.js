@@ -81,7 +81,7 @@
       (s.tightness ? ` Of embeddings, ${s.tightness}.` : ""));
     fillTable(byId("bounds"), [
       ["objective, summed over anchors", number(s.value, 12)],
-      ["objective per anchor", number(s.mean_value, 10)],
+      [`objective per ${s.mean_unit}`, number(s.mean_value, 10)],
       ["lower bound", number(s.lower, 12)],
       ["relative duality gap", s.gap_in_words],
       ["smallest eigenvalue of the Gram matrix as found", number(c.primal_min_eigenvalue, 3)],
@@ -136,7 +136,7 @@
     function draw() {
       const step = path.steps[Number(slider.value)];
       byId("path-label").textContent =
-        `${symbol} = ${number(step.parameter, 4)}, objective per anchor ${number(step.value, 6)}, certified relative gap ${step.gap_in_words}`;
+        `${symbol} = ${number(step.parameter, 4)}, objective per ${data.summary.mean_unit} ${number(step.value, 6)}, certified relative gap ${step.gap_in_words}`;
       Plotly.react("path-norms", [curve(path.size, step.norm, "norm", colours.optimum)],
         layout("Norms", "samples of the class", "‖h‖", { xaxis: sizeAxis(path.size), yaxis: { range: [0, 1.05 * highest] } }), settings);
       Plotly.react("path-cosines", [

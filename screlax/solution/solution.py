@@ -120,8 +120,11 @@ class Solution:
 
     @property
     def mean_value(self) -> float:
-        """Objective divided by the number of anchors, the scale of a training loss."""
-        return self.value / self.problem.anchors
+        """Objective per anchor, the scale of a training loss; of batches per embedding.
+
+        More exactly `UFM.mean_unit`: what training logs is a mean over all of a batch.
+        """
+        return self.value / self.problem.mean_count
 
     @property
     def upper(self) -> float:
