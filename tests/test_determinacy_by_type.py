@@ -9,6 +9,7 @@ from every_loss import COLLAPSING, CONTROLS, LOSSES, SIZES, TEMPERATURE, control
 
 from screlax import UFM, Ball, Budget, ClassSizes, Ridge, Sphere, profile, solve_relaxation
 from screlax.analysis.determinacy.dense import dense_curvature
+from screlax.analysis.determinacy.inertia import SymmetricFactor
 from screlax.batches import ClassBatches, PoissonBatches, RandomBatches, WeightedBatches
 from screlax.errors import InvalidInputError, ProblemTooLargeError
 from screlax.gram.cells import CellGram, Level
@@ -217,3 +218,16 @@ def test_more_distinct_sizes_than_can_be_factorised_are_refused(monkeypatch):
     solution = solve_relaxation(UFM([9, 7, 5, 3, 2], Sphere(1.0)))
     with pytest.raises(ProblemTooLargeError, match=r"5 distinct sizes .* up to 9"):
         solution.determinacy()
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 7, 60])
+def test_inertia_and_solves_are_those_of_the_matrix(size):
+    generator = np.random.default_rng(size)
+    matrix = generator.normal(size=(size, size))
+    matrix = matrix + matrix.T
+    matrix[: size // 2, : size // 2] = 0.0  # pivots of two
+    factor = SymmetricFactor(matrix)
+    assert factor.negative == (np.linalg.eigvalsh(matrix) < 0).sum()
+    right = generator.normal(size=size)
+    assert matrix @ factor.solve(right) == pytest.approx(right, abs=1e-9)
+    assert SymmetricFactor(np.zeros((3, 3))).is_singular

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
+from scipy import linalg
 
 from ...types import Matrix, Vector
 
@@ -19,31 +21,50 @@ class SymmetricFactor:
         size = np.sqrt(np.abs(matrix).max(axis=1, initial=0.0))
         self._scale = 1 / np.where(size > 0, size, 1.0)
         scaled = self._scale[:, None] * matrix * self._scale
-        work = int(lapack.dsytrf_lwork(len(matrix), lower=1)[0])
-        self._factor, self._pivots, self._info = lapack.dsytrf(
-            scaled, lower=1, lwork=max(work, 1), overwrite_a=1
+        rows, blocks, self._order = linalg.ldl(scaled, lower=True, check_finite=False)
+        self._lower = rows[self._order]
+        beside = np.diagonal(blocks, -1)
+        self._bands = np.zeros((3, len(matrix)))
+        self._bands[0, 1:], self._bands[1], self._bands[2, :-1] = (
+            beside,
+            np.diagonal(blocks),
+            beside,
         )
+        self._alone = (self._bands[0] == 0) & (self._bands[2] == 0)
 
     @property
     def is_singular(self) -> bool:
         """Whether a pivot is exactly zero."""
-        return bool(self._info > 0)
+        return bool((self._bands[1, self._alone] == 0).any())
 
     @property
     def negative(self) -> int:
         """Number of negative eigenvalues; a block of two always has one."""
-        alone = self._pivots > 0
-        single = int((np.diagonal(self._factor)[alone] < 0).sum())
-        return single + int((~alone).sum()) // 2
+        single = int((self._bands[1, self._alone] < 0).sum())
+        return single + int((~self._alone).sum()) // 2
 
     def solve(self, right: Vector) -> Vector:
         """Return the solution of matrix · x = right."""
         if not len(right):
             return right
-        found, _ = lapack.dsytrs(
-            self._factor, self._pivots, (self._scale * right)[:, None], lower=1
+        found = self._unit(self._scale[self._order] * right[self._order], "N")
+        found = linalg.solve_banded((1, 1), self._bands, found, check_finite=False)
+        found = self._unit(found, "T")
+        result = np.empty_like(found)
+        result[self._order] = found
+        return np.asarray(self._scale * result)
+
+    def _unit(self, right: Vector, transposed: Literal["N", "T"]) -> Vector:
+        """Solve with L, whose diagonal is one, or Lᵀ."""
+        found = linalg.solve_triangular(
+            self._lower,
+            right,
+            trans=transposed,
+            lower=True,
+            unit_diagonal=True,
+            check_finite=False,
         )
-        return np.asarray(self._scale * found[:, 0])
+        return np.asarray(found)
 
 
 def inverse_of_difference(diagonal: Matrix, moved: Matrix, present: NDArray[np.bool_]) -> Matrix:
