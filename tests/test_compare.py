@@ -389,3 +389,24 @@ def test_several_optima_are_compared_nearest_first():
     assert {one.optimum_of for one in found} == {s.problem.description for s in solutions}
     with pytest.raises(InvalidInputError, match="got list"):
         screlax.compare(rows, labels, [])
+
+
+def test_several_optima_of_the_same_classes_measure_the_embeddings_once(monkeypatch):
+    calls = []
+
+    def counted(*given, **options):
+        calls.append(given)
+        return screlax.geometry.class_statistics(*given, **options)
+
+    monkeypatch.setattr("screlax.comparison.given.class_statistics", counted)
+    rows, labels = np.random.default_rng(0).normal(size=(30, 5)), np.repeat([0, 1, 2], [15, 10, 5])
+    sphere = screlax.Sphere(1.0)
+    optima = [screlax.solve_relaxation([15, 10, 5], sphere, temperature=t) for t in (0.2, 1.0)]
+    together = compare(rows, labels, optima, normalize=True)
+    assert len(calls) == 1
+    alone = [compare(rows, labels, optimum, normalize=True) for optimum in optima]
+    nearest = sorted(alone, key=lambda comparison: comparison.gram_distance)
+    for one, other in zip(together, nearest, strict=True):
+        assert one.gram_distance == other.gram_distance
+        assert one.metrics == other.metrics
+        assert one.nearest_mean_agreement == other.nearest_mean_agreement

@@ -1,8 +1,8 @@
 """`compare`: how close embeddings, of a network or of any other origin, are to the optimum."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, overload
 
 import numpy as np
@@ -11,13 +11,14 @@ from ..analysis.embedding import recover_embeddings
 from ..checks import check_choice
 from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
+from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from .agreement import nearest_mean_agreement
 from .alignment import align
-from .classifier import classifier_metrics
+from .classifier import ClassifierMetrics, classifier_metrics
 from .classifier_input import as_classifier
 from .given import rows_and_labels, usable_statistics
-from .metrics import collapse_metrics
+from .metrics import CollapseMetrics, collapse_metrics
 from .reading import Given, read_out
 from .recipe import Recipe
 from .result import Comparison
@@ -155,28 +156,67 @@ def compare(
     """
     check_choice(loss, "loss", LOSSES)
     check_choice(scale, "scale", SCALES)
-    kind: dict[str, Any] = {
-        "loss": loss,
-        "scale": scale,
-        "normalize": normalize,
-        "agreement": agreement,
-        "classifier": classifier,
-        "bias": bias,
-        "draws": draws,
-        "seed": seed,
-        "search": search,
-    }
-    if isinstance(solution, Sequence) and solution:
-        return _nearest_first([compare(embeddings, labels, one, **kind) for one in solution])
-    if not isinstance(solution, Solution):
-        raise InvalidInputError(
-            f"solution must be a screlax Solution (solve_relaxation, Solution.load), got "
-            f"{type(solution).__name__}"
-        )
-    problem = solution.problem
+    several = isinstance(solution, Sequence) and bool(solution)
+    optima: Any = solution if several else [solution]
+    measured: dict[Hashable, _Measured] = {}
+    found = []
+    for one in optima:
+        if not isinstance(one, Solution):
+            raise InvalidInputError(
+                f"solution must be a screlax Solution (solve_relaxation, Solution.load), got "
+                f"{type(one).__name__}"
+            )
+        key = one.problem.class_labels, one.problem.classes, one.problem.loss.view_count
+        if key not in measured:  # the same for optima of the same classes
+            measured[key] = _measured(
+                one.problem, embeddings, labels, normalize, agreement, (classifier, bias)
+            )
+        read = {"how": loss, "draws": draws, "seed": seed, "search": search}
+        found.append(_compared(measured[key], one, scale, read))
+    return _nearest_first(found) if several else found[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """What is known of embeddings whatever the optimum."""
+
+    given: Given
+    metrics: CollapseMetrics
+    classifier: ClassifierMetrics | None
+    agreement: float | None
+
+
+def _measured(
+    problem: UFM,
+    embeddings: Any,
+    labels: Any,
+    normalize: bool,
+    agreement: bool,
+    classifier: tuple[Any, Any],
+) -> _Measured:
+    """Read embeddings in the classes of a problem, and measure them."""
     rows, labels, together = rows_and_labels(embeddings, labels, problem.loss, any_views=True)
-    linear = as_classifier(classifier, bias, problem.classes, rows.shape[1])
+    linear = as_classifier(*classifier, problem.classes, rows.shape[1])
     number, statistics = usable_statistics(problem, rows, labels, normalize=normalize)
+    class_gram = statistics.means @ statistics.means.T
+    return _Measured(
+        Given(rows, number, statistics, together, normalize, class_gram),
+        collapse_metrics(statistics),
+        None
+        if linear is None
+        else classifier_metrics(rows, number, statistics, *linear, normalize=normalize),
+        nearest_mean_agreement(rows, number, statistics, normalize=normalize)
+        if agreement
+        else None,
+    )
+
+
+def _compared(
+    measured: _Measured, solution: Solution, scale: str, read: dict[str, Any]
+) -> Comparison:
+    """Set what was measured beside an optimum."""
+    problem, given = solution.problem, measured.given
+    rows, statistics, class_gram = given.rows, given.statistics, given.class_gram
     optimal_gram = solution.class_gram
     # up to a rotation, which is taken out: of any sign, also where features are nonnegative
     optimum = recover_embeddings(optimal_gram, tolerance=solution.rank_tolerance).vectors
@@ -185,11 +225,9 @@ def compare(
             "the optimum is zero (ridge at or above λ_max), so nothing can be compared with it; "
             "solve with a smaller λ"
         )
-    class_gram = statistics.means @ statistics.means.T
     alignment = align(statistics.means, optimum, free_scale=scale == "free")
     distance = gram_distance(class_gram, optimal_gram)
-    given = Given(rows, number, statistics, together, normalize, class_gram)
-    reading = read_out(given, solution, distance, how=loss, draws=draws, seed=seed, search=search)
+    reading = read_out(given, solution, distance, **read)
     return Comparison(
         verdict=reading.verdict,
         flags=reading.flags,
@@ -215,17 +253,9 @@ def compare(
         rotation=alignment.rotation,
         per_class=per_class_of(problem, statistics, class_gram, optimal_gram, alignment),
         groups=size_groups(np.asarray(problem.class_sizes), statistics, class_gram, optimal_gram),
-        metrics=collapse_metrics(statistics),
-        classifier=(
-            None
-            if linear is None
-            else classifier_metrics(rows, number, statistics, *linear, normalize=normalize)
-        ),
-        nearest_mean_agreement=(
-            nearest_mean_agreement(rows, number, statistics, normalize=normalize)
-            if agreement
-            else None
-        ),
+        metrics=measured.metrics,
+        classifier=measured.classifier,
+        nearest_mean_agreement=measured.agreement,
         class_gram=class_gram,
         optimal_gram=optimal_gram,
     )
