@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..checks import whole_number
 from ..errors import InvalidInputError
-from ..gram.curve import AnyGram
+from ..gram.class_products import class_distance
 from ..io.arrays import real_array
 from ..problem.class_sizes import MAX_SIZE
 from ..problem.ufm import UFM
@@ -62,23 +62,9 @@ def batch_columns(solutions: Sequence[Solution]) -> dict[str, Vector]:
         if key not in whole:
             whole[key] = silent_solution(replace(problem, loss=problem.loss.of_all_samples))
         copies = problem.class_sizes.multiplicities.astype(float)
-        distances[number] = _distance(solution.orbit_gram, whole[key].orbit_gram, copies)
+        here, there = solution.orbit_gram.dense(), whole[key].orbit_gram.dense()
+        distances[number] = class_distance(here, there, copies)
     return {
         "batch_size": np.array([np.nan if size is None else float(size) for size in sizes]),
         "from_all_samples": distances,
     }
-
-
-def _distance(first: AnyGram, second: AnyGram, copies: Vector) -> float:
-    """Return the distance of two normalised matrices over all classes; NaN where one is zero."""
-    one, other = (_flat(gram, copies) for gram in (first, second))
-    sizes = np.linalg.norm(one), np.linalg.norm(other)
-    if not all(sizes):
-        return float("nan")
-    return float(np.linalg.norm(one / sizes[0] - other / sizes[1]))
-
-
-def _flat(gram: AnyGram, copies: Vector) -> Vector:
-    """Return numbers whose squares sum to those of the entries for all classes."""
-    pairs = np.outer(copies, copies) - np.diag(copies)
-    return np.concatenate([np.sqrt(copies) * gram.own, np.ravel(np.sqrt(pairs) * gram.pair)])

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 
 from ...gram.cells import CellGram
+from ...gram.class_products import inner_product, squared_norm
 from ...problem.class_sizes import ClassSizes
 from .direction import Direction
 from .exchanges import smallest_exchange
-from .form import Form, inner_product, squared_norm
+from .form import Form
 from .one_class import OneClassTypes
 from .smallest import smallest_symmetric
 from .symmetric_type import SymmetricType

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gram.cells import CellGram
+from ...gram.class_products import squared_norm
 from ...problem.losses.row_curvature import RowCurvature
 from ...types import Matrix, Vector
 
@@ -110,16 +111,3 @@ class Form:
     def squared_norm(self) -> float:
         """‖X‖² over all pairs of classes."""
         return squared_norm(self.gram, self.copies)
-
-
-def squared_norm(gram: CellGram, copies: Vector) -> float:
-    """Return ‖G‖_F² of the class Gram matrix of an orbit Gram matrix."""
-    return inner_product(gram, gram, copies)
-
-
-def inner_product(one: CellGram, other: CellGram, copies: Vector) -> float:
-    """Return ⟨A, B⟩ of the class matrices of two orbit matrices."""
-    products = one.pair * other.pair
-    across = float(copies @ products @ copies) - float(copies**2 @ np.diagonal(products))
-    within = float((copies * (copies - 1)) @ np.diagonal(products))
-    return float(copies @ (one.own * other.own)) + across + within

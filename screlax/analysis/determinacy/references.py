@@ -15,10 +15,10 @@ import numpy as np
 from scipy import special
 
 from ...gram.cells import CellGram, Level
+from ...gram.class_products import class_distance, inner_product, squared_norm
 from ...gram.rounding import product
 from ...problem.program import Program, build_program
 from ...types import Matrix
-from .form import inner_product, squared_norm
 from .optimum import Optimum
 
 _DIMENSION = 128
@@ -62,7 +62,11 @@ def reference_geometries(optimum: Optimum) -> tuple[Reference, ...]:
         "all collapsed": _equal(np.ones((m, m)), program),
     }
     found = [
-        Reference(name, _distance(shape, optimum), _relative(program, shape, optimum))
+        Reference(
+            name,
+            class_distance(shape, optimum.gram, program.cells.points),
+            _relative(program, shape, optimum),
+        )
         for name, shape in shapes.items()
     ]
     random = _drawn if count <= _DRAWN else _on_average
@@ -73,14 +77,6 @@ def _equal(pair: Matrix, program: Program) -> CellGram:
     """Return a matrix of ones on the diagonal, `pair` elsewhere."""
     np.fill_diagonal(pair, np.where(program.cells.points > 1, np.diagonal(pair), 1.0))
     return CellGram(np.ones(len(pair)), pair)
-
-
-def _distance(shape: CellGram, optimum: Optimum) -> float:
-    """Return the distance of normalised class matrices."""
-    copies, gram = optimum.program.cells.points, optimum.gram
-    size, own = (math.sqrt(squared_norm(one, copies)) for one in (shape, gram))
-    apart = CellGram(shape.own / size - gram.own / own, shape.pair / size - gram.pair / own)
-    return math.sqrt(squared_norm(apart, copies))
 
 
 def _relative(program: Program, shape: CellGram, optimum: Optimum) -> float:

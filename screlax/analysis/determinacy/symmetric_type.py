@@ -17,9 +17,10 @@ from functools import cached_property
 import numpy as np
 
 from ...gram.cells import CellGram
+from ...gram.class_products import inner_product
 from ...types import Matrix
 from .border import Border
-from .form import Form, inner_product
+from .form import Form
 from .inertia import SymmetricFactor, inverse_of_difference
 
 
