@@ -23,6 +23,7 @@ from ..losses.batch_terms import BatchTerms
 from .class_parts import ClassParts, Evaluated
 from .draws import Array, Draws
 from .exponential_sum import ExponentialSum, exponential_sum, is_in_range
+from .general_moments import GeneralMoments
 from .joined_numbers import expm1_of, log1p_of
 
 _LOG_ACCURACY = 38.0
@@ -57,48 +58,6 @@ class _Row:
     parts: Evaluated
     logs: Array
     factor: Array
-
-
-@dataclass(frozen=True, eq=False)
-class GeneralMoments:
-    """Softmax of every row in expectation, and its Hessian diag(softmax) − second.
-
-    Attributes
-    ----------
-    softmax, errors, diagonal : ndarray, shape (R, m), (R,), (R, m)
-        As of `moments.Moments`: second is the diagonal and a matrix of low rank.
-    second : ndarray, shape (R, m, m)
-    """
-
-    softmax: Matrix
-    errors: Vector
-    diagonal: Matrix
-    second: Array
-
-    @cached_property
-    def _beside(self) -> tuple[Matrix, Array]:
-        """Eigenvalues and eigenvectors of what is beside the diagonal, by row."""
-        beside = self.second.copy()
-        every = np.arange(beside.shape[1])
-        beside[:, every, every] -= self.diagonal
-        values, vectors = np.linalg.eigh(beside)
-        return values, vectors
-
-    def factors(self) -> list[tuple[Matrix, Vector]]:
-        """See `moments.Moments.factors`."""
-        values, vectors = self._beside
-        roots = np.sqrt(np.abs(values))[:, None] * vectors
-        return [(root.T, -np.sign(of)) for root, of in zip(roots, values, strict=True)]
-
-    def leading(self) -> Matrix:
-        """Return φ of the best matrix φ φᵀ beside the diagonal, for each row, shape (R, m)."""
-        values, vectors = self._beside
-        return np.asarray(vectors[:, :, -1] * np.sqrt(np.maximum(values[:, -1:], 0.0)))
-
-    def curvature(self, direction: Matrix) -> Matrix:
-        """Return the Hessians applied to δ, shape (R, m)."""
-        seen = (self.second @ direction[..., None])[..., 0]
-        return np.asarray(self.softmax * direction - seen)
 
 
 class GeneralExpectation:
@@ -440,11 +399,7 @@ class GeneralExpectation:
         )
         spread = (more - less)[np.isfinite(more)] / 0.1
         variance = max(float(spread.max(initial=0.0)), 1e-3)
-        tail = _LOG_ACCURACY + 0.5 * math.log(2 * math.pi * max(variance, 1.0))
-        count = 2.0
-        while variance * _bennett(count / variance) < tail:
-            count *= 1.05
-        count += 4.0
+        count = _nodes_of(variance) + 4.0
         if self.terms.averaged or self.parts.lonely.any() or self.parts.samples_each.max() > 1:
             decay = rule.nodes[:, None, None] * added
             largest = self.parts.reach(radius[..., None], y, decay)
@@ -473,10 +428,7 @@ class GeneralExpectation:
         else:
             wanted = min(degree, total - 0.3)
             radius, variance = wanted / (total - wanted), wanted * (1 - wanted / total)
-        tail = _LOG_ACCURACY + 0.5 * math.log(2 * math.pi * max(variance, 1.0))
-        count = 2.0
-        while variance * _bennett(count / variance) < tail:
-            count *= 1.05
+        count = _nodes_of(variance)
         if not draws.replaced:
             count = min(count, max(degree, total - degree) + 1)
         half = math.ceil(count / 2)
@@ -484,6 +436,15 @@ class GeneralExpectation:
         logs = total * (z if draws.replaced else log1p_of(z)) - degree * np.log(z)
         peak = float(logs.real.max())
         return peak + math.log(float(np.exp(logs - peak).real.mean()))
+
+
+def _nodes_of(variance: float) -> float:
+    """Return how many nodes leave out tails of no account, by Bennett's inequality."""
+    tail = _LOG_ACCURACY + 0.5 * math.log(2 * math.pi * max(variance, 1.0))
+    count = 2.0
+    while variance * _bennett(count / variance) < tail:
+        count *= 1.05
+    return count
 
 
 def _bennett(x: float) -> float:

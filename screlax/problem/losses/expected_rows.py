@@ -15,7 +15,8 @@ from ...gram.cells import CellGram, Cells
 from ...gram.rounding import entry_sizes, summation
 from ...types import Matrix, Vector
 from ..batches.expectation import Expectation
-from ..batches.general import GeneralExpectation, GeneralMoments
+from ..batches.general import GeneralExpectation
+from ..batches.general_moments import GeneralMoments
 from ..batches.moments import Moments
 from .gram_loss import GramLoss
 from .row_curvature import RowCurvature, stacked, with_fewest_factors
