@@ -199,6 +199,9 @@ def test_without_ball_arithmetic_the_error_says_what_to_install(monkeypatch):
     solution = solved((5, 3, 2), Ridge(0.1), 1.0)
     with pytest.raises(MissingExtraError, match=r"screlax\[verified\]"):
         solution.recheck(rigorous=True)
+    monkeypatch.setattr("screlax.solve.solve.silent_solution", None)  # before any work
+    with pytest.raises(MissingExtraError, match=r"screlax\[verified\]"):
+        solved((5, 3, 2), Ridge(0.1), 1.0, rigorous=True)
 
 
 def test_expected_losses_of_batches_say_that_there_is_none():

@@ -38,10 +38,8 @@ class Certifier(Protocol):
 VERIFIED = "verified"
 
 
-def prove_verified(
-    problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPoint] = ()
-) -> Proof:
-    """Prove in ball arithmetic, which is loaded only where it is asked for.
+def _ball_arithmetic() -> Certifier:
+    """Load the proof in ball arithmetic.
 
     Raises
     ------
@@ -55,7 +53,19 @@ def prove_verified(
             "a proof against rounding needs python-flint, which is not installed: "
             "pip install 'screlax[verified]'"
         ) from error
-    return prove(problem, level, gram, duals)
+    return prove
+
+
+def require_verified() -> None:
+    """Raise a `MissingExtraError` where ball arithmetic is not installed, before any work."""
+    _ball_arithmetic()
+
+
+def prove_verified(
+    problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPoint] = ()
+) -> Proof:
+    """Prove in ball arithmetic, which is loaded only where it is asked for."""
+    return _ball_arithmetic()(problem, level, gram, duals)
 
 
 CERTIFIERS: dict[str, Certifier] = {"double": prove_gram, VERIFIED: prove_verified}

@@ -20,6 +20,7 @@ from ..problem.features import Features
 from ..problem.losses.base import Loss
 from ..problem.program import level_size
 from ..problem.ufm import UFM
+from ..proof.certifiers import require_verified
 from ..proof.prover import Prover
 from ..solution.solution import Solution
 from .apart import solve_apart
@@ -106,6 +107,8 @@ def solve_relaxation(
     >>> solution.status
     <Status.OPTIMAL: 'optimal'>
     """
+    if rigorous:
+        require_verified()
     solution = silent_solution(
         _as_problem(
             problem,

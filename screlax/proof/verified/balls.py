@@ -23,6 +23,10 @@ def ball_of(number: float) -> Any:
     return arb(float(number))
 
 
+Bounds = tuple[Any, Any, bool]
+"""A lower and an upper bound, and whether the Gram matrix of the latter is certainly feasible."""
+
+
 def about(number: float) -> Any:
     """Return a ball around a number that was computed in a few operations."""
     return arb(float(number), abs(float(number)) * _COMPUTED)

@@ -32,7 +32,7 @@ from ..dual import DualPoint
 from ..prove import prove_gram
 from ..repair import products_by_cell
 from ..zero import is_zero
-from .balls import balls, precision, rounded_down, rounded_up
+from .balls import Bounds, balls, precision, rounded_down, rounded_up
 from .dense import DenseBounds
 from .orthogonal import bounds_of as orthogonal_bounds
 from .slack_vector import Data
@@ -41,8 +41,6 @@ from .slack_vector import bounds_of as slack_vector_bounds
 _BITS = 128
 _BALL_BYTES = 400
 """Of the few balls that are alive for each pair of cells."""
-
-Bounds = tuple[Any, Any, bool]
 
 
 def prove_verified(

@@ -17,12 +17,10 @@ from flint import arb
 from ...equations.orthogonal import OrthogonalClasses
 from ...problem.constraints.base import Control
 from ...types import Vector
-from .balls import Balls, balls, largest, total
+from .balls import Balls, Bounds, balls, largest, total
 
 
-def bounds_of(
-    classes: OrthogonalClasses, control: Control, parameter: Any, own: Vector
-) -> tuple[Any, Any, bool]:
+def bounds_of(classes: OrthogonalClasses, control: Control, parameter: Any, own: Vector) -> Bounds:
     """Return a lower and an upper bound, and whether the latter's point is certainly feasible.
 
     Parameters

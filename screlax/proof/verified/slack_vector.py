@@ -23,11 +23,8 @@ from typing import Any
 from flint import arb
 
 from ...problem.constraints.base import Control
-from .balls import Balls, largest
+from .balls import Balls, Bounds, largest
 from .sums import Sums
-
-Bounds = tuple[Any, Any, bool]
-"""A lower and an upper bound, and whether the Gram matrix of the latter is certainly feasible."""
 
 
 @dataclass(frozen=True, eq=False)
