@@ -231,3 +231,4 @@ def test_inertia_and_solves_are_those_of_the_matrix(size):
     right = generator.normal(size=size)
     assert matrix @ factor.solve(right) == pytest.approx(right, abs=1e-9)
     assert SymmetricFactor(np.zeros((3, 3))).is_singular
+    assert np.isinf(SymmetricFactor(np.zeros((3, 3))).solve(np.ones(3))).all()

@@ -44,9 +44,11 @@ class SymmetricFactor:
         return single + int((~self._alone).sum()) // 2
 
     def solve(self, right: Vector) -> Vector:
-        """Return the solution of matrix · x = right."""
+        """Return the solution of matrix · x = right; infinite where there is none."""
         if not len(right):
             return right
+        if self.is_singular:
+            return np.full_like(right, np.inf)
         found = self._unit(self._scale[self._order] * right[self._order], "N")
         found = linalg.solve_banded((1, 1), self._bands, found, check_finite=False)
         found = self._unit(found, "T")
