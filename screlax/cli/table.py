@@ -92,6 +92,7 @@ def solution_table(solution: Solution) -> str:
     lines = [
         problem_line(solution),
         f"solver       {solution.solver} ({solution.solver_reason}){iterations}",
+        *(f"its word     {run}" for run in solution.solver_statistics),
         f"level        {solution.level} ({solution.level_reason})",
         *certificate_lines(certificate, solution.status.value, solution.tol, solution.problem),
         *([f"classes      {within}"] if (within := solution.within_words) else []),
@@ -135,6 +136,7 @@ def solution_record(solution: Solution) -> dict[str, Any]:
         "level_reason": solution.level_reason,
         "iterations": solution.iterations,
         "seconds": dict(solution.seconds),
+        "solver_statistics": [run.record() for run in solution.solver_statistics],
         **({} if apart else {"rank": solution.rank}),
         "collapses": solution.collapses,
         "is_tight": solution.is_tight,

@@ -40,6 +40,7 @@ from ..proof.dual import DualPoint
 from ..types import Matrix, Vector
 from .components import Component, joined
 from .solution import Solution
+from .solver_statistics import statistics_of_record
 from .verify import require_agreement, verified
 
 FORMAT = "screlax-solution-2"
@@ -169,6 +170,9 @@ def _told(record: dict[str, Any]) -> dict[str, Any]:
         "tol": _positive(record["tol"], "tol"),
         "iterations": _count(record["iterations"]),
         "seconds": {str(phase): real_number(v) for phase, v in record["seconds"].items()},
+        "solver_statistics": tuple(
+            statistics_of_record(run) for run in record.get("solver_statistics", ())
+        ),
         **{name: _text(record[name], name) for name in TEXT_FIELDS},
     }
 

@@ -30,6 +30,7 @@ from ..proof.dual import DualPoint
 from ..types import Matrix
 from .components import Component, between_components, certificate_of
 from .determinacy import left_open
+from .solver_statistics import SolverStatistics
 from .spectrum import class_spectrum, has_known_rank
 from .tightness import is_tight
 from .verify import proved_again
@@ -73,6 +74,9 @@ class Solution:
         Where batches are drawn once (`FixedBatches`), the samples that meet, with an optimum for
         each; otherwise empty. The certificate then is that of their sum, and what asks for the
         class means says that the loss does not decide them.
+    solver_statistics : tuple of SolverStatistics
+        What a conic solver said of its runs, one for each form of the program it was given; empty
+        where a native method solved it. The solver's word: no attribute here depends on it.
 
     Examples
     --------
@@ -107,6 +111,7 @@ class Solution:
     seconds: Mapping[str, float]
     solver_message: str = ""
     components: tuple[Component, ...] = ()
+    solver_statistics: tuple[SolverStatistics, ...] = ()
 
     @property
     def status(self) -> Status:

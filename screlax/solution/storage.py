@@ -69,6 +69,7 @@ def _to_arrays(solution: Solution, *, with_loss: bool = True) -> dict[str, Any]:
         "tol": solution.tol,
         "iterations": None if solution.iterations is None else int(solution.iterations),
         "seconds": dict(solution.seconds),
+        "solver_statistics": [run.record() for run in solution.solver_statistics],
         "labels": _stored_labels(problem),
         **{name: getattr(solution, name) for name in TEXT_FIELDS},
     }

@@ -13,6 +13,7 @@ from ..gram.curve import AnyGram
 from ..problem.ufm import UFM
 from ..proof.dual import DualPoint
 from ..proof.prover import Prover
+from ..solution.solver_statistics import SolverStatistics
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Candidate:
         Wall time of the method's phases.
     level : Level or None
         The level of `gram` where it is not the one asked for: samples of a class do not coincide.
+    statistics : tuple of SolverStatistics
+        What a conic solver said of each of its runs.
     """
 
     gram: AnyGram
@@ -71,6 +74,7 @@ class Candidate:
     message: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
     level: Level | None = None
+    statistics: tuple[SolverStatistics, ...] = ()
 
 
 ROOM = 1e-11

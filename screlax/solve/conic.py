@@ -13,6 +13,7 @@ from ..problem.ufm import UFM
 from .base import Candidate, SolverOptions, with_room
 from .conic_model import ConicModel
 from .conic_solvers import FIRST_ORDER, conic_memory, resolve_conic_solver, solver_arguments
+from .cvxpy_run import Run
 from .entropy_model import EntropyModel
 
 _INACCURATE = "optimal_inaccurate"
@@ -36,12 +37,11 @@ def forms_of(program: Program) -> list[type[Model]]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Run:
+class _Attempt:
     """What a solver made of one form, and the seconds of posing and solving it."""
 
     model: Model
-    status: str
-    iterations: int | None
+    run: Run
     modelling: float
     solving: float
 
@@ -83,28 +83,30 @@ class Conic:
         """
         self._require_memory(problem, level)
         program = build_program(with_room(problem, self.default_tol / 10), level)
-        runs: list[_Run] = []
+        tried: list[_Attempt] = []
         for form in forms_of(program):
-            runs.append(self._run(form, program, options))
-            if runs[-1].status != _INACCURATE or self.name in FIRST_ORDER:
+            tried.append(self._attempt(form, program, options))
+            if tried[-1].run.status != _INACCURATE or self.name in FIRST_ORDER:
                 break  # else it stalled: the other form is rarely too hard where one is
-        last = runs[-1]
+        last = tried[-1]
         gram = last.model.found()
         if gram is None or not gram.is_finite():
             raise SolverFailedError(
-                f"{self.name} left no finite point (its status: {last.status}); "
+                f"{self.name} left no finite point (its status: {last.run.status}); "
                 "try another solver, a larger tol or a longer time_limit"
             )
-        duals = [run.model.dual() for run in runs]
+        duals = [one.model.dual() for one in tried]
+        statistics = tuple(one.run.statistics for one in tried)
         return Candidate(
             gram,
             duals=tuple(dual for dual in duals if dual is not None),
-            iterations=sum(run.iterations or 0 for run in runs) or None,
-            message=last.status,
+            iterations=sum(one.iterations or 0 for one in statistics) or None,
+            message=last.run.status,
             seconds={
-                "model": sum(run.modelling for run in runs),
-                "solve": sum(run.solving for run in runs),
+                "model": sum(one.modelling for one in tried),
+                "solve": sum(one.solving for one in tried),
             },
+            statistics=statistics,
         )
 
     def _require_memory(self, problem: UFM, level: Level) -> None:
@@ -117,16 +119,15 @@ class Conic:
             hint,
         )
 
-    def _run(self, form: type[Model], program: Program, options: SolverOptions) -> _Run:
+    def _attempt(self, form: type[Model], program: Program, options: SolverOptions) -> _Attempt:
         """Pose a form of the program and solve it."""
         start = time.perf_counter()
         model = form(program)
         modelled = time.perf_counter()
-        status, iterations = self._solved(model, options)
-        end = time.perf_counter()
-        return _Run(model, status, iterations, modelled - start, end - modelled)
+        run = self._solved(model, options)
+        return _Attempt(model, run, modelled - start, time.perf_counter() - modelled)
 
-    def _solved(self, model: Model, options: SolverOptions) -> tuple[str, int | None]:
+    def _solved(self, model: Model, options: SolverOptions) -> Run:
         import cvxpy
 
         eps = model.accuracy(self.name, options.tol)

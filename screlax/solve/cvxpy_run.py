@@ -1,14 +1,27 @@
-"""Running a solver on a cvxpy problem, without cvxpy's warnings."""
+"""Running a solver on a cvxpy problem, without cvxpy's warnings; what it says of itself."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
+
+from ..solution.solver_statistics import Cones, SolverStatistics
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run ended: cvxpy's word for the status, and the solver's own account."""
+
+    status: str
+    statistics: SolverStatistics
 
 
 def run_cvxpy(
-    problem: Any, solver: str, verbose: bool, arguments: dict[str, Any]
-) -> tuple[str, int | None]:
-    """Run a solver; return its status and number of iterations.
+    problem: Any, solver: str, verbose: bool, arguments: dict[str, Any], form: str
+) -> Run:
+    """Run a solver; leave its numbers in the variables and return how it ended.
 
     The steps of `cvxpy.Problem.solve` without its warning that the solution may be inaccurate,
     which the certificate supersedes: warning filters belong to all threads of the process.
@@ -21,5 +34,84 @@ def run_cvxpy(
     if solution.status in cvxpy.settings.ERROR:
         raise cvxpy.error.SolverError(f"its status is {solution.status}")
     problem.unpack(solution)
-    iterations = solution.attr.get(cvxpy.settings.NUM_ITERS)
-    return str(solution.status), None if iterations is None else int(iterations)
+    said = _WORDS.get(solver, _told_by_cvxpy)(found, solution)
+    return Run(
+        str(solution.status),
+        SolverStatistics(form, solver, _version(solver), **said, **_sizes(data)),
+    )
+
+
+def cone_sizes(dims: Any) -> Cones:
+    """Return cvxpy's dimensions of cones as SCS spells them, those there are."""
+    sizes: dict[str, int | tuple[int, ...]] = {"z": int(dims.zero), "l": int(dims.nonneg)}
+    sizes |= {"q": tuple(dims.soc), "s": tuple(dims.psd), "ep": int(dims.exp)}
+    return {name: size for name, size in sizes.items() if size}
+
+
+def _sizes(data: Any) -> dict[str, Any]:
+    """Return the sizes of a cone program, where cvxpy hands it over as matrices and cones."""
+    matrix, dims = data.get("A"), data.get("dims")
+    if matrix is None or dims is None:
+        return {"variables": None, "rows": None, "nonzeros": None, "cones": {}}
+    rows, variables = map(int, matrix.shape)
+    return {
+        "variables": variables,
+        "rows": rows,
+        "nonzeros": int(matrix.nnz),
+        "cones": cone_sizes(dims),
+    }
+
+
+def _version(solver: str) -> str:
+    """Return the release of a solver's package, which most are named like."""
+    try:
+        return metadata.version(solver.lower())
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _told_by_scs(found: Any, _solution: Any) -> dict[str, Any]:
+    info = found["info"]
+    return {
+        "status": str(info["status"]),
+        "iterations": int(info["iter"]),
+        "primal_residual": float(info["res_pri"]),
+        "dual_residual": float(info["res_dual"]),
+        "gap": float(info["gap"]),
+        "setup_seconds": info["setup_time"] / 1000,
+        "solve_seconds": info["solve_time"] / 1000,
+    }
+
+
+def _told_by_clarabel(found: Any, _solution: Any) -> dict[str, Any]:
+    return {
+        "status": str(found.status),
+        "iterations": int(found.iterations),
+        "primal_residual": float(found.r_prim),
+        "dual_residual": float(found.r_dual),
+        "gap": abs(float(found.obj_val) - float(found.obj_val_dual)),
+        "setup_seconds": None,
+        "solve_seconds": float(found.solve_time),
+    }
+
+
+def _told_by_cvxpy(_found: Any, solution: Any) -> dict[str, Any]:
+    """Return what cvxpy reads of any other solver."""
+    attributes = solution.attr
+    iterations = attributes.get("num_iters")
+    return {
+        "status": str(solution.status),
+        "iterations": None if iterations is None else int(iterations),
+        "primal_residual": None,
+        "dual_residual": None,
+        "gap": None,
+        "setup_seconds": attributes.get("setup_time"),
+        "solve_seconds": attributes.get("solve_time"),
+    }
+
+
+_WORDS: dict[str, Callable[[Any, Any], dict[str, Any]]] = {
+    "SCS": _told_by_scs,
+    "CLARABEL": _told_by_clarabel,
+}
+"""How to read what a solver says of itself; of others there is what cvxpy reads."""

@@ -195,6 +195,7 @@ def silent_solution(
         iterations=result.iterations,
         seconds={**seconds, "total": end - start},
         solver_message=result.message,
+        solver_statistics=result.statistics,
     )
 
 
