@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from .prescription.result import Design as Design
     from .problem.class_sizes import ClassSizes as ClassSizes
     from .problem.constraints.base import register_constraint as register_constraint
+    from .problem.constraints.classifier import LayerPeeled as LayerPeeled
+    from .problem.constraints.classifier import Normalized as Normalized
+    from .problem.constraints.classifier import WeightDecay as WeightDecay
     from .problem.constraints.norms import Ball as Ball
     from .problem.constraints.norms import Budget as Budget
     from .problem.constraints.norms import Ridge as Ridge
@@ -99,6 +102,9 @@ _HOME = {
     "Budget": "problem.constraints.norms",
     "Ridge": "problem.constraints.norms",
     "Sphere": "problem.constraints.norms",
+    "LayerPeeled": "problem.constraints.classifier",
+    "Normalized": "problem.constraints.classifier",
+    "WeightDecay": "problem.constraints.classifier",
     "balanced": "problem.profiles",
     "exponential": "problem.profiles",
     "pareto": "problem.profiles",
@@ -154,9 +160,11 @@ __all__ = [
     "HeaderWarning",
     "InaccurateWarning",
     "Landscape",
+    "LayerPeeled",
     "LossComparison",
     "LossGradient",
     "NonconvexResult",
+    "Normalized",
     "Ridge",
     "ScrelaxError",
     "SecondOrder",
@@ -165,6 +173,7 @@ __all__ = [
     "Status",
     "SweepPoint",
     "SweepTable",
+    "WeightDecay",
     "balanced",
     "batch_floor",
     "check_second_order",

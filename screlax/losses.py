@@ -40,6 +40,7 @@ from .problem.losses.base import Loss
 from .problem.losses.class_averaged import ClassAveraged
 from .problem.losses.class_rows import ClassTerms
 from .problem.losses.class_softmax import ClassSoftmax
+from .problem.losses.cross_entropy import CrossEntropy
 from .problem.losses.gram_loss import GramLoss
 from .problem.losses.in_batches import InBatches
 from .problem.losses.instance_mix import InstanceMix
@@ -58,6 +59,7 @@ __all__ = [
     "ClassAveraged",
     "ClassSoftmax",
     "ClassTerms",
+    "CrossEntropy",
     "GramLoss",
     "InBatches",
     "InstanceMix",

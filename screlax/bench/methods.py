@@ -155,6 +155,6 @@ def _singletons(problem: UFM) -> str:
 def _no_manifold(problem: UFM) -> str:
     if problem.features.are_nonnegative:
         return "pymanopt has no nonnegative embeddings"
-    if problem.control.manifold(Cells.of_samples(np.ones(1))).has_slack:
+    if problem.embedding_control.manifold(Cells.of_samples(np.ones(1))).has_slack:
         return f"pymanopt has no manifold for {problem.control.name}"
     return ""

@@ -83,11 +83,13 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     """Register control, temperature and features."""
     control = parser.add_argument_group("control (choose one)")
     for kind in CONTROLS.values():
+        numbers = [field.name.upper() for field in fields(kind)]
         control.add_argument(
             f"--{kind.name}",
             dest=kind.name,
             type=float,
-            metavar=kind.symbol,
+            nargs=len(numbers),
+            metavar=kind.symbol if len(numbers) == 1 else tuple(numbers),
             help=kind.meaning.replace("%", "%%"),
         )
     parser.add_argument("--temperature", type=float, default=1.0, metavar="τ", help="default 1")
@@ -122,7 +124,7 @@ def source_of(options: argparse.Namespace) -> str:
 def control_of(options: argparse.Namespace) -> Control:
     """Return the control that was chosen."""
     name = _exactly_one(options, tuple(CONTROLS), "control")
-    return CONTROLS[name](getattr(options, name))
+    return CONTROLS[name](*getattr(options, name))
 
 
 def loss_of(options: argparse.Namespace) -> Loss:

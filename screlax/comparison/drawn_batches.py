@@ -88,7 +88,7 @@ class DrawnBatches:
         self.away = (gram - np.diagonal(gram)[:, None]) / problem.temperature
         squares, self.scale = _scales(problem, rows, normalize)
         spread = np.bincount(number, weights=squares) / np.bincount(number) - np.diagonal(gram)
-        self.penalty = float(problem.control.penalty(cells) @ spread)
+        self.penalty = float(problem.embedding_control.penalty(cells) @ spread)
         drawn = self.batches.draw(self.sizes, np.random.default_rng(0))
         size = self.views * self.batches.expected_size(drawn, self.sizes)
         self.work = 2 * size**2 * rows.shape[1]
@@ -151,7 +151,7 @@ class DrawnBatches:
             rows = normalized(rows)
         lost = np.isinf(scale)
         rows[lost] = np.eye(1, rows.shape[1])
-        one = self.problem.control.scale(np.ones(1), Cells.of_samples(np.ones(1)))
+        one = self.problem.embedding_control.scale(np.ones(1), Cells.of_samples(np.ones(1)))
         return np.asarray(rows * np.where(lost, one, scale)[:, None])
 
 
@@ -163,4 +163,4 @@ def _scales(problem: UFM, rows: NDArray[Any], normalize: bool) -> tuple[Vector, 
             for _, block in blocks(rows, slice(0, len(rows)), normalize=normalize)
         ]
     ).astype(float)
-    return squares, problem.control.scale(squares, Cells.of_samples(np.ones(len(rows))))
+    return squares, problem.embedding_control.scale(squares, Cells.of_samples(np.ones(len(rows))))

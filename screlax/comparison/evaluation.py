@@ -279,11 +279,11 @@ def make_feasible(rows: Matrix, problem: UFM, cells: Cells) -> tuple[Matrix, flo
     Returns them, and the largest change of a squared norm (or of their mean) relative to ρ.
     """
     squares = np.einsum("ij,ij->i", rows, rows)
-    violation = max(problem.control.violation(squares, cells), 0.0)
-    scale = problem.control.scale(squares, cells)
+    violation = max(problem.embedding_control.violation(squares, cells), 0.0)
+    scale = problem.embedding_control.scale(squares, cells)
     lost = np.isinf(scale)
     if lost.any():
         rows[lost, 0] = 1.0  # a zero embedding has no direction: any is feasible
-        scale = problem.control.scale(np.einsum("ij,ij->i", rows, rows), cells)
+        scale = problem.embedding_control.scale(np.einsum("ij,ij->i", rows, rows), cells)
     rows *= scale[:, None]
     return rows, violation

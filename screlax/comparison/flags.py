@@ -82,7 +82,7 @@ def flags_of_rows(
 
 
 def _of_norms(problem: UFM, squares: Vector) -> Iterator[Flag]:
-    beyond = problem.control.violation(squares, Cells.of_samples(np.ones(len(squares))))
+    beyond = problem.embedding_control.violation(squares, Cells.of_samples(np.ones(len(squares))))
     if not beyond > _OFF:
         return
     low, high, mean = (float(of) for of in (squares.min(), squares.max(), squares.mean()))

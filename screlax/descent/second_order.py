@@ -137,7 +137,7 @@ def check_second_order(
     known = None if lower is None else finite_number(lower, "lower")
     dim = given.shape[1]
     lifted = Lifted(objective_at(problem, checked_level, dim), dim)
-    check_nonzero_rows("embeddings", given, problem.control)
+    check_nonzero_rows("embeddings", given, problem.embedding_control)
     check_within(problem, given, lifted.objective.cells)
     scale = scale_of_rows(lifted, problem)
     point = lifted.lift(given * scale)

@@ -211,7 +211,7 @@ def _check_initial(
     else:
         what = "(starts, embeddings, dim), or (embeddings, dim) for one start"
         array = check_matrix("initial", initial, (starts, rows, dim), what)
-    check_nonzero_rows("initial", array, problem.control)
+    check_nonzero_rows("initial", array, problem.embedding_control)
     return array
 
 

@@ -9,7 +9,7 @@ from ..checks import check_choice
 from ..errors import InvalidInputError
 from ..gram.cells import Cells, Level
 from ..io.arrays import real_array
-from ..problem.constraints.norms import Control
+from ..problem.constraints.norms import NormControl
 from ..problem.ufm import UFM
 from ..types import Matrix
 
@@ -67,7 +67,7 @@ def check_size(name: str, embeddings: Matrix) -> None:
         )
 
 
-def check_nonzero_rows(name: str, embeddings: Matrix, control: Control) -> None:
+def check_nonzero_rows(name: str, embeddings: Matrix, control: NormControl) -> None:
     """Refuse zero rows where no scale of them satisfies the control: they have no direction."""
     squares = np.einsum("...j,...j->...", embeddings, embeddings).ravel()
     if not np.isfinite(control.scale(squares, Cells.of_samples(np.ones_like(squares)))).all():
@@ -81,7 +81,7 @@ def check_within(
     problem: UFM, embeddings: Matrix, cells: Cells, tolerance: float = FEASIBLE
 ) -> None:
     """Raise an `InvalidInputError` unless embeddings satisfy the control, up to rounding."""
-    control = problem.control
+    control = problem.embedding_control
     worst = control.violation(np.einsum("ij,ij->i", embeddings, embeddings), cells)
     if worst > tolerance:
         raise InvalidInputError(

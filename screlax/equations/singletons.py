@@ -36,7 +36,7 @@ from functools import cached_property
 import numpy as np
 
 from ..gram.kernels import log_cosh_half
-from ..problem.constraints.norms import Control
+from ..problem.constraints.norms import NormControl
 from ..problem.losses.class_rows import ClassTerms
 from ..problem.ufm import UFM
 from ..types import Matrix, Vector
@@ -131,7 +131,7 @@ class SingletonEquations:
         a, o, u and r of every orbit of a problem; see `why_no_singletons`.
     copies : ndarray
         Number of classes of every orbit.
-    control : Control
+    control : NormControl
         At unit temperature.
 
     Attributes
@@ -141,7 +141,7 @@ class SingletonEquations:
         anchors. All other arrays are of the anchored orbits.
     """
 
-    def __init__(self, terms: ClassTerms, copies: Vector, control: Control) -> None:
+    def __init__(self, terms: ClassTerms, copies: Vector, control: NormControl) -> None:
         anchored = terms.anchors > 0
         inside, single = terms.take(np.flatnonzero(anchored)), int(np.argmin(anchored))
         self.terms, self.all_copies = terms, copies
@@ -167,7 +167,7 @@ class SingletonEquations:
         """`UFM.infimum`."""
         return self.terms.floor(self.all_copies)
 
-    def under(self, control: Control) -> SingletonEquations:
+    def under(self, control: NormControl) -> SingletonEquations:
         """Return the equations of the same classes under another control of the same kind."""
         other = copy.copy(self)
         other.control = control

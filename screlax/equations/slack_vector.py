@@ -39,7 +39,7 @@ from functools import cached_property
 import numpy as np
 
 from ..gram.kernels import EXACT, Array, Interpolation, Kernels, weighted
-from ..problem.constraints.norms import Control
+from ..problem.constraints.norms import NormControl
 from ..problem.losses.class_rows import ClassTerms
 from ..problem.ufm import UFM
 from .linear import StructuredJacobian
@@ -117,14 +117,14 @@ class SlackVectorEquations:
         is a ball or a sphere.
     copies : ndarray, shape (m,)
         Number κ of classes of each orbit.
-    control : Control
+    control : NormControl
         At unit temperature; its parameter is replaced by `parameters`.
     parameters : ndarray, shape (B,)
         λ for ridge, ρ for the others, one per problem of the batch.
     """
 
     def __init__(
-        self, terms: ClassTerms, copies: Array, control: Control, parameters: Array
+        self, terms: ClassTerms, copies: Array, control: NormControl, parameters: Array
     ) -> None:
         self.terms = terms
         self.anchors, self.pair, self.embeddings = terms.anchors, terms.pair, terms.embeddings

@@ -93,7 +93,7 @@ def _of_batch(problem: UFM, loss: InFixedBatches, piece: Piece, weights: Vector)
         of_classes = of_classes.with_options(class_weights=given)
     part = UFM(
         count[order],
-        problem.control.beside(weight),
+        problem.embedding_control.beside(weight),
         problem.temperature,
         loss=of_classes,
         features=problem.features,
@@ -105,7 +105,7 @@ def _of_samples(problem: UFM, loss: InFixedBatches, piece: Piece) -> Part:
     """Return the problem of batches that share samples."""
     glued = loss.glued(problem.class_sizes, piece)
     sizes = glued.sizes()
-    control = problem.control.beside(1.0)
+    control = problem.embedding_control.beside(1.0)
     part = UFM(sizes, control, problem.temperature, loss=glued, features=problem.features)
     first = np.cumsum(sizes.multiplicities) - sizes.multiplicities
     order = np.argsort(piece.atom, kind="stable")

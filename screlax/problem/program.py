@@ -17,7 +17,7 @@ from typing import Any
 from ..gram.cells import CellGram, Cells, Level
 from ..optional import require_level_memory
 from ..types import Vector
-from .constraints.base import Control
+from .constraints.base import NormControl
 from .losses.gram_loss import GramLoss
 from .ufm import UFM
 
@@ -40,7 +40,7 @@ class Program:
 
     level: Level
     loss: GramLoss
-    control: Control
+    control: NormControl
     is_nonnegative: bool = False
 
     @property

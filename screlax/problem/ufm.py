@@ -13,7 +13,13 @@ from ..errors import InvalidInputError
 from ..types import Vector
 from .batches.base import Batches
 from .class_sizes import ClassSizes
-from .constraints.norms import Control, check_control, check_temperature
+from .constraints.norms import (
+    CONTROLS,
+    Control,
+    NormControl,
+    check_control,
+    check_temperature,
+)
 from .features import Features, check_features
 from .labels import ClassNumbers, number_labels
 from .losses.base import Loss
@@ -98,6 +104,7 @@ class UFM:
         chosen.check(sizes)
         object.__setattr__(self, "class_sizes", sizes)
         object.__setattr__(self, "control", check_control(control))
+        _check_pair(chosen, self.control)
         object.__setattr__(self, "temperature", check_temperature(temperature))
         _check_magnitudes(self.control, self.temperature)
         object.__setattr__(self, "class_labels", labels)
@@ -279,9 +286,20 @@ class UFM:
         return " and ".join(name.replace("_", " ") for name in names)
 
     @property
-    def control_at_unit_temperature(self) -> Control:
-        """The control of the equivalent problem in G/τ with τ = 1; the value is the same."""
-        return self.control.at_unit_temperature(self.temperature)
+    def control_at_unit_temperature(self) -> NormControl:
+        """The control of the equivalent problem in G/τ with τ = 1; the value is the same.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is about features and a classifier.
+        """
+        return self.embedding_control.at_unit_temperature(self.temperature)
+
+    @property
+    def embedding_control(self) -> NormControl:
+        """The control, where it is one of embeddings alone; see `control_at_unit_temperature`."""
+        return self.control.of_embeddings()
 
     def class_index(self, labels: ArrayLike | Sequence[Hashable]) -> NDArray[np.int64]:
         """Return the class number of each label, shape (n,).
@@ -382,6 +400,18 @@ class UFM:
         [False, True]
         """
         return self.control.is_penalty and self.control.parameter >= self.zero_threshold()
+
+
+def _check_pair(loss: Loss, control: Control) -> None:
+    """Refuse a control of embeddings for a loss of a classifier, and the other way round."""
+    if loss.has_classifier == control.has_classifier:
+        return
+    kinds = CONTROLS.values()
+    known = [kind.__name__ for kind in kinds if kind.has_classifier == loss.has_classifier]
+    what = "features and a classifier" if loss.has_classifier else "embeddings alone"
+    raise InvalidInputError(
+        f"loss {loss} is of {what}, and {control} is not; choose one of {', '.join(known)}"
+    )
 
 
 def _check_magnitudes(control: Control, temperature: float) -> None:

@@ -27,7 +27,7 @@ from ..equations.orthogonal import OrthogonalClasses
 from ..gram.cells import Cells, Level
 from ..gram.diagonal import DiagonalGram
 from ..gram.rounding import TINY, UNIT
-from ..problem.constraints.base import Control
+from ..problem.constraints.base import NormControl
 from ..problem.levels import cells_at
 from ..problem.losses.rows_minorant import relative_entropy
 from ..problem.ufm import UFM
@@ -90,7 +90,7 @@ class _Bounds:
     """
 
     def __init__(
-        self, classes: OrthogonalClasses, control: Control, cells: Cells, own: Vector
+        self, classes: OrthogonalClasses, control: NormControl, cells: Cells, own: Vector
     ) -> None:
         self._classes, self._own = classes, own
         self._stays, self._leaves = classes.shares(own)

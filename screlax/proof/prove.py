@@ -13,6 +13,7 @@ from ..gram.cells import Level
 from ..gram.compact import CompactGram
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
+from ..gram.logits import LogitGram
 from ..gram.opposite import OppositeGram
 from ..gram.shared_point import SingletonGram
 from ..problem.levels import lift_from_orbits
@@ -21,6 +22,7 @@ from ..problem.ufm import UFM
 from .certificate import Certificate
 from .dense import Proof, certify
 from .dual import DualPoint
+from .logits import prove_logits
 from .opposite import prove_opposite
 from .orthogonal import prove_orthogonal
 from .singletons import SingletonProof, state_of_singleton_gram
@@ -44,6 +46,8 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
     duals : iterable of DualPoint
         Further dual candidates at that level.
     """
+    if isinstance(gram, LogitGram):
+        return prove_logits(problem, level, gram)
     if isinstance(gram, DiagonalGram):
         classes = orthogonal_classes(problem)
         if level is Level.ORBITS and classes is not None:

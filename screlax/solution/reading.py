@@ -133,13 +133,13 @@ def _refuse_immense(members: list[zipfile.ZipInfo]) -> None:
 
 def _solution(arrays: dict[str, Any]) -> Solution:
     record = json.loads(str(arrays["record"]))
-    name, parameter = record["control"]
+    name, *numbers = record["control"]
     sizes = _sizes(arrays)
     labels = None if record["labels"] is None else as_label(record["labels"])
     loss = loss_of_record(record.get("loss", "supcon"))
     problem = UFM(
         sizes,
-        control_named(name, parameter),
+        control_named(name, *numbers),
         record["temperature"],
         labels,
         loss=loss,

@@ -20,6 +20,7 @@ from ..analysis.sensitivity import Sensitivity
 from ..errors import InvalidInputError, Status
 from ..gram.cells import CellGram, Level, ScatteredGram, check_level
 from ..gram.curve import AnyGram
+from ..gram.logits import LogitGram
 from ..optional import require_memory
 from ..problem.levels import classes_to_orbits
 from ..problem.program import build_program
@@ -27,7 +28,7 @@ from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.certifiers import VERIFIED
 from ..proof.dual import DualPoint
-from ..types import Matrix
+from ..types import Matrix, Vector
 from .components import Component, between_components, certificate_of
 from .determinacy import left_open
 from .solver_statistics import SolverStatistics
@@ -261,6 +262,43 @@ class Solution:
         require_memory(16 * k * k, f"the Gram matrix of {k:,} classes", "; use orbit_gram")
         return classes_to_orbits(self.problem.class_sizes).lift(self.orbit_gram.dense())
 
+    @property
+    def logits(self) -> Matrix:
+        """Logits ⟨w_j, h_c⟩ + b_j, rows by the class c of a sample, shape (k, k).
+
+        Raises
+        ------
+        InvalidInputError
+            If the loss has no classifier.
+        """
+        gram, orbit = self._logit_gram, self._orbit_of_classes
+        return gram.logits.lifted(orbit) + gram.bias[orbit]
+
+    @property
+    def bias(self) -> Vector:
+        """Bias of the classifier, shape (k,); zero without one."""
+        return self._logit_gram.bias[self._orbit_of_classes]
+
+    @property
+    def classifier_gram(self) -> Matrix:
+        """Gram matrix of the rows of the classifier in class order, shape (k, k)."""
+        return classes_to_orbits(self.problem.class_sizes).lift(self._logit_gram.classifier)
+
+    @property
+    def _logit_gram(self) -> LogitGram:
+        """Logits by orbit."""
+        if not isinstance(self.point_gram, LogitGram):
+            raise InvalidInputError(
+                f"loss {self.problem.loss} has no classifier; take screlax.losses.CrossEntropy()"
+            )
+        k = self.problem.classes
+        require_memory(16 * k * k, f"the logits of {k:,} classes", "; use point_gram")
+        return self.point_gram
+
+    @property
+    def _orbit_of_classes(self) -> NDArray[np.int64]:
+        return self.problem.class_sizes.orbit_index()
+
     def sample_gram(self, labels: ArrayLike | Sequence[Hashable]) -> Matrix:
         """Return the Gram matrix of samples with these labels, shape (len(labels), len(labels)).
 
@@ -412,7 +450,7 @@ class Solution:
         orbit = self.problem.points.orbit_index()
         point, product = (part[orbit] for part in self.point_gram.dense().around_mean)
         squares, pair = np.diag(matrix) + point, matrix + np.diag(product)
-        scale = self.problem.control.scale(squares, relaxation.cells)
+        scale = self.problem.embedding_control.scale(squares, relaxation.cells)
         if not np.isfinite(scale).all():
             return math.inf
         scaled = CellGram(scale**2 * squares, scale[:, None] * pair * scale)

@@ -49,7 +49,7 @@ def is_tight(
         return False
     pair = factor @ factor.T
     own = np.maximum(cells.own - np.diagonal(cells.pair), 0.0) + np.diagonal(pair)
-    scale = problem.control.scale(own, program.cells)
+    scale = problem.embedding_control.scale(own, program.cells)
     found = CellGram(scale**2 * own, scale[:, None] * pair * scale)
     value = program.value(found.scaled(1 / problem.temperature))
     gap = max(value - certificate.lower, 0.0)

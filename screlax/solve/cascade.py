@@ -38,6 +38,7 @@ from .batches.start import start_at_mean
 from .closed_form import closed_form
 from .collapse import opposite_points
 from .factored import solve_factored
+from .logits.native import solve_logits
 from .multipliers import solve_multipliers
 from .orthogonal import orthogonal_candidate, orthogonal_gram
 from .singletons.candidates import singleton_candidates
@@ -66,6 +67,8 @@ class SlackVector:
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return why the equations do not apply, or None when they do."""
+        if problem.loss.has_classifier:
+            return "its equations are of embeddings alone; use solver='native'"
         if problem.features.are_nonnegative:
             return "its equations are for real features; use solver='native'"
         return why_not(problem)
@@ -87,6 +90,8 @@ class BurerMonteiro:
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return None: the factored problem has no special form to rely on."""
+        if problem.loss.has_classifier:
+            return "it has no classifier; use solver='native'"
         if problem.features.are_nonnegative:
             return "its embeddings have any sign; use solver='native' for nonnegative features"
         return None
@@ -114,6 +119,8 @@ class Native:
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
         """Solve by the first method whose result proves optimal. See `Method.solve`."""
         reject_options(self.name, options)
+        if problem.loss.has_classifier:
+            return solve_logits(problem, level)
         orthogonal = orthogonal_gram(problem)
         if orthogonal is not None:
             return orthogonal_candidate(problem, level, orthogonal)

@@ -49,6 +49,8 @@ class ClosedForm:
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
         """Return why there is no formula, or None when there is one."""
+        if problem.loss.has_classifier:
+            return f"no formula is known for {problem.description}"
         if closed_form(problem) is not None:
             return None
         if (

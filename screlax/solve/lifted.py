@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..gram.cells import Cells
-from ..problem.constraints.base import Control
+from ..problem.constraints.base import NormControl
 from ..types import Matrix, Vector
 
 
@@ -23,7 +23,7 @@ class FactoredObjective(Protocol):
     """What each row stands for."""
     mass: Vector
     """How many samples each row stands for, shape (p,)."""
-    control: Control
+    control: NormControl
     """The control at unit temperature."""
     anchors: float
     """Number of terms of the loss."""

@@ -1,1 +1,3 @@
-"""What keeps the embeddings bounded."""
+"""What keeps the embeddings bounded, and features and classifier."""
+
+from . import classifier, norms  # noqa: F401  (each registers itself)

@@ -9,7 +9,7 @@ of cell g and the Lagrangian is loss + Σ_g y_g own_g − price(y), y the multip
 
 from __future__ import annotations
 
-import dataclasses
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
@@ -22,6 +22,9 @@ from ...extensions import load_installed
 from ...gram.cells import Cells
 from ...gram.manifold import Manifold
 from ...types import Vector
+
+if TYPE_CHECKING:
+    from ..logit_norms import LogitNorm
 
 
 class SeparateClasses(Protocol):
@@ -61,7 +64,7 @@ class NormCosts:
 
 @dataclass(frozen=True)
 class Control(ABC):
-    """One positive number that bounds or penalises the embeddings; subclasses say how.
+    """What keeps a problem bounded: one positive number, or several; subclasses say how.
 
     Attributes
     ----------
@@ -74,6 +77,8 @@ class Control(ABC):
     fixes_norms : bool
         Whether every norm is on its bound at the optimum of a loss that only grows with inner
         products of different classes: then norms are known and only angles are sought.
+    has_classifier : bool
+        Whether it is about features and a linear classifier, not about embeddings alone.
     has_slack_vector : bool
         Whether the solvers by slack vector (`screlax.equations`) hold for it.
     temperature_power : int
@@ -86,32 +91,88 @@ class Control(ABC):
     is_penalty: ClassVar[bool] = False
     fixes_norms: ClassVar[bool] = False
     is_equation: ClassVar[bool] = False
+    has_classifier: ClassVar[bool] = False
     has_slack_vector: ClassVar[bool] = False
     temperature_power: ClassVar[int] = -1
 
-    if TYPE_CHECKING:  # every subclass has one field
+    if TYPE_CHECKING:  # every subclass has its numbers as fields
 
-        def __init__(self, parameter: float, /) -> None: ...
+        def __init__(self, *numbers: float) -> None: ...
 
     def __post_init__(self) -> None:
-        name = fields(self)[0].name
-        value = positive_number(getattr(self, name), f"{type(self).__name__}: {name}")
-        object.__setattr__(self, name, value)
+        for field in fields(self):
+            value = positive_number(
+                getattr(self, field.name), f"{type(self).__name__}: {field.name}"
+            )
+            object.__setattr__(self, field.name, value)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The numbers of this control, in order."""
+        return tuple(float(getattr(self, field.name)) for field in fields(self))
 
     @property
     def parameter(self) -> float:
-        """The one number of this control."""
-        return float(getattr(self, fields(self)[0].name))
+        """The number that solutions depend on: the only one, or the geometric mean."""
+        numbers = self.numbers
+        if len(numbers) == 1:
+            return numbers[0]
+        return math.prod(math.pow(number, 1 / len(numbers)) for number in numbers)
 
     def with_parameter(self, parameter: float) -> Self:
-        """Return the same control with another number."""
-        return dataclasses.replace(self, **{fields(self)[0].name: float(parameter)})
+        """Return the same control with another parameter: its numbers multiplied alike."""
+        if len(self.numbers) == 1:
+            return type(self)(float(parameter))
+        factor = float(parameter) / self.parameter
+        return type(self)(*(number * factor for number in self.numbers))
+
+    @property
+    @abstractmethod
+    def rule(self) -> str:
+        """What embeddings have to satisfy, for error messages."""
 
     def at_unit_temperature(self, temperature: float) -> Self:
         """Return the control of the equivalent problem in G/τ with τ = 1."""
         if self.temperature_power > 0:
             return self.with_parameter(self.parameter * temperature)
         return self.with_parameter(self.parameter / temperature)
+
+    @abstractmethod
+    def of_embeddings(self) -> NormControl:
+        """Return itself where it is about embeddings alone.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is about features and a classifier.
+        """
+
+    counts_samples: ClassVar[bool] = True
+    """Of a control of features and classifier: whether features of samples count, or of classes."""
+
+    @property
+    def balance(self) -> float:
+        """Squared length of features beside the classifier, see `constraints.classifier`."""
+        return 1.0
+
+    def logit_norm(self, temperature: float, classes: int) -> LogitNorm:
+        """Return what logits over τ cost, or what bounds them.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is about embeddings alone.
+        """
+        raise InvalidInputError(f"{self} is about embeddings, not about features and classifier")
+
+
+@dataclass(frozen=True)
+class NormControl(Control):
+    """A control of embeddings: one number that bounds or penalises their norms."""
+
+    def of_embeddings(self) -> NormControl:
+        """Return itself."""
+        return self
 
     def beside(self, weight: float) -> Self:
         """Return the control C of some samples, so that w (loss + C) is w loss + this one.
@@ -134,11 +195,6 @@ class Control(ABC):
     @abstractmethod
     def violation(self, squares: Vector, cells: Cells) -> float:
         """Return by how much squared norms exceed the bound, relative to it; ≤ 0 within."""
-
-    @property
-    @abstractmethod
-    def rule(self) -> str:
-        """What embeddings have to satisfy, for error messages."""
 
     @abstractmethod
     def scale(self, squares: Vector, cells: Cells) -> Vector:
@@ -268,13 +324,14 @@ def register_constraint(control: Known) -> Known:
     return control
 
 
-def control_named(name: str, parameter: Any) -> Control:
-    """Return the control of that name, for instance "ridge", with its number.
+def control_named(name: str, *numbers: Any) -> Control:
+    """Return the control of that name, for instance "ridge", with its numbers.
 
     Raises
     ------
     InvalidInputError
-        If there is none of that name, or the number is not positive and finite.
+        If there is none of that name, it has another number of numbers, or one is not positive and
+        finite.
     """
     if name not in CONTROLS:
         load_installed()
@@ -283,4 +340,9 @@ def control_named(name: str, parameter: Any) -> Control:
             f"there is no control {name!r}; choose one of {', '.join(CONTROLS)}, or load the "
             "module that registers it (--with MODULE)"
         )
-    return CONTROLS[name](parameter)
+    known = [field.name for field in fields(CONTROLS[name])]
+    if len(numbers) != len(known):
+        raise InvalidInputError(
+            f"control {name!r} has {len(known)} numbers, {', '.join(known)}; got {len(numbers)}"
+        )
+    return CONTROLS[name](*numbers)

@@ -13,13 +13,22 @@ from ...gram.cells import Cells
 from ...gram.manifold import Manifold
 from ...gram.rounding import UNIT, summation
 from ...types import Vector
-from .base import CONTROLS, Control, NormCosts, SeparateClasses, control_named, register_constraint
+from .base import (
+    CONTROLS,
+    Control,
+    NormControl,
+    NormCosts,
+    SeparateClasses,
+    control_named,
+    register_constraint,
+)
 
 __all__ = [
     "CONTROLS",
     "Ball",
     "Budget",
     "Control",
+    "NormControl",
     "Ridge",
     "Sphere",
     "check_control",
@@ -34,7 +43,7 @@ _FREE = 1e-10
 
 @register_constraint
 @dataclass(frozen=True)
-class Ridge(Control):
+class Ridge(NormControl):
     """Penalty (λ/2)‖H‖_F² = (λ/2) tr G added to the summed loss.
 
     Parameters
@@ -119,7 +128,7 @@ class Ridge(Control):
 
 
 @dataclass(frozen=True)
-class RowNorms(Control):
+class RowNorms(NormControl):
     """A bound or an equation for every squared norm, `limits` by cell; ball and sphere share it."""
 
     def limits(self, cells: Cells) -> Vector:
@@ -138,7 +147,7 @@ class RowNorms(Control):
         return ratio if self.is_equation else np.minimum(ratio, 1.0)
 
     def brought_within(self, own: Vector, cells: Cells) -> tuple[Vector, Vector] | None:
-        """See `Control.brought_within`."""
+        """See `NormControl.brought_within`."""
         limits = self.limits(cells)
         over = np.abs(own - limits) if self.is_equation else own - limits
         if (over <= 4 * UNIT * limits).all():
@@ -159,7 +168,7 @@ class RowNorms(Control):
         return given if self.is_equation else np.maximum(given, 0.0)
 
     def norm_costs(self, multipliers: Vector, cells: Cells, reach: float) -> NormCosts:
-        """See `Control.norm_costs`: y (limit − own) ≥ y change²/reach below a limit."""
+        """See `NormControl.norm_costs`: y (limit − own) ≥ y change²/reach below a limit."""
         limits, none = self.limits(cells), np.zeros(len(cells))
         if self.is_equation:
             return NormCosts(False, none, limits=limits)
@@ -253,7 +262,7 @@ class Sphere(RowNorms):
 
 @register_constraint
 @dataclass(frozen=True)
-class Budget(Control):
+class Budget(NormControl):
     """The mean squared norm is bounded: ‖H‖_F² ≤ nρ, that is tr G ≤ nρ.
 
     Parameters
@@ -302,7 +311,7 @@ class Budget(Control):
         return np.full_like(squares, 1 / np.sqrt(1 + excess) if excess > 0 else 1.0)
 
     def brought_within(self, own: Vector, cells: Cells) -> tuple[Vector, Vector] | None:
-        """See `Control.brought_within`."""
+        """See `NormControl.brought_within`."""
         limit, trace = cells.samples * self.mean_squared_norm, float(cells.mass @ own)
         if trace <= limit * (1 + summation(len(cells))):
             return None
@@ -320,7 +329,7 @@ class Budget(Control):
         return max(0.0, rate) * cells.mass
 
     def norm_costs(self, multipliers: Vector, cells: Cells, reach: float) -> NormCosts:
-        """See `Control.norm_costs`: a trace below its limit costs its rate."""
+        """See `NormControl.norm_costs`: a trace below its limit costs its rate."""
         none = np.zeros(len(cells))
         if reach == 0:
             return NormCosts(True, none, cells.mass)

@@ -2,6 +2,7 @@
 
 from . import (  # noqa: F401  (each registers itself)
     class_averaged,
+    cross_entropy,
     instance_mix,
     negatives_only,
     prototypes,

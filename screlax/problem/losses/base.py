@@ -32,6 +32,8 @@ from .sample_terms import SampleTerms
 from .text import json_ready, loss_text
 
 if TYPE_CHECKING:
+    from ..logit_norms import LogitNorm
+    from ..logits import LogitProgram
     from .class_softmax import ClassTerms
 
 
@@ -57,6 +59,9 @@ class Loss(ABC):
     name: ClassVar[str]
     per_class_options: ClassVar[tuple[str, ...]] = ()
     per_pair_options: ClassVar[tuple[str, ...]] = ()
+
+    has_classifier: ClassVar[bool] = False
+    """Whether it is of features and a linear classifier, and its control too."""
 
     @property
     def view_count(self) -> int:
@@ -162,6 +167,23 @@ class Loss(ABC):
     @abstractmethod
     def at_level(self, sizes: ClassSizes, level: Level) -> GramLoss:
         """Return the loss of these class sizes as a function of the Gram matrix at a level."""
+
+    def logit_program(
+        self, sizes: ClassSizes, norm: LogitNorm, *, counts_samples: bool = True, **others: Any
+    ) -> LogitProgram:
+        """Return the program over logits of a loss that `has_classifier`.
+
+        Parameters
+        ----------
+        sizes : ClassSizes
+        norm : LogitNorm
+            What the logits cost.
+        counts_samples : bool
+            Whether the features of every sample count, or those of every class once.
+        **others
+            Further attributes of the program.
+        """
+        raise InvalidInputError(f"loss {self} is of embeddings, not of features and a classifier")
 
     def class_terms(self, sizes: ClassSizes) -> ClassTerms | None:
         """Return a, o, u, r of every orbit where the targets are the own class, else None.

@@ -20,7 +20,7 @@ from flint import arb, arb_mat
 from scipy import linalg
 
 from ...gram.cells import CellGram
-from ...problem.constraints.base import Control
+from ...problem.constraints.base import NormControl
 from ...problem.losses.softmax_rows import RowWeights, SoftmaxRows
 from ...types import Matrix, Vector
 from .balls import Balls, about, ball_of, balls, largest, total
@@ -36,12 +36,12 @@ class DenseBounds:
     ----------
     loss : SoftmaxRows
         Its weights and targets are the data, as the numbers they are.
-    control : Control
+    control : NormControl
     parameter : arb
         λτ of a ridge, the bound ρ/τ of other controls.
     """
 
-    def __init__(self, loss: SoftmaxRows, control: Control, parameter: Any) -> None:
+    def __init__(self, loss: SoftmaxRows, control: NormControl, parameter: Any) -> None:
         self._loss, self._control, self._parameter = loss, control, parameter
         cells = loss.cells
         self._points, self._anchors = balls(cells.points), balls(loss.anchors)

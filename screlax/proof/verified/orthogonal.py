@@ -15,18 +15,20 @@ from typing import Any
 from flint import arb
 
 from ...equations.orthogonal import OrthogonalClasses
-from ...problem.constraints.base import Control
+from ...problem.constraints.base import NormControl
 from ...types import Vector
 from .balls import Balls, Bounds, balls, largest, total
 
 
-def bounds_of(classes: OrthogonalClasses, control: Control, parameter: Any, own: Vector) -> Bounds:
+def bounds_of(
+    classes: OrthogonalClasses, control: NormControl, parameter: Any, own: Vector
+) -> Bounds:
     """Return a lower and an upper bound, and whether the latter's point is certainly feasible.
 
     Parameters
     ----------
     classes : OrthogonalClasses
-    control : Control
+    control : NormControl
     parameter : arb
         λτ of a ridge, ρ/τ of the others.
     own : ndarray, shape (m,)
@@ -39,7 +41,7 @@ def bounds_of(classes: OrthogonalClasses, control: Control, parameter: Any, own:
 class _Classes:
     """The numbers of the classes as balls."""
 
-    def __init__(self, classes: OrthogonalClasses, control: Control, parameter: Any) -> None:
+    def __init__(self, classes: OrthogonalClasses, control: NormControl, parameter: Any) -> None:
         self._classes, self._control, self._parameter = classes, control, parameter
         terms = classes.terms
         self._copies, self._anchors = balls(classes.copies), balls(terms.anchors)

@@ -22,7 +22,7 @@ from typing import Any
 
 from flint import arb
 
-from ...problem.constraints.base import Control
+from ...problem.constraints.base import NormControl
 from .balls import Balls, Bounds, largest
 from .sums import Sums
 
@@ -149,7 +149,7 @@ def _sum_of(copies: Balls, *factors: Balls) -> Any:
     return found
 
 
-def bounds_of(data: Data, control: Control) -> Bounds:
+def bounds_of(data: Data, control: NormControl) -> Bounds:
     """Return both bounds under a control at unit temperature."""
     if control.fixes_norms:
         return _bounded(data)
@@ -157,7 +157,7 @@ def bounds_of(data: Data, control: Control) -> Bounds:
     return _ridge(data) if control.is_penalty else _budget(data)
 
 
-def _polished(data: Data, control: Control) -> Data:
+def _polished(data: Data, control: NormControl) -> Data:
     """Move v so that the slack is stationary to more digits than a double has.
 
     From v to v R/(v² + a off), less half of what all have in common: the slope has degree two.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...equations.singletons import SingletonEquations, SingletonState
 from ...equations.slack_vector import SlackVectorEquations
 from ...gram.cells import CellGram
-from ...problem.constraints.base import Control
+from ...problem.constraints.base import NormControl
 from ...problem.constraints.norms import Ridge
 from ...problem.losses.class_rows import ClassTerms
 from ...problem.losses.in_batches import InBatches
@@ -87,7 +87,7 @@ def _mean_terms(problem: UFM) -> ClassTerms:
     return ClassTerms(anchors, own, pair, problem.points.distinct.astype(float))
 
 
-def _optimum(terms: ClassTerms, copies: Vector, control: Control) -> CellGram | None:
+def _optimum(terms: ClassTerms, copies: Vector, control: NormControl) -> CellGram | None:
     """Return the optimum of a loss of the family; None if not found."""
     bare = terms.anchors == 0
     if control.is_penalty:

@@ -1,0 +1,1 @@
+"""Solvers of cross-entropy: programs over logits."""
