@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import InvalidInputError, SolverFailedError
 from ..gram.cells import Level
@@ -15,12 +17,14 @@ from .conic_model import ConicModel
 from .conic_solvers import FIRST_ORDER, conic_memory, resolve_conic_solver, solver_arguments
 from .cvxpy_run import Run
 from .entropy_model import EntropyModel
+from .logits.conic import solve_logits_by_cones
+from .logits.conic_model import LogitModel
 
 _INACCURATE = "optimal_inaccurate"
 """What cvxpy says where an interior-point solver stalled; of others where a limit stopped them."""
 
 
-Model = ConicModel | EntropyModel
+Model = ConicModel | EntropyModel | LogitModel
 
 
 def forms_of(program: Program) -> list[type[Model]]:
@@ -81,6 +85,8 @@ class Conic:
         InvalidInputError
             If the solver does not know one of the options.
         """
+        if problem.loss.has_classifier:
+            return solve_logits_by_cones(problem, level, options, self.name, self._attempt)
         self._require_memory(problem, level)
         program = build_program(with_room(problem, self.default_tol / 10), level)
         tried: list[_Attempt] = []
@@ -119,7 +125,9 @@ class Conic:
             hint,
         )
 
-    def _attempt(self, form: type[Model], program: Program, options: SolverOptions) -> _Attempt:
+    def _attempt(
+        self, form: Callable[[Any], Model], program: Any, options: SolverOptions
+    ) -> _Attempt:
         """Pose a form of the program and solve it."""
         start = time.perf_counter()
         model = form(program)
