@@ -210,7 +210,7 @@ __all__ = [
 ]
 
 
-_MODULES = ("batches", "geometry", "losses", "plots")
+_MODULES = ("batches", "constraints", "geometry", "losses", "plots")
 
 
 def __getattr__(name: str) -> Any:

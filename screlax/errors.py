@@ -105,3 +105,6 @@ class Status(StrEnum):
 
     INACCURATE = "inaccurate"
     """A feasible point with a certified gap above the tolerance."""
+
+    FEASIBLE = "feasible, not certified"
+    """The same under constraints that nothing certifies: functions of the cvxpy variable."""

@@ -111,6 +111,11 @@ def moves_by_gradients(problem: UFM, gram: AnyGram, slopes: list[CellGram]) -> G
 
 def _collapsed(problem: UFM, gram: AnyGram) -> CellGram:
     """Return the Gram matrix at unit temperature, where it has derivatives."""
+    if problem.constraints:
+        raise InvalidInputError(
+            "derivatives are of optima without constraints of their own, and this one has "
+            f"{len(problem.constraints)}; solve problem.without_constraints() for those"
+        )
     if problem.features.are_nonnegative or isinstance(gram, ScatteredGram):
         raise InvalidInputError(
             "derivatives are of real features whose classes collapse; this solution has "

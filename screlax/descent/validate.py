@@ -27,6 +27,12 @@ def check_problem(problem: Any) -> UFM:
             f"problem must be a UFM, for instance UFM([50, 20, 5], Sphere(1.0)); got "
             f"{type(problem).__name__}"
         )
+    if problem.constraints:
+        raise InvalidInputError(
+            "descent moves embeddings within the control alone, and this problem has "
+            f"{len(problem.constraints)} constraints of its own: their optimum is that of "
+            "solve_relaxation; descend on problem.without_constraints()"
+        )
     if problem.features.are_nonnegative:
         raise InvalidInputError(
             "descent moves embeddings of any sign, and those of this problem are nonnegative: "

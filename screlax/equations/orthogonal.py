@@ -154,7 +154,7 @@ def orthogonal_classes(problem: UFM) -> OrthogonalClasses | None:
     >>> orthogonal_classes(problem).others
     array([3., 6.])
     """
-    if not problem.features.are_nonnegative:
+    if not problem.features.are_nonnegative or problem.constraints:
         return None
     terms = problem.loss.class_terms(problem.class_sizes)
     if terms is None:

@@ -19,6 +19,10 @@ from ..optional import require_level_memory
 from ..types import Vector
 from .constraints.base import NormControl
 from .losses.gram_loss import GramLoss
+from .own_constraints.bounds import LinearBounds, linear_bounds
+from .own_constraints.convex import Convex
+from .own_constraints.convex_bounds import ConvexBounds, convex_bounds
+from .own_constraints.linear import Linear
 from .ufm import UFM
 
 
@@ -36,12 +40,18 @@ class Program:
         Ridge(λτ), Ball(ρ/τ), Sphere(ρ/τ) or Budget(ρ/τ): the control on G/τ.
     is_nonnegative : bool
         Whether the entries of X must be at least zero as well (nonnegative features).
+    linear : LinearBounds or None
+        Linear constraints of the problem's own.
+    convex : ConvexBounds or None
+        Those that are functions of the cvxpy variable.
     """
 
     level: Level
     loss: GramLoss
     control: NormControl
     is_nonnegative: bool = False
+    linear: LinearBounds | None = None
+    convex: ConvexBounds | None = None
 
     @property
     def cells(self) -> Cells:
@@ -103,4 +113,16 @@ def build_program(problem: UFM, level: Level) -> Program:
     require_level_memory(level, level_size(problem, level), problem.points.orbits)
     loss = problem.loss.at_level(problem.class_sizes, level)
     control = problem.control_at_unit_temperature
-    return Program(level, loss, control, problem.features.are_nonnegative)
+    return Program(
+        level, loss, control, problem.features.are_nonnegative, *bounds_at(problem, level)
+    )
+
+
+def bounds_at(problem: UFM, level: Level) -> tuple[LinearBounds | None, ConvexBounds | None]:
+    """Return the constraints of a problem's own at a level, linear ones and functions."""
+    if not problem.constraints:
+        return None, None
+    linear = [one for one in problem.constraints if isinstance(one, Linear)]
+    convex = [one for one in problem.constraints if isinstance(one, Convex)]
+    tau, sizes = problem.temperature, problem.points
+    return linear_bounds(linear, sizes, level, tau), convex_bounds(convex, sizes, level, tau)

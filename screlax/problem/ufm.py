@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,8 @@ from .losses.base import Loss
 from .losses.class_rows import ClassTerms
 from .losses.registry import check_loss
 from .losses.supcon import SupCon
+from .own_constraints.base import OwnConstraint
+from .own_constraints.given import check_constraints, refuse_with_constraints, resolved
 
 _SMALLEST, _LARGEST = 1e-150, 1e150
 """Magnitudes of parameter, temperature and parameter at unit temperature."""
@@ -60,6 +63,9 @@ class UFM:
     batches : Batches or str, optional
         How mini-batches are drawn (`screlax.batches`), or its text ``shuffle:size=64``: then `loss`
         becomes its expectation over them, `InBatches`. Keyword only.
+    constraints : sequence of Linear, functions or records, optional
+        Constraints of your own on the class Gram matrix (`screlax.constraints`); keyword only.
+        Classes of one size that they tell apart have an orbit each.
     class_labels : sequence of hashable, optional
         The label that each class stands for, in class order; `from_labels` fills it in. NumPy
         scalars become Python objects. With a mapping or Series this is the order of the classes.
@@ -67,7 +73,7 @@ class UFM:
     Raises
     ------
     InvalidInputError
-        If the counts, the control or the temperature do not make a problem.
+        If the counts, the control, the temperature or the constraints do not make a problem.
 
     Examples
     --------
@@ -85,6 +91,7 @@ class UFM:
     class_labels: tuple[Hashable, ...] | None = field(default=None, compare=False)
     loss: Loss = field(default_factory=SupCon)
     features: Features = Features.REAL
+    constraints: tuple[OwnConstraint, ...] = ()
 
     def __init__(
         self,
@@ -96,11 +103,17 @@ class UFM:
         loss: Loss | str | None = None,
         features: Features | str = Features.REAL,
         batches: Batches | str | None = None,
+        constraints: Iterable[Any] = (),
     ) -> None:
         sizes, labels = ClassSizes.with_labels(class_sizes, class_labels)
         chosen = check_loss(SupCon() if loss is None else loss)
         chosen = chosen if batches is None else chosen.in_batches(batches)
         chosen, sizes = chosen.resolved(sizes, labels)
+        own = check_constraints(constraints)
+        if own:
+            refuse_with_constraints(chosen, sizes)
+            own, told = resolved(own, labels, sizes)
+            chosen, sizes = chosen.told_apart(sizes, told)
         chosen.check(sizes)
         object.__setattr__(self, "class_sizes", sizes)
         object.__setattr__(self, "control", check_control(control))
@@ -110,6 +123,7 @@ class UFM:
         object.__setattr__(self, "class_labels", labels)
         object.__setattr__(self, "loss", chosen)
         object.__setattr__(self, "features", check_features(features))
+        object.__setattr__(self, "constraints", own)
 
     @classmethod
     def from_labels(
@@ -121,6 +135,7 @@ class UFM:
         loss: Loss | str | None = None,
         features: Features | str = Features.REAL,
         batches: Batches | str | None = None,
+        constraints: Iterable[Any] = (),
     ) -> UFM:
         """Build from one label per sample, of any hashable type.
 
@@ -131,7 +146,7 @@ class UFM:
         ----------
         labels : array-like, shape (n,), tensor, pandas Series or data frame of one column
             Integers, strings, tuples, anything hashable.
-        control, temperature, loss, features, batches
+        control, temperature, loss, features, batches, constraints
             As for `UFM`.
 
         Raises
@@ -151,7 +166,15 @@ class UFM:
         chosen = check_loss(SupCon() if loss is None else loss)
         chosen = chosen if batches is None else chosen.in_batches(batches)
         chosen, counts = chosen.of_samples(numbers), np.bincount(numbers, minlength=len(names))
-        return cls(counts, control, temperature, names, loss=chosen, features=features)
+        return cls(
+            counts,
+            control,
+            temperature,
+            names,
+            loss=chosen,
+            features=features,
+            constraints=constraints,
+        )
 
     @classmethod
     def from_pairs(
@@ -164,10 +187,12 @@ class UFM:
         loss: Loss | str | None = None,
         features: Features | str = Features.REAL,
         batches: Batches | str | None = None,
+        constraints: Iterable[Any] = (),
     ) -> UFM:
         """Build from (size, multiplicity) pairs; see `ClassSizes.from_pairs`.
 
-        Options of the loss that differ between classes are one number per pair here.
+        Options of the loss that differ between classes are one number per pair here; constraints
+        count classes pair by pair, in the order of `class_sizes`: those of the largest size first.
 
         Examples
         --------
@@ -179,7 +204,9 @@ class UFM:
         chosen = check_loss(SupCon() if loss is None else loss)
         chosen = chosen if batches is None else chosen.in_batches(batches)
         chosen, classes = chosen.resolved_for_pairs(sizes, multiplicities)
-        return cls(classes, control, temperature, loss=chosen, features=features)
+        return cls(
+            classes, control, temperature, loss=chosen, features=features, constraints=constraints
+        )
 
     @cached_property
     def points(self) -> ClassSizes:
@@ -241,7 +268,7 @@ class UFM:
     @property
     def has_slack_vector(self) -> bool:
         """Whether the solvers by slack vector hold for this loss and control."""
-        if self.features.are_nonnegative:
+        if self.features.are_nonnegative or self.constraints:
             return False
         return self.control.has_slack_vector and self.slack_terms is not None
 
@@ -269,7 +296,30 @@ class UFM:
     @property
     def description(self) -> str:
         """In words, for messages: ``loss supcon, control sphere, real features``."""
-        return f"loss {self.loss}, control {self.control.name}, {self.features} features"
+        count = len(self.constraints)
+        own = f", {count} constraint{'s' * (count > 1)} of its own" if count else ""
+        return f"loss {self.loss}, control {self.control.name}, {self.features} features{own}"
+
+    @property
+    def has_linear_constraints(self) -> bool:
+        """Whether all constraints of its own are linear; also where there are none."""
+        return all(one.is_linear for one in self.constraints)
+
+    def without_constraints(self) -> UFM:
+        """Return the same problem, with the same orbits, without constraints of its own.
+
+        Its optimum is a lower bound on that with them.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> near = screlax.constraints.Linear({(0, 1): 1.0}, lower=0.5)
+        >>> problem = screlax.UFM([5, 3, 2], screlax.Sphere(1.0), constraints=[near])
+        >>> free = screlax.solve_relaxation(problem.without_constraints()).value
+        >>> bool(free < screlax.solve_relaxation(problem).value)
+        True
+        """
+        return replace(self, constraints=()) if self.constraints else self
 
     @property
     def orbit_options(self) -> dict[str, NDArray[np.float64]]:
@@ -393,12 +443,16 @@ class UFM:
     def is_zero_optimal(self) -> bool:
         """Whether G = 0 is the optimum: ridge at or above `zero_threshold`.
 
+        With constraints of its own False: that is not known of it.
+
         Examples
         --------
         >>> import screlax
         >>> [screlax.UFM([6, 3, 2], screlax.Ridge(s), 0.5).is_zero_optimal() for s in (4.3, 4.5)]
         [False, True]
         """
+        if self.constraints:
+            return False
         return self.control.is_penalty and self.control.parameter >= self.zero_threshold()
 
 

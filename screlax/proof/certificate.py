@@ -103,7 +103,8 @@ class Certificate:
             A lower bound found in another way than by the gap, less its own rounding.
         """
         if not math.isfinite(value + rounding[0]):
-            return cls(level, math.inf, infimum, infimum, math.inf, math.inf, *eigenvalues)
+            lower = max(infimum, bound)
+            return cls(level, math.inf, lower, infimum, math.inf, math.inf, *eigenvalues)
         upper = max(value + rounding[0], infimum)
         known = min(max(infimum, bound), upper)
         allowance = min(2 * rounding[0] + rounding[1], upper - known)

@@ -7,7 +7,9 @@ from its three nonnegative parts
 
 instead of subtracting two nearly equal numbers; for a row softmax the first is the Kullback–Leibler
 divergence Σ_g ω_g KL(p_g ‖ softmax_g). With nonnegative features S is less Y ≥ 0, the multipliers
-of the entries' bound, and ⟨Y, G⟩ is a fourth part.
+of the entries' bound, and ⟨Y, G⟩ is a fourth part. With linear constraints S is with Σ z_i A_i,
+and Σ z_i (bound_i − ⟨A_i, G⟩) another part. A matrix that does not satisfy them up to the rounding
+of ⟨A_i, G⟩ gives no upper bound; what that rounding can be worth, |z_i| each, is in the error.
 """
 
 from __future__ import annotations
@@ -75,13 +77,18 @@ def certify(relaxation: Program, gram: CellGram, duals: Iterable[DualPoint] = ()
         bounds = [
             _bound(
                 relaxation,
-                repair_dual(relaxation, minorant, feasible, given, entries),
+                repair_dual(relaxation, minorant, feasible, given, entries, linear),
                 feasible,
                 origin,
             )
-            for minorant, given, entries, origin in _candidates(relaxation, feasible, at, duals)
+            for minorant, given, entries, linear, origin in _candidates(
+                relaxation, feasible, at, duals
+            )
         ]
     best = max(bounds, key=lambda bound: max(bound.direct, value - bound.gap - bound.rounding))
+    if not _holds(relaxation, feasible):
+        value = math.inf
+    error += best.worth
     certificate = Certificate.around(
         Level(relaxation.level).value,
         value,
@@ -94,7 +101,7 @@ def certify(relaxation: Program, gram: CellGram, duals: Iterable[DualPoint] = ()
     return Proof(certificate, feasible, best.origin)
 
 
-_Candidate = tuple[Minorant, Vector | None, Matrix | None, DualPoint | None]
+_Candidate = tuple[Minorant, Vector | None, Matrix | None, Vector | None, DualPoint | None]
 
 
 def _candidates(
@@ -105,17 +112,36 @@ def _candidates(
     own = loss.minorant(gram, at)
     assert own is not None
     for entries in _entries(relaxation, own, gram, None):
-        yield own, None, entries, None
+        yield own, None, entries, None, None
     for dual in duals:
         minorant = loss.minorant(gram, at, dual.rows)
         if minorant is None:
             continue
+        linear = _linear(relaxation, dual)
         for entries in _entries(relaxation, minorant, gram, dual.entries):
             given = None if dual.entries is None else entries
-            yield minorant, None, entries, DualPoint(dual.rows, None, given)
+            yield minorant, None, entries, linear, DualPoint(dual.rows, None, given, linear)
             if dual.multipliers is not None and np.isfinite(dual.multipliers).all():
-                origin = DualPoint(dual.rows, dual.multipliers, given)
-                yield minorant, dual.multipliers, entries, origin
+                origin = DualPoint(dual.rows, dual.multipliers, given, linear)
+                yield minorant, dual.multipliers, entries, linear, origin
+            if linear is not None and dual.rows is not None:  # with the rows of the Gram matrix
+                yield own, None, entries, linear, DualPoint(None, None, given, linear)
+
+
+def _holds(relaxation: Program, gram: CellGram) -> bool:
+    """Whether a Gram matrix satisfies the constraints of the problem's own."""
+    linear, convex = relaxation.linear, relaxation.convex
+    if linear is not None and not linear.hold(gram):
+        return False
+    return convex is None or convex.hold(gram)
+
+
+def _linear(relaxation: Program, dual: DualPoint) -> Vector | None:
+    """Return the multipliers of linear constraints that a dual point has, where they are of use."""
+    bounds, given = relaxation.linear, dual.linear
+    if bounds is None or given is None or given.shape != (len(bounds),):
+        return None
+    return bounds.admissible(given) if np.isfinite(given).all() else None
 
 
 def _entries(
@@ -158,6 +184,8 @@ class _Bound:
     direct: float
     slack_min: float
     origin: DualPoint | None
+    worth: float = 0.0
+    """What the tolerance of linear constraints is worth, by their multipliers."""
 
 
 def _bound(
@@ -171,7 +199,11 @@ def _bound(
     direct = bound - error
     if math.isnan(gap + rounding):
         gap = rounding = math.inf
-    return _Bound(gap, rounding, -math.inf if math.isnan(direct) else direct, dual.smallest, origin)
+    worth = 0.0
+    if dual.linear is not None and relaxation.linear is not None:
+        worth = float(np.abs(dual.linear) @ relaxation.linear.tolerance(gram))
+    direct = -math.inf if math.isnan(direct) else direct
+    return _Bound(gap, rounding, direct, dual.smallest, origin, worth)
 
 
 def dual_bound(relaxation: Program, dual: FeasibleDual) -> tuple[float, float]:
@@ -180,6 +212,9 @@ def dual_bound(relaxation: Program, dual: FeasibleDual) -> tuple[float, float]:
     constant, error = dual.minorant.constant()
     price = control.price(dual.multipliers, cells)
     sizes = control.price(np.abs(dual.multipliers), cells)
+    if dual.linear is not None and relaxation.linear is not None:
+        price += relaxation.linear.price(dual.linear)
+        sizes += relaxation.linear.price_sizes(dual.linear)
     return constant - price, error + 2 * summation(len(cells)) * sizes
 
 
@@ -190,5 +225,8 @@ def duality_gap(relaxation: Program, dual: FeasibleDual, gram: CellGram) -> tupl
     gap = excess + product(dual.slack, gram) + slackness
     if dual.entries is not None:
         gap += float(np.vdot(dual.entries, gram.pair))
+    if dual.linear is not None and relaxation.linear is not None:
+        gap += relaxation.linear.slackness(dual.linear, gram)
+        sizes += float(np.abs(dual.linear) @ relaxation.linear.sizes(gram))
     sizes += product_sizes(dual.sizes, gram)
     return gap, error + summation(relaxation.size) * sizes

@@ -38,11 +38,15 @@ class DualPoint:
     entries : ndarray, shape (m, m), optional
         Y ≥ 0, multipliers of the bound pair ≥ 0 of nonnegative features, in the form of the
         coefficients of `pair`.
+    linear : ndarray, shape (q,), optional
+        Multipliers of linear constraints of the problem's own (`LinearBounds`), the same at every
+        level: positive those of upper, negative those of lower bounds.
     """
 
     rows: Any
     multipliers: Vector | None = None
     entries: Matrix | None = None
+    linear: Vector | None = None
 
 
 def dual_to_orbits(problem: UFM, relaxation: Program, dual: DualPoint) -> DualPoint:
@@ -128,4 +132,5 @@ def _moved(
     entries: Matrix | None,
 ) -> DualPoint:
     rows = None if dual.rows is None else relaxation.loss.rows_from_gram(ratio)
-    return DualPoint(rows, None if rate is None else rate * relaxation.cells.mass, entries)
+    multipliers = None if rate is None else rate * relaxation.cells.mass
+    return DualPoint(rows, multipliers, entries, dual.linear)

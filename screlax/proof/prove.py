@@ -48,29 +48,37 @@ def prove_gram(problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPo
     """
     if isinstance(gram, LogitGram):
         return prove_logits(problem, level, gram)
-    if isinstance(gram, DiagonalGram):
-        classes = orthogonal_classes(problem)
-        if level is Level.ORBITS and classes is not None:
-            return Proof(*prove_orthogonal(problem, classes, gram), None)
-    if isinstance(gram, OppositeGram):
-        certificate = prove_opposite(problem, gram) if level is Level.ORBITS else None
-        if certificate is not None:
-            return Proof(certificate, gram, None)
-    if isinstance(gram, SlackVectorGram) and level is Level.ORBITS and is_zero(gram):
-        certificate = prove_zero(problem)
-        if certificate is not None:
-            return Proof(certificate, gram, None)
-    if level is Level.ORBITS and _has_equations(problem, gram):
-        assert isinstance(gram, SlackVectorGram | SingletonGram)
-        found, departure = _structured(problem, gram)
-        if not departure <= 1:
-            # the proof is of the matrix that the state implies; that given is another
-            found = dataclasses.replace(found, certificate=_nothing(found.certificate))
-        if is_sufficient(problem, found.certificate):
+    if level is Level.ORBITS and not problem.constraints:
+        found = _by_form(problem, gram)
+        if found is not None:
             return found
     if isinstance(gram, CompactGram):
         gram = lift_from_orbits(problem.points, level, gram.dense())
     return certify(build_program(problem, level), gram, duals)
+
+
+def _by_form(problem: UFM, gram: AnyGram) -> Proof | None:
+    """Return the proof at orbit level that the form of a Gram matrix has, None without one."""
+    if isinstance(gram, DiagonalGram):
+        classes = orthogonal_classes(problem)
+        if classes is not None:
+            return Proof(*prove_orthogonal(problem, classes, gram), None)
+    if isinstance(gram, OppositeGram):
+        certificate = prove_opposite(problem, gram)
+        if certificate is not None:
+            return Proof(certificate, gram, None)
+    if isinstance(gram, SlackVectorGram) and is_zero(gram):
+        certificate = prove_zero(problem)
+        if certificate is not None:
+            return Proof(certificate, gram, None)
+    if not _has_equations(problem, gram):
+        return None
+    assert isinstance(gram, SlackVectorGram | SingletonGram)
+    found, departure = _structured(problem, gram)
+    if not departure <= 1:
+        # the proof is of the matrix that the state implies; that given is another
+        found = dataclasses.replace(found, certificate=_nothing(found.certificate))
+    return found if is_sufficient(problem, found.certificate) else None
 
 
 def _has_equations(problem: UFM, gram: AnyGram) -> bool:

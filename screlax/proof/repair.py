@@ -84,7 +84,7 @@ def repair_primal(relaxation: Program, gram: CellGram) -> FeasibleGram:
         gram = _lifted(relaxation, CellGram(gram.own, np.maximum(gram.pair, 0.0)))
     gram = _within_bound(relaxation, gram)
     return FeasibleGram(
-        gram, smallest, 2 * _tolerance(scaled_blocks(relaxation.cells, gram).shared)
+        gram, smallest, 2 * rounding_of_eigenvalues(scaled_blocks(relaxation.cells, gram).shared)
     )
 
 
@@ -121,13 +121,13 @@ def _lifted(relaxation: Program, clipped: CellGram) -> CellGram:
 def _lacks(relaxation: Program, gram: CellGram) -> float:
     """Return −(smallest eigenvalue) of the matrix with unit diagonal where beyond rounding."""
     blocks = scaled_blocks(relaxation.cells, gram)
-    tolerance = _tolerance(blocks.shared)
+    tolerance = rounding_of_eigenvalues(blocks.shared)
     if is_positive_definite(blocks.shared, tolerance) and (blocks.split >= -tolerance).all():
         return 0.0
     return max(0.0, -blocks.smallest_eigenvalue()) + tolerance
 
 
-def _tolerance(matrix: Matrix) -> float:
+def rounding_of_eigenvalues(matrix: Matrix) -> float:
     """Return how far rounding can move an eigenvalue of a symmetric matrix."""
     largest = float(np.abs(matrix).max())  # its square may underflow
     norm = largest * float(np.linalg.norm(matrix / largest)) if largest > 0 else 0.0
@@ -163,6 +163,8 @@ class FeasibleDual:
         Whether S, of these very numbers, is positive semidefinite beyond rounding.
     entries : ndarray, shape (m, m), or None
         Y ≥ 0, coefficients of `pair`; S is then less Y.
+    linear : ndarray, shape (q,), or None
+        z, multipliers of linear constraints, of admissible signs; S is then with Σ z_i A_i.
     """
 
     minorant: Minorant
@@ -172,6 +174,7 @@ class FeasibleDual:
     smallest: float
     is_proved: bool
     entries: Matrix | None = None
+    linear: Vector | None = None
 
 
 def repair_dual(
@@ -180,6 +183,7 @@ def repair_dual(
     gram: CellGram,
     given: Vector | None = None,
     entries: Matrix | None = None,
+    linear: Vector | None = None,
 ) -> FeasibleDual:
     """Make a dual point of a minorant, and check the slack again of what came out.
 
@@ -193,18 +197,22 @@ def repair_dual(
         Multipliers; by default those that make the Lagrangian stationary along `gram`.
     entries : ndarray, shape (m, m), optional
         Y ≥ 0, of nonnegative features.
+    linear : ndarray, shape (q,), optional
+        Multipliers of linear constraints; those of bounds that are not there are left out.
     """
     control, cells = relaxation.control, relaxation.cells
-    slope, _ = _slack_and_sizes(minorant, np.zeros(len(cells)), entries)
+    if linear is not None and relaxation.linear is not None:
+        linear = relaxation.linear.admissible(linear)
+    slope, _ = _slack_and_sizes(relaxation, minorant, np.zeros(len(cells)), entries, linear)
     along = products_by_cell(slope, gram)
     multipliers = control.multipliers(along, gram.own, cells, given)
-    slack, sizes = _slack_and_sizes(minorant, multipliers, entries)
+    slack, sizes = _slack_and_sizes(relaxation, minorant, multipliers, entries, linear)
     blocks, margin = _blocks_and_margin(relaxation, minorant, multipliers, slack, sizes)
     if not (math.isfinite(margin) and np.isfinite(blocks.shared).all()):
-        return FeasibleDual(minorant, multipliers, slack, sizes, -math.inf, False, entries)
+        return FeasibleDual(minorant, multipliers, slack, sizes, -math.inf, False, entries, linear)
     smallest = blocks.smallest_eigenvalue()
     missing = max(0.0, 3 * margin - smallest)
-    lacking = minorant, multipliers, entries
+    lacking = minorant, multipliers, entries, linear
     dual = _with_more(relaxation, *lacking, missing, smallest)
     if control.is_penalty and not dual.is_proved:
         # mixing shrinks what is added as well
@@ -218,6 +226,7 @@ def _with_more(
     minorant: Minorant,
     multipliers: Vector,
     entries: Matrix | None,
+    linear: Vector | None,
     missing: float,
     smallest: float,
 ) -> FeasibleDual:
@@ -228,32 +237,40 @@ def _with_more(
         kept = least / (missing + least)
         minorant = minorant.mixed(kept)
         entries = None if entries is None else kept * entries
+        linear = None if linear is None else kept * linear
     else:
         multipliers = raised
-    slack, sizes = _slack_and_sizes(minorant, multipliers, entries)
+    slack, sizes = _slack_and_sizes(relaxation, minorant, multipliers, entries, linear)
     blocks, margin = _blocks_and_margin(relaxation, minorant, multipliers, slack, sizes)
     is_proved = is_positive_definite(blocks.shared, -margin) and (blocks.split >= margin).all()
     proved = bool(is_proved)
-    return FeasibleDual(minorant, multipliers, slack, sizes, smallest, proved, entries)
+    return FeasibleDual(minorant, multipliers, slack, sizes, smallest, proved, entries, linear)
 
 
 def _slack_and_sizes(
-    minorant: Minorant, multipliers: Vector, entries: Matrix | None
+    relaxation: Program,
+    minorant: Minorant,
+    multipliers: Vector,
+    entries: Matrix | None,
+    linear: Vector | None,
 ) -> tuple[CellGram, CellGram]:
     """Return S, and entry by entry the sum of the sizes of what it sums."""
     slope, sizes = minorant.coefficients, minorant.sizes
     bound = 0.0 if entries is None else entries
-    return (
-        CellGram(slope.own + multipliers, slope.pair - bound),
-        CellGram(sizes.own + np.abs(multipliers), sizes.pair + bound),
-    )
+    own, pair = slope.own + multipliers, slope.pair - bound
+    own_size, pair_size = sizes.own + np.abs(multipliers), sizes.pair + bound
+    if linear is not None and relaxation.linear is not None:
+        added, size = relaxation.linear.coefficients(linear), relaxation.linear.sizes_of(linear)
+        own, pair = own + added.own, pair + added.pair
+        own_size, pair_size = own_size + size.own, pair_size + size.pair
+    return CellGram(own, pair), CellGram(own_size, pair_size)
 
 
 def _blocks_and_margin(
     relaxation: Program, minorant: Minorant, multipliers: Vector, slack: CellGram, sizes: CellGram
 ) -> tuple[Blocks, float]:
     """Return the slack per sample, and how far rounding can have moved its eigenvalues."""
-    margin = _tolerance(slack_blocks(relaxation.cells, sizes).shared)
+    margin = rounding_of_eigenvalues(slack_blocks(relaxation.cells, sizes).shared)
     spread = minorant.spread
     if spread is not None:
         spread = spread + multipliers

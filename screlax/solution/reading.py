@@ -33,6 +33,7 @@ from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import control_named
 from ..problem.losses.registry import loss_of_record
 from ..problem.losses.softmax_rows import RowWeights
+from ..problem.own_constraints.linear import linear_of_record, numbered
 from ..problem.parts import parts_of
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
@@ -144,6 +145,7 @@ def _solution(arrays: dict[str, Any]) -> Solution:
         labels,
         loss=loss,
         features=record.get("features", "real"),
+        constraints=[numbered(linear_of_record(one)) for one in record.get("constraints", [])],
     )
     if loss.is_apart:
         return _apart(problem, arrays, record)
@@ -152,7 +154,7 @@ def _solution(arrays: dict[str, Any]) -> Solution:
 
 def _of_problem(problem: UFM, arrays: dict[str, Any], record: dict[str, Any]) -> Solution:
     """Return the solution of a problem from the arrays of its points, proved again."""
-    dual = _dual(arrays, problem.points.orbits)
+    dual = _dual(arrays, problem.points.orbits, len(problem.constraints))
     claimed = _certificate(record["certificate"])
     certificate, gram = verified(problem, _gram(arrays, problem), dual, claimed)
     return Solution(
@@ -277,8 +279,8 @@ def _scale(arrays: dict[str, Any], problem: UFM) -> float:
     return scale
 
 
-def _dual(arrays: dict[str, Any], cells: int) -> DualPoint | None:
-    rows = multipliers = entries = None
+def _dual(arrays: dict[str, Any], cells: int, constraints: int) -> DualPoint | None:
+    rows = multipliers = entries = linear = None
     if "dual_own" in arrays:
         own = _numbers(arrays, "dual_own", (cells,))
         rows = RowWeights(own, _numbers(arrays, "dual_pair", (cells, cells)))
@@ -286,9 +288,11 @@ def _dual(arrays: dict[str, Any], cells: int) -> DualPoint | None:
         multipliers = _numbers(arrays, "dual_multipliers", (cells,))
     if "dual_entries" in arrays:
         entries = _symmetric(arrays, "dual_entries", cells)
-    if rows is None and entries is None:
+    if "dual_linear" in arrays:
+        linear = _numbers(arrays, "dual_linear", (constraints,))
+    if rows is None and entries is None and linear is None:
         return None
-    return DualPoint(rows, multipliers, entries)
+    return DualPoint(rows, multipliers, entries, linear)
 
 
 def _symmetric(arrays: dict[str, Any], name: str, orbits: int) -> Matrix:

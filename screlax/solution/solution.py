@@ -116,8 +116,15 @@ class Solution:
 
     @property
     def status(self) -> Status:
-        """`optimal` if and only if the certified relative gap is at most `tol`."""
-        return Status.OPTIMAL if self.certificate.proves(self.tol) else Status.INACCURATE
+        """`optimal` if and only if the certified relative gap is at most `tol`.
+
+        Else `inaccurate`; under constraints that are functions of the cvxpy variable, which no
+        bound knows of, "feasible, not certified".
+        """
+        if self.certificate.proves(self.tol):
+            return Status.OPTIMAL
+        found = math.isfinite(self.upper) and not self.problem.has_linear_constraints
+        return Status.FEASIBLE if found else Status.INACCURATE
 
     @property
     def value(self) -> float:
@@ -139,7 +146,11 @@ class Solution:
 
     @property
     def lower(self) -> float:
-        """Lower bound on the optimal value, for embeddings of any dimension."""
+        """Lower bound on the optimal value, for embeddings of any dimension.
+
+        Of constraints that are functions of the cvxpy variable it knows nothing: then it is that
+        without them, which is a lower bound all the same.
+        """
         return self.certificate.lower
 
     @property

@@ -36,7 +36,7 @@ def save_solution(solution: Solution, path: str | Path) -> Path:
     ------
     InvalidInputError
         If the suffix is not .npz, the name is that of a folder, the folder it is in cannot be
-        written to, or two labels are the same as text.
+        written to, two labels are the same as text, or a constraint is a function.
     """
     target = Path(path)
     if target.suffix != ".npz":
@@ -64,6 +64,7 @@ def _to_arrays(solution: Solution, *, with_loss: bool = True) -> dict[str, Any]:
         "control": [problem.control.name, *problem.control.numbers],
         **({"loss": problem.loss.record()} if with_loss else {}),
         "features": problem.features.value,
+        **_constraints(problem),
         "temperature": problem.temperature,
         "certificate": asdict(solution.certificate),
         "tol": solution.tol,
@@ -100,7 +101,16 @@ def _dual_arrays(solution: Solution) -> dict[str, Any]:
         arrays["dual_entries"] = dual.entries[np.triu_indices(len(dual.entries))]
     if dual.multipliers is not None:
         arrays["dual_multipliers"] = dual.multipliers
+    if dual.linear is not None:
+        arrays["dual_linear"] = dual.linear
     return arrays
+
+
+def _constraints(problem: UFM) -> dict[str, Any]:
+    """Return the linear constraints by class number; functions cannot be written down."""
+    if not problem.constraints:
+        return {}
+    return {"constraints": [one.record() for one in problem.constraints]}
 
 
 def _stored_labels(problem: UFM) -> list[Any] | None:

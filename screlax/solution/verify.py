@@ -86,10 +86,24 @@ def verified(
     else:
         level = Level.INSTANCES if isinstance(gram, ScatteredGram) else Level.ORBITS
         lifted = lift_from_orbits(problem.points, level, unit.dense())
-        _require_feasible(build_program(problem, level), lifted)
+        program = build_program(problem, level)
+        _require_feasible(program, lifted)
+        _require_constraints(program, lifted)
     if claimed is not None:
         require_agreement(claimed, proof.certificate)
     return proof.certificate, gram
+
+
+def _require_constraints(program: Program, gram: CellGram) -> None:
+    """Refuse a matrix that violates linear constraints by more than the rounding of their sums."""
+    if program.linear is None or program.linear.hold(gram):
+        return
+    beyond = np.abs(program.linear.excess(gram)) / program.linear.tolerance(gram)
+    worst = int(np.argmax(beyond))
+    raise ValueError(
+        f"its Gram matrix violates the constraint {program.linear.names[worst]!r}, by "
+        f"{beyond[worst]:.2g} times what rounding can do"
+    )
 
 
 def _require_norms(given: AnyGram, feasible: AnyGram, is_feasible: np.bool_) -> None:

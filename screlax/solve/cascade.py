@@ -37,6 +37,7 @@ from .batches.orthogonal import orthogonal_in_batches
 from .batches.start import start_at_mean
 from .closed_form import closed_form
 from .collapse import opposite_points
+from .constrained import solve_constrained
 from .factored import solve_factored
 from .logits.native import solve_logits
 from .multipliers import solve_multipliers
@@ -46,6 +47,11 @@ from .slack_vector.solver import solve_slack_vector
 from .targets import solve_targets
 
 _MAX_DENSE_ORBITS = 2000
+
+NOT_LINEAR = (
+    "constraints that are functions of the cvxpy variable are for conic solvers; choose SCS or "
+    "Clarabel, or state them as screlax.constraints.Linear"
+)
 
 PROVED = 1e-9
 """Certified relative gap up to which a slack-vector root is taken for the optimum."""
@@ -69,6 +75,8 @@ class SlackVector:
         """Return why the equations do not apply, or None when they do."""
         if problem.loss.has_classifier:
             return "its equations are of embeddings alone; use solver='native'"
+        if problem.constraints:
+            return "its equations are for problems without constraints; use solver='native'"
         if problem.features.are_nonnegative:
             return "its equations are for real features; use solver='native'"
         return why_not(problem)
@@ -89,9 +97,11 @@ class BurerMonteiro:
     default_tol = 1e-9
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
-        """Return None: the factored problem has no special form to rely on."""
+        """Return why not: no classifier, constraints linear, embeddings of any sign."""
         if problem.loss.has_classifier:
             return "it has no classifier; use solver='native'"
+        if not problem.has_linear_constraints:
+            return NOT_LINEAR
         if problem.features.are_nonnegative:
             return "its embeddings have any sign; use solver='native' for nonnegative features"
         return None
@@ -100,6 +110,8 @@ class BurerMonteiro:
         """Descend from an uninformed start. See `Method.solve`."""
         reject_options(self.name, options)
         start = time.perf_counter()
+        if problem.constraints:
+            return solve_constrained(problem, level, options, start, None)
         if not problem.loss.collapses:
             return solve_targets(problem, level, options, start, None)
         return _descend(problem, level, options, None, start)
@@ -113,14 +125,18 @@ class Native:
     default_tol = 1e-9
 
     def why_not(self, problem: UFM, level: Level) -> str | None:
-        """Return None: between them the methods take every problem."""
-        return None
+        """Return None: between them the methods take every problem, if constraints are linear."""
+        return None if problem.has_linear_constraints else NOT_LINEAR
 
     def solve(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
         """Solve by the first method whose result proves optimal. See `Method.solve`."""
         reject_options(self.name, options)
         if problem.loss.has_classifier:
             return solve_logits(problem, level)
+        if problem.constraints:
+            start = time.perf_counter()
+            free = _native_gram(problem.without_constraints(), options)
+            return solve_constrained(problem, level, options, start, free)
         orthogonal = orthogonal_gram(problem)
         if orthogonal is not None:
             return orthogonal_candidate(problem, level, orthogonal)

@@ -51,6 +51,8 @@ class ClosedForm:
         """Return why there is no formula, or None when there is one."""
         if problem.loss.has_classifier:
             return f"no formula is known for {problem.description}"
+        if problem.constraints:
+            return "there is none under constraints of one's own; use solver='native'"
         if closed_form(problem) is not None:
             return None
         if (

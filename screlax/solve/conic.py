@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..errors import InvalidInputError, SolverFailedError
-from ..gram.cells import Level
+from ..gram.cells import CellGram, Level
 from ..optional import require_memory
 from ..problem.program import Program, build_program, level_size
 from ..problem.ufm import UFM
 from .base import Candidate, SolverOptions, with_room
 from .conic_model import ConicModel
 from .conic_solvers import FIRST_ORDER, conic_memory, resolve_conic_solver, solver_arguments
+from .constraints.feasible import made_feasible, require_feasible, strictly_inside
 from .cvxpy_run import Run
 from .entropy_model import EntropyModel
 from .logits.conic import solve_logits_by_cones
@@ -34,6 +37,8 @@ def forms_of(program: Program) -> list[type[Model]]:
     and large, its rows are next to the identity, on which Clarabel stalls (85 sizes, ρ/τ = 10).
     """
     known = program.loss.softmax_rows is not None and not program.is_nonnegative
+    if program.linear is not None or program.convex is not None:
+        return [ConicModel]  # the dual form does not know of them
     if not known or program.control.conic_dual(program.cells) is None:
         return [ConicModel]
     dual_first: list[type[Model]] = [EntropyModel, ConicModel]
@@ -48,6 +53,12 @@ class _Attempt:
     run: Run
     modelling: float
     solving: float
+
+
+def _looser(problem: UFM) -> str:
+    """Name the constraints that are functions: whether they can hold is the solver's word alone."""
+    names = [str(one) for one in problem.constraints if not one.is_linear]
+    return f", or looser constraints: {', '.join(names)}" if names else ""
 
 
 class Conic:
@@ -89,6 +100,7 @@ class Conic:
             return solve_logits_by_cones(problem, level, options, self.name, self._attempt)
         self._require_memory(problem, level)
         program = build_program(with_room(problem, self.default_tol / 10), level)
+        inside = self._strictly_inside(program)
         tried: list[_Attempt] = []
         for form in forms_of(program):
             tried.append(self._attempt(form, program, options))
@@ -99,8 +111,10 @@ class Conic:
         if gram is None or not gram.is_finite():
             raise SolverFailedError(
                 f"{self.name} left no finite point (its status: {last.run.status}); "
-                "try another solver, a larger tol or a longer time_limit"
+                f"try another solver, a larger tol or a longer time_limit{_looser(problem)}"
             )
+        if program.linear is not None and isinstance(gram, CellGram):
+            gram = made_feasible(program, gram, inside)
         duals = [one.model.dual() for one in tried]
         statistics = tuple(one.run.statistics for one in tried)
         return Candidate(
@@ -114,6 +128,13 @@ class Conic:
             },
             statistics=statistics,
         )
+
+    def _strictly_inside(self, program: Program) -> CellGram | None:
+        """Return a matrix strictly inside linear constraints; refuse those that cannot hold."""
+        if program.linear is None:
+            return None
+        start = CellGram(np.ones(program.size), np.eye(program.size))
+        return strictly_inside(program, require_feasible(program, start).gram)
 
     def _require_memory(self, problem: UFM, level: Level) -> None:
         sizes = problem.points

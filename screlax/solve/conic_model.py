@@ -57,6 +57,11 @@ class ConicModel:
         if penalty.any():
             objective = objective + penalty @ own
         self._entries = self._nonnegative_entries(flat)
+        self._linear = self._convex = []
+        if relaxation.linear is not None:
+            self._linear = relaxation.linear.conic(own, self.gram / temperature)
+        if relaxation.convex is not None:
+            self._convex = relaxation.convex.conic(self.gram / temperature)
         self.problem = cvxpy.Problem(
             cvxpy.Minimize(objective * (anchors / self._anchors)),
             [
@@ -64,6 +69,8 @@ class ConicModel:
                 self._semidefinite(cvxpy),
                 *self._norm_bounds,
                 *self._entries,
+                *self._linear,
+                *self._convex,
             ],
         )
 
@@ -89,15 +96,23 @@ class ConicModel:
     def dual(self) -> DualPoint | None:
         """Return the solver's dual variables, or None where there are none."""
         rows, entries = self._loss.rows(), self._entry_multipliers()
-        if rows is None and entries is None:
+        linear = self._linear_multipliers()
+        if rows is None and entries is None and linear is None:
             return None
-        return DualPoint(rows, self._multipliers(), entries)
+        return DualPoint(rows, self._multipliers(), entries, linear)
 
     def _multipliers(self) -> Vector | None:
         """Return the weight of each own_g in the solver's Lagrangian, on the scale of the sum."""
         values = [constraint.dual_value for constraint in self._norm_bounds]
         multipliers = self.relaxation.control.conic_multipliers(values, self.relaxation.cells)
         return None if multipliers is None else multipliers * self._anchors
+
+    def _linear_multipliers(self) -> Vector | None:
+        """Return the multipliers of linear constraints, on the scale of the sum."""
+        if self.relaxation.linear is None:
+            return None
+        found = self.relaxation.linear.conic_multipliers(self._linear)
+        return None if found is None else found * self._anchors
 
     def _nonnegative_entries(self, flat: Any) -> list[Any]:
         """Return the bound of the inner products of different points, if there is one."""

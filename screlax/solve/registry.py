@@ -44,6 +44,9 @@ def choose_method(solver: str, problem: UFM, level: Level) -> tuple[Method, str]
 
 
 def _best_method(problem: UFM, level: Level) -> tuple[Method, str]:
+    if not problem.has_linear_constraints:
+        name = "CLARABEL" if "CLARABEL" in installed_conic_solvers() else "SCS"
+        return Conic(name), "constraints that are functions of the cvxpy variable"
     closed_form = ClosedForm()
     if closed_form.why_not(problem, level) is None:
         return closed_form, "the problem has a closed form"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from ..checks import positive_number
-from ..errors import InaccurateWarning, InvalidInputError, SolverFailedError
+from ..errors import InaccurateWarning, InvalidInputError, SolverFailedError, Status
 from ..gram.cells import Level, ScatteredGram, check_level
 from ..optional import require_level_memory
 from ..problem.batches.base import Batches
@@ -18,6 +19,7 @@ from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Control
 from ..problem.features import Features
 from ..problem.losses.base import Loss
+from ..problem.own_constraints.given import check_constraints
 from ..problem.program import level_size
 from ..problem.ufm import UFM
 from ..proof.certifiers import require_verified
@@ -37,6 +39,7 @@ def solve_relaxation(
     loss: Loss | str | None = None,
     features: Features | str | None = None,
     batches: Batches | str | None = None,
+    constraints: Iterable[Any] | None = None,
     solver: str = "auto",
     level: str = "auto",
     tol: float | None = None,
@@ -61,6 +64,11 @@ def solve_relaxation(
         How mini-batches are drawn, as for `UFM`; only together with class sizes.
     features : {"real", "nonnegative"}, optional
         As for `UFM`, "real" by default; only together with class sizes.
+    constraints : sequence of Linear, functions or records, optional
+        Constraints of your own on the class Gram matrix, as for `UFM` (`screlax.constraints`); with
+        a problem, they come to those that it has. Linear ones are certified by their multipliers;
+        under functions of the cvxpy variable the status is "feasible, not certified" unless the
+        optimum without them satisfies them.
     solver : str, default "auto"
         "auto" is the closed form where there is one, else "native" (slack-vector Newton, then
         Burer–Monteiro); also "slack-vector", "burer-monteiro", "closed-form", and "SCS",
@@ -89,12 +97,14 @@ def solve_relaxation(
     -------
     Solution
         `status` is optimal only when the gap computed here is at most `tol`; otherwise it is
-        inaccurate and one `InaccurateWarning` states gap and tolerance.
+        inaccurate and one `InaccurateWarning` states gap and tolerance, or under constraints that
+        are functions "feasible, not certified".
 
     Raises
     ------
     InvalidInputError
-        If the input makes no problem, or an argument is out of range.
+        If the input makes no problem, an argument is out of range, or linear constraints exclude
+        each other: the message names them.
     SolverUnavailableError, SolverCapabilityError, ProblemTooLargeError
         If the solver is missing, cannot take the problem, or memory would not suffice.
     SolverFailedError
@@ -117,6 +127,7 @@ def solve_relaxation(
             loss=loss,
             features=features,
             batches=batches,
+            constraints=constraints,
         ),
         solver=solver,
         level=level,
@@ -127,7 +138,7 @@ def solve_relaxation(
     )
     if rigorous:
         solution = _proved_rigorously(solution)
-    if not solution.certificate.proves(solution.tol):
+    if not solution.certificate.proves(solution.tol) and solution.status is not Status.FEASIBLE:
         _warn_of_gap(solution)
     return solution
 
@@ -202,6 +213,7 @@ def silent_solution(
 def _as_problem(problem: Any, control: Control | None, **others: Any) -> UFM:
     given = {name: value for name, value in others.items() if value is not None}
     if isinstance(problem, UFM):
+        own = given.pop("constraints", ())
         if control is not None:
             given = {"control": control, **given}
         for name, value in given.items():
@@ -209,7 +221,9 @@ def _as_problem(problem: Any, control: Control | None, **others: Any) -> UFM:
                 f"the problem already has a {name}, {getattr(problem, name)}, and {value} was "
                 f"given as well; give it in one place only"
             )
-        return problem
+        if not own:
+            return problem
+        return replace(problem, constraints=(*problem.constraints, *check_constraints(own)))
     if control is None:
         raise InvalidInputError(
             "class sizes alone do not bound the embeddings: choose a control, "

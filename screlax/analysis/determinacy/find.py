@@ -36,8 +36,9 @@ def find_determinacy(
     Raises
     ------
     InvalidInputError
-        If the optimum or its value is zero, features must be nonnegative, or classes do not
-        collapse or have prototypes that are points of their own.
+        If the optimum or its value is zero, features must be nonnegative, there are constraints
+        of the problem's own, or classes do not collapse or have prototypes that are points of
+        their own.
     ProblemTooLargeError
         If there are too many distinct sizes, or too many classes for a loss that is no sum of rows.
     """
@@ -53,6 +54,11 @@ def find_determinacy(
 
 
 def _check(problem: UFM, gram: AnyGram) -> None:
+    if problem.constraints:
+        raise InvalidInputError(
+            "determinacy is about optima whose only bound is the control, and constraints that "
+            f"hold with equality cost to first order: it is not known for {problem.description}"
+        )
     if problem.features.are_nonnegative:
         raise InvalidInputError(
             "with nonnegative features the optimum is at the edge of what is allowed, where angles "

@@ -329,6 +329,21 @@ class Loss(ABC):
             pairs[name] = option.in_order_of(labels, count, name)
         return self._refined(columns, pairs, np.asarray(sizes, dtype=float), sizes.refined)
 
+    def told_apart(self, sizes: ClassSizes, kinds: NDArray[np.int64]) -> tuple[Self, ClassSizes]:
+        """Split the orbits of a resolved loss by a number for every class, shape (k,)."""
+        orbit = sizes.orbit_index()
+        finer, first = sizes.refined(np.column_stack([orbit, kinds]).astype(float))
+        if finer.orbits == sizes.orbits:
+            return self, sizes
+        options: dict[str, Any] = {
+            name: PerOrbit(option.numbers[orbit][first])
+            for name, option in self._options(PerOrbit).items()
+        }
+        for name, option in self._options(PerOrbitPair).items():
+            matrix = option.of_classes(orbit)
+            options[name] = by_orbit(matrix, finer.orbit_index(), first)
+        return self.with_options(**options), finer
+
     def by_class(self, sizes: ClassSizes) -> Self:
         """Return the loss with one number per class, in class order, where it has one per orbit.
 

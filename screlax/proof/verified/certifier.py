@@ -51,9 +51,15 @@ def prove_verified(
     Raises
     ------
     SolverCapabilityError
-        If there is no such proof for the loss, or for nonnegative features that do not end at
-        orthogonal classes.
+        If there is no such proof for the loss, for nonnegative features that do not end at
+        orthogonal classes, or under constraints of the problem's own.
     """
+    if problem.constraints:
+        raise SolverCapabilityError(
+            f"there is no proof against rounding for {problem.description}: it is for problems "
+            "without constraints of their own; leave out rigorous, and the bounds are proved in "
+            "double precision"
+        )
     known = prove_gram(problem, level, gram, duals)
     with precision(_BITS):
         bounds = _structured(problem, level, known.gram)

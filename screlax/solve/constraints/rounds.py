@@ -1,0 +1,196 @@
+"""The method of multipliers for linear constraints, over the factored problem.
+
+Constraints go into an augmented Lagrangian (`LinearPenalty`, and `EntryPenalty` for nonnegative
+features), convex in the Gram matrix, so that its factored form has no spurious minima: Burer–
+Monteiro solves it, from where the last round ended. Every round is certified, with its
+multipliers, at a matrix that is feasible; stiffness grows until that proves the optimum.
+Source: Nocedal and Wright, Numerical Optimization, algorithm 17.4; Burer and Monteiro 2003.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...gram.cells import CellGram
+from ...problem.losses.gram_loss import GramLoss
+from ...problem.program import Program
+from ...proof.dense import certify
+from ...proof.dual import DualPoint
+from ...types import Matrix, Vector
+from ..entry_penalty import EntryPenalty
+from ..factored import CellObjective, factored_start
+from ..lifted import Lifted
+from ..trust_region import minimize
+from .feasible import made_feasible
+from .penalty import LinearPenalty
+
+_ROUNDS = 40
+_STIFFER, _FASTER = 8.0, 10.0
+"""By how much stiffness grows in a round that does not shrink the error so many times."""
+
+_ACCURACY = 1e-13
+"""Gradient norm to reach in a round, as `factored.solve_factored` has it."""
+
+_PROVED = 1e-12
+"""Certified relative gap to stop at."""
+
+_PATIENCE = 5
+"""Rounds without a better gap after which there is none to be expected."""
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """Where a round of the method ended.
+
+    Attributes
+    ----------
+    gram : CellGram
+        Feasible, if there was a way to make it so.
+    dual : DualPoint
+        The multipliers.
+    gap : float
+        Certified relative gap of the two.
+    excess : float
+        Of the constraints, relative to what they sum, before that.
+    iterations : int
+        Of Burer–Monteiro, in all rounds so far.
+    reason : str
+        Why the last of them ended.
+    """
+
+    gram: CellGram
+    dual: DualPoint
+    gap: float
+    excess: float
+    iterations: int
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Multipliers:
+    """z and σ of the linear constraints; Y and its stiffness where features are nonnegative."""
+
+    linear: Vector
+    stiffness: Vector
+    entries: Matrix | None
+    entry_stiffness: Matrix | None
+
+    def penalised(self, program: Program) -> tuple[GramLoss, LinearPenalty]:
+        """Return the augmented loss, and the part of it for linear constraints."""
+        assert program.linear is not None
+        inner = LinearPenalty(program.loss, program.linear, self.linear, self.stiffness)
+        if self.entries is None or self.entry_stiffness is None:
+            return inner, inner
+        return EntryPenalty(inner, self.entries, self.entry_stiffness), inner
+
+    def stiffer(self) -> _Multipliers:
+        """Return the same with more stiffness."""
+        entry = self.entry_stiffness
+        return replace(
+            self,
+            stiffness=_STIFFER * self.stiffness,
+            entry_stiffness=None if entry is None else _STIFFER * entry,
+        )
+
+
+def rounds_of_multipliers(
+    program: Program, start: CellGram, inside: CellGram | None, deadline: float = math.inf
+) -> Round:
+    """Minimise under linear constraints; return the best round.
+
+    Parameters
+    ----------
+    program : Program
+        With linear constraints, at any level.
+    start : CellGram
+        Where to begin.
+    inside : CellGram, optional
+        Strictly inside, to make solutions feasible with.
+    deadline : float
+        Value of `time.perf_counter()` after which to stop.
+    """
+    done: list[Round] = []
+    for one in _rounds(program, start, inside, deadline):
+        done.append(one)
+        if len(done) == _ROUNDS or _is_done(done, deadline):
+            break
+    best = min(done, key=lambda one: (one.gap, one.excess))
+    return replace(best, iterations=done[-1].iterations)
+
+
+def _is_done(done: list[Round], deadline: float) -> bool:
+    """Whether the last rounds prove enough, or do not get on, or time is up."""
+    errors = [(one.gap, one.excess) for one in done]
+    stalls = len(errors) - 1 - errors.index(min(errors)) >= _PATIENCE
+    return errors[-1][0] <= _PROVED or stalls or time.perf_counter() > deadline
+
+
+def _rounds(
+    program: Program, start: CellGram, inside: CellGram | None, deadline: float
+) -> Iterator[Round]:
+    """Yield rounds without end, each with the multipliers that the last one left."""
+    assert program.linear is not None
+    multipliers, iterations, before = first_multipliers(program, start), 0, math.inf
+    point: Matrix | None = None
+    while True:
+        loss, inner = multipliers.penalised(program)
+        objective = CellObjective(replace(program, loss=loss), width=program.size)
+        problem = Lifted(objective, objective.columns)
+        if point is None:
+            point = factored_start(problem, start)
+        tolerance = _ACCURACY * objective.anchors / (float(np.linalg.norm(point)) or 1.0)
+        run = minimize(problem, point, gradient_tolerance=tolerance, deadline=deadline)
+        point, iterations = run.point, iterations + run.iterations
+        gram = objective.gram(problem.rows(point))
+        multipliers = _updated(multipliers, loss, inner, gram)
+        dual = DualPoint(None, None, multipliers.entries, multipliers.linear)
+        feasible = made_feasible(program, gram, inside)
+        gap = certify(program, feasible, [dual]).certificate.relative_gap
+        excess = float((np.abs(program.linear.excess(gram)) / program.linear.sizes(gram)).max())
+        yield Round(feasible, dual, gap, excess, iterations, run.reason)
+        if not excess <= before / _FASTER:
+            multipliers = multipliers.stiffer()
+        before = excess
+
+
+def _updated(
+    multipliers: _Multipliers, loss: GramLoss, inner: LinearPenalty, gram: CellGram
+) -> _Multipliers:
+    entries = loss.updated(gram) if isinstance(loss, EntryPenalty) else None
+    return replace(multipliers, linear=inner.updated(gram), entries=entries)
+
+
+def first_multipliers(program: Program, start: CellGram) -> _Multipliers:
+    """Return z = 0 and stiffness by the loss's curvature along each constraint.
+
+    Along D_i, the least change that moves constraint i by one: then penalty and loss curve alike;
+    and by its slope along D_i where the curvature is small: z has to reach that in a few rounds.
+    """
+    bounds, mass = program.linear, program.cells.mass
+    assert bounds is not None
+    weights = np.concatenate([1 / mass**2, np.outer(1 / mass, 1 / mass).ravel()])
+    scaled = bounds.operator.multiply(weights).tocsr()
+    norms = np.asarray(bounds.operator.multiply(scaled).sum(axis=1)).ravel()
+    at, slope = program.loss.expand(start), program.gradient(start)
+    typical, size = bounds.sizes(start), program.size
+    stiffness = np.empty(len(bounds))
+    for i in range(len(bounds)):
+        move = np.asarray(scaled[[i]].todense()).ravel() / norms[i]
+        pair = move[size:].reshape(size, size)
+        np.fill_diagonal(pair, np.where(program.cells.points == 1, move[:size], pair.diagonal()))
+        step = CellGram(move[:size], pair)
+        curved = program.loss.curvature(at, step)
+        bent = float(curved.own @ step.own + np.vdot(curved.pair, step.pair))
+        along = abs(float(slope.own @ step.own + np.vdot(slope.pair, step.pair)))
+        stiffness[i] = max(10 * bent, along / typical[i], 1e-12 * program.loss.anchor_count)
+    entries, entry_stiffness = None, None
+    if program.is_nonnegative:
+        bounded = ~np.diag(program.cells.points == 1)
+        entry_stiffness = np.where(bounded, np.outer(mass, mass) / mass.sum(), 0.0)
+        entries = np.zeros_like(entry_stiffness)
+    return _Multipliers(np.zeros(len(bounds)), stiffness, entries, entry_stiffness)
