@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from ..gram.logits import CellMatrix, LogitGram
+from ..gram.orthogonal_logits import OrthogonalLogitGram
 from ..types import Vector
 from .logit_norms import LogitNorm
 
@@ -80,7 +81,8 @@ class LogitProgram:
         """Return logits with the Gram matrices behind them."""
         bias = np.zeros(self.size) if bias is None else bias
         masses = self.feature_mass, self.classifier_mass
-        return LogitGram(self.copies, logits.own, logits.pair, *masses, bias, self.balance)
+        kind = OrthogonalLogitGram if self.is_nonnegative else LogitGram
+        return kind(self.copies, logits.own, logits.pair, *masses, bias, self.balance)
 
     def zero(self) -> LogitGram:
         """Return zero logits."""

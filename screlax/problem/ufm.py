@@ -373,6 +373,8 @@ class UFM:
     @cached_property
     def _unit_zero_threshold(self) -> float:
         """λ_max at unit temperature, found once: some losses need eigenvalues for it."""
+        if self.features.are_nonnegative:
+            return self.loss.nonnegative_zero_threshold(self.class_sizes)
         return self.loss.zero_threshold(self.class_sizes)
 
     def zero_threshold(self) -> float:

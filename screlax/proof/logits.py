@@ -14,17 +14,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-from scipy import special
-
 from ..errors import SolverCapabilityError
 from ..gram.cells import Level
-from ..gram.logits import CellMatrix, LogitGram
+from ..gram.logits import LogitGram
+from ..gram.orthogonal_logits import OrthogonalLogitGram
 from ..gram.rounding import UNIT
 from ..problem.logits import LogitProgram, largest_singular_value, logit_program
 from ..problem.ufm import UFM
 from .certificate import Certificate
 from .dense import Proof
+from .logit_terms import divergence, product
+from .orthogonal_logits import certify_orthogonal
 
 
 def prove_logits(problem: UFM, level: Level, gram: LogitGram) -> Proof:
@@ -46,19 +46,19 @@ def prove_logits(problem: UFM, level: Level, gram: LogitGram) -> Proof:
     if level is Level.CLASSES:
         orbit = problem.class_sizes.orbit_index()
         posed, at = program.lifted(orbit), feasible.lifted(orbit)
-    return Proof(_certificate(posed, level, at), feasible, None)
+    return Proof(_certify(posed, level, at), feasible, None)
+
+
+def _certify(program: LogitProgram, level: Level, gram: LogitGram) -> Certificate:
+    if isinstance(gram, OrthogonalLogitGram):  # what `LogitProgram.gram` makes behind a ReLU
+        return certify_orthogonal(program, level, gram)
+    return _certificate(program, level, gram)
 
 
 def brought_within(program: LogitProgram, gram: LogitGram) -> LogitGram:
     """Return logits that the control allows, with the masses of the program."""
-    gram = replace(
-        gram,
-        feature_mass=program.feature_mass,
-        classifier_mass=program.classifier_mass,
-        balance=program.balance,
-        scale=1.0,
-        bias=gram.bias if program.has_bias else np.zeros(program.size),
-    )
+    bias = gram.bias if program.has_bias else None
+    gram = program.gram(gram.unit_logits, bias)
     if program.norm.is_penalty:
         return gram
     most = program.norm.amount * (1 - 64 * UNIT * program.size)
@@ -78,29 +78,10 @@ def _certificate(program: LogitProgram, level: Level, gram: LogitGram) -> Certif
     kept *= 1 - 32 * UNIT * program.size
     inner = product(program, rows, gram)
     if program.norm.is_penalty:
-        gap = divergence(program, rows, gram, kept) + amount * nuclear + kept * inner
+        gap = divergence(program, rows, kept) + amount * nuclear + kept * inner
     else:
         gap = amount * sigma + inner
     sizes = abs(loss) + amount * (nuclear if program.norm.is_penalty else sigma) + abs(inner)
     error = 16 * UNIT * (8 + program.size) * sizes
     margin = (amount if program.norm.is_penalty else sigma) - sigma
     return Certificate.around(level.value, value, gap, 0.0, (error, error), (0.0, margin))
-
-
-def product(program: LogitProgram, rows: CellMatrix, gram: LogitGram) -> float:
-    """Return ⟨M, Y⟩ = Σ_c a_c Σ_j (P − I)_cj Δ_j Z_cj, from differences to the own logit."""
-    slack = program.slack(rows)
-    own = program.copies @ (slack.own * gram.logit_own)
-    others = program.sum_of_others(slack.pair * gram.logit_pair)
-    return float(own + program.copies @ others)
-
-
-def divergence(program: LogitProgram, rows: CellMatrix, gram: LogitGram, kept: float) -> float:
-    """Return Σ a KL(I + θ(P − I) ‖ P), θ = `kept`: others are θ times those of P."""
-    others = -rows.own
-    own = 1 - others
-    mixed = 1 - kept * others
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = mixed * (np.log(mixed) - np.log(own)) + special.xlogy(kept * others, kept)
-    del gram
-    return float((program.copies * program.anchors) @ terms)

@@ -228,6 +228,10 @@ class Loss(ABC):
         slope = slack_blocks(loss.cells, loss.gradient(at), loss.spread(at))
         return max(0.0, -2 * slope.smallest_eigenvalue())
 
+    def nonnegative_zero_threshold(self, sizes: ClassSizes) -> float:
+        """Return a number from which on nonnegative features are zero; by default λ_max."""
+        return self.zero_threshold(sizes)
+
     def weights_of(self, counts: Vector, labels: Sequence[Hashable] | None) -> Vector | None:
         """Return the class weights of classes with so many samples, None where all weigh one.
 

@@ -11,6 +11,7 @@ from ...errors import InvalidInputError
 from ...gram.cells import Level
 from ...types import Vector
 from ..class_sizes import ClassSizes
+from ..copositive import copositive_bounds
 from ..logit_norms import LogitNorm, NuclearPenalty
 from ..logits import LogitProgram, largest_singular_value
 from ..per_class import PerClass
@@ -162,3 +163,8 @@ class CrossEntropy(Loss):
         """See `Loss.zero_threshold`; of √(λ_H λ_W): the largest singular value of the gradient."""
         program = self.logit_program(sizes, NuclearPenalty(1.0))
         return largest_singular_value(program, program.rows(program.zero()))
+
+    def nonnegative_zero_threshold(self, sizes: ClassSizes) -> float:
+        """See `Loss.nonnegative_zero_threshold`; zero is optimal there."""
+        program = self.logit_program(sizes, NuclearPenalty(1.0), is_nonnegative=True)
+        return float(copositive_bounds(program, program.rows(program.zero())).max())

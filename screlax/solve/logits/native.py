@@ -10,6 +10,7 @@ from ...problem.logits import largest_singular_value, logit_program
 from ...problem.ufm import UFM
 from ..base import Candidate
 from .factored import descend
+from .orthogonal import orthogonal_logits
 
 
 def solve_logits(problem: UFM, level: Level) -> Candidate:
@@ -22,7 +23,10 @@ def solve_logits(problem: UFM, level: Level) -> Candidate:
     """
     start = time.perf_counter()
     program = logit_program(problem)
-    if program.has_bias or program.is_nonnegative or program.norm.fixes_rows:
+    if program.is_nonnegative:
+        gram, steps, message = orthogonal_logits(program)
+        return Candidate(gram, (), steps, message, {"solve": time.perf_counter() - start})
+    if program.has_bias or program.norm.fixes_rows:
         raise SolverCapabilityError(f"not solved: {problem.description}")
     zero = program.zero()
     if program.norm.is_penalty:
