@@ -85,11 +85,11 @@ def _centre(
 
     Means of single precision are corrected by those of the differences.
     """
-    means = _class_sums(rows, place, len(count)) / count[:, None]
+    means = class_sums(rows, place, len(count)) / count[:, None]
     rounded = means.astype(rows.dtype)
     _subtract(rows, rounded, place, out)
     if rows.dtype == np.float32:
-        own = _class_sums(out, place, len(count)) / count[:, None]
+        own = class_sums(out, place, len(count)) / count[:, None]
         means = rounded.astype(np.float64) + own
         _subtract(out, own.astype(np.float32), place, out)
     return means, np.einsum("ij,ij->i", out, out)
@@ -142,7 +142,7 @@ def occurring(
     return found, table[numbers], count[found]
 
 
-def _class_sums(rows: NDArray[Any], place: NDArray[np.int64], classes: int) -> Matrix:
+def class_sums(rows: NDArray[Any], place: NDArray[np.int64], classes: int) -> Matrix:
     """Return the sum of the rows of each class, by a product with a sparse 0-1 matrix."""
     ones: Vector = np.ones(len(rows), dtype=rows.dtype)
     ends = np.arange(len(rows) + 1)

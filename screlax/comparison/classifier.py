@@ -201,7 +201,7 @@ def classifier_metrics(
     rows = weights[present]
     rows = rows / (np.abs(rows).max() or 1.0)
     centres = about_centres(statistics.means[present], statistics.counts[present])
-    first, second, third = (_duality(rows, means) for means in centres)
+    first, second, third = (duality_metrics(rows, means) for means in centres)
     made = decide(embeddings, number, statistics, weights, bias, normalize=normalize)
     return ClassifierMetrics(
         class_centred=first,
@@ -215,7 +215,8 @@ def classifier_metrics(
     )
 
 
-def _duality(weights: Matrix, means: Matrix) -> DualityMetrics:
+def duality_metrics(weights: Matrix, means: Matrix) -> DualityMetrics:
+    """Compare rows of a classifier with class means, both of shape (k, d)."""
     k, size = len(means), float(np.abs(means).max())
     if k < 2 or size == 0 or not weights.any():
         return DualityMetrics(*[float("nan")] * 6)

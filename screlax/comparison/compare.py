@@ -18,6 +18,7 @@ from .alignment import align
 from .classifier import ClassifierMetrics, classifier_metrics
 from .classifier_input import as_classifier
 from .given import rows_and_labels, usable_statistics
+from .logits_reading import check_bias, read_logits
 from .metrics import CollapseMetrics, collapse_metrics
 from .reading import Given, read_out
 from .recipe import Recipe
@@ -117,7 +118,9 @@ def compare(
     classifier : array-like, torch tensor or path, shape (k, d), optional
         Weights of a linear classifier on the embeddings, as they are compared (after `normalize`),
         a row for each class in the order of the problem; an .npz file with arrays weight and bias
-        gives both. `Comparison.classifier` then measures it; reads the embeddings again.
+        gives both. `Comparison.classifier` then measures it; reads the embeddings again. With an
+        optimum of cross-entropy objective and logits are with it, and `Comparison.logits` sets both
+        beside the optimum; without one, with the classifier that is best for the class means.
     bias : array-like or torch tensor, shape (k,), optional
         Its biases, by default zero.
     draws : int, optional
@@ -142,7 +145,7 @@ def compare(
     InvalidInputError
         If lengths differ, a class has no sample, a label is no class of the problem, an entry is
         negative where the objective is that of nonnegative features, an entry is not finite, all
-        class means are zero, or a classifier has another shape.
+        class means are zero, or a classifier has another shape, or a bias that its loss has not.
     ProblemTooLargeError
         If the k×k Gram matrices do not fit in memory.
 
@@ -197,10 +200,11 @@ def _measured(
     """Read embeddings in the classes of a problem, and measure them."""
     rows, labels, together = rows_and_labels(embeddings, labels, problem.loss, any_views=True)
     linear = as_classifier(*classifier, problem.classes, rows.shape[1])
+    check_bias(problem, linear)
     number, statistics = usable_statistics(problem, rows, labels, normalize=normalize)
     class_gram = statistics.means @ statistics.means.T
     return _Measured(
-        Given(rows, number, statistics, together, normalize, class_gram),
+        Given(rows, number, statistics, together, normalize, class_gram, linear),
         collapse_metrics(statistics),
         None
         if linear is None
@@ -227,7 +231,8 @@ def _compared(
         )
     alignment = align(statistics.means, optimum, free_scale=scale == "free")
     distance = gram_distance(class_gram, optimal_gram)
-    reading = read_out(given, solution, distance, **read)
+    reader = read_logits if problem.loss.has_classifier else read_out
+    reading = reader(given, solution, distance, **read)
     return Comparison(
         verdict=reading.verdict,
         flags=reading.flags,
@@ -258,6 +263,7 @@ def _compared(
         nearest_mean_agreement=measured.agreement,
         class_gram=class_gram,
         optimal_gram=optimal_gram,
+        logits=reading.logits,
     )
 
 

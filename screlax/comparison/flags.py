@@ -76,9 +76,9 @@ def flags_of_rows(
 ) -> Iterator[Flag]:
     """Yield what norms, counts and views show; so many rows `together` are views of one sample."""
     yield from _of_norms(problem, facts.squares)
-    yield from _of_zeros(facts.squares)
+    yield from flags_of_zeros(facts.squares)
     yield from _of_views(problem, counts, together)
-    yield from _of_counts(problem, counts // together)
+    yield from flags_of_counts(problem, counts // together)
 
 
 def _of_norms(problem: UFM, squares: Vector) -> Iterator[Flag]:
@@ -95,7 +95,8 @@ def _of_norms(problem: UFM, squares: Vector) -> Iterator[Flag]:
     )
 
 
-def _of_zeros(squares: Vector) -> Iterator[Flag]:
+def flags_of_zeros(squares: Vector) -> Iterator[Flag]:
+    """Yield how many rows are zero."""
     zero = int(np.count_nonzero(squares == 0))
     if zero:
         yield Flag(
@@ -106,7 +107,8 @@ def _of_zeros(squares: Vector) -> Iterator[Flag]:
         )
 
 
-def _of_counts(problem: UFM, counts: NDArray[np.int64]) -> Iterator[Flag]:
+def flags_of_counts(problem: UFM, counts: NDArray[np.int64]) -> Iterator[Flag]:
+    """Yield how counts differ from those of the problem."""
     sizes = np.asarray(problem.class_sizes)
     if any(np.array_equal(counts, known) for known in (sizes, np.asarray(problem.points))):
         return

@@ -39,7 +39,7 @@ _STEPS = 40
 _FARTHEST = 0.7
 """Largest logarithm of a norm over that of the optimum: a factor of two."""
 
-_PROVED = "each proved to be at least zero"
+PROVED = "each proved to be at least zero"
 
 
 @dataclass(frozen=True)
@@ -84,16 +84,25 @@ class GapSplit:
         return math.isfinite(self.spread)
 
     @property
-    def largest(self) -> tuple[str, float]:
-        """The largest part, in words, and its share of all."""
-        parts = {
+    def parts(self) -> dict[str, float]:
+        """The parts by what they are, in words."""
+        return {
             "differences within classes": self.spread,
             "angles between class means": self.angles,
             "norms": self.norms,
         }
-        name = max(parts, key=lambda part: parts[part])
-        total = sum(parts.values())
-        return name, parts[name] / total if total > 0 else 0.0
+
+    @property
+    def largest(self) -> tuple[str, float]:
+        """The largest part, in words, and its share of all."""
+        return largest_part(self.parts)
+
+
+def largest_part(parts: dict[str, float]) -> tuple[str, float]:
+    """Return the largest part of an excess, in words, and its share of all."""
+    name = max(parts, key=lambda part: parts[part])
+    total = sum(parts.values())
+    return name, parts[name] / total if total > 0 else 0.0
 
 
 def split_of(evaluation: Evaluation, solution: Solution, gap: float) -> GapSplit:
@@ -113,8 +122,8 @@ def split_of(evaluation: Evaluation, solution: Solution, gap: float) -> GapSplit
     angles = min(as_long, lagrangian.above_optimum(lagrangian.better_norms(means)))
     rest, norms = gap - of_means - unused, unused + as_long - angles
     if evaluation.is_of_samples:
-        return GapSplit(rest + of_means - as_long, angles, norms, _PROVED)
-    return GapSplit(0.0, angles + rest, norms, _PROVED)  # the rest is rounding
+        return GapSplit(rest + of_means - as_long, angles, norms, PROVED)
+    return GapSplit(0.0, angles + rest, norms, PROVED)  # the rest is rounding
 
 
 def _unknown(reason: str) -> GapSplit:

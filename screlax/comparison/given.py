@@ -11,7 +11,11 @@ from ..optional import require_memory
 from ..problem.label_files import as_labels
 from ..problem.losses.base import Loss
 from ..problem.ufm import UFM
+from ..types import Matrix, Vector
 from .statistics import ClassStatistics, class_statistics
+
+Linear = tuple[Matrix, Vector | None]
+"""Weights, shape (k, d), and biases, shape (k,), of a classifier."""
 
 LARGEST_ENTRY = 1e60
 """Entries of class means up to which fourth powers, as Gram distances have them, are finite."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..errors import InvalidInputError, SolverFailedError
 from ..proof.certificate import relative_gap
 from ..solution.solution import Solution
-from .evaluation import Evaluation, objective_of
+from .evaluation import Evaluation, Objective, objective_of
 
 _MISTRUST = 1e-9
 """Relative amount by which a height may be below the optimum's before the proof is doubted."""
@@ -79,19 +79,38 @@ class LossGap:
 
 def gap_of(evaluation: Evaluation, solution: Solution) -> LossGap:
     """Compare an objective with that of the optimum, which loses its proved gap."""
-    problem, floor, found = solution.problem, solution.problem.infimum, evaluation.objective
+    floor, found, best = solution.problem.infimum, evaluation.objective, objective_of(solution)
+    optimal = best.above - best.rounding - solution.certificate.gap
+    if best.base == floor:
+        optimal = max(optimal, 0.0)  # no height is negative
+    optimal = float(optimal + best.base - found.base)
+    doubt = _MISTRUST * abs(best.above) + best.rounding
+    how = {"level": evaluation.level, "reason": evaluation.reason}
+    return gap_above(solution, found, optimal, doubt, violation=evaluation.violation, **how)
+
+
+def gap_above(
+    solution: Solution,
+    found: Objective,
+    optimal: float,
+    doubt: float = 0.0,
+    *,
+    level: str,
+    reason: str,
+    violation: float,
+) -> LossGap:
+    """Compare an objective with a proved bound on the optimum's height above the same base.
+
+    Below it by more than rounding errors and a `doubt`, nothing is believed.
+    """
+    floor = solution.problem.infimum
     if not math.isfinite(found.above):
         raise InvalidInputError(
             f"the objective at the embeddings is {found.above}: inner products over the "
             "temperature are beyond double precision; rescale the embeddings"
         )
-    best = objective_of(solution)
-    optimal = best.above - best.rounding - solution.certificate.gap
-    if best.base == floor:
-        optimal = max(optimal, 0.0)  # no height is negative
-    optimal = float(optimal + best.base - found.base)
     difference, value = float(found.above - optimal), float(found.base + found.above)
-    if difference < -(_MISTRUST * abs(best.above) + found.rounding + best.rounding):
+    if difference < -(doubt + found.rounding):
         raise SolverFailedError(
             f"the objective {value} is below the lower bound {solution.lower} of the "
             "solution, which therefore proves nothing; see solution.recheck()"
@@ -99,8 +118,8 @@ def gap_of(evaluation: Evaluation, solution: Solution) -> LossGap:
     gap = max(difference, 0.0) + found.rounding
     shares, has_height = floor >= 0, found.base == floor
     return LossGap(
-        of=str(problem.loss),
-        level=evaluation.level,
+        of=str(solution.problem.loss),
+        level=level,
         value=value,
         lower=solution.lower,
         floor=floor,
@@ -111,8 +130,8 @@ def gap_of(evaluation: Evaluation, solution: Solution) -> LossGap:
         relative_gap=_ratio(gap, value if shares else 0.0),
         relative_to_optimum=_ratio(gap, solution.lower if shares else 0.0),
         relative_to_height=_ratio(gap, optimal) if has_height else math.inf,
-        violation=evaluation.violation,
-        reason=evaluation.reason,
+        violation=violation,
+        reason=reason,
     )
 
 

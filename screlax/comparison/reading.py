@@ -17,6 +17,9 @@ from .drawn import DrawnLoss, drawn_loss
 from .evaluation import Evaluation, evaluate
 from .flags import Flag, RowFacts, flags_of_rows, row_facts
 from .gap_split import GapSplit, split_of
+from .given import Linear
+from .logits_metrics import LogitMetrics
+from .logits_split import LogitSplit
 from .loss_gap import LossGap, gap_of
 from .other_optima import flag_of_dimension, flag_of_temperature, nonnegative_optimum
 from .recipe import Recipe
@@ -40,6 +43,8 @@ class Given:
         Whether rows have to be divided by their norms; in `statistics` they are.
     class_gram : ndarray, shape (k, k)
         Of the class means.
+    classifier : tuple of ndarray, shapes (k, d) and (k,) or None, or None
+        Weights and biases that came with them.
     """
 
     rows: NDArray[Any]
@@ -48,6 +53,7 @@ class Given:
     together: int
     normalize: bool
     class_gram: Matrix
+    classifier: Linear | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +62,11 @@ class Reading:
 
     loss: LossGap | None
     decision: Decision | None
-    split: GapSplit | None
+    split: GapSplit | LogitSplit | None
     drawn: DrawnLoss | None
     flags: tuple[Flag, ...]
     verdict: Verdict
+    logits: LogitMetrics | None = None
 
 
 def read_out(

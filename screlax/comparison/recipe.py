@@ -19,7 +19,7 @@ class Recipe:
     averaged_over : str
         Over what the loss is taken: all samples at once, or the expectation over mini-batches.
     control : str
-        With its parameter.
+        With its numbers.
     temperature : float
     features : {"real", "nonnegative"}
     status : {"optimal", "inaccurate"}
@@ -50,7 +50,7 @@ class Recipe:
         return cls(
             loss=str(problem.loss),
             averaged_over=averaged_over(problem),
-            control=f"{problem.control.name} {problem.control.parameter:g}",
+            control=" ".join([problem.control.name, *(f"{n:g}" for n in problem.control.numbers)]),
             temperature=problem.temperature,
             features=problem.features.value,
             status=solution.status.value,

@@ -14,6 +14,8 @@ from .decision import Decision
 from .drawn import DrawnLoss
 from .flags import Flag
 from .gap_split import GapSplit
+from .logits_metrics import LogitMetrics
+from .logits_split import LogitSplit
 from .loss_gap import LossGap
 from .metrics import CollapseMetrics
 from .recipe import Recipe
@@ -84,8 +86,9 @@ class Comparison:
         The objective at the embeddings against its certified lower bound.
     decision : Decision or None
         The excess relative to the optimum, what distance it allows, and what references lose.
-    split : GapSplit or None
-        The excess by differences within classes, angles, and norms.
+    split : GapSplit, LogitSplit or None
+        The excess by differences within classes, angles, and norms; of cross-entropy also by how
+        features and classifier are aligned.
     drawn : DrawnLoss or None
         Of mini-batches: an estimate for embeddings that have not collapsed, by drawing batches;
         `loss` is that of their class means, exactly.
@@ -109,6 +112,8 @@ class Comparison:
         Neural-collapse metrics of the embeddings alone.
     classifier : ClassifierMetrics or None
         Of the classifier that was given.
+    logits : LogitMetrics or None
+        Of classifier and logits beside an optimum of cross-entropy.
     nearest_mean_agreement : float or None
         Share of the samples that are nearest to the mean of their own class.
     class_gram, optimal_gram : ndarray, shape (k, k)
@@ -138,7 +143,7 @@ class Comparison:
     same_counts: bool
     loss: LossGap | None
     decision: Decision | None
-    split: GapSplit | None
+    split: GapSplit | LogitSplit | None
     drawn: DrawnLoss | None
     gram_distance: float
     sample_gram_distance: float
@@ -152,6 +157,7 @@ class Comparison:
     nearest_mean_agreement: float | None
     class_gram: Matrix
     optimal_gram: Matrix
+    logits: LogitMetrics | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything except the k×k matrices and the rotation as JSON-ready data.
@@ -174,8 +180,9 @@ class Comparison:
             part = getattr(self, name)
             record[name] = None if part is None else asdict(part)
         record["flags"] = [asdict(flag) for flag in self.flags]
-        record["groups"] = None if self.groups is None else self.groups.to_dict()
-        record["classifier"] = None if self.classifier is None else self.classifier.to_dict()
+        for name in ("groups", "classifier", "logits"):
+            part = getattr(self, name)
+            record[name] = None if part is None else part.to_dict()
         record["per_class"] = {
             name: [json_label(v) for v in column] if name == "names" else column.tolist()
             for name, column in vars(self.per_class).items()

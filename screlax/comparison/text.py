@@ -13,6 +13,8 @@ from ..io.shown import shortened
 from ..io.tables import text_lines
 from .decision import Decision
 from .gap_split import GapSplit
+from .logits_metrics import LogitMetrics
+from .logits_split import LogitSplit
 from .loss_gap import LossGap
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def table_of(found: Comparison) -> str:
         *([] if found.groups is None else ["", *found.groups.lines()]),
         "",
         *_class_lines(found.per_class),
+        *([] if found.logits is None else _row_lines(found.per_class, found.logits)),
     ]
     return "\n".join(lines)
 
@@ -126,18 +129,15 @@ def _drawn_line(drawn: DrawnLoss) -> str:
     )
 
 
-def _split_line(split: GapSplit) -> str:
+def _split_line(split: GapSplit | LogitSplit) -> str:
     if not split.is_known:
         return f"split        not known: {split.how}"
-    total = split.spread + split.angles + split.norms
-    spread, angles, norms = (
-        "0" if abs(part) <= _ROUNDING * total else f"{part:.3g}"
-        for part in (split.spread, split.angles, split.norms)
+    total = sum(split.parts.values())
+    parts = (
+        f"{name} {'0' if abs(part) <= _ROUNDING * total else f'{part:.3g}'}"
+        for name, part in split.parts.items()
     )
-    return (
-        f"split        differences within classes {spread}, angles between class means {angles}, "
-        f"norms {norms} ({split.how})"
-    )
+    return f"split        {', '.join(parts)} ({split.how})"
 
 
 def _decision_lines(decision: Decision) -> Iterator[str]:
@@ -165,14 +165,28 @@ def _metric_lines(found: Comparison) -> list[str]:
     lines = ["", *found.metrics.table().splitlines()]
     if found.nearest_mean_agreement is not None:
         lines.append(f"{'nearest class mean agreement':<34} {found.nearest_mean_agreement:.6f}")
-    if found.classifier is not None:
-        lines += ["", *found.classifier.table().splitlines()]
+    for measured in (found.classifier, found.logits):
+        if measured is not None:
+            lines += ["", *measured.table().splitlines()]
     return lines
 
 
 def _class_lines(of: PerClass) -> list[str]:
     header = ["class", "size", "samples", "‖mean‖", "optimal", "cosine", "optimal", "angle°"]
     return text_lines(header, ([shortened(of.names[c], 14), *_cells(of, c)] for c in _shown(of)))
+
+
+def _row_lines(of: PerClass, logits: LogitMetrics) -> list[str]:
+    """Return a row of text for each row of the classifier."""
+    header = ["class", "size", "‖row‖", "optimal", "cosine", "optimal"]
+    norms, cosines = (logits.norms, logits.optimal_norms), (logits.cosines, logits.optimal_cosines)
+    rows = (
+        [shortened(of.names[c], 14), f"{of.sizes[c]:,}"]
+        + [f"{column[c]:.4g}" for column in norms]
+        + [f"{column[c]:.4f}" for column in cosines]
+        for c in _shown(of)
+    )
+    return ["", *text_lines(header, rows)]
 
 
 def _shown(of: PerClass) -> np.ndarray:

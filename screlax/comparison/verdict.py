@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .decision import RESOLVED, Decision, in_words
 from .drawn import DrawnLoss
 from .gap_split import GapSplit
+from .logits_split import LogitSplit
 from .loss_gap import LossGap
 from .recipe import Recipe
 
@@ -15,7 +16,7 @@ _ABOUT = 1.1
 """Factor by which distances may exceed what an excess allows to second order."""
 
 
-_NOT_TRAINED = "not trained to the end, or kept from it"
+NOT_TRAINED = "not trained to the end, or kept from it"
 
 _MOSTLY = 0.5
 """Share of the excess below which that of the class means is said apart."""
@@ -100,11 +101,11 @@ def _case(
         part = f"{short(drawn.added)} ± {short(drawn.standard_error)}"
         return "unfinished", (
             f"differences within classes add {part} to the expected loss of {loss.value:.4g} "
-            f"(estimated from {drawn.draws:,} batches): {_NOT_TRAINED}; {excess}{_and(decision)}."
+            f"(estimated from {drawn.draws:,} batches): {NOT_TRAINED}; {excess}{_and(decision)}."
         )
     if decision.relative_excess > RESOLVED:
-        by = _by(split)
-        return "unfinished", f"{excess} could still fall{by}: {_NOT_TRAINED}; it{_and(decision)}."
+        by = by_largest(split)
+        return "unfinished", f"{excess} could still fall{by}: {NOT_TRAINED}; it{_and(decision)}."
     if not decision.is_known:
         return "measured", f"what {excess} allows is not known: {decision.reason}."
     allows = f"{excess} allows {short(decision.distance)}"
@@ -124,7 +125,7 @@ def _case(
     return "beyond", f"{allows}, which is less: that is of second order ({known} proved)."
 
 
-def _by(split: GapSplit | None) -> str:
+def by_largest(split: GapSplit | LogitSplit | None) -> str:
     """Name the largest part of an excess."""
     if split is None or not split.is_known:
         return ""
