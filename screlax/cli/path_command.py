@@ -28,6 +28,7 @@ EXAMPLES = """examples:
   screlax path --profile cifar100-lt:100 --ridge 1 --points 50 --plot path.png
   screlax path --counts counts.csv --sphere 1 --temperatures 0.05,0.1,0.2,0.5 --out path.csv
   screlax path --profile cifar10-lt --ridge 1 --values 1,0.1,0.01 --json
+  screlax path --counts counts.csv --sphere 1 --points 10 --solver SCS
   screlax path --profile cifar10-lt:100 --sphere 1 --temperature 0.2 --batch-sizes 32,64,128,256
   screlax path --profile cifar10-lt:100 --sphere 1 --temperatures 0.05,0.07,0.1,0.2,0.5,1 \\
       --determinacy --plot determinacy.png
@@ -47,7 +48,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="say what an excess of the loss leaves open of the geometry",
     )
-    add("--tol", type=float, default=1e-9, metavar="T", help="relative gap (1e-9)")
+    add("--solver", default="auto", metavar="S", help="auto, SCS, Clarabel, …")
+    add(
+        "--cold",
+        action="store_true",
+        help="let SCS start every point anew, not from where it ended at the last one",
+    )
+    add("--tol", type=float, metavar="T", help="relative gap (1e-9; 1e-6 for conic solvers)")
     add("--out", type=Path, metavar="FILE.csv", help="write the table as CSV")
     add_picture_option(parser, "value, norms, rank and gap along the path")
     add("--json", action="store_true", help="print JSON instead of a table")
@@ -67,6 +74,8 @@ def run(options: argparse.Namespace) -> bool:
             batch_sizes=numbers_of(options.batch_sizes),
             points=options.points,
             tol=options.tol,
+            solver=options.solver,
+            warm_start=not options.cold,
         )
     numbers = path_table(solutions, determinacy=options.determinacy)
     table: Table = {"loss": [str(solution.problem.loss) for solution in solutions], **numbers}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
@@ -32,6 +32,8 @@ class SolverOptions:
         Options in the solver's own spelling, passed through untouched.
     prover : Prover or None
         Proves a method's roots of the problem, so that they need no second proof.
+    memory : mutable mapping or None
+        Where a conic solver ended at a neighbouring problem, to start from, and to be replaced.
     """
 
     tol: float
@@ -39,6 +41,7 @@ class SolverOptions:
     verbose: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
     prover: Prover | None = None
+    memory: MutableMapping[str, Any] | None = None
 
     def prover_of(self, problem: UFM) -> Prover:
         """Return the prover of a problem: that given, if it is of this very problem."""

@@ -117,10 +117,11 @@ class Conic:
             gram = made_feasible(program, gram, inside)
         duals = [one.model.dual() for one in tried]
         statistics = tuple(one.run.statistics for one in tried)
+        counted = [one.iterations for one in statistics if one.iterations is not None]
         return Candidate(
             gram,
             duals=tuple(dual for dual in duals if dual is not None),
-            iterations=sum(one.iterations or 0 for one in statistics) or None,
+            iterations=sum(counted) if counted else None,
             message=last.run.status,
             seconds={
                 "model": sum(one.modelling for one in tried),
@@ -162,7 +163,7 @@ class Conic:
         eps = model.accuracy(self.name, options.tol)
         arguments = solver_arguments(self.name, options, eps)
         try:
-            return model.solve(self.name, options.verbose, arguments)
+            return model.solve(self.name, options.verbose, arguments, options.memory)
         except cvxpy.error.SolverError as error:
             raise SolverFailedError(
                 f"{self.name} failed: {error}; try another solver or a larger tol"

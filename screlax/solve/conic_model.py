@@ -12,7 +12,7 @@ from ..problem.program import Program
 from ..proof.dual import DualPoint
 from ..types import Matrix, Vector
 from .conic_solvers import FIRST_ORDER
-from .cvxpy_run import Run, run_cvxpy
+from .cvxpy_run import Memory, Run, run_cvxpy
 
 
 class ConicModel:
@@ -79,9 +79,15 @@ class ConicModel:
         wanted = tol / 100 if solver in FIRST_ORDER else 1e-4 * min(tol, 1e-6)
         return max(wanted, 1e-12)
 
-    def solve(self, solver: str, verbose: bool, arguments: dict[str, Any]) -> Run:
-        """Run a solver; return how it ended."""
-        return run_cvxpy(self.problem, solver, verbose, arguments, "primal")
+    def solve(
+        self,
+        solver: str,
+        verbose: bool,
+        arguments: dict[str, Any],
+        memory: Memory | None = None,
+    ) -> Run:
+        """Run a solver, from what is in the memory; return how it ended."""
+        return run_cvxpy(self.problem, solver, verbose, arguments, "primal", memory)
 
     def found(self) -> CellGram | None:
         """Return the Gram matrix G/τ the solver ended at, or None where it left no numbers."""

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
+import numpy as np
+
 from ..solution.solver_statistics import Cones, SolverStatistics
+
+Memory = MutableMapping[str, Any]
+"""Where a solver ended at the last point of a path, by form of the program; the next starts there.
+"""
+
+WARM = frozenset({"SCS"})
+"""Solvers that start from an iterate; an interior-point method starts from its own centre."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +28,17 @@ class Run:
 
 
 def run_cvxpy(
-    problem: Any, solver: str, verbose: bool, arguments: dict[str, Any], form: str
+    problem: Any,
+    solver: str,
+    verbose: bool,
+    arguments: dict[str, Any],
+    form: str,
+    memory: Memory | None = None,
 ) -> Run:
     """Run a solver; leave its numbers in the variables and return how it ended.
+
+    It starts from what is in the memory, where that is of a program of this shape, and leaves its
+    own end there. Posing is not repeated from parameters: it takes 0.03 s where SCS takes a minute.
 
     The steps of `cvxpy.Problem.solve` without its warning that the solution may be inaccurate,
     which the certificate supersedes: warning filters belong to all threads of the process.
@@ -29,15 +46,32 @@ def run_cvxpy(
     import cvxpy
 
     data, chain, inverse = problem.get_problem_data(solver, verbose=verbose, solver_opts=arguments)
-    found = chain.solve_via_data(problem, data, False, verbose, dict(arguments))
+    start = None if memory is None or solver not in WARM else memory.get(form)
+    if start is not None and _fits(start, data):
+        given = {"scale": start["info"]["scale"], **arguments}
+        found = chain.solver.solve_via_data(data, True, verbose, given, {solver: start})
+    else:
+        found = chain.solve_via_data(problem, data, False, verbose, dict(arguments))
     solution = chain.invert(found, inverse)
     if solution.status in cvxpy.settings.ERROR:
         raise cvxpy.error.SolverError(f"its status is {solution.status}")
     problem.unpack(solution)
+    if memory is not None and solver in WARM:
+        memory[form] = found
     said = _WORDS.get(solver, _told_by_cvxpy)(found, solution)
     return Run(
         str(solution.status),
         SolverStatistics(form, solver, _version(solver), **said, **_sizes(data)),
+    )
+
+
+def _fits(start: Any, data: Any) -> bool:
+    """Whether an iterate is finite, and of a program of this shape."""
+    rows, variables = data["A"].shape
+    return (
+        start["x"].shape == (variables,)
+        and start["y"].shape == start["s"].shape == (rows,)
+        and all(np.isfinite(start[name]).all() for name in ("x", "y", "s"))
     )
 
 

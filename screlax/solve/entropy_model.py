@@ -21,7 +21,7 @@ from ..problem.program import Program
 from ..proof.dual import DualPoint
 from ..types import Vector
 from .conic_solvers import FIRST_ORDER
-from .cvxpy_run import Run, run_cvxpy
+from .cvxpy_run import Memory, Run, run_cvxpy
 
 
 class EntropyModel:
@@ -70,9 +70,15 @@ class EntropyModel:
         wanted = tol / 10
         return max(wanted if solver in FIRST_ORDER else min(wanted, 1e3 * tol**2), 1e-12)
 
-    def solve(self, solver: str, verbose: bool, arguments: dict[str, Any]) -> Run:
-        """Run a solver; return how it ended."""
-        return run_cvxpy(self.problem, solver, verbose, arguments, "dual")
+    def solve(
+        self,
+        solver: str,
+        verbose: bool,
+        arguments: dict[str, Any],
+        memory: Memory | None = None,
+    ) -> Run:
+        """Run a solver, from what is in the memory; return how it ended."""
+        return run_cvxpy(self.problem, solver, verbose, arguments, "dual", memory)
 
     def found(self) -> CellGram | None:
         """Return the Gram matrix G/τ, the multiplier of the slack; None without numbers."""

@@ -1,7 +1,8 @@
 """Regularisation paths: one problem at many strengths, radii or temperatures, each certified.
 
-All points are solved together: the slack vector is interpolated in ρ, or in the log odds of λ, from
-thirty-three Chebyshev points, which leaves one or two Newton steps a point, taken in batches.
+The native method solves all points together: the slack vector is interpolated in ρ, or in the log
+odds of λ, from thirty-three Chebyshev points, which leaves one or two Newton steps a point, taken
+in batches. A method that is named takes them in turn (`in_turn`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.polynomial.chebyshev import chebfit, chebvander
@@ -28,10 +30,12 @@ from ..proof.structured import prove
 from ..samples.workers import Workers
 from ..solution.solution import Solution
 from ..types import Vector
+from .base import SolverOptions, reject_options
 from .batch_path import batch_columns, problems_of_sizes
-from .cascade import SlackVector
+from .cascade import Native, SlackVector
+from .in_turn import solved_in_turn
 from .slack_vector.newton import initial_state, newton
-from .solve import check_limits, solve_relaxation
+from .solve import check_limits, solve_relaxation, warn_of_gap
 
 _REFINEMENTS = (2, 3, 4, 5)
 _FEWEST_INTERPOLATED = 17
@@ -49,7 +53,10 @@ def regularization_path(
     temperatures: ArrayLike | None = None,
     batch_sizes: ArrayLike | None = None,
     points: int = 100,
-    tol: float = 1e-9,
+    tol: float | None = None,
+    solver: str = "auto",
+    warm_start: bool = True,
+    **solver_options: Any,
 ) -> list[Solution]:
     """Solve a problem along a path of its control's parameter, the temperature or the batch size.
 
@@ -67,8 +74,17 @@ def regularization_path(
         Sizes of mini-batches instead: of the problem's sampler, else of shuffled batches.
     points : int, default 100
         Number of points of the default path.
-    tol : float, default 1e-9
-        Relative gap up to which a point counts as optimal.
+    tol : float, optional
+        Relative gap up to which a point counts as optimal: by default 1e-9, and 1e-6 for conic
+        solvers.
+    solver : str, default "auto"
+        "auto" and "native" solve all points together; any other name that `solve_relaxation` takes
+        solves them in turn.
+    warm_start : bool, default True
+        Whether SCS starts each point from where it ended at the last one, iterates and scale. It
+        changes the iterations, not what is proved; other methods have no use for it.
+    **solver_options
+        Passed through to a conic solver in its own spelling; the other solvers take none.
 
     Returns
     -------
@@ -80,6 +96,13 @@ def regularization_path(
     ------
     InvalidInputError
         If several kinds of path are given, or a value is not positive and finite.
+    SolverUnavailableError, SolverCapabilityError, SolverFailedError
+        As `solve_relaxation`, of a solver that is named.
+
+    Warns
+    -----
+    InaccurateWarning
+        For every point that a named solver leaves with a larger gap.
 
     Examples
     --------
@@ -90,9 +113,22 @@ def regularization_path(
     {'optimal'}
     >>> path[0].rank, path[-1].rank  # from λ_max, where the optimum is zero
     (0, 2)
+    >>> conic = screlax.regularization_path(problem, [0.2, 0.1, 0.05], solver="SCS")
+    >>> alone = screlax.solve_relaxation(conic[-1].problem, solver="SCS")
+    >>> conic[-1].iterations < alone.iterations  # it started from the optimum at 0.1
+    True
     """
-    check_limits("native", tol, None)
+    check_limits(solver, tol, None)
     problems = _problems(problem, strengths, temperatures, batch_sizes, points)
+    if solver.lower() not in ("auto", "native"):
+        found = solved_in_turn(
+            problems, solver=solver, tol=tol, warm_start=warm_start, **solver_options
+        )
+        for solution in found:
+            warn_of_gap(solution)
+        return found
+    tol = Native.default_tol if tol is None else tol
+    reject_options(solver, SolverOptions(tol, extra=solver_options))
     start = time.perf_counter()
     with Workers(1):  # BLAS threads cost these small products more than they save
         proofs = _batched_proofs(problems)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from dataclasses import replace
 from typing import Any
 
@@ -138,8 +138,7 @@ def solve_relaxation(
     )
     if rigorous:
         solution = _proved_rigorously(solution)
-    if not solution.certificate.proves(solution.tol) and solution.status is not Status.FEASIBLE:
-        _warn_of_gap(solution)
+    warn_of_gap(solution)
     return solution
 
 
@@ -162,9 +161,13 @@ def silent_solution(
     tol: float | None = None,
     time_limit: float | None = None,
     verbose: bool = False,
+    memory: MutableMapping[str, Any] | None = None,
     **solver_options: Any,
 ) -> Solution:
-    """Solve as `solve_relaxation` does; only the status says where the result is inaccurate."""
+    """Solve as `solve_relaxation` does; only the status says where the result is inaccurate.
+
+    From the memory of a conic solver, see `SolverOptions`.
+    """
     start = time.perf_counter()
     check_limits(solver, tol, time_limit)
     if ufm.loss.is_apart:
@@ -179,7 +182,7 @@ def silent_solution(
     wanted = float(method.default_tol if tol is None else tol)
     limit = None if time_limit is None else float(time_limit)
     prover = Prover(ufm)
-    options = SolverOptions(wanted, limit, verbose, solver_options, prover)
+    options = SolverOptions(wanted, limit, verbose, solver_options, prover, memory)
     result, found_level = _run(method, ufm, chosen_level, options)
     solved = time.perf_counter()
     certificate, orbit_gram, orbit_dual = settle(prover, found_level, result, wanted)
@@ -273,7 +276,10 @@ def _may_be_apart(problem: UFM, level: Level) -> bool:
     return not problem.loss.collapses and level in (Level.ORBITS, Level.CLASSES)
 
 
-def _warn_of_gap(solution: Solution) -> None:
+def warn_of_gap(solution: Solution) -> None:
+    """Warn of a solution that is not proved optimal and could be, as the caller's caller."""
+    if solution.certificate.proves(solution.tol) or solution.status is Status.FEASIBLE:
+        return
     certificate, tol = solution.certificate, solution.tol
     ended = (
         f"({solution.solver} at level '{solution.level}' ended with '{solution.solver_message}')"

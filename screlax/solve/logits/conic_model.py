@@ -24,7 +24,7 @@ from ...problem.logits import LogitProgram
 from ...proof.dual import DualPoint
 from ...types import Vector
 from ..conic_solvers import FIRST_ORDER
-from ..cvxpy_run import Run, run_cvxpy
+from ..cvxpy_run import Memory, Run, run_cvxpy
 
 
 class LogitModel(ABC):
@@ -55,9 +55,15 @@ class LogitModel(ABC):
         """Return what to ask of a solver: the certified gap grows like its error in logits."""
         return max(tol / 100 if solver in FIRST_ORDER else 1e-6 * min(tol, 1e-6), 1e-12)
 
-    def solve(self, solver: str, verbose: bool, arguments: dict[str, Any]) -> Run:
+    def solve(
+        self,
+        solver: str,
+        verbose: bool,
+        arguments: dict[str, Any],
+        memory: Memory | None = None,
+    ) -> Run:
         """Run a solver; return how it ended."""
-        return run_cvxpy(self.problem, solver, verbose, arguments, self.form)
+        return run_cvxpy(self.problem, solver, verbose, arguments, self.form, memory)
 
     def found(self) -> LogitGram | None:
         """Return the logits the solver ended at, or None where it left no numbers."""

@@ -1,0 +1,45 @@
+"""Paths point by point: with any method, a conic solver from where it ended at the last point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..problem.ufm import UFM
+from ..solution.solution import Solution
+from .batch_path import size_of
+from .cvxpy_run import Memory
+from .solve import silent_solution
+
+
+def solved_in_turn(
+    problems: Sequence[UFM], *, solver: str, tol: float | None, warm_start: bool, **options: Any
+) -> list[Solution]:
+    """Return a solution of each problem of a path, in the order given.
+
+    They are solved in the order of what varies, so that each starts from a neighbour, and from the
+    strongest control or the highest temperature, where solvers are quickest.
+
+    Parameters
+    ----------
+    problems : sequence of UFM
+        One problem with another parameter, temperature or batch size.
+    solver, tol, **options
+        As for `silent_solution`.
+    warm_start : bool
+        Whether a solver that can starts from where it ended at the last point.
+    """
+    memory: Memory | None = {} if warm_start else None
+    solved: dict[int, Solution] = {}
+    for number in sorted(range(len(problems)), key=lambda number: _ease(problems[number])):
+        problem = problems[number]
+        solved[number] = silent_solution(problem, solver=solver, tol=tol, memory=memory, **options)
+    return [solved[number] for number in range(len(problems))]
+
+
+def _ease(problem: UFM) -> tuple[float, float, int]:
+    """Return what sorts problems of one path from the strongest control on."""
+    control = problem.control
+    size = size_of(problem)
+    strength = -control.parameter if control.is_penalty else control.parameter
+    return strength, -problem.temperature, 0 if size is None else size
