@@ -65,6 +65,9 @@ if TYPE_CHECKING:
     from .solve.base import register_method as register_method
     from .solve.cvxpy_program import CvxpyProgram as CvxpyProgram
     from .solve.cvxpy_program import cvxpy_program as cvxpy_program
+    from .solve.merging.minority_collapse import minority_collapse as minority_collapse
+    from .solve.merging.result import CollapseThreshold as CollapseThreshold
+    from .solve.merging.result import MinorityCollapse as MinorityCollapse
     from .solve.path import path_table as path_table
     from .solve.path import regularization_path as regularization_path
     from .solve.solve import solve_relaxation as solve_relaxation
@@ -127,6 +130,9 @@ _HOME = {
     "register_constraint": "problem.constraints.base",
     "register_method": "solve.base",
     "register_certifier": "proof.certifiers",
+    "minority_collapse": "solve.merging.minority_collapse",
+    "CollapseThreshold": "solve.merging.result",
+    "MinorityCollapse": "solve.merging.result",
     "path_table": "solve.path",
     "regularization_path": "solve.path",
     "solve_relaxation": "solve.solve",
@@ -150,6 +156,7 @@ __all__ = [
     "Budget",
     "Certificate",
     "ClassSizes",
+    "CollapseThreshold",
     "Comparison",
     "ControlFit",
     "CvxpyProgram",
@@ -163,6 +170,7 @@ __all__ = [
     "LayerPeeled",
     "LossComparison",
     "LossGradient",
+    "MinorityCollapse",
     "NonconvexResult",
     "Normalized",
     "Ridge",
@@ -188,6 +196,7 @@ __all__ = [
     "fit_control",
     "gram_loss",
     "grid",
+    "minority_collapse",
     "pareto",
     "path_table",
     "profile",

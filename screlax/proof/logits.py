@@ -46,10 +46,11 @@ def prove_logits(problem: UFM, level: Level, gram: LogitGram) -> Proof:
     if level is Level.CLASSES:
         orbit = problem.class_sizes.orbit_index()
         posed, at = program.lifted(orbit), feasible.lifted(orbit)
-    return Proof(_certify(posed, level, at), feasible, None)
+    return Proof(certify_program(posed, level, at), feasible, None)
 
 
-def _certify(program: LogitProgram, level: Level, gram: LogitGram) -> Certificate:
+def certify_program(program: LogitProgram, level: Level, gram: LogitGram) -> Certificate:
+    """Prove logits within the bound of a program, which need not be one of a problem."""
     if isinstance(gram, OrthogonalLogitGram):  # what `LogitProgram.gram` makes behind a ReLU
         return certify_orthogonal(program, level, gram)
     return _certificate(program, level, gram)

@@ -119,6 +119,11 @@ class Control(ABC):
             return numbers[0]
         return math.prod(math.pow(number, 1 / len(numbers)) for number in numbers)
 
+    @property
+    def parameter_symbol(self) -> str:
+        """What `parameter` is called in text."""
+        return self.symbol
+
     def with_parameter(self, parameter: float) -> Self:
         """Return the same control with another parameter: its numbers multiplied alike."""
         if len(self.numbers) == 1:

@@ -27,6 +27,12 @@ class ClassifierControl(Control):
     has_classifier: ClassVar[bool] = True
     counts_samples: ClassVar[bool] = False
 
+    @property
+    def parameter_symbol(self) -> str:
+        """The geometric mean of two numbers."""
+        one = self.symbol
+        return one if len(self.numbers) == 1 else f"√({one}_H {one}_W)"
+
     def of_embeddings(self) -> NormControl:
         """Refuse: there is no Gram matrix of embeddings alone that it bounds."""
         raise InvalidInputError(

@@ -1,0 +1,1 @@
+"""Minority collapse: when the classes of a problem share one mean."""

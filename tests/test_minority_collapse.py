@@ -1,0 +1,229 @@
+"""Minority collapse: thresholds on both sides, against solutions and closed forms."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+import screlax
+from screlax import (
+    UFM,
+    Ball,
+    Budget,
+    LayerPeeled,
+    Normalized,
+    Ridge,
+    Sphere,
+    WeightDecay,
+    minority_collapse,
+    solve_relaxation,
+)
+from screlax.errors import SolverCapabilityError
+from screlax.losses import ClassAveraged, CrossEntropy, NegativesOnly
+
+
+def apartness(problem, orbit, **how):
+    """How far logits within an orbit are from being alike, relative to the largest."""
+    found = solve_relaxation(problem, tol=1e-5, **how).point_gram
+    return abs(found.logit_own - np.diag(found.logit_pair))[orbit] / abs(found.logit_own).max()
+
+
+# ----------------------------------------------------------------- weight decay
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_classes_of_one_size_merge_exactly_from_their_threshold_on(seed):
+    rng = np.random.default_rng(seed)
+    big, small = int(rng.integers(40, 400)), int(rng.integers(2, 30))
+    sizes = [big] * int(rng.integers(1, 4)) + [small] * int(rng.integers(2, 5))
+    loss = CrossEntropy(
+        additive=float(rng.uniform(-1, 1)) * (seed % 2),
+        multiplicative=float(rng.uniform(0, 0.4)) * (seed % 3 > 0),
+    )
+    tau = float(rng.uniform(0.5, 2))
+    at = minority_collapse(UFM(sizes, WeightDecay(1.0, 1.0), tau, loss=loss)).thresholds[1].value
+    if not loss.multiplicative:
+        assert at == pytest.approx(math.sqrt(small) / tau)
+    below, above = (UFM(sizes, WeightDecay(at * s, at * s), tau, loss=loss) for s in (0.95, 1.05))
+    assert apartness(below, 1) > 5e-3
+    assert apartness(above, 1) < 5e-4
+    assert not minority_collapse(below).thresholds[1].is_merged
+    assert minority_collapse(above).thresholds[1].is_merged
+
+
+def test_it_is_at_equality_that_they_merge():
+    problem = UFM([40, 40, 16, 16], WeightDecay(4.0, 4.0), loss="cross-entropy")
+    found = minority_collapse(problem)
+    assert [t.value for t in found.thresholds] == pytest.approx([math.sqrt(40), 4.0])
+    assert found.merged == ((2, 3),)
+    assert found.is_proved
+
+
+def test_class_weights_move_the_threshold():
+    loss = CrossEntropy(class_weights=[1.0, 3.0, 3.0])
+    found = minority_collapse(UFM([50, 9, 9], WeightDecay(1.0, 1.0), loss=loss))
+    assert found.thresholds[1].value == pytest.approx(9.0)  # α √n
+
+
+def test_labels_are_the_callers_in_class_order():
+    sizes = {"fox": 5, "cat": 500, "owl": 5, "elk": 6}
+    found = minority_collapse(UFM(sizes, WeightDecay(2.0, 3.0), loss="cross-entropy"))
+    assert found.merged == (("fox", "owl"),)
+    assert "1 class of 6: no direction of its own" in str(found)
+    assert "2 classes of 5 samples: MERGED" in str(found)
+
+
+def test_all_merge_at_zero():
+    problem = UFM([50, 9, 9], WeightDecay(40.0, 40.0), loss="cross-entropy")
+    found = minority_collapse(problem)
+    assert found.all_merge_at < 40
+    assert found.merged == ((0, 1, 2),)
+    assert all(threshold.is_merged for threshold in found.thresholds)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.25])
+def test_critical_imbalance_by_weight_decay(exponent):
+    loss = CrossEntropy(multiplicative=exponent)
+    problem = UFM([400] * 2 + [8] * 3, WeightDecay(5.0, 5.0), 0.8, loss=loss)
+    before, after = minority_collapse(problem).critical_imbalance
+    # √n_B (n_B/n_A)^γ = μ with n_B = n_A/R
+    expected = (math.sqrt(400) / (5.0 * 0.8)) ** (1 / (0.5 + exponent))
+    assert before < expected < after
+    assert after == pytest.approx(before, rel=1e-6)
+
+
+def test_there_is_a_critical_imbalance_of_step_profiles_only():
+    for sizes in ([9, 9, 9], [50, 9], [50, 20, 9, 9]):
+        problem = UFM(sizes, WeightDecay(1.0, 1.0), loss="cross-entropy")
+        assert minority_collapse(problem).critical_imbalance is None
+
+
+# ----------------------------------------------------------------- layer-peeled
+
+
+def test_the_critical_imbalance_of_the_layer_peeled_model():
+    """Five of ten classes larger, E_H = 5, E_W = 1 as in Fang et al. 2021."""
+    problem = UFM([100] * 5 + [10] * 5, LayerPeeled(5.0, 1.0), loss="cross-entropy")
+    found = minority_collapse(problem)
+    before, after = found.critical_imbalance
+    assert before < 12.1924470803 < after
+    assert after - before < 0.02
+    assert found.thresholds[1].is_merged is False
+    less = UFM([1220] * 5 + [100] * 5, LayerPeeled(5.0, 1.0), loss="cross-entropy")
+    assert minority_collapse(less).merged == (tuple(range(5, 10)),)
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(), CrossEntropy(additive=0.5, multiplicative=0.1)])
+def test_the_layer_peeled_threshold_is_where_solutions_merge(loss):
+    sizes = [60, 60, 20, 5, 5, 5]
+    given = UFM(sizes, LayerPeeled(2.0, 2.0), 0.7, loss=loss)
+    threshold = minority_collapse(given).thresholds[2]
+    assert threshold.lower <= threshold.upper <= 1.01 * threshold.lower
+    at = threshold.value
+    below, above = (UFM(sizes, LayerPeeled(at * s, at * s), 0.7, loss=loss) for s in (0.95, 1.05))
+    assert apartness(below, 2, solver="SCS") < 2e-3
+    assert apartness(above, 2, solver="SCS") > 5e-3
+    assert minority_collapse(below).merged == ((3, 4, 5),)
+    assert minority_collapse(above).merged == ()
+
+
+def test_two_numbers_are_one_by_their_mean():
+    one, other = (
+        minority_collapse(UFM([60, 5, 5], LayerPeeled(*numbers), loss="cross-entropy"))
+        for numbers in ((1.0, 4.0), (2.0, 2.0))
+    )
+    assert one.thresholds == other.thresholds
+
+
+# ----------------------------------------------------------------- embeddings
+
+
+@pytest.mark.parametrize("control", [Sphere, Ball])
+def test_full_minority_collapse_is_on_the_closed_form(control):
+    n1, m, tau = 100, 5, 0.5
+    found = minority_collapse(UFM([2, n1, 3], control(0.2), tau))
+    x = found.thresholds[0].value / tau
+    e = math.exp(-2 * x)
+    assert n1**2 * (1 + e) + n1 * ((m - 2) + m * e - 2 * m / e) + 2 * m * (
+        1 / e - m
+    ) == pytest.approx(0, abs=1e-8 * n1**2)
+    assert found.merged == ((0, 2),)
+    apart = minority_collapse(UFM([2, n1, 3], control(2.0), tau))
+    assert apart.merged == ()
+    assert "apart, merged up to" in str(apart)
+
+
+def test_a_majority_below_all_others_together_never_collapses_them():
+    found = minority_collapse(UFM([10, 9, 8], Sphere(0.001)))
+    assert found.merged == ()
+    assert found.thresholds[0].upper == 0.0
+
+
+def test_with_a_ridge_classes_merge_at_zero_alone():
+    problem = UFM([20, 5, 5], Ridge(1.9))
+    found = minority_collapse(problem)
+    assert found.merged == ()
+    assert found.is_proved
+    assert [(t.lower, t.upper) for t in found.thresholds] == [(2.0, problem.zero_threshold())] * 2
+    gram = solve_relaxation(problem).class_gram
+    assert gram[1, 1] > gram[1, 2]
+    zero = minority_collapse(UFM([20, 5, 5], Ridge(2.2)))
+    assert zero.merged == ((0, 1, 2),)
+    between = minority_collapse(UFM([20, 5, 5], Ridge(2.01)))
+    assert between.merged == ()
+    assert not between.is_proved
+
+
+def test_an_own_weight_above_that_of_others_lowers_what_is_proved():
+    loss = ClassAveraged()
+    found = minority_collapse(UFM([20, 5, 5], Ridge(0.1), loss=loss))
+    terms = found.problem.loss.class_terms(found.problem.class_sizes)
+    assert found.thresholds[1].lower == pytest.approx(
+        2 * terms.anchors[1] / terms.embeddings[1] * (1 - max(terms.own[1] / terms.pair[1] - 1, 0))
+    )
+
+
+# ----------------------------------------------------------------- what is not known
+
+
+@pytest.mark.parametrize(
+    ("problem", "match"),
+    [
+        (UFM([9, 5, 5], Normalized(4.0), loss="cross-entropy"), "weights of the norms"),
+        (
+            UFM([9, 5, 5], WeightDecay(1, 1), loss="cross-entropy", features="nonnegative"),
+            "vanish one by one",
+        ),
+        (UFM([9, 5, 5], LayerPeeled(1, 1), loss=CrossEntropy(bias=True)), "leave the bias"),
+        (UFM([9, 5, 5], Budget(1.0)), "take Ridge, Sphere or Ball"),
+        (UFM([9, 9, 5], Sphere(1.0)), "one largest class"),
+        (UFM([9, 5, 1], Sphere(1.0)), "no singletons"),
+        (UFM([9, 5, 5], Ridge(1.0), features="nonnegative"), "vanish one by one"),
+        (UFM([9, 5, 5], Ridge(1.0), batches="shuffle:size=8"), "not known for loss"),
+    ],
+)
+def test_what_is_not_known_is_refused_with_its_reason(problem, match):
+    with pytest.raises(SolverCapabilityError, match=match):
+        minority_collapse(problem)
+
+
+def test_a_bias_changes_no_threshold_of_weight_decay():
+    plain, biased = (
+        minority_collapse(UFM([50, 9, 9], WeightDecay(1.0, 1.0), loss=CrossEntropy(bias=bias)))
+        for bias in (False, True)
+    )
+    assert plain.thresholds == biased.thresholds
+
+
+def test_the_result_is_frozen_and_says_what_proves_it():
+    found = minority_collapse(UFM([50, 9, 9], WeightDecay(1.0, 1.0), loss="cross-entropy"))
+    assert isinstance(found, screlax.MinorityCollapse)
+    assert "by formula" in str(found)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        found.basis = ""
+
+
+def test_loss_without_own_class_is_known_as_the_others():
+    found = minority_collapse(UFM([9, 5, 5], Ridge(4.0), loss=NegativesOnly()))
+    assert found.all_merge_at == pytest.approx(found.problem.zero_threshold())
