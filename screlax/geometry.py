@@ -11,6 +11,7 @@ from .comparison.tracker import GeometryTracker
 from .comparison.uniformity import uniformity
 from .gram.geometry import cosines_of, gram_distance
 from .io.arrays import as_embeddings
+from .io.contents.in_file import InFile
 from .problem.label_files import as_labels
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "DualityMetrics",
     "FrameMetrics",
     "GeometryTracker",
+    "InFile",
     "SizeGroups",
     "as_embeddings",
     "as_labels",

@@ -202,11 +202,11 @@ def test_files_that_hold_no_classifier_are_refused(tmp_path):
     rows, labels, W, bias = problem_data()
     np.savez(tmp_path / "layer.npz", weight=W, bias=bias)
     np.savez(tmp_path / "other.npz", first=W, second=bias)
-    (tmp_path / "layer.pt").write_bytes(b"x")
+    (tmp_path / "layer.onnx").write_bytes(b"x")
     for name, options, error, message in [
         ("layer.npz", {"bias": bias}, InvalidInputError, "has biases already"),
         ("other.npz", {}, FileFormatError, "name the array of weights weight"),
-        ("layer.pt", {}, FileFormatError, "a classifier must be an .npy or .npz file"),
+        ("layer.onnx", {}, FileFormatError, "a classifier must be an .npy or .npz file"),
         ("absent.npy", {}, FileFormatError, "no such file"),
     ]:
         with pytest.raises(error, match=message):

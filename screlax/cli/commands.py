@@ -19,6 +19,7 @@ from .arguments import Parser, expanded, without_modules
 from .exit_codes import BAD_INPUT, CERTIFIED, INTERRUPTED, NOT_CERTIFIED
 from .interruption import ending_at_once
 from .output import WrittenFiles
+from .standard_input import standard_input_read
 
 COMMANDS = {
     "solve": "solve a problem and prove the solution optimal",
@@ -84,17 +85,19 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
             options = parsed(sys.argv[1:] if arguments is None else arguments)
     except InvalidInputError as error:
         return _fail(f"error: {error}", BAD_INPUT)
+    from .option_names import in_option_names  # loads NumPy, as the command has
+
     written = WrittenFiles(options)
     try:
-        with _warnings_in_one_line():
+        with _warnings_in_one_line(), standard_input_read(options):
             certified: bool = options.run(options)
         sys.stdout.flush()  # a full disk is noticed here or not at all
     except BrokenPipeError:
         raise
     except InvalidInputError as error:
-        return _fail(f"error: {error}", BAD_INPUT, written)
+        return _fail(f"error: {in_option_names(str(error), options)}", BAD_INPUT, written)
     except (ScrelaxError, OSError) as error:
-        return _fail(f"failed: {error}", NOT_CERTIFIED, written)
+        return _fail(f"failed: {in_option_names(str(error), options)}", NOT_CERTIFIED, written)
     except KeyboardInterrupt as error:
         # some commands know themselves what they leave behind
         nothing = "interrupted" if str(written) else "interrupted; nothing was written"

@@ -7,12 +7,15 @@ from ..comparison import compare
 from ..comparison.compare import LOSSES, SCALES
 from ..comparison.text import ranking_lines
 from ..errors import Status
+from ..io.contents.in_file import InFile
 from ..io.tables import json_text
 from ..plots import plot_comparison
 from ..solution.solution import Solution
 from ..tasks.progress import progress
+from .inputs import embeddings_in, labels_beside
 from .picture import add_picture_option, refuse_picture, write_picture
 from .shared_options import add_embeddings, add_solution
+from .standard_input import InputPath
 from .table import problem_line
 
 DESCRIPTION = (
@@ -26,7 +29,7 @@ DESCRIPTION = (
 EXAMPLES = """examples:
   screlax solve --labels labels.npy --sphere 1 --temperature 0.1 --out solution.npz
   screlax compare solution.npz embeddings.npy --labels labels.npy
-  screlax compare solution.npz embeddings.npy --labels labels.npy --json
+  screlax compare solution.npz run.pt --array features --column targets --json
   screlax compare solution.npz embeddings.npy --labels labels.npy --classifier layer.npz
   screlax compare whole.npz embeddings.npy --labels labels.npy --solution batches.npz
 """
@@ -41,10 +44,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--scale", default="free", choices=SCALES, help="of the Procrustes alignment")
     add(
         "--classifier",
-        type=Path,
+        type=InputPath,
         metavar="FILE",
-        help="a linear classifier to measure too: .npy of weights, classes by features, or .npz "
-        "with weight and bias; classes in the order of the solution's table",
+        help="a linear classifier to measure too: .npy of weights, classes by features, or .npz, "
+        ".pt or .safetensors with weight and bias; classes in the order of the solution's table",
     )
     add(
         "--solution",
@@ -69,13 +72,13 @@ def run(options: argparse.Namespace) -> bool:
     solutions = [Solution.load(file) for file in files]
     with progress(f"comparing {options.embeddings} with {', '.join(map(str, files))}"):
         found = compare(
-            options.embeddings,
-            options.labels,
+            embeddings_in(options, options.embeddings),
+            labels_beside(options, options.embeddings),
             solutions,
             loss=options.loss,
             scale=options.scale,
             normalize=options.normalize,
-            classifier=options.classifier,
+            classifier=None if options.classifier is None else _classifier(options),
             draws=options.draws,
             seed=options.seed,
             search=not options.no_search,
@@ -98,3 +101,7 @@ def run(options: argparse.Namespace) -> bool:
         above = ranking_lines(found) if options.others else [problem_line(solutions[0])]
         print("\n".join([*above, nearest.table()]))
     return all(solution.status is Status.OPTIMAL for solution in solutions)
+
+
+def _classifier(options: argparse.Namespace) -> InFile:
+    return InFile(options.classifier, allow_pickle=options.allow_pickle)

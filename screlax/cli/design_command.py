@@ -4,8 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..io.arrays import array_from_file, real_array
 from ..io.atomic import refuse_unwritable
-from ..io.files import array_of, existing_file
+from ..io.contents.in_file import InFile
+from ..io.contents.opened import FORMATS
 from ..io.tables import json_text
 from ..plots import plot_design
 from ..prescription.choices import CHOICES
@@ -94,7 +96,8 @@ def run(options: argparse.Namespace) -> bool:
 
 def _target(text: str) -> Any:
     """Return the name of a target, or the matrix in a file."""
-    return array_of(existing_file(text)) if text.endswith(".npy") else text
+    known = Path(text).suffix.lower() in (".npy", *FORMATS)
+    return real_array(array_from_file(InFile(text)), f"the target in {text}") if known else text
 
 
 def _pair(text: str | None) -> Any:

@@ -14,7 +14,9 @@ from ..problem.losses.base import Loss
 from ..problem.losses.negatives_only import NegativesOnly
 from ..samples import contrastive_loss
 from ..tasks.progress import progress
+from .inputs import embeddings_in, labels_beside
 from .shared_options import add_embeddings, add_loss, loss_of
+from .standard_input import InputPath
 
 DESCRIPTION = (
     "Evaluate a contrastive loss, by default the supervised contrastive one (Khosla et al. 2020, "
@@ -23,7 +25,7 @@ DESCRIPTION = (
 
 EXAMPLES = """examples:
   screlax loss embeddings.npy --labels labels.npy --temperature 0.1 --normalize
-  screlax loss embeddings.npy --labels labels.npy --reduction sum --jobs 4 --json
+  screlax loss run.npz --reduction sum --jobs 4 --json
   screlax loss embeddings.npy --labels labels.npy --loss class-averaged:anchors=classes
   screlax loss embeddings.npy --labels labels.npy --keys queue.npy --key-labels queue.txt
 """
@@ -38,8 +40,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--reduction", default="mean", choices=("mean", "sum"))
     add("--mean-over", default="anchors", choices=("anchors", "all"), help="what a mean divides by")
     add("--negatives-only", action="store_true", help="the same as --loss negatives-only")
-    add("--keys", metavar="FILE", help="embeddings that are contrasted with: a queue, prototypes")
-    add("--key-labels", metavar="FILE", help="one label per key")
+    add(
+        "--keys",
+        type=InputPath,
+        metavar="FILE",
+        help="embeddings that are contrasted with: a queue, prototypes",
+    )
+    add("--key-labels", type=InputPath, metavar="FILE", help="one label per key")
     add("--contrast-with", default="all", choices=("all", "keys"), help="or with keys alone")
     add("--ignore", metavar="LABEL", help="label of samples that have no class")
     add("--ignored", default="left out", choices=("left out", "negatives"), help="what they are")
@@ -50,9 +57,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Evaluate and print; a value needs no certificate, so the exit code is 0."""
     loss = _loss(options)
-    rows, views = as_view_embeddings(options.embeddings, loss.view_count)
+    rows, views = as_view_embeddings(embeddings_in(options, options.embeddings), loss.view_count)
     samples = len(rows) // views
-    labels = as_labels(options.labels, samples)
+    labels = as_labels(labels_beside(options, options.embeddings), samples)
     shaped = rows if views == 1 else rows.reshape(samples, views, -1)
     with progress(f"the loss of {samples:,} embeddings"):
         value = contrastive_loss(

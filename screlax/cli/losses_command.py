@@ -8,11 +8,11 @@ from typing import Any
 from ..io.tables import check_table_path, json_text
 from ..plots import plot_losses
 from ..problem.class_sizes import ClassSizes
-from ..problem.count_files import read_labelled_counts, read_pairs
-from ..problem.label_files import read_labels
+from ..problem.count_files import read_pairs
 from ..problem.losses.in_batches import check_batches
 from ..sweeps.losses import compare_losses
 from ..tasks.progress import progress
+from .inputs import counts_of, labels_of
 from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .shared_options import (
@@ -93,8 +93,8 @@ def _sizes(options: argparse.Namespace) -> Any:
     if source == "pairs":
         return ClassSizes.from_pairs(*read_pairs(options.pairs))
     if source == "labels":
-        return Counter(read_labels(options.labels))
+        return Counter(labels_of(options))
     if source == "counts":
-        labels, counts = read_labelled_counts(options.counts)
+        labels, counts = counts_of(options)
         return counts if labels is None else dict(zip(labels, counts.tolist(), strict=True))
     return options.profile

@@ -25,7 +25,9 @@ class WrittenFiles:
 
     def __init__(self, options: argparse.Namespace) -> None:
         names = (getattr(options, name, None) for name in _OUTPUTS)
-        self._before: dict[Path, _Mark] = {path: _mark(path) for path in names if path is not None}
+        self._before: dict[Path, _Mark] = {
+            path: _mark(path) for path in names if isinstance(path, Path)
+        }
 
     def __str__(self) -> str:
         """Say it in words; empty where there are none."""

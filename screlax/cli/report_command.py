@@ -4,12 +4,13 @@ import argparse
 from pathlib import Path
 
 from ..comparison import compare
-from ..errors import InvalidInputError, Status
+from ..errors import Status
 from ..io.atomic import refuse_unwritable
 from ..io.shown import one_line
 from ..report import write_report
 from ..solution.solution import Solution
 from ..tasks.progress import progress
+from .inputs import embeddings_in, labels_beside
 from .shared_options import add_embeddings, add_solution
 
 DESCRIPTION = (
@@ -35,14 +36,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Compare, write, say where; return whether the saved optimum is certified."""
     refuse_unwritable(options.out, ".html")
-    if options.inputs and options.labels is None:
-        raise InvalidInputError("embeddings need --labels, the label of each row")
     solution = Solution.load(options.solution)
     comparisons = {}
     for file in options.inputs:
         with progress(f"comparing {file}"):
-            name = file.stem if file.stem not in comparisons else str(file)
-            comparisons[name] = compare(file, options.labels, solution, normalize=options.normalize)
+            stem = Path(file).stem
+            comparisons[stem if stem not in comparisons else file] = compare(
+                embeddings_in(options, file),
+                labels_beside(options, file),
+                solution,
+                normalize=options.normalize,
+            )
     with progress("writing the report"):
         write_report(solution, options.out, comparisons, title=options.title)
     print(f"{one_line(options.out)} was written ({options.out.stat().st_size / 1e6:.1f} MB)")

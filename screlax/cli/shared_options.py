@@ -10,9 +10,8 @@ import numpy as np
 from ..errors import InvalidInputError
 from ..problem.batches.base import BATCHES, read_sampler
 from ..problem.constraints.norms import CONTROLS, Control
-from ..problem.count_files import read_labelled_counts, read_pairs
+from ..problem.count_files import read_pairs
 from ..problem.features import Features
-from ..problem.label_files import read_labels
 from ..problem.losses.base import Loss
 from ..problem.losses.class_softmax import BALANCED
 from ..problem.losses.registry import LOSSES, check_loss
@@ -20,6 +19,13 @@ from ..problem.profiles import profile
 from ..problem.ufm import UFM
 from ..problem.weight_files import read_class_weights
 from ..types import Vector
+from .inputs import KINDS, add_reading, counts_of, labels_of
+from .standard_input import InputPath
+
+_ROWS = (
+    "one row per sample: .npy, .npz, .pt, .safetensors, .parquet, .csv, .tsv, or - for standard "
+    "input"
+)
 
 
 def add_problem_options(parser: argparse.ArgumentParser) -> None:
@@ -70,13 +76,23 @@ def add_class_sizes(parser: argparse.ArgumentParser) -> None:
     """Register where class sizes come from."""
     source = parser.add_argument_group("class sizes (choose one)")
     source.add_argument(
-        "--counts", metavar="FILE", help="counts, or labels and counts: .csv, .txt, .npy, .json"
+        "--counts",
+        type=InputPath,
+        metavar="FILE|A,B,…",
+        help="counts, or labels and counts: numbers with commas, a folder of class folders (files "
+        f"are counted), or {KINDS}",
     )
-    source.add_argument("--labels", metavar="FILE", help="one label per sample, same formats")
     source.add_argument(
-        "--pairs", metavar="FILE", help=".csv or .txt with two columns: size, number of classes"
+        "--labels", type=InputPath, metavar="FILE", help="one label per sample, same formats"
+    )
+    source.add_argument(
+        "--pairs",
+        type=InputPath,
+        metavar="FILE",
+        help=".csv, .tsv or .txt with two columns: size, number of classes",
     )
     source.add_argument("--profile", metavar="NAME[:IF]", help="for example cifar10-lt:100")
+    add_reading(parser)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -109,9 +125,9 @@ def problem_of(options: argparse.Namespace) -> UFM:
     if source == "pairs":
         return UFM.from_pairs(*read_pairs(options.pairs), control, tau, **kind)
     if source == "labels":
-        return UFM.from_labels(read_labels(options.labels), control, tau, **kind)
+        return UFM.from_labels(labels_of(options), control, tau, **kind)
     if source == "counts":
-        labels, counts = read_labelled_counts(options.counts)
+        labels, counts = counts_of(options)
         return UFM(counts, control, tau, labels, **kind)
     return UFM(profile(options.profile), control, tau, **kind)
 
@@ -198,14 +214,15 @@ def add_embeddings(parser: argparse.ArgumentParser, *, several: bool = False) ->
     """Register the file of embeddings and what is said of its rows; or any number of files."""
     add = parser.add_argument
     if several:
-        add("inputs", type=Path, nargs="*", metavar="EMBEDDINGS.npy", help="to show next to it")
+        add("inputs", type=InputPath, nargs="*", metavar="EMBEDDINGS", help=f"to show: {_ROWS}")
     else:
-        add("embeddings", type=Path, metavar="EMBEDDINGS.npy", help=".npy or .npz")
+        add("embeddings", type=InputPath, metavar="EMBEDDINGS", help=_ROWS)
+    add("--array", metavar="NAME", help="array or column of the embeddings, in a file of several")
     add(
         "--labels",
-        type=Path,
-        required=not several,
-        metavar="LABELS",
-        help="label of each row: .npy, .json, or text with one a line",
+        type=InputPath,
+        metavar="FILE",
+        help=f"label of each row, where the embeddings' file has none beside them: {KINDS}",
     )
+    add_reading(parser)
     add("--normalize", action="store_true", help="divide each embedding by its norm first")

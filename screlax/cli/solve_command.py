@@ -27,7 +27,9 @@ DESCRIPTION = "Solve the convex relaxation for given class counts and certify th
 
 EXAMPLES = """examples:
   screlax solve --profile cifar100-lt:100 --ridge 0.01
-  screlax solve --counts counts.csv --sphere 1 --temperature 0.1 --out solution.npz
+  screlax solve --counts 500,50,5 --sphere 1 --temperature 0.1
+  screlax solve --counts train/ --sphere 1 --temperature 0.1 --out solution.npz
+  screlax solve --counts table.csv --column train_images --sphere 1 --json
   screlax solve --counts counts.csv --sphere 1 --temperature 0.1 --plot geometry.png
   screlax solve --pairs sizes.csv --budget 1
   screlax solve --profile imagenet-lt --sphere 1 --temperature 0.1 --determinacy

@@ -1,7 +1,6 @@
 """Weights and biases of a linear classifier, from whatever people have."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,8 @@ from numpy.typing import NDArray
 
 from ..errors import FileFormatError, InvalidInputError
 from ..io.arrays import arrays_from_file, real_array
+from ..io.contents.base import Contents, Entry
+from ..io.contents.in_file import in_file
 from ..types import Matrix, Vector
 
 _LARGEST = 1e100
@@ -20,8 +21,8 @@ def as_classifier(
 ) -> tuple[Matrix, Vector | None] | None:
     """Return weights (k, d) and biases (k,), if there are any, in double precision; or nothing.
 
-    A path is of an .npy file of weights, or of an .npz file with arrays `weight` and, if it has
-    any, `bias`, as PyTorch calls them.
+    A path is of an .npy file of weights, or of a file (.npz, .pt, .safetensors) with arrays
+    `weight` and, if it has any, `bias`, as PyTorch calls them.
 
     Raises
     ------
@@ -33,7 +34,7 @@ def as_classifier(
             raise InvalidInputError("bias without a classifier; give its weights as classifier=")
         return None
     if isinstance(weights, str | os.PathLike):
-        found = arrays_from_file(Path(weights), "a classifier", _names(Path(weights)))
+        found = arrays_from_file(in_file(weights), "a classifier", _weight_and_bias)
         if len(found) > 1 and bias is not None:
             raise InvalidInputError(f"{weights} has biases already; leave out bias=")
         weights, bias = found[0], found[1] if len(found) > 1 else bias
@@ -64,15 +65,12 @@ def _checked(values: Any, name: str) -> NDArray[np.float64]:
     return array
 
 
-def _names(path: Path) -> Any:
-    def choose(names: list[str]) -> list[str]:
-        others = [name for name in names if name != "bias"]
-        if len(others) != 1 and "weight" not in others:
-            raise FileFormatError(
-                f"{path} holds {', '.join(names) or 'nothing'}; name the array of weights weight, "
-                "and that of biases bias"
-            )
-        weight = "weight" if "weight" in others else others[0]
-        return [weight, *(["bias"] if "bias" in names else [])]
-
-    return choose
+def _weight_and_bias(contents: Contents) -> list[Entry]:
+    others = [name for name in contents.entries if name != "bias"]
+    if len(others) != 1 and "weight" not in others:
+        raise FileFormatError(
+            f"{contents.file} holds {contents}; name the array of weights weight, and that of "
+            "biases bias"
+        )
+    names = ["weight" if "weight" in others else others[0], "bias"]
+    return [contents.entries[name] for name in names if name in contents.entries]

@@ -5,7 +5,6 @@ enter, without a copy where possible. A mask, a missing entry and text are refus
 """
 
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,16 @@ from numpy.typing import NDArray
 
 from ..containers import as_numpy, is_tensor
 from ..errors import FileFormatError, InvalidInputError
+from .contents.base import Contents, Entry
+from .contents.in_file import InFile, in_file
+from .contents.names import EMBEDDING_NAMES, LABEL_HEADERS
+from .contents.opened import FORMATS, entries_of
 from .files import existing_file
+from .text_tables import SUFFIXES as TEXT
+from .text_tables import text_matrix
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 """Types that are used as they are; byte-swapped floats are not equal to native ones."""
-
-_KEYS = ("embeddings", "features")
-"""Names of arrays that an .npz file of several is searched for."""
 
 
 def as_embeddings(source: Any) -> NDArray[Any]:
@@ -30,8 +32,10 @@ def as_embeddings(source: Any) -> NDArray[Any]:
     Parameters
     ----------
     source : array-like, torch tensor, or path
-        A tensor is detached and copied to the CPU. A .npy file is memory-mapped; an .npz file must
-        hold one array, or one named embeddings or features.
+        A tensor is detached and copied to the CPU. A .npy or .safetensors file is memory-mapped, a
+        .pt file read without running anything in it, a .csv, .tsv or .txt file all numbers but a
+        column of labels. Of several arrays (.npz, .pt, .safetensors, .parquet) the one that is
+        named embeddings or features or is the only matrix of floats; `InFile` names another.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def as_view_embeddings(
     """
     if isinstance(source, str | os.PathLike):
         name = f"embeddings of {source}"
-        array = real_array(array_from_file(Path(source)), name)
+        array = real_array(array_from_file(in_file(source)), name)
     else:
         name = "embeddings"
         array = real_array(source, name)
@@ -146,45 +150,53 @@ def shown_index(position: Any) -> str:
     return ", ".join(str(int(number)) for number in position)
 
 
-def array_from_file(path: Path) -> NDArray[Any]:
-    """Read the array of a .npy file, memory-mapped, or the one that is meant of an .npz file."""
-    return arrays_from_file(path, "embeddings", lambda names: [_key(path, names)])[0]
+def array_from_file(place: InFile) -> NDArray[Any]:
+    """Read the array that is meant of a file: a .npy file memory-mapped, all of a table of text."""
+    if Path(place).suffix.lower() in TEXT:
+        return text_matrix(place)
+    found = arrays_from_file(place, "embeddings", lambda contents: _chosen(contents, place.name))
+    return found[0] if len(found) == 1 else np.column_stack(found)
 
 
 def arrays_from_file(
-    path: Path, what: str, choose: Callable[[list[str]], list[str]]
+    place: InFile, what: str, choose: Callable[[Contents], list[Entry]]
 ) -> list[NDArray[Any]]:
-    """Read the array of a .npy file, memory-mapped, or those chosen by name of an .npz file."""
-    if path.suffix.lower() not in (".npy", ".npz"):
-        raise FileFormatError(f"{path}: {what} must be an .npy or .npz file")
+    """Read the array of a .npy file, memory-mapped, or those chosen of a file of several."""
+    path = Path(place)
+    if path.suffix.lower() != ".npy":
+        if path.suffix.lower() not in FORMATS:
+            known = ", ".join((".npy", *FORMATS))
+            raise FileFormatError(f"{path}: {what} must be an .npy or .npz file, or one of {known}")
+        return [as_numpy(values, f"{what} of {place}") for values in entries_of(place, choose)]
     file = existing_file(path, None)
     try:
-        if file.suffix.lower() == ".npy":
-            return [np.asanyarray(np.load(file, mmap_mode="r", allow_pickle=False))]
-        with np.load(file, allow_pickle=False) as archive:
-            return [np.asarray(archive[name]) for name in choose(archive.files)]
-    except FileFormatError:
-        raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        return [np.asanyarray(np.load(file, mmap_mode="r", allow_pickle=False))]
+    except (ValueError, OSError, EOFError) as error:
         if "Python objects" in str(error):
             raise FileFormatError(
                 f"{file} holds Python objects, which are not read; save an array of numbers or text"
             ) from None
-        raise FileFormatError(f"{file}: not a readable {file.suffix} file: {error}") from error
+        raise FileFormatError(f"{file}: not a readable .npy file: {error}") from error
 
 
-def _key(path: Path, names: list[str]) -> str:
-    """Return the name of the array that is meant, of an archive of several."""
-    if len(names) == 1:
-        return names[0]
-    found = [name for name in _KEYS if name in names]
-    if {"format", "record"} <= set(names):
-        raise FileFormatError(f"{path} is a saved solution, not an array such as embeddings")
-    if len(found) != 1:
+def _chosen(contents: Contents, name: str | None) -> list[Entry]:
+    """Return the array that embeddings are, or the columns of a table that they are."""
+    if name is not None:
+        return [contents.named(name)]
+    entries = contents.entries
+    if {"format", "record"} <= set(entries):
         raise FileFormatError(
-            f"{path} holds {', '.join(names) or 'nothing'}; name the array embeddings or features"
+            f"{contents.file} is a saved solution, not an array such as embeddings"
         )
-    return found[0]
+    if not any(one.lower() in EMBEDDING_NAMES for one in entries):
+        matrices = [entry for entry in entries.values() if entry.is_matrix]
+        features = [entry for one, entry in entries.items() if one.lower() not in LABEL_HEADERS]
+        if len(matrices) == 1:
+            return matrices
+        if contents.columns and all("float" in entry.type for entry in features) and features:
+            return features
+    remedy = "name that of embeddings embeddings or features, or say which it is"
+    return [contents.meant(EMBEDDING_NAMES, "embeddings", remedy)]
 
 
 def _array(values: Any, name: str) -> NDArray[Any]:

@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import csv
 import json
+import pickle
 import stat
 import tokenize
 from collections.abc import Callable, Iterator
@@ -32,6 +33,12 @@ _JSON_OVERHEAD = 30
 """Bytes of Python objects that a byte of JSON may become, as in [1,1,1]."""
 
 _NPY_MAGIC = b"\x93NUMPY"
+
+_DAMAGED = (
+    *(ValueError, EOFError, MemoryError, SyntaxError, TypeError, tokenize.TokenError),
+    *(pickle.UnpicklingError, ImportError, AttributeError),
+)
+"""What NumPy raises of a damaged file."""
 
 Row = tuple[int, list[str]]
 """Line number and fields."""
@@ -173,8 +180,8 @@ def json_of(file: Path, number: Callable[[str], Any] = float) -> Any:
     raise FileFormatError(f"{file} is not valid JSON ({reason})")
 
 
-def array_of(file: Path) -> NDArray[Any]:
-    """Read a .npy array; never a pickle."""
+def array_of(file: Path, allow_pickle: bool = False) -> NDArray[Any]:
+    """Read a .npy array; never a pickle, unless that was asked for."""
     size = file.stat().st_size
     require_memory(size, f"the array in {file}")
     with _explained(file), file.open("rb") as handle:
@@ -184,22 +191,15 @@ def array_of(file: Path) -> NDArray[Any]:
                 f"{file} is not a NumPy .npy file (a pickle or an .npz perhaps); write it with "
                 "numpy.save(path, array)"
             )
-        if b"'|O'" in start:
+        if b"'|O'" in start and not allow_pickle:
             raise FileFormatError(
                 f"{file} holds pickled Python objects, which can run code when loaded and are "
-                "never read; save an integer or text array instead"
+                "read only where that is asked for; save an integer or text array instead"
             )
         handle.seek(0)
         try:
-            array: NDArray[Any] = np.lib.format.read_array(handle, allow_pickle=False)
-        except (
-            ValueError,
-            EOFError,
-            MemoryError,
-            SyntaxError,
-            TypeError,
-            tokenize.TokenError,
-        ) as error:
+            array: NDArray[Any] = np.lib.format.read_array(handle, allow_pickle=allow_pickle)
+        except _DAMAGED as error:
             raise FileFormatError(
                 f"{file} is damaged or truncated ({size} bytes: {error}); write it again"
             ) from None

@@ -2,49 +2,40 @@
 
 from __future__ import annotations
 
-import math
 import os
-import re
 from array import array
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..containers import shown
 from ..errors import FileFormatError
-from ..io.files import (
-    SEPARATORS,
-    JsonObject,
-    Row,
-    array_of,
-    existing_file,
-    json_of,
-    rows_of,
-    separators_of,
-    widths_of,
+from ..io.class_folders import class_folder_counts
+from ..io.contents.in_file import in_file
+from ..io.contents.names import LABEL_HEADERS
+from ..io.contents.opened import FORMATS
+from ..io.files import SUFFIXES, JsonObject, Row, array_of, existing_file, json_of
+from ..io.text_tables import filled_rows
+from .count_numbers import (
+    COUNT_HEADERS,
+    SIZE_HEADERS,
+    THOUSANDS,
+    count_of,
+    counts_from_array,
+    digits,
+    number_of,
+    refuse_thousands,
 )
-from ..problem.class_sizes import MAX_SIZE
-from ..problem.label_files import LABEL_HEADERS, MISSING, typed_labels
-
-SIZE_HEADERS = frozenset(
-    {"size", "sizes", "samples", "class_size", "class_sizes", "num_samples", "n_samples"}
-)
-"""Headers of a column of class sizes, whatever their case."""
-
-COUNT_HEADERS = SIZE_HEADERS | {"count", "counts", "n", "frequency", "number"}
-"""Headers taken for one by `read_counts`: a count may be one of samples, or of classes."""
+from .label_files import is_folder, refuse_name
+from .named_counts import column_counts, counts_in_contents
+from .text_labels import typed_labels
 
 MULTIPLICITY_HEADERS = frozenset(
     {"multiplicity", "multiplicities", "classes", "copies", "n_classes", "num_classes", "k"}
 )
 """Headers of a column that says how many classes have a size, whatever their case."""
-
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf(inity)?", re.I)
-_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([.,'’_\s][0-9]{3})+")
 
 
 def read_counts(path: str | os.PathLike[str]) -> NDArray[np.int64]:
@@ -57,8 +48,12 @@ def read_counts(path: str | os.PathLike[str]) -> NDArray[np.int64]:
           separated by commas, semicolons or tabs. Blank lines are skipped. A first line whose last
           column is one of `COUNT_HEADERS` is a header, and what pandas writes, 'y,0'; no other word
           is, so that a misspelt first count is never dropped.
+          `geometry.InFile` names the column of counts among several; that of labels is the other
+          one, or the one whose header says so, if there is one.
         - .npy: a one-dimensional integer array.
         - .json: a list of counts, or an object that maps labels to counts.
+        - .npz, .pt, .safetensors, .parquet: arrays or columns with such names.
+        - a folder of class folders: the number of files in each, of images where there are any.
 
     Returns
     -------
@@ -88,11 +83,21 @@ def read_labelled_counts(
 
     As `read_counts`, in file order; labels are int if all are whole numbers, as in `read_labels`.
     """
-    file = existing_file(path)
+    if is_folder(path):
+        found = class_folder_counts(Path(path))
+        return list(found), np.array(list(found.values()), dtype=np.int64)
+    file, place = existing_file(path, (*SUFFIXES, *FORMATS)), in_file(path)
     suffix = file.suffix.lower()
+    if suffix in FORMATS:
+        return counts_in_contents(place)
+    if suffix in (".npy", ".json"):
+        refuse_name(place)
     if suffix == ".npy":
-        return None, _counts_from_array(file)
-    labels, counts = _json_counts(file) if suffix == ".json" else _text_counts(file)
+        return None, counts_from_array(file, array_of(file))
+    if place.name is not None:
+        labels, counts = column_counts(file, place.name)
+    else:
+        labels, counts = _json_counts(file) if suffix == ".json" else _text_counts(file)
     if not counts:
         raise FileFormatError(f"{file} holds no counts; give one positive whole number per class")
     return labels, np.array(counts, dtype=np.int64)
@@ -116,27 +121,11 @@ def read_pairs(path: str | os.PathLike[str]) -> tuple[NDArray[np.int64], NDArray
                 f"{file}, line {line}: {len(fields)} columns in {','.join(fields)!r}; every line "
                 "needs a class size and how many classes have it"
             )
-        sizes.append(_count(fields[0], file, f"line {line}"))
-        multiplicities.append(_count(fields[1], file, f"line {line}"))
+        sizes.append(count_of(fields[0], file, f"line {line}"))
+        multiplicities.append(count_of(fields[1], file, f"line {line}"))
     if not sizes:
         raise FileFormatError(f"{file} holds no pairs; give one 'size,multiplicity' a line")
     return np.array(sizes, dtype=np.int64), np.array(multiplicities, dtype=np.int64)
-
-
-def filled_rows(file: Path) -> Iterator[Row]:
-    """Yield the rows that are not blank, cut at the separator of the file."""
-    found = separators_of(file)
-    if len(found) > 1:
-        names = " and ".join(SEPARATORS[separator] for separator in found)
-        raise FileFormatError(
-            f"{file}: {names} both cut every line into columns, so which one separates is not "
-            "clear; put labels in quotation marks, and write counts without thousands separators"
-        )
-    cuts = (
-        separator for separator, widths in widths_of(file).items() if max(widths, default=0) > 1
-    )
-    separator = next(iter(found), None) or next(cuts, ",")
-    return (row for row in rows_of(file, separator) if row[1])
 
 
 def _after_header(file: Path, rows: Iterator[Row]) -> Iterator[Row]:
@@ -157,7 +146,7 @@ def _after_header(file: Path, rows: Iterator[Row]) -> Iterator[Row]:
 def _after_pair_header(file: Path, rows: Iterator[Row]) -> Iterator[Row]:
     """Leave out a header of pairs, and refuse one whose columns are in another order."""
     first = next(rows, None)
-    if first is None or any(_number(field) is not None for field in first[1]):
+    if first is None or any(number_of(field) is not None for field in first[1]):
         return iter(()) if first is None else chain([first], rows)
     names = [field.lower() for field in first[1]]
     known = [
@@ -184,11 +173,11 @@ def _text_counts(file: Path) -> tuple[list[int] | list[str] | None, array[int]]:
                 "needs one count, or every line a label and a count"
             )
         text = fields[-1]
-        counts.append(_digits(text) or _count(text, file, f"line {line}", first=line == start))
+        counts.append(digits(text) or count_of(text, file, f"line {line}", first=line == start))
         if columns == 2:
             labels.append(fields[0])
             if text[0] == "0" and len(text) == 3 and fields[0].isdigit():
-                _refuse_thousands(f"{file}, line {line}: {','.join(fields)!r}")
+                refuse_thousands(f"{file}, line {line}: {','.join(fields)!r}")
     if columns < 2:
         return None, counts
     _refuse_repeated(file, labels)
@@ -214,86 +203,18 @@ def _refuse_repeated(file: Path, labels: list[str]) -> None:
 
 
 def _json_counts(file: Path) -> tuple[list[int] | list[str] | None, array[int]]:
-    content = json_of(file, lambda text: text if _THOUSANDS.fullmatch(text) else float(text))
+    content = json_of(file, lambda text: text if THOUSANDS.fullmatch(text) else float(text))
     if isinstance(content, JsonObject):
         labels = [label for label, _ in content]
         if len(set(labels)) != len(labels):
             repeated = next(label for label in labels if labels.count(label) > 1)
             raise FileFormatError(f"{file}: label {repeated!r} occurs twice; merge its counts")
-        counts = [_count(value, file, f"label {label!r}") for label, value in content]
+        counts = [count_of(value, file, f"label {label!r}") for label, value in content]
         return typed_labels(labels, lambda n: f"{file}, entry {n} (from 0)"), array("q", counts)
     if not isinstance(content, list):
         raise FileFormatError(
             f"{file} holds a single {type(content).__name__}; write a list of counts or an object "
             "that maps labels to counts"
         )
-    counts = [_count(value, file, f"entry {n} (from 0)") for n, value in enumerate(content)]
+    counts = [count_of(value, file, f"entry {n} (from 0)") for n, value in enumerate(content)]
     return None, array("q", counts)
-
-
-def _digits(text: str) -> int:
-    """Return the count that digits are, without what all other counts need; else 0."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 13 else 0
-
-
-def _count(value: Any, file: Path, where: str, *, first: bool = False) -> int:
-    """Check one count; whole floats such as 5e3 pass, because numpy.savetxt writes those."""
-    number = _number(value)
-    if number is None:
-        fix = "a count must be a whole number"
-        if isinstance(value, str) and value.lower() in MISSING:
-            fix = "it is missing, and every class needs its count"
-        elif isinstance(value, list):
-            fix += '; write [120, 45] or {"cat": 120, "dog": 45}'
-        elif first:
-            fix += (
-                "; if this line is a header, leave it out or call the column 'count'; a label and "
-                "its count are separated by a comma, a semicolon or a tab"
-            )
-    elif not number <= MAX_SIZE:  # also NaN, and integers too large for math.isfinite
-        fix = f"a count must be finite and at most {MAX_SIZE:.0e}"
-    elif number <= 0:
-        fix = "a count must be positive; leave out classes without samples"
-    elif number != int(number):
-        fix = "a count cannot be fractional; give the number of samples, not a share"
-    else:
-        return int(number)
-    if isinstance(value, str) and _THOUSANDS.fullmatch(value):
-        _refuse_thousands(f"{file}, {where}: {value!r}")
-    raise FileFormatError(f"{file}, {where}: {shown(value)} is not a class count; {fix}")
-
-
-def _refuse_thousands(what: str) -> None:
-    raise FileFormatError(
-        f"{what} looks like a number with a thousands separator; write counts as digits only, 5000"
-    )
-
-
-def _number(value: Any) -> float | None:
-    """Return the number that is meant, None if it is none or has a thousands separator."""
-    if not isinstance(value, str):
-        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-    if _THOUSANDS.fullmatch(value) or not _NUMBER.fullmatch(value):
-        return None
-    number = float(value)  # exact for every whole number up to MAX_SIZE
-    return number if not math.isnan(number) else None
-
-
-def _counts_from_array(file: Path) -> NDArray[np.int64]:
-    values = array_of(file)
-    if values.ndim != 1:
-        raise FileFormatError(
-            f"{file} holds an array of shape {values.shape}; it must be one-dimensional"
-        )
-    if values.dtype.kind not in "iu":
-        raise FileFormatError(
-            f"{file} holds {values.dtype} values; counts must be integers, save "
-            "counts.astype(numpy.int64)"
-        )
-    if not values.size:
-        raise FileFormatError(f"{file} holds no counts; give one positive whole number per class")
-    wrong = (values <= 0) | (values > MAX_SIZE)
-    if wrong.any():
-        index = int(np.argmax(wrong))
-        _count(int(values[index]), file, f"entry {index} (from 0)")
-    return values.astype(np.int64)

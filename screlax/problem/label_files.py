@@ -1,42 +1,29 @@
 """Files of labels, one per sample, and what labels written as text are."""
 
-import itertools
+import contextlib
 import os
-import re
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..containers import shown
-from ..errors import FileFormatError, HeaderWarning, InvalidInputError
+from ..containers import as_sequence, shown
+from ..errors import FileFormatError, InvalidInputError
+from ..io.class_folders import class_folder_counts
+from ..io.contents.base import Contents, Entry
+from ..io.contents.in_file import InFile, in_file
+from ..io.contents.names import LABEL_HEADERS
+from ..io.contents.opened import FORMATS, entries_of
 from ..io.files import (
-    SEPARATORS,
+    SUFFIXES,
     JsonObject,
     array_of,
     existing_file,
     json_of,
-    rows_of,
-    separators_of,
 )
-from ..io.shown import is_number
-from ..problem.labels import label_array
-
-LABEL_HEADERS = frozenset({"label", "labels", "class", "classes", "target", "targets", "y"})
-"""First lines taken for a header by `read_labels`, whatever their case."""
-
-MISSING = frozenset({"", "nan", "na", "n/a", "<na>", "nat", "null", "none"})
-"""How a missing entry among numbers is written, whatever the case."""
-
-# Leading zeros or a plus sign make a label text: '007' and '7' may be two classes.
-_CANONICAL_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
-_WITH_A_DOT = re.compile(r"[+-]?[0-9]+\.[0-9]*([eE][+-]?[0-9]+)?")
-
-_NO_SEPARATOR = "\x1f"
-"""What no label has, to read quotes without cutting at commas."""
+from .labels import label_array
+from .text_labels import text_labels
 
 
 def read_labels(path: str | os.PathLike[str]) -> list[int] | list[str]:
@@ -45,13 +32,18 @@ def read_labels(path: str | os.PathLike[str]) -> list[int] | list[str]:
     Parameters
     ----------
     path : str or path-like
+        `geometry.InFile` names one column or array of several.
+
         - .csv, .tsv, .txt: one label a line, in quotation marks or not; a blank line before the
           last label is an error, because a sample without a label cannot be told from an accident.
           The first line is a header if it is one of `LABEL_HEADERS` and does not occur again (so
           'y', 'n', 'y' are three labels). Labels are int if all are whole numbers, as
-          `numpy.savetxt` writes them too, without leading zeros, else all are str.
+          `numpy.savetxt` writes them too, without leading zeros, else all are str. Of several
+          columns, the one with such a header.
         - .npy: a one-dimensional array of integers, booleans or text.
         - .json: a list of integers or a list of strings.
+        - .npz, .pt, .safetensors, .parquet: the only array or column, or the one with such a name.
+        - a folder of class folders: the name of its folder for every file, in order of names.
 
     Returns
     -------
@@ -114,103 +106,53 @@ def as_labels(source: Any, count: int) -> NDArray[Any]:
 
 def _labels_in(path: str | os.PathLike[str]) -> list[Any] | NDArray[Any]:
     """Read a file; an array stays one: a million Python objects take most of a second."""
-    file = existing_file(path)
+    if is_folder(path):
+        counts = class_folder_counts(Path(path))
+        return [name for name, count in counts.items() for _ in range(count)]
+    file, place = existing_file(path, (*SUFFIXES, *FORMATS)), in_file(path)
     suffix = file.suffix.lower()
-    if suffix == ".npy":
-        labels: list[Any] | NDArray[Any] = _labels_from_array(file)
+    labels: list[Any] | NDArray[Any]
+    if suffix in FORMATS:
+        labels = _typed_array(file, entries_of(place, lambda found: [label_entry(found, place)])[0])
+    elif suffix in (".npy", ".json"):
+        refuse_name(place)
+        array = suffix == ".npy"
+        labels = _labels_from_array(file, place.allow_pickle) if array else _json_labels(file)
     else:
-        labels = _json_labels(file) if suffix == ".json" else _text_labels(file)
+        labels = text_labels(file, place.name)
     if len(labels) == 0:
         raise FileFormatError(f"{file} holds no labels; give one label per sample")
     return labels
 
 
-def typed_labels(labels: list[str], place: Callable[[int], str]) -> list[int] | list[str]:
-    """Return integers if all labels are whole numbers, else the labels as they are.
-
-    None may be missing if all others are numbers; `place` says where the label of a position is.
-    """
-    different = set(labels)
-    whole = {label: number for label in different if (number := _whole(label)) is not None}
-    if len(whole) == len(different):
-        return [whole[label] for label in labels]
-    others = [label for label in different if label.lower() not in MISSING]
-    if others and len(others) < len(different) and all(map(is_number, others)):
-        first = next(n for n, label in enumerate(labels) if label.lower() in MISSING)
-        raise FileFormatError(
-            f"{place(first)}: the label {labels[first]!r} is missing, and the others are numbers; "
-            "every sample needs a class, so leave that sample out or give it one"
-        )
-    return labels
-
-
-def _whole(label: str) -> int | None:
-    """Return the whole number that a label is, None if it is none."""
-    if _CANONICAL_INTEGER.fullmatch(label):
-        return int(label)
-    if _WITH_A_DOT.fullmatch(label):
-        number = float(label)
-        return int(number) if abs(number) < 2**53 and number == int(number) else None
-    return None
-
-
-def _text_labels(file: Path) -> list[int] | list[str]:
-    _refuse_columns(file)
-    separator = _NO_SEPARATOR if file.suffix.lower() == ".txt" else ","
-    same: dict[str, str] = {}  # one object for all equal labels
-    labels: list[str] = []
-    lines: list[int] = []  # where labels are, if that is not one a line
-    blank = 0
-    for line, fields in rows_of(file, separator):
-        if not fields:
-            blank = blank or line
-            continue
-        if blank or len(fields) != 1:
-            what = "blank, no label" if blank else f"{len(fields)} columns, keep the label only"
-            raise FileFormatError(f"{file}, line {blank or line}: {what}; write one label per line")
-        if lines or line != len(labels) + 1:  # a label of several lines
-            lines = lines or list(range(1, len(labels) + 1))
-            lines.append(line)
-        labels.append(same.setdefault(fields[0], fields[0]))
-
-    def place(position: int) -> str:
-        return f"{file}, line {lines[position] if lines else position + 1}"
-
-    header = _has_header(labels, place)
-    return typed_labels(labels[header:], lambda position: place(position + header))
-
-
-def _has_header(labels: list[str], place: Callable[[int], str]) -> bool:
-    """Whether the first line is a header; refuse or warn where it may be one."""
-    if not labels or labels[0] in itertools.islice(labels, 1, None):
-        return False
-    first, others = labels[0], set(labels[1:])
-    if first.lower() in LABEL_HEADERS:
-        return True
-    numbers = [label for label in others if label.lower() not in MISSING]
-    alone = not is_number(first) and first.lower() not in MISSING
-    if alone and numbers and all(map(is_number, numbers)):
-        raise FileFormatError(
-            f"{place(0)}: {first!r} is the only line that is no number; if it is a header, leave "
-            "it out or call it 'label'"
-        )
-    if len(others) < len(labels) - 1:
-        warnings.warn(
-            f"{place(0)}: {shown(first)} occurs only once and was read as a label; if it is a "
-            "header, leave it out or call it 'label'",
-            HeaderWarning,
-            stacklevel=5,
-        )
+def is_folder(path: Any) -> bool:
+    """Whether this is a folder, as those of classes are; no file otherwise."""
+    with contextlib.suppress(TypeError, ValueError, OSError):
+        return Path(path).is_dir()
     return False
 
 
-def _refuse_columns(file: Path) -> None:
-    """Refuse a file whose lines all have several columns, naming the separator."""
-    for separator, columns in separators_of(file).items():
+def refuse_name(place: InFile) -> None:
+    """Refuse the name of a column for a file that has none."""
+    if place.name is not None:
         raise FileFormatError(
-            f"{file}, line 1: {columns} columns, keep the label only; a {SEPARATORS[separator]} "
-            "separates columns in every line, so put labels that have one in quotation marks"
+            f"{Path(place)} has no columns, so none named {place.name!r}; leave the name out"
         )
+
+
+def label_entry(contents: Contents, place: InFile) -> Entry:
+    """Return the array or column that labels are."""
+    if place.name is not None:
+        return contents.named(place.name)
+    remedy = "name that of labels label or labels, or say which it is"
+    return contents.meant(LABEL_HEADERS, "labels", remedy)
+
+
+def _typed_array(file: Path, values: Any) -> list[Any] | NDArray[Any]:
+    """Return what an array or column holds as labels."""
+    if isinstance(values, list):
+        return values
+    return _labels_of(file, np.asarray(as_sequence(values, f"labels of {file}", "one each")))
 
 
 def _json_labels(file: Path) -> list[Any]:
@@ -226,9 +168,12 @@ def _json_labels(file: Path) -> list[Any]:
     return content
 
 
-def _labels_from_array(file: Path) -> NDArray[Any]:
-    array = array_of(file)
-    if array.dtype.kind not in "iubU":
+def _labels_from_array(file: Path, allow_pickle: bool = False) -> NDArray[Any]:
+    return _labels_of(file, array_of(file, allow_pickle))
+
+
+def _labels_of(file: Path, array: NDArray[Any]) -> NDArray[Any]:
+    if array.dtype.kind not in "iubUO":
         raise FileFormatError(
             f"{file} holds {array.dtype} values; labels must be integers, booleans or text, so "
             "save labels.astype(int)"

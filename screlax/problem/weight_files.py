@@ -11,8 +11,8 @@ from typing import Any
 from ..containers import shown
 from ..errors import FileFormatError
 from ..io.files import JsonObject, array_of, existing_file, json_of
-from .count_files import filled_rows
-from .label_files import typed_labels
+from ..io.text_tables import filled_rows
+from .text_labels import typed_labels
 
 WEIGHT_HEADERS = frozenset({"weight", "weights", "class_weight", "class_weights", "alpha"})
 """Headers of a column of weights, whatever their case."""

@@ -16,8 +16,8 @@ import numpy as np
 from ...containers import shown
 from ...errors import InvalidInputError
 from ..class_matrix import PerClassPair, PerOrbitPair
-from ..label_files import typed_labels
 from ..per_class import PerClass
+from ..text_labels import typed_labels
 
 _NAME = re.compile(r"\s*(\w+)\s*=\s*")
 _WORD = re.compile(r"[A-Za-z][\w./-]*")

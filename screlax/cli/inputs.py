@@ -1,0 +1,65 @@
+"""What commands read: files of any kind, and counts written in place."""
+
+import argparse
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InvalidInputError
+from ..io.contents.in_file import InFile
+from ..io.contents.opened import FORMATS
+from ..io.text_tables import SUFFIXES as TEXT
+from ..problem.count_files import read_labelled_counts
+from ..problem.count_numbers import count_of
+from ..problem.label_files import read_labels
+
+KINDS = ".csv, .tsv, .txt, .json, .npy, .npz, .pt, .safetensors, .parquet, or - for standard input"
+"""What labels and counts are read from."""
+
+
+def add_reading(parser: argparse._ActionsContainer) -> None:
+    """Register what is said of files of several columns, and of pickles."""
+    parser.add_argument(
+        "--column",
+        metavar="NAME",
+        help="column or array of the labels or counts, in a file of several (or its number, from "
+        "1, where columns have no header)",
+    )
+    parser.add_argument(
+        "--allow-pickle",
+        action="store_true",
+        help="read files of Python objects too, which can run any code: only those of your own",
+    )
+
+
+def counts_of(
+    options: argparse.Namespace,
+) -> tuple[list[int] | list[str] | None, NDArray[np.int64]]:
+    """Return class labels, if there are any, and counts: those in a file, or written in place."""
+    text = options.counts
+    if not re.fullmatch(r"\d+(,\d+)*,?", text.replace(" ", "")) or Path(text).exists():
+        return read_labelled_counts(InFile(text, options.column, options.allow_pickle))
+    parts = text.replace(" ", "").rstrip(",").split(",")
+    counts = [count_of(part, Path("--counts"), f"number {n}") for n, part in enumerate(parts, 1)]
+    return None, np.array(counts, dtype=np.int64)
+
+
+def labels_of(options: argparse.Namespace) -> list[int] | list[str]:
+    """Return the labels of samples that class sizes are counted from."""
+    return read_labels(InFile(options.labels, options.column, options.allow_pickle))
+
+
+def embeddings_in(options: argparse.Namespace, file: str) -> InFile:
+    """Return where the embeddings of a file are."""
+    return InFile(file, options.array, options.allow_pickle)
+
+
+def labels_beside(options: argparse.Namespace, file: str) -> InFile:
+    """Return where the labels of embeddings are: in a file of their own, or beside them."""
+    if options.labels is not None:
+        return InFile(options.labels, options.column, options.allow_pickle)
+    if Path(file).suffix.lower() not in (*FORMATS, *TEXT):
+        raise InvalidInputError(f"{file} holds embeddings alone; give the label of each: --labels")
+    return InFile(file, options.column, options.allow_pickle)

@@ -1,0 +1,82 @@
+"""Counts in one column or array of several, with the labels beside them."""
+
+from __future__ import annotations
+
+from array import array
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..containers import as_numpy
+from ..errors import FileFormatError
+from ..io.contents.base import Contents, Entry
+from ..io.contents.in_file import InFile
+from ..io.contents.names import LABEL_HEADERS
+from ..io.contents.opened import entries_of
+from ..io.text_tables import named_column
+from .count_numbers import COUNT_HEADERS, count_of, counts_from_array
+from .labels import label_array
+from .text_labels import typed_labels
+
+
+def column_counts(file: Path, name: str) -> tuple[list[int] | list[str] | None, array[int]]:
+    """Read a column of counts among several, and that of labels if there is one."""
+    header, column, rows = named_column(file, name)
+    counts, labels, lines = array("q"), list[str](), list[int]()
+    beside: int | None = None
+    for line, fields in rows:
+        if not lines:
+            beside = _labels_beside(header or [""] * len(fields), column)
+        lines.append(line)
+        counts.append(count_of(fields[column], file, f"line {line}"))
+        if beside is not None:
+            labels.append(fields[beside])
+    if beside is None:
+        return None, counts
+    if len(set(labels)) < len(labels):
+        seen: dict[str, int] = {}
+        again = next(n for n, label in enumerate(labels) if seen.setdefault(label, n) != n)
+        raise FileFormatError(
+            f"{file}, line {lines[again]}: label {labels[again]!r} already has a count; merge them"
+        )
+    return typed_labels(labels, lambda position: f"{file}, line {lines[position]}"), counts
+
+
+def _labels_beside(names: list[str], column: int) -> int | None:
+    """Return the place of the labels beside counts: of their name, or the only other column."""
+    known = [n for n, name in enumerate(names) if n != column and name.lower() in LABEL_HEADERS]
+    if len(known) == 1:
+        return known[0]
+    return 1 - column if len(names) == 2 else None
+
+
+def counts_in_contents(
+    place: InFile,
+) -> tuple[list[int] | list[str] | None, NDArray[np.int64]]:
+    """Read an array or column of counts, and that of labels if there is one."""
+
+    def choose(contents: Contents) -> list[Entry]:
+        remedy = "name that of counts count or counts, or say which it is"
+        chosen = (
+            contents.meant(COUNT_HEADERS, "counts", remedy)
+            if place.name is None
+            else contents.named(place.name)
+        )
+        names = [name for name, one in contents.entries.items() if one.shape == chosen.shape]
+        column = next(n for n, name in enumerate(names) if contents.entries[name] is chosen)
+        beside = _labels_beside(names, column)
+        return [chosen, *([] if beside is None else [contents.entries[names[beside]]])]
+
+    file = Path(place)
+    counts, *labels = (as_numpy(values, str(place)) for values in entries_of(place, choose))
+    numbers = counts_from_array(file, counts)
+    if not labels:
+        return None, numbers
+    names = label_array(labels[0], what=f"labels of {file}", one_per="count").tolist()
+    if len(names) != len(numbers) or len(set(names)) < len(names):
+        raise FileFormatError(
+            f"{file} holds {len(numbers):,} counts of {len(set(names)):,} different labels; give "
+            "one count per class"
+        )
+    return names, numbers
