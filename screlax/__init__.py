@@ -63,8 +63,10 @@ if TYPE_CHECKING:
     from .samples.supcon import supcon_loss_and_grad as supcon_loss_and_grad
     from .solution.solution import Solution as Solution
     from .solve.base import register_method as register_method
+    from .solve.cone_program import ConeProgram as ConeProgram
     from .solve.cvxpy_program import CvxpyProgram as CvxpyProgram
     from .solve.cvxpy_program import cvxpy_program as cvxpy_program
+    from .solve.cvxpy_program import export_conic as export_conic
     from .solve.merging.minority_collapse import minority_collapse as minority_collapse
     from .solve.merging.result import CollapseThreshold as CollapseThreshold
     from .solve.merging.result import MinorityCollapse as MinorityCollapse
@@ -126,6 +128,8 @@ _HOME = {
     "Solution": "solution.solution",
     "cvxpy_program": "solve.cvxpy_program",
     "CvxpyProgram": "solve.cvxpy_program",
+    "ConeProgram": "solve.cone_program",
+    "export_conic": "solve.cvxpy_program",
     "register_loss": "problem.losses.registry",
     "register_constraint": "problem.constraints.base",
     "register_method": "solve.base",
@@ -158,6 +162,7 @@ __all__ = [
     "ClassSizes",
     "CollapseThreshold",
     "Comparison",
+    "ConeProgram",
     "ControlFit",
     "CvxpyProgram",
     "Design",
@@ -193,6 +198,7 @@ __all__ = [
     "cvxpy_program",
     "design",
     "exponential",
+    "export_conic",
     "fit_control",
     "gram_loss",
     "grid",

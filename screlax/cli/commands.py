@@ -29,6 +29,7 @@ COMMANDS = {
     "design": "find what brings the optimum nearest to a wanted geometry",
     "floor": "prove what the expected loss of mini-batches cannot fall below",
     "landscape": "descend from many starts in several dimensions, with proved gaps",
+    "export": "write a problem as a cone program, for solvers of your own",
     "certify": "re-prove a saved solution",
     "compare": "measure embeddings against a saved optimum",
     "report": "write an interactive page about a saved optimum",

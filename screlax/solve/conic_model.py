@@ -89,6 +89,11 @@ class ConicModel:
         """Run a solver, from what is in the memory; return how it ended."""
         return run_cvxpy(self.problem, solver, verbose, arguments, "primal", memory)
 
+    @property
+    def spread(self) -> tuple[Any, Any]:
+        """What the norms of cells of several points have on top, and which cells these are."""
+        return self._spread, self._several
+
     def found(self) -> CellGram | None:
         """Return the Gram matrix G/τ the solver ended at, or None where it left no numbers."""
         pair = self.gram.value

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InvalidInputError
 from ..gram.cells import check_level
+from ..io.arrays import real_array
+from ..io.atomic import refuse_unwritable
+from ..optional import require_memory
 from ..problem.program import build_program
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.prove import prove_gram
+from .cone_program import SUFFIXES, ConeProgram, Posed, cone_program_of
 from .conic_model import ConicModel
+from .conic_solvers import conic_memory
 
 
 class CvxpyProgram:
@@ -42,6 +52,73 @@ class CvxpyProgram:
         self._model = ConicModel(relaxation, ufm.temperature, summed=True)
         self.problem: Any = self._model.problem
         self.gram: Any = self._model.gram
+
+    @cached_property
+    def _posed(self) -> Posed:
+        """The matrices that SCS gets, and the way back."""
+        return Posed(self.problem)
+
+    def cone_program(self) -> ConeProgram:
+        """Return the relaxation as matrices and cones, to solve elsewhere or to write to a file.
+
+        Without constraints that were added to the cvxpy problem, as `certify`. The values of the
+        variables are no longer a solver's afterwards.
+
+        Raises
+        ------
+        ProblemTooLargeError
+            If the matrices would not fit in memory.
+        InvalidInputError
+            If a constraint of the problem makes cones that are not of these kinds.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> program = screlax.cvxpy_program(screlax.UFM([20, 5, 5], screlax.Ridge(0.5)), "orbits")
+        >>> cone = program.cone_program()
+        >>> cone.A.shape, cone.cones["s"], cone.gram_entries.tolist()
+        ((21, 11), [2], [[2, 3], [3, 4]])
+        """
+        cells = self.gram.shape[0]
+        require_memory(conic_memory("SCS", cells), f"the cone program of {cells:,} cells")
+        return cone_program_of(self._posed, self.gram, *self._model.spread)
+
+    def take(self, x: ArrayLike, y: ArrayLike) -> None:
+        """Put what a solver found for `cone_program` into the variables, for `certify`.
+
+        Parameters
+        ----------
+        x : array-like, shape (q,)
+        y : array-like, shape (p,)
+            The dual variables of the rows, as SCS has them: the dual cone of K and Aᵀ y + c = 0.
+
+        Raises
+        ------
+        InvalidInputError
+            If they are not finite numbers of these shapes.
+
+        Examples
+        --------
+        >>> import scs
+        >>> import screlax
+        >>> program = screlax.cvxpy_program(screlax.UFM([20, 5, 5], screlax.Ridge(0.5)), "orbits")
+        >>> cone = program.cone_program()
+        >>> found = scs.solve({"A": cone.A, "b": cone.b, "c": cone.c}, cone.cones, verbose=False)
+        >>> program.take(found["x"], found["y"])
+        >>> program.certify().proves(1e-3)
+        True
+        """
+        shape = self._posed.data["A"].shape
+        found = []
+        for name, given, count in (("x", x, shape[1]), ("y", y, shape[0])):
+            numbers = real_array(given, name).astype(float)
+            if numbers.shape != (count,) or not np.isfinite(numbers).all():
+                raise InvalidInputError(
+                    f"{name} must be {count} finite numbers, one for each "
+                    f"{'column' if name == 'x' else 'row'} of A, got shape {numbers.shape}"
+                )
+            found.append(numbers)
+        self._posed.take(*found)
 
     def certify(self) -> Certificate:
         """Return proved bounds on the optimum of the relaxation, from what a solver left here.
@@ -108,3 +185,39 @@ def cvxpy_program(problem: UFM, level: str = "classes") -> CvxpyProgram:
     True
     """
     return CvxpyProgram(problem, level)
+
+
+def export_conic(problem: UFM, path: str | Path, level: str = "orbits") -> Path:
+    """Write the relaxation of a problem as a cone program, for solvers of one's own.
+
+    Parameters
+    ----------
+    problem : UFM
+    path : path
+        A .cbf (Conic Benchmark Format) or .npz file; see `CvxpyProgram.cone_program` and its
+        `write`.
+    level : str, default "orbits"
+        As for `cvxpy_program`.
+
+    Returns
+    -------
+    Path
+        That of the file, which appears only when it is complete.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such level, the suffix is another, or the file cannot be written.
+    ProblemTooLargeError
+        If the matrices would not fit in memory.
+
+    Examples
+    --------
+    >>> import screlax
+    >>> path = screlax.export_conic(screlax.UFM([20, 5, 5], screlax.Ridge(0.5)), "program.cbf")
+    >>> path.read_text().count("EXP 3")
+    5
+    """
+    target = Path(path)
+    refuse_unwritable(target, *SUFFIXES)
+    return cvxpy_program(problem, level).cone_program().write(target)
