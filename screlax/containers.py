@@ -14,6 +14,12 @@ PLAIN = frozenset({bool, int, float, str, bytes})
 """Types of entries that are what they seem."""
 
 
+NUMBER_COLUMNS = frozenset(
+    {"count", "counts", "len", "n", "size", "samples", "frequency", "weight", "weights"}
+)
+"""Names of the numbers beside labels in a frame of two columns, whatever their case."""
+
+
 def as_numpy(values: Any, what: str) -> NDArray[Any]:
     """Return anything array-like as an array; a torch tensor detached, and from its device.
 
@@ -51,15 +57,43 @@ def refuse_mask(values: Any, what: str) -> None:
 
 def only_column(values: Any, what: str) -> Any:
     """Return the one column of a data frame, and anything else as it is."""
-    if not hasattr(values, "columns") or len(getattr(values, "shape", ())) != 2:
+    values = collected(values)
+    names = _columns(values)
+    if names is None:
         return values
-    names = list(values.columns)
     if len(names) != 1:
         raise InvalidInputError(
             f"{what} are a table of {len(names)} columns ({', '.join(map(repr, names[:5]))}); "
             "choose one of them, such as table['column']"
         )
     return values.iloc[:, 0] if hasattr(values, "iloc") else values[names[0]]
+
+
+def labels_and_numbers(values: Any) -> tuple[Any, Any] | None:
+    """Return the columns of a frame of labels and one number each, None of anything else.
+
+    Such as value_counts of polars: of two columns, one alone has the name of numbers.
+    """
+    names = _columns(values)
+    known = [name for name in names or () if str(name).lower() in NUMBER_COLUMNS]
+    if names is None or len(names) != 2 or len(known) != 1:
+        return None
+    labels = next(name for name in names if name != known[0])
+    return list(values[labels]), values[known[0]]
+
+
+def collected(values: Any) -> Any:
+    """Return what is lazy (frames of polars, Series and frames of dask) as what it stands for."""
+    if hasattr(values, "collect_schema") and hasattr(values, "collect"):
+        return values.collect()
+    return values.compute() if hasattr(values, "divisions") else values
+
+
+def _columns(values: Any) -> list[Any] | None:
+    """Return the names of the columns of a frame, None of anything else."""
+    if not hasattr(values, "columns") or len(getattr(values, "shape", ())) != 2:
+        return None
+    return list(getattr(values, "column_names", values.columns))
 
 
 def index_of(values: Any) -> list[Any] | None:

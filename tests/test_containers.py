@@ -225,6 +225,7 @@ COUNTS = {
     "groupby": pandas.DataFrame({"y": NAMES}).groupby("y").size(),
     "one level": pandas.DataFrame({"y": NAMES}).value_counts(),
     "frame": SERIES.value_counts().to_frame(),
+    "frame of two columns": SERIES.value_counts().reset_index(),
     "numpy values": {name: np.int64(NAMES.count(name)) for name in ("owl", "fox", "cat")},
 }
 
@@ -280,7 +281,11 @@ BAD_COUNTS = {
     "label twice": (pandas.Series([3, 2, 1], index=["a", "b", "a"]), "label 'a' twice"),
     "masked": (np.ma.array([3, 2], mask=[0, 1]), "masked entries, the first at position 1"),
     "set": ({3, 2}, "no order"),
-    "frame": (pandas.DataFrame({"label": ["a", "b"], "count": [3, 2]}), "2 columns .'label', 'c"),
+    "frame": (pandas.DataFrame({"size": [3, 2], "count": [3, 2]}), "2 columns .'size', 'c"),
+    "frame with a label twice": (
+        pandas.DataFrame({"label": ["a", "a"], "count": [3, 2]}),
+        "label 'a' twice",
+    ),
     "pairs": ([("a", 3), ("b", 2)], r"dict\(pairs\)"),
     "unique": (np.unique([1, 1, 1, 2, 2, 3], return_counts=True), "as numpy.unique returns them"),
     "masked constant": ([3, np.ma.masked], "position 1, which is missing"),

@@ -5,14 +5,14 @@ enter, without a copy where possible. A mask, a missing entry and text are refus
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..containers import as_numpy, is_tensor
+from ..containers import as_numpy, collected, is_tensor
 from ..errors import FileFormatError, InvalidInputError
 from .contents.base import Contents, Entry
 from .contents.in_file import InFile, in_file
@@ -103,7 +103,10 @@ def real_array(values: Any, name: str) -> NDArray[Any]:
     Python numbers of any kind become float64; floats, integers and booleans stay what they are.
     Masked, missing, complex entries and text are refused under `name`.
     """
-    array = _array(values, name)
+    array = _array(collected(values), name)
+    vectors = _vectors(array, name)
+    if vectors is not None:
+        return real_array(vectors, name)
     if array.dtype.kind == "O":
         return _from_objects(array, name)
     if array.dtype.kind == "c":
@@ -211,6 +214,24 @@ def _array(values: Any, name: str) -> NDArray[Any]:
 def _needs_converting(value: Any) -> bool:
     """Whether numpy would drop what an entry of a list means, or fail to read it."""
     return isinstance(value, np.ma.MaskedArray) or is_tensor(value)
+
+
+def _vectors(array: NDArray[Any], name: str) -> list[NDArray[Any]] | None:
+    """Return the vectors in the cells of one column, None where these are no vectors."""
+    one = array.dtype.kind == "O" and (array.ndim == 1 or array.shape[1:] == (1,))
+    cells = array.reshape(-1) if one else array[:0]
+    if not cells.size or not all(
+        hasattr(cell, "__len__") and not isinstance(cell, str | bytes | Mapping) for cell in cells
+    ):
+        return None
+    rows = [np.asarray(cell) for cell in cells]
+    other = next((n for n, row in enumerate(rows) if row.shape != rows[0].shape), None)
+    if other is not None:
+        raise InvalidInputError(
+            f"{name}[{other}] has shape {rows[other].shape}, those before it {rows[0].shape}; "
+            "every sample needs as many features"
+        )
+    return rows
 
 
 def _from_objects(array: NDArray[Any], name: str) -> NDArray[np.float64]:

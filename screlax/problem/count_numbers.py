@@ -18,7 +18,7 @@ SIZE_HEADERS = frozenset(
 )
 """Headers of a column of class sizes, whatever their case."""
 
-COUNT_HEADERS = SIZE_HEADERS | {"count", "counts", "n", "frequency", "number"}
+COUNT_HEADERS = SIZE_HEADERS | {"count", "counts", "n", "len", "frequency", "number"}
 """Headers taken for one by `read_counts`: a count may be one of samples, or of classes."""
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf(inity)?", re.I)

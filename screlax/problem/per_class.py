@@ -12,7 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import real_number
-from ..containers import as_numpy, as_sequence, index_of, is_missing, only_column, plain, shown
+from ..containers import (
+    as_numpy,
+    as_sequence,
+    collected,
+    index_of,
+    is_missing,
+    labels_and_numbers,
+    only_column,
+    plain,
+    shown,
+)
 from ..errors import InvalidInputError
 from .labels import in_order, label_array, other_type
 
@@ -75,8 +85,13 @@ def numbers_in_words(numbers: NDArray[Any]) -> str:
 
 def per_class(values: Any, what: str) -> PerClass:
     """Read one number per class: none missing, no label twice; `what` they are is for messages."""
-    values = only_column(values, what)
-    keys = list(values) if isinstance(values, Mapping) else index_of(values)
+    values = collected(values)
+    named = labels_and_numbers(values)
+    if named is not None:
+        keys, values = named
+    else:
+        values = only_column(values, what)
+        keys = list(values) if isinstance(values, Mapping) else index_of(values)
     if keys is None:
         return PerClass(number_array(values, what), None)
     if isinstance(values, Mapping):
