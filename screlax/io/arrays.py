@@ -218,8 +218,9 @@ def _needs_converting(value: Any) -> bool:
 
 def _vectors(array: NDArray[Any], name: str) -> list[NDArray[Any]] | None:
     """Return the vectors in the cells of one column, None where these are no vectors."""
-    one = array.dtype.kind == "O" and (array.ndim == 1 or array.shape[1:] == (1,))
-    cells = array.reshape(-1) if one else array[:0]
+    if array.dtype.kind != "O" or array.ndim not in (1, 2) or array.shape[1:] not in ((), (1,)):
+        return None
+    cells = array.reshape(-1)
     if not cells.size or not all(
         hasattr(cell, "__len__") and not isinstance(cell, str | bytes | Mapping) for cell in cells
     ):
