@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from .solve.cvxpy_program import CvxpyProgram as CvxpyProgram
     from .solve.cvxpy_program import cvxpy_program as cvxpy_program
     from .solve.cvxpy_program import export_conic as export_conic
+    from .solve.limits.result import MaxMarginLimit as MaxMarginLimit
+    from .solve.limits.solve_limit import solve_limit as solve_limit
     from .solve.merging.minority_collapse import minority_collapse as minority_collapse
     from .solve.merging.result import CollapseThreshold as CollapseThreshold
     from .solve.merging.result import MinorityCollapse as MinorityCollapse
@@ -137,6 +139,8 @@ _HOME = {
     "minority_collapse": "solve.merging.minority_collapse",
     "CollapseThreshold": "solve.merging.result",
     "MinorityCollapse": "solve.merging.result",
+    "MaxMarginLimit": "solve.limits.result",
+    "solve_limit": "solve.limits.solve_limit",
     "path_table": "solve.path",
     "regularization_path": "solve.path",
     "solve_relaxation": "solve.solve",
@@ -175,6 +179,7 @@ __all__ = [
     "LayerPeeled",
     "LossComparison",
     "LossGradient",
+    "MaxMarginLimit",
     "MinorityCollapse",
     "NonconvexResult",
     "Normalized",
@@ -214,6 +219,7 @@ __all__ = [
     "register_loss",
     "register_method",
     "regularization_path",
+    "solve_limit",
     "solve_nonconvex",
     "solve_relaxation",
     "step",

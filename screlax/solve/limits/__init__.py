@@ -1,0 +1,1 @@
+"""Where optima go as the control lets go of them: max-margin programs."""
