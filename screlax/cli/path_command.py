@@ -17,7 +17,7 @@ from ..tasks.progress import progress
 from ..types import Vector
 from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
-from .shared_options import add_problem_options, numbers_of, problem_of
+from .shared_options import add_constraints, add_problem_options, numbers_of, problem_of
 
 DESCRIPTION = (
     "Solve a problem at many values of its control's parameter (whose own value is then only a "
@@ -39,6 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
     add = parser.add_argument
     add_problem_options(parser)
+    add_constraints(parser)
     add("--points", type=int, default=100, help="points of the default path (100)")
     add("--values", metavar="A,B,…", help="values of λ or ρ instead")
     add("--temperatures", metavar="A,B,…", help="values of τ instead")

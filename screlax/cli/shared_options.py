@@ -15,6 +15,7 @@ from ..problem.features import Features
 from ..problem.losses.base import Loss
 from ..problem.losses.class_softmax import BALANCED
 from ..problem.losses.registry import LOSSES, check_loss
+from ..problem.own_constraints.files import read_constraints
 from ..problem.profiles import profile
 from ..problem.ufm import UFM
 from ..problem.weight_files import read_class_weights
@@ -117,11 +118,24 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_constraints(parser: argparse.ArgumentParser) -> None:
+    """Register linear constraints of one's own."""
+    parser.add_argument(
+        "--constraints",
+        metavar="FILE.json",
+        help='linear constraints on the class Gram matrix: [{"terms": [["cat", "dog", 1.0]], '
+        '"upper": 0.2}, …], classes by label or by number from 0; also lower, equal, name, and '
+        '"matrix" in place of "terms"',
+    )
+
+
 def problem_of(options: argparse.Namespace) -> UFM:
     """Return the problem that the options describe: one source of class sizes, one control."""
     source = source_of(options)
     control, tau = control_of(options), options.temperature
     kind: dict[str, Any] = {"loss": loss_of(options), "features": options.features}
+    if getattr(options, "constraints", None) is not None:
+        kind["constraints"] = read_constraints(options.constraints)
     if source == "pairs":
         return UFM.from_pairs(*read_pairs(options.pairs), control, tau, **kind)
     if source == "labels":

@@ -20,7 +20,7 @@ from ..solve.solve import solve_relaxation
 from ..tasks.progress import progress
 from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
-from .shared_options import add_problem_options, problem_of
+from .shared_options import add_constraints, add_problem_options, problem_of
 from .table import solution_record, solution_table
 
 DESCRIPTION = "Solve the convex relaxation for given class counts and certify the result."
@@ -31,6 +31,7 @@ EXAMPLES = """examples:
   screlax solve --counts train/ --sphere 1 --temperature 0.1 --out solution.npz
   screlax solve --counts table.csv --column train_images --sphere 1 --json
   screlax solve --counts counts.csv --sphere 1 --temperature 0.1 --plot geometry.png
+  screlax solve --counts counts.csv --sphere 1 --constraints constraints.json
   screlax solve --pairs sizes.csv --budget 1
   screlax solve --profile imagenet-lt --sphere 1 --temperature 0.1 --determinacy
   screlax solve --labels labels.npy --ball 1 --temperature 0.1 --solver SCS --json
@@ -43,6 +44,7 @@ _FLAGS = {
     },
     "time_limit": "--time-limit",
     "problem": "--counts, --labels, --pairs or --profile",
+    "constraints": "--constraints",
     "control": "--ridge, --ball, --sphere or --budget",
 }
 """The flag for each argument of `solve_relaxation`, none of which is an option of a solver."""
@@ -52,6 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
     add = parser.add_argument
     add_problem_options(parser)
+    add_constraints(parser)
     add("--solver", default="auto", metavar="S", help="auto, SCS, Clarabel, …")
     add("--level", default="auto", help="auto, samples, classes or orbits")
     add(

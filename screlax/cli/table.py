@@ -36,6 +36,7 @@ def problem_line(solution: Solution) -> str:
         f"loss {problem.loss}{kind}, {problem.features} features, "
         f"{control.name} {control.parameter:g}, "
         f"temperature {problem.temperature:g}"
+        f"{', ' * bool(problem.constraints)}{problem.constraints_in_words}"
     )
 
 
@@ -74,6 +75,17 @@ def certificate_lines(certificate: Certificate, status: str, tol: float, problem
     ]
 
 
+def _constraints(solution: Solution) -> list[str]:
+    """Say how well constraints hold, and what is proved where some are functions."""
+    problem = solution.problem
+    if not problem.constraints:
+        return []
+    known = ""
+    if not problem.has_linear_constraints:
+        known = "; no bound knows of those that are functions: the lower one is that without them"
+    return [f"constraints  hold up to {solution.constraint_excess:.1e}{known}"]
+
+
 def _left_open(solution: Solution) -> list[str]:
     reason = solution.left_open
     return [f"geometry     not determined by the value: {reason}"] if reason else []
@@ -95,6 +107,7 @@ def solution_table(solution: Solution) -> str:
         *(f"its word     {run}" for run in solution.solver_statistics),
         f"level        {solution.level} ({solution.level_reason})",
         *certificate_lines(certificate, solution.status.value, solution.tol, solution.problem),
+        *_constraints(solution),
         *([f"classes      {within}"] if (within := solution.within_words) else []),
         *_rank(solution),
         *_left_open(solution),
@@ -141,6 +154,7 @@ def solution_record(solution: Solution) -> dict[str, Any]:
         "collapses": solution.collapses,
         "is_tight": solution.is_tight,
         "within_class_variability": solution.within_class_variability,
+        **({"constraint_excess": solution.constraint_excess} if problem.constraints else {}),
         "problem": {
             "classes": sizes.classes,
             "samples": sizes.samples,
@@ -153,6 +167,7 @@ def solution_record(solution: Solution) -> dict[str, Any]:
             "control": problem.control.name,
             "parameter": problem.control.parameter,
             "temperature": problem.temperature,
+            **({"constraints": list(map(str, problem.constraints))} if problem.constraints else {}),
         },
         **(
             {"components": [component.record() for component in solution.components]}

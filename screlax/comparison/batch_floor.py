@@ -93,7 +93,8 @@ def batch_floor(solution: Solution, *, draws: int = 1000, seed: int = 0) -> Batc
     Raises
     ------
     InvalidInputError
-        If the problem is one of all samples at once, weighs classes, or has a penalty.
+        If the problem is one of all samples at once, weighs classes, has a penalty, or constraints
+        of its own.
 
     Examples
     --------
@@ -118,6 +119,11 @@ def batch_floor(solution: Solution, *, draws: int = 1000, seed: int = 0) -> Batc
         raise InvalidInputError(
             f"with {problem.control} the lower bound is one of loss and penalty together; choose a "
             "ball, sphere or budget, which bound the embeddings"
+        )
+    if problem.constraints:
+        raise InvalidInputError(
+            f"the lower bound is one of features that satisfy {problem.constraints_in_words}, and "
+            "training knows nothing of them; take the optimum of problem.without_constraints()"
         )
     count = whole_number(draws, "draws", 2)
     drawn = drawn_losses(solution, count, seed)

@@ -110,7 +110,9 @@ def _searched(
     facts: RowFacts,
     verdict: Verdict,
 ) -> Iterator[Flag]:
-    """Yield what optima solved on the spot show."""
+    """Yield what optima solved on the spot show; nothing under constraints of one's own."""
+    if solution.problem.constraints:
+        return
     if facts.are_nonnegative and not solution.problem.features.are_nonnegative:
         yield _nonnegative(given, solution, distance, evaluation)
     yield from flag_of_dimension(solution, given.rows.shape[1])

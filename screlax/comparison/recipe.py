@@ -19,7 +19,7 @@ class Recipe:
     averaged_over : str
         Over what the loss is taken: all samples at once, or the expectation over mini-batches.
     control : str
-        With its numbers.
+        With its numbers, and the constraints of the problem's own.
     temperature : float
     features : {"real", "nonnegative"}
     status : {"optimal", "inaccurate"}
@@ -50,7 +50,7 @@ class Recipe:
         return cls(
             loss=str(problem.loss),
             averaged_over=averaged_over(problem),
-            control=" ".join([problem.control.name, *(f"{n:g}" for n in problem.control.numbers)]),
+            control=_control(problem),
             temperature=problem.temperature,
             features=problem.features.value,
             status=solution.status.value,
@@ -70,6 +70,12 @@ class Recipe:
     def __str__(self) -> str:
         sign = "" if self.features == "real" else f", {self.features} features"
         return f"{self.loss} ({self.control}, τ = {self.temperature:g}{sign})"
+
+
+def _control(problem: UFM) -> str:
+    """Return the control with its numbers, and the constraints of the problem's own."""
+    control, own = problem.control, problem.constraints_in_words
+    return " ".join([control.name, *(f"{n:g}" for n in control.numbers), *([own] if own else [])])
 
 
 def averaged_over(problem: UFM) -> str:

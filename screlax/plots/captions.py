@@ -14,6 +14,7 @@ def caption(problem: UFM) -> str:
             *model_in_words(problem),
             f"{control.name} {symbol} = {control.parameter:g}",
             f"τ = {problem.temperature:g}",
+            *filter(None, [problem.constraints_in_words]),
         ]
     )
 

@@ -33,6 +33,9 @@ from .own_constraints.given import check_constraints, refuse_with_constraints, r
 _SMALLEST, _LARGEST = 1e-150, 1e150
 """Magnitudes of parameter, temperature and parameter at unit temperature."""
 
+_NAMED = 3
+"""Constraints that are written out."""
+
 
 @dataclass(frozen=True)
 class UFM:
@@ -299,6 +302,16 @@ class UFM:
         count = len(self.constraints)
         own = f", {count} constraint{'s' * (count > 1)} of its own" if count else ""
         return f"loss {self.loss}, control {self.control.name}, {self.features} features{own}"
+
+    @property
+    def constraints_in_words(self) -> str:
+        """The constraints of its own, ``constraints [G[0, 1] ≤ 0.2; angle]``; else empty."""
+        if not self.constraints:
+            return ""
+        names = [str(one) for one in self.constraints[:_NAMED]]
+        more = len(self.constraints) - len(names)
+        names += [f"{more:,} more"] if more else []
+        return f"constraint{'s' * (len(self.constraints) > 1)} [{'; '.join(names)}]"
 
     @property
     def has_linear_constraints(self) -> bool:

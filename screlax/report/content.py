@@ -118,6 +118,7 @@ def _summary(solution: Solution) -> dict[str, Any]:
         "control": problem.control.name,
         "parameter": problem.control.parameter,
         "temperature": problem.temperature,
+        "constraints": problem.constraints_in_words,
         "rank": solution.rank,
         "solver": solution.solver,
         "solver_reason": solution.solver_reason,

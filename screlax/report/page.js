@@ -71,7 +71,7 @@
       `${count(s.classes)} classes, ${count(s.samples)} samples (${count(s.smallest)} to ${count(s.largest)} per class), ` +
       (s.embeddings !== s.samples ? `${count(s.embeddings)} embeddings, ` : "") +
       (s.anchors !== s.samples && s.anchors !== s.embeddings ? `${number(s.anchors, 10)} anchors, ` : "") +
-      `loss ${s.loss} (${s.averaged_over}), ${s.features} features, ${s.control} ${number(s.parameter)}, temperature ${number(s.temperature)}; rank ${count(s.rank)}; solved by ${s.solver}`;
+      `loss ${s.loss} (${s.averaged_over}), ${s.features} features, ${s.control} ${number(s.parameter)}, temperature ${number(s.temperature)}${s.constraints ? `, ${s.constraints}` : ""}; rank ${count(s.rank)}; solved by ${s.solver}`;
     const verdict = byId("verdict");
     element("span", s.status, verdict).className = s.status;
     verdict.append(

@@ -31,6 +31,7 @@ from ..proof.dual import DualPoint
 from ..types import Matrix, Vector
 from .components import Component, between_components, certificate_of
 from .determinacy import left_open
+from .own_constraints import is_nearly_within, largest_excess
 from .solver_statistics import SolverStatistics
 from .spectrum import class_spectrum, has_known_rank
 from .tightness import is_tight
@@ -218,6 +219,15 @@ class Solution:
             return ""
         distance = self.within_class_variability
         return f"{APART} (mean squared distance {distance:.5g} from the class mean)"
+
+    @property
+    def constraint_excess(self) -> float:
+        """By how much the Gram matrix violates constraints of the problem's own, at most.
+
+        In the units of ⟨A, G⟩. Of linear ones it is the rounding of that sum; of functions of the
+        cvxpy variable what the solver left, up to 1e-6 of the largest squared norm (at least one).
+        """
+        return largest_excess(self.problem, self.point_gram)
 
     @property
     def within_class_variability(self) -> float:
@@ -454,7 +464,8 @@ class Solution:
     def _objective_of_class_gram(self, matrix: Matrix) -> float:
         """Objective of points with this Gram matrix, first rescaled to satisfy the control.
 
-        Infinite where an embedding is zero and should be on a sphere.
+        Infinite where an embedding is zero and should be on a sphere, or a constraint of the
+        problem's own is violated by more than rounding.
         """
         level = Level.CLASSES if self.collapses else Level.INSTANCES
         relaxation = build_program(self.problem, level)
@@ -465,7 +476,8 @@ class Solution:
         if not np.isfinite(scale).all():
             return math.inf
         scaled = CellGram(scale**2 * squares, scale[:, None] * pair * scale)
-        return relaxation.value(scaled.scaled(1 / self.problem.temperature))
+        unit = scaled.scaled(1 / self.problem.temperature)
+        return relaxation.value(unit) if is_nearly_within(relaxation, unit) else math.inf
 
     def recheck(
         self, level: str = "orbits", certifier: str = "double", *, rigorous: bool = False

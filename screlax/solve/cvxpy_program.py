@@ -21,6 +21,7 @@ from ..proof.prove import prove_gram
 from .cone_program import SUFFIXES, ConeProgram, Posed, cone_program_of
 from .conic_model import ConicModel
 from .conic_solvers import conic_memory
+from .constraints.feasible import made_feasible, strictly_inside
 
 
 class CvxpyProgram:
@@ -123,8 +124,9 @@ class CvxpyProgram:
     def certify(self) -> Certificate:
         """Return proved bounds on the optimum of the relaxation, from what a solver left here.
 
-        Of the relaxation *without* constraints that were added to it: a point that satisfies those
-        is feasible, and how far it is from the optimum without them is what they cost at most.
+        Of the relaxation *without* constraints that were added to it here: a point that satisfies
+        those is feasible, and how far it is from the optimum without them is what they cost at
+        most. Linear ones of the `UFM` itself are part of it, and proved by their multipliers.
 
         Raises
         ------
@@ -144,6 +146,9 @@ class CvxpyProgram:
             raise InvalidInputError(
                 "the variables have no values yet: call program.problem.solve(...) first"
             )
+        relaxation = self._model.relaxation
+        if relaxation.linear is not None:
+            gram = made_feasible(relaxation, gram, strictly_inside(relaxation, gram))
         duals = () if dual is None else (dual,)
         return prove_gram(self._ufm, self._level, gram, duals).certificate
 

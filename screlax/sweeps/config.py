@@ -8,7 +8,9 @@
     batches = ["all", "shuffle:size=64", "classes:classes=8,samples=4"]
 
 or as many tables `[[grid]]` with such entries as wanted. `counts = { name = "counts.csv" }` adds
-class sizes from files, found from the folder of the TOML file.
+class sizes from files, found from the folder of the TOML file. `constraints = "own.json"` names a
+file of linear constraints there (`screlax.constraints.read_constraints`), or lists them:
+``constraints = [{ terms = [[0, 1, 1.0]], upper = 0.2 }]``.
 """
 
 import difflib
@@ -24,6 +26,7 @@ from ..errors import FileFormatError, InvalidInputError
 from ..io.files import existing_file, text_of
 from ..problem.constraints.norms import CONTROLS
 from ..problem.count_files import read_counts
+from ..problem.own_constraints.files import read_constraints
 from .grid import grid
 from .point import SweepPoint
 
@@ -67,8 +70,9 @@ def _points(entries: Any, file: Path, where: str) -> list[SweepPoint]:
     try:
         profiles = _profiles(entries.get("profiles"), entries.get("counts"), file.parent)
         rest = {key: value for key, value in entries.items() if key not in ("profiles", "counts")}
+        own = _constraints(rest.pop("constraints", []), file.parent)
         values = {key: _values(key, value) for key, value in rest.items()}
-        return grid(profiles, **values)
+        return grid(profiles, constraints=own, **values)
     except InvalidInputError as error:
         raise type(error)(f"{where}: {error}") from None
 
@@ -105,6 +109,11 @@ def _profiles(named: Any, files: Any, folder: Path) -> dict[str, Any] | list[Any
             raise InvalidInputError(f"{name!r} names both a profile and a file of counts")
         found[name] = read_counts(folder / path)
     return found
+
+
+def _constraints(given: Any, folder: Path) -> Any:
+    """Return constraints as `grid` takes them: those of a file, or as they are listed."""
+    return read_constraints(folder / given) if isinstance(given, str) else given
 
 
 def _values(key: str, value: Any) -> Any:

@@ -16,6 +16,7 @@ from ..problem.constraints.norms import CONTROLS, Control, control_named
 from ..problem.features import Features, check_features
 from ..problem.losses.base import Loss
 from ..problem.losses.registry import check_loss
+from ..problem.own_constraints.given import check_constraints
 from .point import SweepPoint, whole_counts
 
 ALL = "all"
@@ -43,6 +44,7 @@ def grid(
     loss: Loss | str | Iterable[Loss | str] = "supcon",
     features: Features | str | Iterable[Features | str] = Features.REAL,
     batches: Batches | str | Iterable[Batches | str] = ALL,
+    constraints: Iterable[Any] = (),
     **controls: ArrayLike,
 ) -> list[SweepPoint]:
     """Return every combination of the given values, the last named varying fastest.
@@ -72,6 +74,9 @@ def grid(
     batches : Batches or str, or sequence of them, default "all"
         How mini-batches are drawn, as for `UFM`: every loss is then the expected one of batches;
         "all" stands for all samples at once.
+    constraints : sequence of Linear, optional
+        Constraints of your own on the class Gram matrix, the same for all points, as for `UFM`;
+        classes are counted in the order of the profile.
     **controls : float or sequence of float
         Values of other registered controls, by name.
 
@@ -93,7 +98,7 @@ def grid(
     """
     given = {"ridge": ridge, "ball": ball, "sphere": sphere, "budget": budget, **controls}
     bounds = _controls({name: value for name, value in given.items() if value is not None})
-    samplers = listed(batches, "batches")
+    samplers, own = listed(batches, "batches"), check_constraints(constraints)
     factors = [None] if imbalance is None else numbers(imbalance, "imbalance")
     axes = (
         _named(profiles),
@@ -119,6 +124,7 @@ def grid(
             dim=dim,
             loss=one,
             features=sign,
+            constraints=own,
         )
         for (name, counts), factor, control, tau, seed, dim, one, sign in product(*axes)
     ]

@@ -17,6 +17,8 @@ from ..problem.features import Features, check_features
 from ..problem.losses.base import Loss
 from ..problem.losses.registry import check_loss
 from ..problem.losses.supcon import SupCon
+from ..problem.own_constraints.base import OwnConstraint
+from ..problem.own_constraints.given import check_constraints
 from ..problem.profiles import profile as named_profile
 from ..problem.ufm import UFM
 from ..solve.solve import check_limits
@@ -53,6 +55,8 @@ class SweepPoint:
         As for `UFM`; numbers per class have to fit the profile's classes.
     features : {"real", "nonnegative"}, default "real"
         As for `UFM`.
+    constraints : sequence of Linear, optional
+        As for `UFM`, linear ones only: functions cannot be sent to workers or kept in a cache.
 
     Raises
     ------
@@ -80,6 +84,7 @@ class SweepPoint:
     dim: int | None = None
     loss: Loss = field(default_factory=SupCon)
     features: Features = Features.REAL
+    constraints: tuple[OwnConstraint, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.profile, str):
@@ -97,7 +102,11 @@ class SweepPoint:
             _named_sizes(self.profile, self.imbalance)
         else:
             self._accept_counts()
-        if self.loss.differs_by_class:  # numbers that do not fit are found before any work
+        object.__setattr__(self, "constraints", check_constraints(self.constraints))
+        self.canonical()  # refuses functions, which cannot be written down
+        if (
+            self.loss.differs_by_class or self.constraints
+        ):  # numbers that do not fit are found before any work
             self.problem()
 
     def _accept_counts(self) -> None:
@@ -116,7 +125,19 @@ class SweepPoint:
             self.temperature,
             loss=self.loss,
             features=self.features,
+            constraints=self.constraints,
         )
+
+    @property
+    def constraint_records(self) -> list[dict[str, Any]]:
+        """The constraints as JSON has them.
+
+        Raises
+        ------
+        InvalidInputError
+            If one is a function.
+        """
+        return [one.record() for one in self.constraints]
 
     def class_sizes(self) -> NDArray[np.int64]:
         """Return the class sizes, drawn at random where there is a seed, shape (k,)."""
@@ -145,6 +166,7 @@ class SweepPoint:
             "dim": self.dim,
             "loss": self.loss.text,
             **({} if self.features is Features.REAL else {"features": self.features.value}),
+            **({"constraints": self.constraint_records} if self.constraints else {}),
         }
 
     def key(self) -> str:

@@ -119,7 +119,8 @@ def _table(points: list[SweepPoint], results: dict[SweepPoint, Result]) -> Sweep
 def _row(point: SweepPoint, result: Result) -> Row:
     control = {"control": point.control.name, "parameter": point.control.parameter}
     said = {"loss": point.loss.text, "features": point.features.value, "solver": None}
-    parameters = {**vars(point), **control, **said}
+    own = "; ".join(map(str, point.constraints)) or None
+    parameters = {**vars(point), **control, **said, "constraints": own}
     return {name: {**parameters, **result}.get(name) for name in COLUMNS}
 
 

@@ -30,8 +30,9 @@ from .feasible import made_feasible
 from .penalty import LinearPenalty
 
 _ROUNDS = 40
-_STIFFER, _FASTER = 8.0, 10.0
-"""By how much stiffness grows in a round that does not shrink the error so many times."""
+_STIFFER, _MUCH_STIFFER, _FASTER = 8.0, 64.0, 10.0
+"""By how much stiffness grows in a round that does not shrink an excess so many times; the second
+where it does not even halve it."""
 
 _ACCURACY = 1e-13
 """Gradient norm to reach in a round, as `factored.solve_factored` has it."""
@@ -39,8 +40,11 @@ _ACCURACY = 1e-13
 _PROVED = 1e-12
 """Certified relative gap to stop at."""
 
+_ROUNDING = 1e-15
+"""Excess, relative to what a constraint sums, that nothing shrinks."""
+
 _PATIENCE = 5
-"""Rounds without a better gap after which there is none to be expected."""
+"""Rounds without a smaller gap or excess after which none is to be expected."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,13 +92,19 @@ class _Multipliers:
             return inner, inner
         return EntryPenalty(inner, self.entries, self.entry_stiffness), inner
 
-    def stiffer(self) -> _Multipliers:
-        """Return the same with more stiffness."""
+    def stiffer(self, excess: Vector, before: Vector) -> _Multipliers:
+        """Return the same with more stiffness where an excess did not shrink enough.
+
+        That of the entries comes last, after those of the constraints.
+        """
+        slow = excess > np.maximum(before / _FASTER, _ROUNDING)
+        factor = np.where(excess > before / 2, _MUCH_STIFFER, _STIFFER)
+        factor = np.where(slow, factor, 1.0)
         entry = self.entry_stiffness
         return replace(
             self,
-            stiffness=_STIFFER * self.stiffness,
-            entry_stiffness=None if entry is None else _STIFFER * entry,
+            stiffness=factor[:-1] * self.stiffness,
+            entry_stiffness=None if entry is None else factor[-1] * entry,
         )
 
 
@@ -125,9 +135,10 @@ def rounds_of_multipliers(
 
 def _is_done(done: list[Round], deadline: float) -> bool:
     """Whether the last rounds prove enough, or do not get on, or time is up."""
-    errors = [(one.gap, one.excess) for one in done]
-    stalls = len(errors) - 1 - errors.index(min(errors)) >= _PATIENCE
-    return errors[-1][0] <= _PROVED or stalls or time.perf_counter() > deadline
+    gaps, excesses = [one.gap for one in done], [one.excess for one in done]
+    best = max(gaps.index(min(gaps)), excesses.index(min(excesses)))
+    stalls = len(done) - 1 - best >= _PATIENCE
+    return gaps[-1] <= _PROVED or stalls or time.perf_counter() > deadline
 
 
 def _rounds(
@@ -135,14 +146,16 @@ def _rounds(
 ) -> Iterator[Round]:
     """Yield rounds without end, each with the multipliers that the last one left."""
     assert program.linear is not None
-    multipliers, iterations, before = first_multipliers(program, start), 0, math.inf
-    point: Matrix | None = None
+    point: Matrix | None
+    multipliers, iterations = first_multipliers(program, start), 0
+    before = np.full(len(program.linear) + 1, math.inf)
+    point, seed, closest = None, 0, math.inf
     while True:
         loss, inner = multipliers.penalised(program)
         objective = CellObjective(replace(program, loss=loss), width=program.size)
         problem = Lifted(objective, objective.columns)
-        if point is None:
-            point = factored_start(problem, start)
+        if point is None:  # at first, and at a saddle, which nothing leaves without noise
+            point, seed = factored_start(problem, start, seed), seed + 1
         tolerance = _ACCURACY * objective.anchors / (float(np.linalg.norm(point)) or 1.0)
         run = minimize(problem, point, gradient_tolerance=tolerance, deadline=deadline)
         point, iterations = run.point, iterations + run.iterations
@@ -151,11 +164,20 @@ def _rounds(
         dual = DualPoint(None, None, multipliers.entries, multipliers.linear)
         feasible = made_feasible(program, gram, inside)
         gap = certify(program, feasible, [dual]).certificate.relative_gap
-        excess = float((np.abs(program.linear.excess(gram)) / program.linear.sizes(gram)).max())
-        yield Round(feasible, dual, gap, excess, iterations, run.reason)
-        if not excess <= before / _FASTER:
-            multipliers = multipliers.stiffer()
-        before = excess
+        excess = _excess(program, gram)
+        yield Round(feasible, dual, gap, float(excess.max()), iterations, run.reason)
+        if not gap <= closest / _FASTER:
+            point, start = None, gram
+        closest = min(gap, closest)
+        multipliers, before = multipliers.stiffer(excess, before), excess
+
+
+def _excess(program: Program, gram: CellGram) -> Vector:
+    """Return the excess of every constraint relative to what it sums, and of the entries' bound."""
+    assert program.linear is not None
+    linear = np.abs(program.linear.excess(gram)) / program.linear.sizes(gram)
+    below = -float(gram.pair.min()) / float(gram.own.max()) if program.is_nonnegative else 0.0
+    return np.append(linear, max(below, 0.0))
 
 
 def _updated(
