@@ -21,6 +21,8 @@ from screlax import (
 )
 from screlax.errors import SolverCapabilityError
 from screlax.losses import ClassAveraged, CrossEntropy, NegativesOnly
+from screlax.problem.logits import logit_program
+from screlax.solve.merging.logits import norms_around, strengths
 
 
 def apartness(problem, orbit, **how):
@@ -70,7 +72,7 @@ def test_labels_are_the_callers_in_class_order():
     sizes = {"fox": 5, "cat": 500, "owl": 5, "elk": 6}
     found = minority_collapse(UFM(sizes, WeightDecay(2.0, 3.0), loss="cross-entropy"))
     assert found.merged == (("fox", "owl"),)
-    assert "1 class of 6: no direction of its own" in str(found)
+    assert "1 class of 6 samples: no direction of its own" in str(found)
     assert "2 classes of 5 samples: MERGED" in str(found)
 
 
@@ -128,6 +130,20 @@ def test_the_layer_peeled_threshold_is_where_solutions_merge(loss):
     assert minority_collapse(above).merged == ()
 
 
+def test_of_many_sizes_those_are_decided_that_the_bound_is_between():
+    sizes = [s for size in range(2, 32, 2) for s in (size, size)]
+    found = minority_collapse(UFM(sizes, LayerPeeled(2.0, 2.0), loss="cross-entropy"))
+    assert found.is_proved
+    merged = [threshold.is_merged for threshold in found.thresholds]
+    assert merged == sorted(merged)
+    assert 0 < sum(merged) < len(merged) == 15
+    program = logit_program(found.problem)
+    for orbit in (0, 5, 10, 14):  # most were not solved for, and are between others
+        bounds = np.array(norms_around(program, strengths(program)[orbit])) / 15 / 2
+        assert found.thresholds[orbit].lower <= bounds[1]
+        assert bounds[0] <= found.thresholds[orbit].upper
+
+
 def test_two_numbers_are_one_by_their_mean():
     one, other = (
         minority_collapse(UFM([60, 5, 5], LayerPeeled(*numbers), loss="cross-entropy"))
@@ -151,7 +167,7 @@ def test_full_minority_collapse_is_on_the_closed_form(control):
     assert found.merged == ((0, 2),)
     apart = minority_collapse(UFM([2, n1, 3], control(2.0), tau))
     assert apart.merged == ()
-    assert "apart, merged up to" in str(apart)
+    assert "apart, would merge at 0.6060" in str(apart)
 
 
 def test_a_majority_below_all_others_together_never_collapses_them():

@@ -36,6 +36,9 @@ from ..logits.factored import descend
 BY_FORMULA = "by formula: p_own − p_other = 1 − μ/s within a size, unless s ≤ μ"
 BY_SLOPES = "proved on both sides, by bounds of three programs with a penalty"
 
+_FEW = 12
+"""Orbits that are all solved for."""
+
 _FINEST, _COARSEST = 1e-8, 1e-3
 """Relative steps in μ from which slopes are taken."""
 
@@ -79,6 +82,41 @@ def norms_around(program: LogitProgram, weight: float) -> tuple[float, float]:
         lower = max(lower, _slope(at, more, step * weight)[0])
         upper = min(upper, _slope(less, at, step * weight)[1])
     return lower, upper
+
+
+def norms_by_orbit(program: LogitProgram) -> list[tuple[float, float]]:
+    """Return bounds on ρ_s of every orbit: all of them where there are few.
+
+    ρ_s falls with s. Where there are many, those are found between which the bound of the program
+    is, by bisection, and the others are bounded by these.
+    """
+    strength = strengths(program)
+    found: dict[int, tuple[float, float]] = {}
+    order = np.argsort(strength, kind="stable").tolist()
+    few = len(order) <= _FEW
+    first, last = 0, len(order)
+    for orbit in order if few else ():
+        found[orbit] = norms_around(program, float(strength[orbit]))
+    while not few and first < last:
+        middle = (first + last) // 2
+        bounds = found[order[middle]] = norms_around(program, float(strength[order[middle]]))
+        if program.norm.amount <= bounds[0]:
+            first = middle + 1
+        else:
+            last = middle
+    return _between_known(found, strength)
+
+
+def _between_known(
+    found: dict[int, tuple[float, float]], strength: Vector
+) -> list[tuple[float, float]]:
+    """Return bounds of all orbits from those of some: larger s, smaller norms."""
+    all_bounds = []
+    for own in strength.tolist():
+        lower = [bounds[0] for orbit, bounds in found.items() if strength[orbit] >= own]
+        upper = [bounds[1] for orbit, bounds in found.items() if strength[orbit] <= own]
+        all_bounds.append((max(lower, default=0.0), min(upper, default=math.inf)))
+    return all_bounds
 
 
 def _slope(less: Penalised, more: Penalised, step: float) -> tuple[float, float]:

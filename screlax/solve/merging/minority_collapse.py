@@ -9,7 +9,7 @@ from ...problem.logits import LogitProgram, logit_program
 from ...problem.ufm import UFM
 from .embeddings import collapse_of_embeddings
 from .imbalance import critical_imbalance
-from .logits import BY_FORMULA, BY_SLOPES, norms_around, strengths
+from .logits import BY_FORMULA, BY_SLOPES, norms_by_orbit, strengths
 from .result import CollapseThreshold, MinorityCollapse
 
 
@@ -98,10 +98,11 @@ def _of_bound(problem: UFM, program: LogitProgram) -> MinorityCollapse:
             f"with {problem.control} and a bias the threshold has not been derived; leave the bias "
             "out, or take WeightDecay"
         )
-    mine, unit = problem.control.parameter, problem.control.parameter / program.norm.amount
+    mine = problem.control.parameter
+    unit = mine / program.norm.amount
     thresholds = []
-    for orbit, at in enumerate(strengths(program).tolist()):
-        lower, upper = (unit * norm for norm in norms_around(program, at))
+    for orbit, bounds in enumerate(norms_by_orbit(program)):
+        lower, upper = (unit * norm for norm in bounds)
         decided = mine <= lower or mine > upper
         thresholds.append(
             _threshold(problem, orbit, lower, upper, mine <= lower if decided else None)

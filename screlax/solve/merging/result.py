@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ...problem.ufm import UFM
 
-_LISTED = 20
-"""Thresholds that text lists."""
+_LISTED = 16
+"""Thresholds that text lists: those nearest to the control."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ class CollapseThreshold:
     @property
     def value(self) -> float:
         """The threshold: the middle of what is proved."""
-        return self.lower if self.upper == self.lower else (self.lower + self.upper) / 2
+        if self.upper == self.lower or math.isinf(self.upper):
+            return self.lower
+        return (self.lower + self.upper) / 2
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class MinorityCollapse:
     >>> problem = screlax.UFM([100, 100, 9, 9], screlax.WeightDecay(2.0, 8.0), loss="cross-entropy")
     >>> print(screlax.minority_collapse(problem))  # 9 ≤ λ_H λ_W = 16
     minority collapse by √(λ_H λ_W), which is 4
-      2 classes of 100 samples: apart, merged from 10 on (2.5 times that)
+      2 classes of 100 samples: apart, would merge from 10 on (2.5 times that)
       2 classes of 9 samples: MERGED, from 3 on (0.75 times that)
       all classes at zero from 10 on
       critical imbalance of a step profile: 6.25
@@ -125,9 +127,9 @@ class MinorityCollapse:
         """Return one line for each group, and what is proved."""
         symbol = self.problem.control.parameter_symbol
         lines = [f"minority collapse by {symbol}, which is {self.parameter:g}"]
-        lines += [f"  {self._line(threshold)}" for threshold in self.thresholds[:_LISTED]]
+        lines += [f"  {self._line(threshold)}" for threshold in self._nearest()]
         if len(self.thresholds) > _LISTED:
-            lines.append(f"  and {len(self.thresholds) - _LISTED:,} smaller sizes")
+            lines.append(f"  {self._summary()}")
         if self.all_merge_at is not None:
             lines.append(f"  all classes at zero from {self.all_merge_at:.8g} on")
         if self.critical_imbalance is not None:
@@ -135,26 +137,50 @@ class MinorityCollapse:
             lines.append(f"  critical imbalance of a step profile: {shown}")
         return "\n".join([*lines, f"  {self.basis}"])
 
+    def _nearest(self) -> list[CollapseThreshold]:
+        """Return the thresholds that the control is nearest to, in their order."""
+        apart = [abs(math.log(max(t.value, 1e-300) / self.parameter)) for t in self.thresholds]
+        kept = sorted(range(len(apart)), key=apart.__getitem__)[:_LISTED]
+        return [self.thresholds[index] for index in sorted(kept)]
+
+    def _summary(self) -> str:
+        """Return how many classes there are of either kind, of those not listed too."""
+        counts = [
+            sum(t.classes for t in self.thresholds if t.is_merged is state)
+            for state in (True, False, None)
+        ]
+        words = "merged or without a direction of their own", "apart", "undecided"
+        parts = [f"{n:,} {word}" for n, word in zip(counts, words, strict=True) if n]
+        return f"of all {len(self.thresholds):,} sizes: {', '.join(parts)} (classes)"
+
     def _line(self, threshold: CollapseThreshold) -> str:
-        sizes = threshold.sizes
+        """Return one line: who, whether merged, and from where on."""
+        sizes, several = threshold.sizes, threshold.classes > 1
         of = f"{sizes[0]:,}" if len(sizes) == 1 else f"{min(sizes):,} to {max(sizes):,}"
-        several = threshold.classes > 1
-        who = f"{threshold.classes:,} classes of {of} samples" if several else f"1 class of {of}"
-        states = {True: "MERGED", False: "apart", None: "undecided"}
-        if not several:
-            states = {True: "no direction of its own", False: "a direction of its own", None: "?"}
+        who = f"{threshold.classes:,} class{'es' if several else ''} of {of} samples"
+        states = _STATES[several]
         if threshold.lower == 0 and not self.merges_above:
-            return (
-                f"{who}: {states[threshold.is_merged]}, merged at most up to {threshold.upper:.1e}"
+            at = f"below {threshold.upper:.2g} alone, if ever"
+        else:
+            bounds, ratio = (threshold.lower, threshold.upper), threshold.value / self.parameter
+            at = (
+                f"from {between(*bounds)} on"
+                if self.merges_above
+                else f"at {between(*bounds)} and below"
             )
-        which = "from" if self.merges_above else "up to"
-        verb = ", " if threshold.is_merged else ", merged "
-        ratio = threshold.value / self.parameter
-        on = " on" if self.merges_above else ""
-        return (
-            f"{who}: {states[threshold.is_merged]}{verb}{which} "
-            f"{between(threshold.lower, threshold.upper)}{on} ({ratio:.4g} times that)"
-        )
+            at += f" ({ratio:.4g} times that)"
+        return f"{who}: {states[threshold.is_merged]} {at}"
+
+
+_STATES: dict[bool, dict[bool | None, str]] = {
+    True: {True: "MERGED,", False: "apart, would merge", None: "undecided, would merge"},
+    False: {
+        True: "no direction of its own,",
+        False: "a direction of its own, lost",
+        None: "undecided whether it has a direction of its own, lost",
+    },
+}
+"""What is said of several classes, and of one that is alone in its size."""
 
 
 def between(lower: float, upper: float) -> str:
@@ -162,5 +188,5 @@ def between(lower: float, upper: float) -> str:
     if lower == upper:
         return f"{lower:.10g}"
     middle, wide = (lower + upper) / 2, upper - lower
-    digits = max(1, min(15, math.floor(math.log10(abs(middle) / wide)))) if wide < middle else 0
-    return f"{middle:.{digits}g}" if digits else f"{lower:.4g} to {upper:.4g}"
+    digits = math.floor(math.log10(middle / wide)) if wide < middle else 0
+    return f"{middle:.{min(digits, 15)}g}" if digits >= 3 else f"{lower:.4g} to {upper:.4g}"
