@@ -26,16 +26,21 @@ def build_network(widths: Sequence[int], *, final_relu: bool, seed: int) -> nn.S
     seed : int
         Of the weights.
     """
-    generator = torch.Generator().manual_seed(seed)
+    layers = build_layers(widths, torch.Generator().manual_seed(seed))
+    if final_relu:
+        layers.insert(-1, nn.LayerNorm(widths[-1], elementwise_affine=False))
+    return nn.Sequential(*(layers if final_relu else layers[:-1]))
+
+
+def build_layers(widths: Sequence[int], generator: torch.Generator) -> list[nn.Module]:
+    """Return linear layers, each with a ReLU after it, of weights from a generator."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(widths):
         layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
         nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu", generator=generator)
         nn.init.zeros_(layer.bias)
         layers += [layer, nn.ReLU()]
-    if final_relu:
-        layers.insert(-1, nn.LayerNorm(widths[-1], elementwise_affine=False))
-    return nn.Sequential(*(layers if final_relu else layers[:-1]))
+    return layers
 
 
 def batch_loss(features: Tensor, labels: Tensor, temperature: float) -> Tensor:

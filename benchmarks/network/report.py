@@ -34,7 +34,8 @@ def report(results: Sequence[Result]) -> str:
     )
 
 
-def _table(header: str, rows: Iterable[Sequence[str]]) -> str:
+def markdown(header: str, rows: Iterable[Sequence[str]]) -> str:
+    """Return a table."""
     rule = "|" + "---|" * (header.count("|") - 1)
     return "\n".join([header, rule, *("| " + " | ".join(row) + " |" for row in rows)])
 
@@ -66,7 +67,7 @@ def _counts(results: Sequence[Result]) -> str:
                 f"{sum(m.full_means <= NEAR for m in measured)}",
             ]
         )
-    return _table(
+    return markdown(
         f"| images | τ | networks | class means within {NEAR} | beyond, within what their excess "
         f"allows to second order | only within the proved bound | all features within {NEAR} "
         f"| median distance | … to the full-batch optimum | within {NEAR} of that |",
@@ -77,10 +78,10 @@ def _counts(results: Sequence[Result]) -> str:
 def _worst(results: Iterable[Result], of: Callable[[Result], float]) -> str:
     """Return the largest of some seeds."""
     values = [of(result) for result in results]
-    return _number(max(values)) if values else ""
+    return number(max(values)) if values else ""
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Return a distance; beyond √2 any is allowed."""
     if not math.isfinite(value):
         return "any"
@@ -117,7 +118,7 @@ def _crossed(results: Sequence[Result]) -> str:
             for views in (1, 2)
         ]
         rows.append([base.images, base.profile, base.sampler, *_columns(variants)])
-    return _table(
+    return markdown(
         "| images | profile | sampler | seeds | one view | all features | two views | all features "
         "| ReLU, one view | all features | ReLU, two views | all features |",
         rows,
@@ -146,7 +147,7 @@ def _others(results: Sequence[Result]) -> str:
             [cell.images, _name(cell), *(_distances(each) if each else "" for each in found)]
         )
     header = " | ".join(f"τ = {temperature:g}" for temperature in temperatures)
-    return _table(f"| images | network | {header} |", rows)
+    return markdown(f"| images | network | {header} |", rows)
 
 
 def _order(cell: Cell) -> tuple[str, int, int, int, bool]:
@@ -172,7 +173,7 @@ def _astray(results: Sequence[Result]) -> str:
             _name(result.cell),
             str(result.cell.seed),
             f"{m.means:.4f}",
-            _number(m.allowed),
+            number(m.allowed),
             f"{m.features:.4f}",
             f"{m.excess:.1e}",
             f"{m.features_excess:.1e} ± {m.error:.0e}",
@@ -183,7 +184,7 @@ def _astray(results: Sequence[Result]) -> str:
         for result in sorted(results, key=lambda result: -result.measured.means)
         if (m := result.measured).means > NEAR and result.cell.temperature == CROSSED
     ]
-    return _table(
+    return markdown(
         "| images | network | seed | distance | allowed | all features | excess | of the features "
         "| NC1 | nearest mean | dead |",
         rows,

@@ -11,6 +11,8 @@ from pathlib import Path
 from screlax.io.atomic import write_bytes
 
 from .cells import Cell
+from .classifier_cells import ClassifierCell
+from .classifier_measures import ClassifierMeasurement
 from .measures import Measurement
 
 DIGITS = 5
@@ -21,10 +23,10 @@ DIGITS = 5
 class Result:
     """What was measured of one network, how many steps it was trained, and processor seconds."""
 
-    cell: Cell
+    cell: Cell | ClassifierCell
     steps: int
     seconds: float
-    measured: Measurement
+    measured: Measurement | ClassifierMeasurement
 
     @property
     def key(self) -> str:
@@ -32,17 +34,22 @@ class Result:
         return key_of(self.cell, self.steps)
 
 
-def key_of(cell: Cell, steps: int) -> str:
+def key_of(cell: Cell | ClassifierCell, steps: int) -> str:
     """Return what tells a network from all others."""
     return f"{cell.key}/{steps}"
 
 
-def read(path: Path | None) -> dict[str, Result]:
+CONTRASTIVE = (Cell, Measurement)
+CLASSIFIER = (ClassifierCell, ClassifierMeasurement)
+"""What a file is of: networks of `trained_network.py`, or of `classifier_network.py`."""
+
+
+def read(path: Path | None, kinds: tuple[type, type] = CONTRASTIVE) -> dict[str, Result]:
     """Return the results of a file by key; none where there is no file yet."""
     if path is None or not path.exists():
         return {}
     lines = path.read_text(encoding="utf-8").splitlines()
-    return {result.key: result for result in map(_parsed, lines)}
+    return {result.key: result for result in (_parsed(line, *kinds) for line in lines)}
 
 
 def write(results: Iterable[Result], path: Path) -> None:
@@ -65,9 +72,9 @@ def _stored(value: float) -> float | None:
     return None if math.isinf(value) else float(f"{value:.{DIGITS}g}")
 
 
-def _parsed(line: str) -> Result:
+def _parsed(line: str, cell: type, measurement: type) -> Result:
     record = json.loads(line)
     measured = {name: math.inf if v is None else v for name, v in record["measured"].items()}
     return Result(
-        Cell(**record["cell"]), record["steps"], record["seconds"], Measurement(**measured)
+        cell(**record["cell"]), record["steps"], record["seconds"], measurement(**measured)
     )

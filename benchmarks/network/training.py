@@ -74,7 +74,7 @@ def train(cell: Cell, images: LabelledImages, steps: int) -> Trained:
     trained = Trained(cell, network, torch.from_numpy(images.pixels), images.side, images.labels)
     labels = torch.from_numpy(images.labels)
     optimizer = torch.optim.Adam(network.parameters(), lr=RATE, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
     batches = SAMPLERS[cell.sampler].draw(images.labels, np.random.default_rng(cell.seed))
     generator = torch.Generator().manual_seed(cell.seed)
     for _ in range(steps):
@@ -88,7 +88,7 @@ def train(cell: Cell, images: LabelledImages, steps: int) -> Trained:
     return trained
 
 
-def _rate(step: int, steps: int) -> float:
+def rate(step: int, steps: int) -> float:
     """Return the factor of the step size."""
     rising = max(1, math.ceil(WARM_UP * steps))
     fallen = max(0.0, (step + 1 - rising) / max(1, steps - rising))
