@@ -145,6 +145,7 @@ runpy.run_path(script, run_name="__main__")
         ("native.py --skip-conic --plot growth.png", "matplotlib", "bench"),
         ("random_profiles.py", "clarabel", "bench"),
         ("sweep.py", "joblib", "bench"),
+        ("classifier_network.py", "torch", "torch"),
         ("trained_network.py", "torch", "torch"),
     ],
 )

@@ -240,6 +240,75 @@ def test_options_of_the_loss_are_those_of_the_objective():
     assert at.logits.joint_distance < 1e-6
 
 
+@pytest.mark.parametrize("bias", [False, True])
+def test_bounds_on_mean_norms(bias):
+    """Logits of the same pair, scaled to the bounds; the optimum uses them up."""
+    control = screlax.LayerPeeled(3.0, 0.5)
+    problem = screlax.UFM(COUNTS, control, loss=screlax.losses.CrossEntropy(bias=bias))
+    solution = screlax.solve_relaxation(problem, solver="clarabel", tol=1e-6)
+    features, W = joint_vectors(solution)
+    offsets = solution.bias if bias else None
+    found = screlax.compare(
+        5 * features[LABELS], LABELS, solution, classifier=W / 5, bias=offsets, search=False
+    )
+    assert found.loss.gap < 2e-6 * solution.value
+    assert found.logits.logit_error < 1e-6
+    assert found.logits.balance == pytest.approx(625, rel=1e-5)
+    assert (parts_of(found.split) >= 0).all()
+    n = np.array(COUNTS)
+    for seed, scale in [(0, 0.05), (1, 0.5), (2, 5.0), (3, 50.0)]:
+        rows, W = drawn(seed, scale=scale)
+        b = np.random.default_rng(seed).standard_normal(4) * bias
+        found = screlax.compare(rows, LABELS, solution, classifier=W, bias=b)
+        mean = sum(np.mean(np.sum(rows[c == LABELS] ** 2, axis=1)) for c in range(4)) / 4
+        both = mean / 3 * np.mean(np.sum(W**2, axis=1)) / 0.5
+        scores = rows @ W.T / max(1, math.sqrt(both)) + b
+        value = np.log(np.exp(scores).sum(axis=1)).sum() - scores[np.arange(n.sum()), LABELS].sum()
+        assert found.loss.value == pytest.approx(value, rel=1e-10)
+        assert found.loss.violation == pytest.approx(max(math.sqrt(both) - 1, 0), rel=1e-10)
+        parts = parts_of(found.split)
+        assert (parts >= 0).all()
+        assert parts.sum() == pytest.approx(found.loss.gap, rel=1e-12)
+        assert value >= solution.lower
+    without = screlax.compare(features[LABELS], LABELS, solution)
+    assert without.loss.gap < 1e-5 * solution.value
+
+
+@pytest.mark.parametrize("control", [DECAY, screlax.LayerPeeled(8.0, 4.0)], ids=lambda c: c.name)
+def test_nonnegative_features(control):
+    problem = screlax.UFM(COUNTS, control, loss="cross-entropy", features="nonnegative")
+    solution = screlax.solve_relaxation(problem)
+    features = np.diag(np.sqrt(np.diagonal(solution.class_gram)))
+    W = np.linalg.solve(features, solution.logits).T
+    at = screlax.compare(features[LABELS], LABELS, solution, classifier=W)
+    assert at.loss.gap < 1e-9 * solution.value
+    assert at.logits.joint_distance < 1e-9
+    for seed in range(4):
+        rows, W = drawn(seed)
+        rows = np.abs(rows)
+        found = screlax.compare(rows, LABELS, solution, classifier=W)
+        parts = parts_of(found.split)
+        assert (parts >= 0).all()
+        assert parts.sum() == pytest.approx(found.loss.gap, rel=1e-12)
+    with pytest.raises(InvalidInputError, match="below zero"):
+        screlax.compare(-rows, LABELS, solution, classifier=W, loss="samples")
+    assert screlax.compare(-rows, LABELS, solution, classifier=W).loss is None
+
+
+def test_features_behind_a_relu_are_set_against_the_optimum_of_such():
+    relu = screlax.solve_relaxation(
+        screlax.UFM(COUNTS, DECAY, loss="cross-entropy", features="nonnegative")
+    )
+    features = np.diag(np.sqrt(np.diagonal(relu.class_gram)))
+    W = np.linalg.solve(features, relu.logits).T
+    found = screlax.compare(features[LABELS], LABELS, solved(), classifier=W)
+    flag = next(flag for flag in found.flags if flag.name == "nonnegative")
+    assert flag.numbers["distance"] < 1e-9
+    assert flag.numbers["distance_of_real"] == found.gram_distance > 0.3
+    assert flag.numbers["relative_excess"] < 1e-9
+    assert found.split.largest[0] == "alignment of classifier and class means"
+
+
 def test_features_that_are_not_centred_are_told():
     solution = solved()
     features, W = joint_vectors(solution)

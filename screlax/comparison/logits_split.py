@@ -19,11 +19,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy import linalg, optimize
 
+from ..gram.logits import LogitGram
+from ..problem.copositive import copositive_bounds
+from ..problem.logits import largest_singular_value, logit_program
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
 from .gap_split import PROVED, largest_part
@@ -188,14 +191,16 @@ class _Priced:
 
 def _priced(pair: LogitPair, solution: Solution) -> _Priced | str:
     """Return a pair with what the nuclear norm costs at the optimum, or why that is not known."""
-    norm, nonnegative = pair.program.norm, solution.problem.features.are_nonnegative
+    problem, norm = solution.problem, pair.program.norm
+    nonnegative = problem.features.are_nonnegative
     if norm.is_penalty:
         return _Priced(pair, norm.amount, None, nonnegative)
-    if nonnegative or norm.fixes_rows:
-        return "what norms cost at the optimum is not known of this control and these features"
-    posed, bias = pair.program, solution.bias
-    logits = (solution.logits - bias) / solution.problem.temperature
-    slack = slack_at(posed, logits, bias) * posed.slope
-    left, right = np.sqrt(posed.feature_mass), np.sqrt(posed.classifier_mass)
-    price = float(linalg.svdvals(slack / left[:, None] / right)[0])
-    return _Priced(pair, price, norm.amount, False)
+    if norm.fixes_rows:
+        return "what fixed norms cost at the optimum is not told by the solution"
+    program = logit_program(problem)
+    rows = program.rows(cast(LogitGram, solution.point_gram))
+    if nonnegative:
+        price = float(copositive_bounds(program, rows).max())
+    else:
+        price = largest_singular_value(program, rows)
+    return _Priced(pair, price, norm.amount, nonnegative)
