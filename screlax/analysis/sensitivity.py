@@ -18,6 +18,8 @@ from ..equations.slack_vector import Moments, SlackVectorEquations, State, equat
 from ..errors import ProblemTooLargeError
 from ..gram.curve import SlackVectorGram
 from ..gram.kernels import Array
+from ..io.notebook import TextInNotebook
+from ..io.tables import text_lines
 from ..problem.losses.class_rows import ClassTerms
 from ..problem.ufm import UFM
 from ..proof.structured import state_of_gram
@@ -27,8 +29,12 @@ MOST_ORBITS = 3000
 """Distinct sizes up to which m×m derivatives are formed."""
 
 
-@dataclass(frozen=True, eq=False)
-class Sensitivity:
+_LISTED = 12
+"""Kinds of class that text has a row for."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sensitivity(TextInNotebook):
     """Derivatives of a solution; rows of matrices are distinct class sizes, largest first.
 
     Attributes
@@ -66,6 +72,42 @@ class Sensitivity:
     def own_by_size(self) -> Matrix:
         """See above; found when it is asked for."""
         return self.find_own_by_size()
+
+    def __repr__(self) -> str:
+        return (
+            f"<Sensitivity of {len(self.value_by_size):,} kinds of class: value "
+            f"{self.value_by_parameter:.4g} by the control, {self.value_by_temperature:.4g} by the "
+            "temperature>"
+        )
+
+    def __str__(self) -> str:
+        """Return the derivatives of value and norms as a table, and where the others are."""
+        header = ["class size", "value by its samples", "‖h‖² by λ or ρ", "‖h‖² by τ"]
+        columns = self.value_by_size, self.own_by_parameter, self.own_by_temperature
+        rows = [
+            [_place(n, len(self.value_by_size)), *(f"{column[n]:.6g}" for column in columns)]
+            for n in range(min(_LISTED, len(self.value_by_size)))
+        ]
+        rest = len(self.value_by_size) - _LISTED
+        return "\n".join(
+            [
+                f"value, summed over anchors: {self.value_by_parameter:.6g} by λ or ρ, "
+                f"{self.value_by_temperature:.6g} by τ",
+                "",
+                *text_lines(header, rows),
+                *([f"and {rest:,} smaller sizes"] if rest > 0 else []),
+                "",
+                "inner products of classes: pair_by_parameter, pair_by_temperature, "
+                "pair_by_size(h); norms by class sizes: own_by_size",
+            ]
+        )
+
+
+def _place(number: int, kinds: int) -> str:
+    """Say which of the distinct sizes a row is of."""
+    if number in (0, kinds - 1):
+        return "largest" if number == 0 else "smallest"
+    return f"{number + 1}."
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ..comparison.recipe import averaged_over
 from ..io.shown import shortened
 from ..io.tables import text_lines
 from ..plots.selection import orbits_at
+from ..problem.averaging import averaged_over
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..solution.components import components_in_words

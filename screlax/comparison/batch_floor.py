@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..checks import whole_number
 from ..errors import InvalidInputError
+from ..io.notebook import TextInNotebook
 from ..problem.losses.batch_terms import BatchTerms
 from ..problem.losses.in_fixed import InFixedBatches
 from ..solution.solution import Solution
@@ -16,7 +17,7 @@ from ..types import Matrix, Vector
 
 
 @dataclass(frozen=True)
-class BatchFloor:
+class BatchFloor(TextInNotebook):
     """A certified floor of the expected loss of batches, and drawn batches at the optimum.
 
     All are means of a batch, as training logs them: over all its embeddings, those without a

@@ -12,6 +12,7 @@ from scipy import linalg, optimize
 from ..checks import check_choice, whole_number
 from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
+from ..io.notebook import TextInNotebook
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import CONTROLS, check_temperature
 from ..problem.features import Features
@@ -38,7 +39,7 @@ _WITHIN = 1.1
 
 
 @dataclass(frozen=True, eq=False)
-class ControlFit:
+class ControlFit(TextInNotebook):
     """The control whose optimum is nearest to given embeddings.
 
     Attributes

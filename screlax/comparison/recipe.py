@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..problem.ufm import UFM
+from ..problem.averaging import averaged_over
 from ..solution.solution import Solution
 
 
@@ -76,10 +76,3 @@ def _control(problem: UFM) -> str:
     """Return the control with its numbers, and the constraints of the problem's own."""
     control, own = problem.control, problem.constraints_in_words
     return " ".join([control.name, *(f"{n:g}" for n in control.numbers), *([own] if own else [])])
-
-
-def averaged_over(problem: UFM) -> str:
-    """Say whether a loss is that of all samples or the expectation over batches."""
-    if problem.batches is None:
-        return "all samples at once"
-    return "the expectation over mini-batches, not a single one"

@@ -20,7 +20,7 @@ from .loss_gap import LossGap
 from .metrics import CollapseMetrics
 from .recipe import Recipe
 from .size_groups import SizeGroups
-from .text import excess_in_words, table_of
+from .text import card_of, excess_in_words, table_of
 from .verdict import Verdict
 
 _NUMBERS = (
@@ -206,6 +206,9 @@ class Comparison:
         True
         """
         return table_of(self)
+
+    def _repr_html_(self) -> str:
+        return card_of(self)
 
     def __repr__(self) -> str:
         loss = self.loss

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..io.notebook import card
 from ..io.shown import shortened
 from ..io.tables import text_lines
 from .decision import Decision
@@ -50,6 +51,20 @@ def table_of(found: Comparison) -> str:
         *([] if found.logits is None else _row_lines(found.per_class, found.logits)),
     ]
     return "\n".join(lines)
+
+
+def card_of(found: Comparison) -> str:
+    """Return the same for a notebook: the first lines as facts, all metrics to unfold."""
+    above, *below = table_of(found).split("\n\n")
+    facts: list[tuple[str, str]] = []
+    for line in above.splitlines():
+        if line.startswith(" " * 13):
+            name, said = facts.pop()
+            facts.append((name, f"{said} {line.strip()}"))
+        else:
+            name, _, said = line.partition(" ")
+            facts.append((name, said.strip()))
+    return card("Comparison", facts, more="\n\n".join(below))
 
 
 def ranking_lines(found: Sequence[Comparison]) -> list[str]:

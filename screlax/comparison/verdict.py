@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..io.notebook import TextInNotebook
 from .decision import RESOLVED, Decision, in_words
 from .drawn import DrawnLoss
 from .gap_split import GapSplit
@@ -23,7 +24,7 @@ _MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(TextInNotebook):
     """What a comparison comes to.
 
     Attributes

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
+from .notebook import landscape_card
 from .point import LandscapePoint
 from .table import landscape_table
 
@@ -94,6 +95,9 @@ class Landscape:
         (array([2, 3]), array([1., 1.]), array([2, 2]))
         """
         return landscape_table(self.points, reached)
+
+    def _repr_html_(self) -> str:
+        return landscape_card(self)
 
     def __repr__(self) -> str:
         dims = ", ".join(map(str, self.dims))

@@ -1,9 +1,9 @@
 """Pictures of solutions, paths and runs, with matplotlib (``pip install 'screlax[plot]'``).
 
 Every function draws on the axes (or the figure) it is given, or on those of a new figure that
-pyplot knows nothing of, and returns them: ``ax.figure.savefig("picture.png")``. Nothing is shown,
-no global state is read or changed beyond matplotlib's own style settings, and matplotlib is loaded
-by the first call.
+pyplot knows nothing of, and returns them: ``ax.figure.savefig("picture.png")``. A notebook shows
+them where a cell ends with them. Nothing else is shown, no global state is read or changed beyond
+matplotlib's own style settings, and matplotlib is loaded by the first call.
 
 Class labels and names of runs are drawn as they are written: no dollar begins a formula. Characters
 that the chosen font lacks are taken from an installed one (of Chinese, Japanese and Korean ones

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
     from matplotlib.ticker import LogLocator
 
+    from .figure import NotebookFigure
+
 DECADE = 10.0
 """An axis is logarithmic where its values are positive and span at least this factor."""
 
@@ -37,12 +39,12 @@ def require_matplotlib() -> None:
         ) from error
 
 
-def new_figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> NotebookFigure:
     """Return a figure of that size in inches, unknown to pyplot."""
     require_matplotlib()
-    from matplotlib.figure import Figure
+    from .figure import NotebookFigure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return NotebookFigure(figsize=(width, height), layout="constrained")
 
 
 def axes_or_new(ax: Axes | None, dim: int = 2, title: str = "") -> Axes:
@@ -58,6 +60,7 @@ def axes_or_new(ax: Axes | None, dim: int = 2, title: str = "") -> Axes:
         figure = new_figure(5.2, 4.2)
         figure.suptitle(drawable(title), fontsize="small")
         created: Axes = figure.add_subplot(**projection)
+        created._repr_png_ = figure._repr_png_  # type: ignore[attr-defined]  # a cell shows both
         return created
     if not isinstance(ax, Axes):
         raise InvalidInputError(f"ax must be a matplotlib Axes or None, got {type(ax).__name__}")

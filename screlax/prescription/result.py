@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..io.notebook import TextInNotebook
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from .choices import Alternative
@@ -80,7 +81,7 @@ def settings_of(problem: UFM) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class Design:
+class Design(TextInNotebook):
     """A problem whose certified optimum is as near to a wanted geometry as its knobs bring it.
 
     Distances are ‖G/‖G‖ − T/‖T‖‖_F over all pairs of classes, as in `screlax.geometry`.

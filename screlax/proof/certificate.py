@@ -20,6 +20,8 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..io.notebook import card
+
 ALL_ROUNDING = "what is left is what rounding in double precision can do"
 """Why a gap is no smaller where most of it stands for rounding."""
 
@@ -135,6 +137,19 @@ class Certificate:
     def proves(self, tolerance: float) -> bool:
         """Whether the relative gap is a number from zero to `tolerance`."""
         return math.isfinite(self.upper) and 0 <= self.relative_gap <= tolerance
+
+    def _repr_html_(self) -> str:
+        arithmetic = "exact arithmetic" if self.is_verified else "double precision"
+        return card(
+            "Certificate",
+            [
+                ("bounds", f"{self.lower:.12g} ≤ optimum ≤ {self.upper:.12g}, summed over anchors"),
+                ("relative gap", self.gap_in_words),
+                ("holds in", f"{arithmetic}, at level {self.level}"),
+                ("rounding", f"{self.rounding:.2g} of the gap of {self.gap:.2g}"),
+                ("infimum", f"{self.infimum:.12g}, which no value is below"),
+            ],
+        )
 
     def record(self) -> dict[str, Any]:
         """Return all numbers by name, ready for JSON."""

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..comparison import Comparison
-from ..comparison.recipe import averaged_over
 from ..errors import InaccurateWarning, InvalidInputError
 from ..gram.geometry import cosines_of
 from ..io.shown import one_line
@@ -23,6 +22,7 @@ from ..plots.selection import (
     select_orbits,
 )
 from ..plots.spectrum import kept_eigenvalues
+from ..problem.averaging import averaged_over
 from ..problem.ufm import UFM
 from ..solution.orbit_geometry import orbit_geometry
 from ..solution.quick_determinacy import quick_determinacy

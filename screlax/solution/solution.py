@@ -522,7 +522,7 @@ class Solution:
 
         By the implicit function theorem, on the slack-vector equations or on the optimality
         conditions; see `screlax.analysis.sensitivity.Sensitivity`. At zero nothing moves but the
-        value.
+        value. Printed it is a table.
 
         Raises
         ------
@@ -531,6 +531,13 @@ class Solution:
             of many, or with nonnegative features.
         ProblemTooLargeError
             If there are too many distinct sizes.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> solution = screlax.solve_relaxation([50, 20, 5], screlax.Ridge(0.1))
+        >>> print(str(solution.sensitivity()).splitlines()[0])
+        value, summed over anchors: 76.4999 by λ or ρ, 7.64999 by τ
         """
         return differentiate(self.problem, self.point_gram)
 
@@ -583,6 +590,11 @@ class Solution:
         from .storage import load_solution
 
         return load_solution(path)
+
+    def _repr_html_(self) -> str:
+        from .notebook import solution_card
+
+        return solution_card(self)
 
     def __repr__(self) -> str:
         apart = len(self.components)

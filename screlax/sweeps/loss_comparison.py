@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..io.notebook import text_card
 from ..io.shown import one_line
 from ..io.tables import text_lines, write_table
 from ..solution.solution import Solution
@@ -198,6 +199,9 @@ class LossComparison:
                 at = "" if row["imbalance"] is None else f" at imbalance {row['imbalance']:g}"
                 lines.append(one_line(f"{row['loss']} {row['status']}{at}: {row['reason']}"))
         return "\n".join(dict.fromkeys(lines))
+
+    def _repr_html_(self) -> str:
+        return text_card("LossComparison", self.table())
 
     def __repr__(self) -> str:
         said = ", ".join(f"{count} {status}" for status, count in sorted(self.counts.items()))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..io.tables import write_table
+from .notebook import sweep_card
 
 TIMINGS = ("seconds",)
 """Columns that differ from run to run."""
@@ -154,6 +155,9 @@ class SweepTable(dict[str, list[Any]]):
         ['profile', 'imbalance', 'seed']
         """
         return write_table(self.to_dict(timings=timings), path, COLUMNS)
+
+    def _repr_html_(self) -> str:
+        return sweep_card(self)
 
     def __repr__(self) -> str:
         said = ", ".join(f"{count} {status}" for status, count in sorted(self.counts.items()))

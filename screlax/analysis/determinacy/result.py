@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from ...errors import InvalidInputError
+from ...io.notebook import TextInNotebook
 from ...problem.ufm import UFM
 from .bound import LevelSetBound
 from .direction import Direction
@@ -25,7 +26,7 @@ _SINGLE, _DOUBLE = 2.0**-24, 2.0**-53
 
 
 @dataclass(frozen=True, eq=False)
-class Determinacy:
+class Determinacy(TextInNotebook):
     """What a loss excess leaves open of the geometry; see `screlax.analysis.determinacy`.
 
     Attributes

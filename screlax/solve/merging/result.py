@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ...io.notebook import TextInNotebook
 from ...problem.ufm import UFM
 
 _LISTED = 16
@@ -60,7 +61,7 @@ class CollapseThreshold:
 
 
 @dataclass(frozen=True)
-class MinorityCollapse:
+class MinorityCollapse(TextInNotebook):
     """Which classes share one mean at the optimum, and where each would begin to.
 
     Attributes
