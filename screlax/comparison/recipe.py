@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..problem.averaging import averaged_over
+from ..problem.ufm import UFM
 from ..solution.solution import Solution
 
 

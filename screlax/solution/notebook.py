@@ -37,6 +37,8 @@ def _facts(solution: Solution) -> Iterator[Fact]:
         f"{problem.control.name} {problem.control.parameter:g}, "
         f"temperature {problem.temperature:g}",
     )
+    if problem.constraints_in_words:
+        yield "and", problem.constraints_in_words
     yield "loss", f"of {averaged_over(problem)}; features {_sign(solution)}"
     yield (
         "value",
