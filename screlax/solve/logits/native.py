@@ -1,16 +1,25 @@
-"""Cross-entropy natively: zero where that is optimal, else descent."""
+"""Cross-entropy natively: zero where that is optimal, else Newton at nodes or over all orbits."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from functools import partial
 
 from ...errors import SolverCapabilityError
 from ...gram.cells import Level
-from ...problem.logits import largest_singular_value, logit_program
+from ...gram.logits import CellMatrix, LogitGram
+from ...optional import require_memory
+from ...problem.logits import LogitProgram, largest_singular_value, logit_program
 from ...problem.ufm import UFM
+from ...proof.logit_terms import product
 from ..base import Candidate
-from .factored import descend
+from .bound import Guess, at_norm
 from .orthogonal import orthogonal_logits
+from .penalty import NODES, Optimum, at_nodes, of_orbits
+
+CLOSE = 1e-10
+"""Relative duality gap up to which a point interpolated from nodes is taken."""
 
 
 def solve_logits(problem: UFM, level: Level) -> Candidate:
@@ -28,10 +37,82 @@ def solve_logits(problem: UFM, level: Level) -> Candidate:
         return Candidate(gram, (), steps, message, {"solve": time.perf_counter() - start})
     if program.has_bias or program.norm.fixes_rows:
         raise SolverCapabilityError(f"not solved: {problem.description}")
-    zero = program.zero()
+    require_memory(8 * 40 * program.size**2, f"logits of {program.size:,} distinct class sizes")
+    gram, steps, message = solve_nuclear(program)
+    return Candidate(gram, (), steps, message, {"solve": time.perf_counter() - start})
+
+
+def solve_nuclear(program: LogitProgram) -> tuple[LogitGram, int, str]:
+    """Return logits of a program with penalty or bound, Newton steps, and how they were found."""
+    most = largest_singular_value(program, program.rows(program.zero()))
+    if program.norm.is_penalty and most <= program.norm.amount:
+        return program.zero(), 0, "closed form: zero"
+    for found, nodes in _optima(program, most):
+        gram = _allowed(program, found)
+        if nodes == 0 or _distance(program, gram, found) <= CLOSE:
+            break
+    return gram, found.steps, f"truncated Newton, {nodes} nodes" if nodes else "truncated Newton"
+
+
+def _allowed(program: LogitProgram, found: Optimum) -> LogitGram:
+    """Return logits, scaled to a bound."""
+    logits = found.rows.logits(found.point)
+    factor = 1.0 if program.norm.is_penalty else program.norm.amount / found.norm
+    return program.gram(CellMatrix(factor * logits.own, factor * logits.pair))
+
+
+def _distance(program: LogitProgram, gram: LogitGram, found: Optimum) -> float:
+    """Return the duality gap of logits and scaled rows, relative to the value, about."""
+    rows, amount = program.rows(gram), program.norm.amount
+    sigma = largest_singular_value(program, rows)
+    value, inner = program.loss(gram), product(program, rows, gram)
+    if not program.norm.is_penalty:
+        return (amount * sigma + inner) / value
+    price = amount * found.norm
+    return (abs(price + inner) + max(sigma / amount - 1, 0.0) * price) / (value + price)
+
+
+def _optima(program: LogitProgram, most: float) -> Iterator[tuple[Optimum, int]]:
+    """Yield optima of ever more nodes, and how many, then that of all orbits, without a number.
+
+    Each starts at the last.
+    """
+    last: Optimum | None = None
+    guess: Guess | None = None
+    for nodes in NODES[program.norm.is_penalty :]:
+        found, guess = _at_nodes(program, most, nodes, last, guess)
+        if found is not None:
+            last = found
+            yield found.lifted(program), len(found.rows.copies)
     if program.norm.is_penalty:
-        if largest_singular_value(program, program.rows(zero)) <= program.norm.amount:
-            return Candidate(zero, (), 0, "closed form: zero")
-        gram, steps = descend(program, program.norm.amount)
-        return Candidate(gram, (), steps, "descent", {"solve": time.perf_counter() - start})
-    raise SolverCapabilityError(f"not solved: {problem.description}")
+        found = of_orbits(program, program.norm.amount, last)
+    else:
+        solve = partial(of_orbits, program)
+        found, _ = at_norm(solve, program.norm.amount, most, guess, last)
+    yield found, 0
+
+
+def _at_nodes(
+    program: LogitProgram, most: float, nodes: int, near: Optimum | None, guess: Guess | None
+) -> tuple[Optimum | None, Guess | None]:
+    """Return the optimum at a rule's nodes; where the norm is bounded, of a rule for each price."""
+    if program.norm.is_penalty:
+        return at_nodes(program, program.norm.amount, nodes, near), None
+
+    def solve(weight: float, near: Optimum | None, tolerance: float) -> Optimum:
+        found = at_nodes(program, weight, nodes, near, tolerance)
+        if found is None:
+            raise _NoRuleError
+        return found
+
+    bound = program.norm.amount
+    try:
+        found, guess = at_norm(solve, bound, most, guess, near)
+        missing = bound - found.lifted(program).norm  # the rule's norm is not quite that of all
+        return at_norm(solve, found.norm + missing, most, guess, found)
+    except _NoRuleError:
+        return None, guess
+
+
+class _NoRuleError(Exception):
+    """There are too few classes for so many nodes."""

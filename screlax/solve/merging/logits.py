@@ -27,11 +27,11 @@ import numpy as np
 from ...gram.cells import Level
 from ...gram.logits import LogitGram
 from ...problem.logit_norms import NuclearPenalty
-from ...problem.logits import LogitProgram, largest_singular_value
+from ...problem.logits import LogitProgram
 from ...proof.certificate import Certificate
 from ...proof.logits import certify_program
 from ...types import Vector
-from ..logits.factored import descend
+from ..logits.native import solve_nuclear
 
 BY_FORMULA = "by formula: p_own − p_other = 1 − μ/s within a size, unless s ≤ μ"
 BY_SLOPES = "proved on both sides, by bounds of three programs with a penalty"
@@ -60,9 +60,7 @@ def strengths(program: LogitProgram) -> Vector:
 def penalised(program: LogitProgram, weight: float) -> Penalised:
     """Solve a program with the penalty weight‖Y‖_* in place of its bound."""
     posed = replace(program, norm=NuclearPenalty(weight))
-    gram = posed.zero()
-    if largest_singular_value(posed, posed.rows(gram)) > weight:
-        gram = descend(posed, weight)[0]
+    gram = solve_nuclear(posed)[0]
     return Penalised(gram, certify_program(posed, Level.ORBITS, gram))
 
 
