@@ -426,3 +426,19 @@ def test_a_forged_optimum_is_not_believed():
     features, W = joint_vectors(solution)
     with pytest.raises(screlax.errors.SolverFailedError, match="proves nothing"):
         screlax.compare(features[LABELS], LABELS, forged, classifier=W)
+
+
+# -------------------------------------------------------------------------------------------- fit
+
+
+def test_the_product_of_decays_is_fitted_from_features_alone():
+    control = screlax.WeightDecay(0.6, 0.1)
+    problem = screlax.UFM(COUNTS, control, loss="cross-entropy", features="nonnegative")
+    norms = np.sqrt(np.diagonal(screlax.solve_relaxation(problem).class_gram))
+    kind = {"temperature": 1.0, "loss": "cross-entropy", "features": "nonnegative", "points": 15}
+    fit = screlax.fit_control(7 * np.diag(norms)[LABELS], LABELS, "weight-decay", **kind)
+    assert fit.parameter == pytest.approx(math.sqrt(0.06), rel=1e-4)
+    assert fit.distance < 1e-5
+    assert fit.solution.problem.control.numbers == pytest.approx((fit.parameter,) * 2)
+    with pytest.raises(InvalidInputError, match="two numbers"):
+        screlax.fit_control(np.eye(4)[LABELS], LABELS, "layer-peeled", scale="fixed", **kind)

@@ -226,8 +226,8 @@ def _compared(
     optimum = recover_embeddings(optimal_gram, tolerance=solution.rank_tolerance).vectors
     if not optimal_gram.any():
         raise InvalidInputError(
-            "the optimum is zero (ridge at or above λ_max), so nothing can be compared with it; "
-            "solve with a smaller λ"
+            f"the optimum is zero ({problem.control.name} at or above λ_max), so nothing can be "
+            "compared with it; solve with a smaller λ"
         )
     alignment = align(statistics.means, optimum, free_scale=scale == "free")
     distance = gram_distance(class_gram, optimal_gram)

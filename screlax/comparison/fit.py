@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -118,8 +118,10 @@ def fit_control(
     ----------
     embeddings, labels
         As for `compare`.
-    kind : {"ridge", "ball", "sphere", "budget"}
-        The control to fit.
+    kind : {"ridge", "ball", "sphere", "budget", "weight-decay", "layer-peeled", "normalized"}
+        The control to fit; the last three with ``loss="cross-entropy"``. Of one with two numbers,
+        of features and of the classifier, the geometric mean is fitted, on which features depend
+        up to their scale, and both are set to it.
     temperature : float
         τ of the training loss. Sphere, ball and budget with a free scale determine ρ/τ only.
     class_sizes : array-like of int, mapping or Series, optional
@@ -143,7 +145,8 @@ def fit_control(
     Raises
     ------
     InvalidInputError
-        If an argument does not fit, or all class means are zero.
+        If an argument does not fit, all class means are zero, or the scale is fixed and the
+        control has two numbers.
 
     Examples
     --------
@@ -159,6 +162,11 @@ def fit_control(
     check_choice(kind, "kind", tuple(CONTROLS))
     check_choice(scale, "scale", SCALES)
     points = whole_number(points, "points", 3)
+    if scale == "fixed" and len(fields(CONTROLS[kind])) > 1:
+        raise InvalidInputError(
+            f"{kind} has two numbers, and features alone tell their geometric mean: how long they "
+            "are depends on both; use scale='free'"
+        )
     tau = check_temperature(temperature)
     problem, gram = _class_gram(
         embeddings, labels, kind, tau, class_sizes, loss, normalize, features
@@ -191,9 +199,8 @@ def _class_gram(
             "give one size per class, in sorted label order"
         )
     given = sizes if named is None else dict(zip(named, sizes, strict=True))
-    problem = UFM(
-        given, CONTROLS[kind](1.0), temperature, class_labels, loss=chosen, features=features
-    )
+    control = CONTROLS[kind](*(1.0 for _ in fields(CONTROLS[kind])))
+    problem = UFM(given, control, temperature, class_labels, loss=chosen, features=features)
     _, found = usable_statistics(problem, rows, names, normalize=normalize, within=False)
     return problem, found.means @ found.means.T
 
