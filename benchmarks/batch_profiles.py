@@ -22,7 +22,9 @@ import script
 import screlax
 from screlax.batches import Batches, ClassBatches, PoissonBatches, RandomBatches, WeightedBatches
 from screlax.bench.provenance import provenance_line
-from screlax.problem.constraints.norms import CONTROLS
+from screlax.problem.constraints.base import controls_of
+
+CONTROLS = controls_of(classifier=False)
 
 
 def random_batches(rng: np.random.Generator, sizes: screlax.ClassSizes, kind: int) -> Batches:

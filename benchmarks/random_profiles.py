@@ -18,7 +18,9 @@ import numpy as np
 import script
 
 import screlax
-from screlax.problem.constraints.norms import CONTROLS
+from screlax.problem.constraints.base import controls_of
+
+CONTROLS = controls_of(classifier=False)
 
 
 def random_problem(rng: np.random.Generator, name: str, classes: int) -> screlax.UFM:

@@ -26,7 +26,7 @@ from random_profiles import random_problem
 
 import screlax
 from screlax.bench.provenance import provenance_line
-from screlax.problem.constraints.norms import CONTROLS
+from screlax.problem.constraints.base import controls_of
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -131,7 +131,8 @@ def survey(count: int, seed: int) -> None:
     found = 0
     while found < count:
         most = 9 if found % 2 else 51
-        problem = random_problem(rng, list(CONTROLS)[found // 2 % 4], int(rng.integers(2, most)))
+        control = list(controls_of(classifier=False))[found // 2 % 4]
+        problem = random_problem(rng, control, int(rng.integers(2, most)))
         if not problem.points.singletons:
             continue
         found += 1

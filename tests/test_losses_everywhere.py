@@ -40,14 +40,29 @@ TEXTS = [
     "instance-mix:alpha=0.9,views=3",
     "soft-targets:smoothing=0.2",
     "self-supervised",
+    "cross-entropy",
+    "cross-entropy:class_weights=balanced",
+    "cross-entropy:additive=1,multiplicative=0.3",
+    "cross-entropy:additive=[0,1,0.5,0]",
 ]
-"""Losses that are certified under the sphere below, one of every kind and option."""
+"""Losses that are certified under the control below, one of every kind and option."""
 
-APART = TEXTS[-3:]
+APART = ["instance-mix:alpha=0.9,views=3", "soft-targets:smoothing=0.2", "self-supervised"]
 """Those whose classes do not collapse."""
 
 CONTROL = screlax.Sphere(1.0)
 every_loss = pytest.mark.parametrize("text", TEXTS)
+
+
+def control_of(text: str):
+    """Return the control of a loss of embeddings, or of features and a classifier."""
+    return screlax.WeightDecay(1.0, 4.0) if check_loss(text).has_classifier else CONTROL
+
+
+def arguments_of(text: str) -> list[str]:
+    """Return class sizes of the fixture below, temperature and the same control."""
+    control = [f"--{control_of(text).name}", *map(str, control_of(text).numbers)]
+    return ["--counts", "counts.csv", "--temperature", "0.5", *control]
 
 
 @pytest.fixture
@@ -55,11 +70,11 @@ def counts(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = [f"{label},{size}" for label, size in zip(LABELS, SIZES, strict=True)]
     (tmp_path / "counts.csv").write_text("\n".join(lines), encoding="utf-8")
-    return ["--counts", "counts.csv", "--sphere", "1", "--temperature", "0.5"]
+    return ["--counts", "counts.csv", "--temperature", "0.5", "--sphere", "1"]
 
 
 def problem_of(text: str) -> screlax.UFM:
-    return screlax.UFM(dict(zip(LABELS, SIZES, strict=True)), CONTROL, 0.5, loss=text)
+    return screlax.UFM(dict(zip(LABELS, SIZES, strict=True)), control_of(text), 0.5, loss=text)
 
 
 def shown(text: str) -> str:
@@ -82,7 +97,7 @@ def test_every_loss_is_known_by_name_without_asking_for_the_module_of_losses():
 
 @every_loss
 def test_solve_save_and_certify_by_the_command_line(counts, capsys, text):
-    assert main(["solve", *counts, "--loss", text, "--out", "solution.npz"]) == 0
+    assert main(["solve", *arguments_of(text), "--loss", text, "--out", "solution.npz"]) == 0
     said = capsys.readouterr().out
     assert f"loss {shown(text)}, " in said
     assert main(["certify", "solution.npz"]) == 0
@@ -97,7 +112,7 @@ def test_solve_save_and_certify_by_the_command_line(counts, capsys, text):
 
 @every_loss
 def test_json_has_the_loss_its_options_and_what_it_counts(counts, capsys, text):
-    assert main(["solve", *counts, "--loss", text, "--json"]) == 0
+    assert main(["solve", *arguments_of(text), "--loss", text, "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     problem = problem_of(text)
     assert record["problem"]["loss"] == shown(text)
@@ -109,7 +124,7 @@ def test_json_has_the_loss_its_options_and_what_it_counts(counts, capsys, text):
 
 @pytest.mark.parametrize("text", APART)
 def test_results_say_where_classes_do_not_collapse(counts, capsys, text):
-    assert main(["solve", *counts, "--loss", text]) == 0
+    assert main(["solve", *arguments_of(text), "--loss", text]) == 0
     assert "does not collapse within classes" in capsys.readouterr().out
     solution = screlax.solve_relaxation(problem_of(text))
     assert "does not collapse" in page_data(solution, {})["summary"]["within"]
@@ -121,7 +136,17 @@ def test_results_say_where_classes_do_not_collapse(counts, capsys, text):
 
 @every_loss
 def test_path_by_the_command_line_is_of_the_loss(counts, capsys, text):
-    arguments = ["path", *counts, "--loss", text, "--values", "0.5,1", "--out", "path.csv"]
+    values = f"{control_of(text).parameter / 2},{control_of(text).parameter}"
+    arguments = [
+        "path",
+        *arguments_of(text),
+        "--loss",
+        text,
+        "--values",
+        values,
+        "--out",
+        "path.csv",
+    ]
     assert main(arguments) == 0
     assert f"loss {shown(text)}, " in capsys.readouterr().out
     with open("path.csv", encoding="utf-8", newline="") as file:
@@ -137,7 +162,7 @@ def test_pictures_and_page_say_the_loss(text):
     assert shown(text) in plots.plot_solution(solution).get_suptitle()
     for draw in (plots.plot_norms, plots.plot_angles, plots.plot_gram, plots.plot_embedding):
         assert shown(text) in draw(solution).figure.get_suptitle()
-    path = screlax.regularization_path(solution.problem, [0.5, 1.0])
+    path = screlax.regularization_path(solution.problem, [1.0, 2.0])
     assert shown(text) in plots.plot_path_overview(path).get_suptitle()
     page = page_data(solution, {})
     assert page["summary"]["loss"] == shown(text)
@@ -148,8 +173,8 @@ def test_sweep_files_take_the_same_text(tmp_path, capsys):
     texts = [text for text in TEXTS if "{" not in text]
     config = tmp_path / "sweep.toml"
     config.write_text(
-        f"profiles = []\ncounts = {{ mine = 'counts.csv' }}\nsphere = 1.0\ntemperature = 0.5\n"
-        f"loss = {json.dumps(texts)}\n".replace("profiles = []\n", ""),
+        "counts = { mine = 'counts.csv' }\nsphere = 1.0\nweight_decay = [1, 4]\n"
+        f"temperature = 0.5\nloss = {json.dumps(texts)}\n",
         encoding="utf-8",
     )
     (tmp_path / "counts.csv").write_text("\n".join(map(str, SIZES)), encoding="utf-8")
@@ -159,9 +184,13 @@ def test_sweep_files_take_the_same_text(tmp_path, capsys):
     assert f"{len(texts)} optimal" in capsys.readouterr().out
     with out.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["loss"] for row in rows] == texts
+    assert [row["loss"] for row in rows] == sorted(
+        texts, key=lambda t: check_loss(t).has_classifier
+    )
     for row in rows:
-        alone = screlax.solve_relaxation(screlax.UFM(SIZES, CONTROL, 0.5, loss=row["loss"]))
+        control = control_of(row["loss"])
+        assert row["numbers"] == " ".join(map(repr, control.numbers))
+        alone = screlax.solve_relaxation(screlax.UFM(SIZES, control, 0.5, loss=row["loss"]))
         assert float(row["value"]) == pytest.approx(alone.value, rel=1e-8)
     keys = {point.key() for point in read_sweep(config)}
     assert len(keys) == len(texts)
@@ -335,6 +364,10 @@ def test_comparison_of_the_optimum_with_itself_names_the_loss(counts, tmp_path, 
 def test_the_loss_of_a_gram_matrix_is_that_of_the_solution(text):
     solution = screlax.solve_relaxation(problem_of(text))
     sizes, options = dict(zip(LABELS, SIZES, strict=True)), {"temperature": 0.5, "loss": text}
+    if check_loss(text).has_classifier:
+        with pytest.raises(screlax.ScrelaxError, match="for losses of embeddings alone"):
+            screlax.gram_loss(solution.class_gram, class_sizes=sizes, **options)
+        return
     if "tied=false" in text:
         with pytest.raises(screlax.ScrelaxError, match="there are 8 classes and prototypes"):
             screlax.gram_loss(solution.class_gram, class_sizes=sizes, **options)

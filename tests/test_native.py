@@ -25,7 +25,9 @@ from screlax import (
 )
 from screlax.errors import InvalidInputError
 from screlax.gram.curve import SlackVectorGram
-from screlax.problem.constraints.norms import CONTROLS
+from screlax.problem.constraints.base import controls_of
+
+CONTROLS = controls_of(classifier=False)
 
 names = st.sampled_from(sorted(CONTROLS))
 seeds = st.integers(0, 2**32 - 1)

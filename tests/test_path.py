@@ -23,7 +23,9 @@ from screlax import (
 from screlax.errors import InvalidInputError
 from screlax.geometry import gram_distance
 from screlax.gram.curve import SlackVectorGram
-from screlax.problem.constraints.norms import CONTROLS
+from screlax.problem.constraints.base import controls_of
+
+CONTROLS = controls_of(classifier=False)
 
 SIZES = (300, 110, 110, 40, 15, 6, 6, 2)
 WIDE = tuple(int(size) for size in np.geomspace(2, 5000, 45).round())

@@ -29,7 +29,7 @@ from screlax.gram.blocks import scaled_blocks
 from screlax.gram.cells import Level
 from screlax.gram.curve import SlackVectorGram
 from screlax.gram.shared_point import SingletonGram
-from screlax.problem.constraints.norms import CONTROLS as CONTROL_TYPES
+from screlax.problem.constraints.base import controls_of
 from screlax.problem.program import build_program
 from screlax.proof.dense import certify
 from screlax.proof.prove import prove_gram
@@ -38,6 +38,8 @@ from screlax.proof.singletons import SingletonProof, state_of_singleton_gram
 from screlax.solve.base import SolverOptions
 from screlax.solve.singletons.newton import singleton_newton
 from screlax.solve.singletons.start import start_tilted
+
+CONTROL_TYPES = controls_of(classifier=False)
 
 CONTROLS = {"ridge": Ridge(0.35), "ball": Ball(1.6), "sphere": Sphere(2.2), "budget": Budget(1.1)}
 every_control = pytest.mark.parametrize("control", CONTROLS.values(), ids=CONTROLS)

@@ -18,13 +18,15 @@ from screlax.equations.singletons import (
     singleton_equations,
 )
 from screlax.gram.cells import CellGram, Level
-from screlax.problem.constraints.norms import CONTROLS as CONTROL_TYPES
+from screlax.problem.constraints.base import controls_of
 from screlax.problem.program import build_program
 from screlax.proof.dense import certify
 from screlax.proof.singletons import SingletonProof
 from screlax.solve.singletons.candidates import singleton_candidates
 from screlax.solve.singletons.newton import singleton_newton
 from screlax.solve.singletons.start import start_near
+
+CONTROL_TYPES = controls_of(classifier=False)
 
 SIZES = (12, 7, 7, 4, 2, 2, 2, 1, 1, 1)
 ANCHORED = 4  # distinct sizes of at least two samples

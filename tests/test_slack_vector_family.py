@@ -26,12 +26,14 @@ from screlax.errors import FileFormatError, InaccurateWarning
 from screlax.gram.cells import Level
 from screlax.gram.curve import SlackVectorGram
 from screlax.losses import ClassAveraged, NegativesOnly, Prototypes, RowSoftmax, SupCon
-from screlax.problem.constraints.norms import CONTROLS
+from screlax.problem.constraints.base import controls_of
 from screlax.problem.losses.class_rows import ClassTerms
 from screlax.problem.program import build_program
 from screlax.proof.dense import certify
 from screlax.proof.structured import prove
 from screlax.solve.slack_vector.solver import solve_slack_vector
+
+CONTROLS = controls_of(classifier=False)
 
 SIZES = (100, 50, 10, 2)
 LOSSES = {

@@ -12,7 +12,7 @@ from problems import CASE, CASES, Case, cases_of, class_objective, every_case
 from screlax import UFM, Ball, Budget, Ridge, Sphere, solve_relaxation
 from screlax.equations.slack_vector import SlackVectorEquations, State, equations_for
 from screlax.gram.cells import CellGram, Level
-from screlax.problem.constraints.norms import CONTROLS
+from screlax.problem.constraints.base import controls_of
 from screlax.problem.levels import classes_to_orbits
 from screlax.problem.program import build_program
 from screlax.proof.dense import certify
@@ -20,6 +20,8 @@ from screlax.proof.prove import prove_gram
 from screlax.proof.structured import StructuredProof, prove, state_of_gram
 from screlax.solve.slack_vector.newton import initial_state
 from screlax.solve.slack_vector.solver import solve_slack_vector
+
+CONTROLS = controls_of(classifier=False)
 
 ROUNDING = 1e-10
 # Two classes on a ball or sphere are left out: with v_1 = v_2 = V/2 nothing moves G into G v = 0.

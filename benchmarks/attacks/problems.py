@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from screlax import UFM, ClassSizes, Ridge
-from screlax.problem.constraints.norms import CONTROLS
+from screlax.problem.constraints.base import controls_of
+
+CONTROLS = controls_of(classifier=False)
 
 PROFILES = (
     *("balanced", "step", "exponential", "random", "singletons", "mostly singletons"),

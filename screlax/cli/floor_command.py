@@ -48,7 +48,7 @@ def _record(found: BatchFloor) -> dict[str, Any]:
     return {
         "loss": problem.loss.text,
         "features": problem.features.value,
-        "control": [problem.control.name, problem.control.parameter],
+        "control": problem.control.record(),
         "temperature": problem.temperature,
         "status": found.solution.status.value,
         **{name: getattr(found, name) for name in names},

@@ -116,7 +116,7 @@ def _record(landscape: Landscape) -> dict[str, Any]:
         "samples": problem.samples,
         "loss": str(problem.loss),
         "features": problem.features.value,
-        "control": [problem.control.name, problem.control.parameter],
+        "control": problem.control.record(),
         "temperature": problem.temperature,
         "level": landscape.level,
         "seed": landscape.seed,

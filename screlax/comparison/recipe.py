@@ -75,5 +75,5 @@ class Recipe:
 
 def _control(problem: UFM) -> str:
     """Return the control with its numbers, and the constraints of the problem's own."""
-    control, own = problem.control, problem.constraints_in_words
-    return " ".join([control.name, *(f"{n:g}" for n in control.numbers), *([own] if own else [])])
+    own = problem.constraints_in_words
+    return " ".join([problem.control.in_words, *([own] if own else [])])

@@ -27,6 +27,7 @@ def check_problem(problem: Any) -> UFM:
             f"problem must be a UFM, for instance UFM([50, 20, 5], Sphere(1.0)); got "
             f"{type(problem).__name__}"
         )
+    problem.loss.require_embeddings("descent on embeddings")
     if problem.constraints:
         raise InvalidInputError(
             "descent moves embeddings within the control alone, and this problem has "

@@ -106,7 +106,7 @@ def _settings(problem: UFM, seed: int, level: str) -> dict[str, Any]:
         "distinct_sizes": sizes.distinct.tolist(),
         "multiplicities": sizes.multiplicities.tolist(),
         "class_order": None if order is None else hashlib.sha256(order.tobytes()).hexdigest(),
-        "control": [problem.control.name, problem.control.parameter],
+        "control": problem.control.record(),
         "temperature": problem.temperature,
         "loss": problem.loss.text,
         **({} if problem.features is Features.REAL else {"features": problem.features.value}),

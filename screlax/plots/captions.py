@@ -7,12 +7,10 @@ from ..problem.ufm import UFM
 
 def caption(problem: UFM) -> str:
     """Return loss, control and temperature in one line: ``supcon, sphere ρ = 1, τ = 0.1``."""
-    control = problem.control
-    symbol = "λ" if control.name == "ridge" else "ρ"
     return ", ".join(
         [
             *model_in_words(problem),
-            f"{control.name} {symbol} = {control.parameter:g}",
+            problem.control.caption,
             f"τ = {problem.temperature:g}",
             *filter(None, [problem.constraints_in_words]),
         ]

@@ -163,8 +163,8 @@ def path_parameter(solutions: Sequence[Solution]) -> tuple[str, Vector]:
             raise InvalidInputError("the solutions are no path: batch size and another vary")
         return "batch size B", size.astype(float)
     if np.ptp(temperature) == 0:
-        symbol = "λ" if first.control.name == "ridge" else "ρ"
-        return f"{first.control.name} {symbol}", strength
+        control = first.control
+        return f"{control.name} {control.symbol_of_parameter or control.symbol}", strength
     if np.ptp(strength) == 0:
         return "temperature τ", temperature
     raise InvalidInputError("the solutions are no path: both control and temperature vary")

@@ -29,6 +29,7 @@ def refuse_nonnegative(features: Features) -> None:
 
 def checked(problem: UFM) -> UFM:
     """Return the problem, or refuse a loss whose geometry is not that of class means."""
+    problem.loss.require_embeddings("a design")
     if not problem.loss.collapses:
         raise InvalidInputError(
             f"with loss {problem.loss} the samples of a class need not coincide, and a design is "

@@ -14,13 +14,8 @@ from ..errors import InvalidInputError
 from ..types import Vector
 from .batches.base import Batches
 from .class_sizes import ClassSizes
-from .constraints.norms import (
-    CONTROLS,
-    Control,
-    NormControl,
-    check_control,
-    check_temperature,
-)
+from .constraints.base import Control, NormControl, controls_of
+from .constraints.norms import check_control, check_temperature
 from .features import Features, check_features
 from .labels import ClassNumbers, number_labels
 from .losses.base import Loss
@@ -120,7 +115,7 @@ class UFM:
         chosen.check(sizes)
         object.__setattr__(self, "class_sizes", sizes)
         object.__setattr__(self, "control", check_control(control))
-        _check_pair(chosen, self.control)
+        check_pair(chosen, self.control)
         object.__setattr__(self, "temperature", check_temperature(temperature))
         _check_magnitudes(self.control, self.temperature)
         object.__setattr__(self, "class_labels", labels)
@@ -471,12 +466,18 @@ class UFM:
         return self.control.is_penalty and self.control.parameter >= self.zero_threshold()
 
 
-def _check_pair(loss: Loss, control: Control) -> None:
-    """Refuse a control of embeddings for a loss of a classifier, and the other way round."""
+def check_pair(loss: Loss, control: Control) -> None:
+    """Refuse a control of embeddings for a loss of a classifier, and the other way round.
+
+    Raises
+    ------
+    InvalidInputError
+        If they do not go together.
+    """
     if loss.has_classifier == control.has_classifier:
         return
-    kinds = CONTROLS.values()
-    known = [kind.__name__ for kind in kinds if kind.has_classifier == loss.has_classifier]
+    kinds = controls_of(classifier=loss.has_classifier).values()
+    known = [kind.__name__ for kind in kinds]
     what = "features and a classifier" if loss.has_classifier else "embeddings alone"
     raise InvalidInputError(
         f"loss {loss} is of {what}, and {control} is not; choose one of {', '.join(known)}"

@@ -12,6 +12,8 @@ from ..io.arrays import real_array
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Sphere, check_temperature
 from ..problem.losses.base import Loss
+from ..problem.losses.registry import check_loss
+from ..problem.losses.supcon import SupCon
 from ..problem.program import build_program
 from ..problem.ufm import UFM
 
@@ -71,6 +73,8 @@ def gram_loss(
     matrix = _check_gram(gram)
     if (labels is None) == (class_sizes is None):
         raise InvalidInputError("give either labels or class_sizes, and not both")
+    loss = check_loss(SupCon() if loss is None else loss)
+    loss.require_embeddings("gram_loss")
     control = Sphere(1.0)  # any: the loss itself does not depend on it
     if labels is None:
         assert class_sizes is not None

@@ -15,6 +15,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,10 +28,12 @@ from ..errors import FileFormatError
 from ..gram.cells import CellGram, Level, ScatteredGram
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
+from ..gram.logits import CellMatrix, LogitGram
 from ..gram.opposite import OppositeGram
 from ..gram.shared_point import SingletonGram
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import control_named
+from ..problem.logits import logit_program
 from ..problem.losses.registry import loss_of_record
 from ..problem.losses.softmax_rows import RowWeights
 from ..problem.own_constraints.linear import linear_of_record, numbered
@@ -53,7 +56,7 @@ READABLE = ("screlax-solution-1", FORMAT)
 TEXT_FIELDS = ("solver", "solver_reason", "level", "level_reason", "solver_message")
 """Attributes of a solution that are stored as they are."""
 
-_PAIRS = ("pair_upper.npy", "dual_pair.npy", "dual_entries.npy")
+_PAIRS = ("pair_upper.npy", "dual_pair.npy", "dual_entries.npy", "logit_pair.npy")
 """Members that grow with the square of the number of distinct sizes."""
 
 _HEADER, _MOST, _MEMBERS = 1024, 1 << 28, 32
@@ -217,6 +220,8 @@ def _sizes(arrays: dict[str, Any]) -> ClassSizes:
 
 
 def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
+    if problem.loss.has_classifier:
+        return _logit_gram(arrays, problem)
     m, copies = problem.points.orbits, problem.points.multiplicities
     if "side" in arrays:
         side, norm = _numbers(arrays, "side", (m,)), _positive(arrays["unit_norm"], "unit_norm")
@@ -250,6 +255,29 @@ def _gram(arrays: dict[str, Any], problem: UFM) -> AnyGram:
             raise ValueError(f"it has samples of a class apart, and with {problem.loss} none are")
         return ScatteredGram(own, pair, problem.instances, _numbers(arrays, "apart", (m,)))
     return CellGram(own, pair)
+
+
+def _logit_gram(arrays: dict[str, Any], problem: UFM) -> LogitGram:
+    """Return logits by orbit; masses count where norms are fixed, else they are the problem's."""
+    program, m = logit_program(problem), problem.class_sizes.orbits
+    own, bias = _numbers(arrays, "logit_own", (m,)), _numbers(arrays, "bias", (m,))
+    pair = _numbers(arrays, "logit_pair", (m, m))
+    masses = {name: _numbers(arrays, name, (m,)) for name in ("feature_mass", "classifier_mass")}
+    if np.any(np.where(program.copies == 1, np.diagonal(pair) - own, 0.0)):
+        raise ValueError("logits of classes for themselves do not agree where a size has one class")
+    if not program.has_bias and bias.any():
+        raise ValueError("it has a bias, and the loss has none")
+    gram = program.gram(CellMatrix(own, pair), bias)
+    for name, mass in masses.items():
+        if program.norm.fixes_rows and not (mass > 0).all():
+            raise ValueError(f"{name} holds numbers that are not positive")
+        if not program.norm.fixes_rows and not np.array_equal(mass, getattr(gram, name)):
+            raise ValueError(f"{name} is not that of the problem")
+    if not math.isclose(real_number(arrays["balance"]), gram.balance):
+        raise ValueError(f"balance {arrays['balance']} is not that of {problem.control}")
+    features, classifier = masses.values()
+    scale = _scale(arrays, problem)
+    return replace(gram, feature_mass=features, classifier_mass=classifier, scale=scale)
 
 
 def _singleton_gram(arrays: dict[str, Any], problem: UFM) -> SingletonGram:

@@ -539,6 +539,7 @@ class Solution:
         >>> print(str(solution.sensitivity()).splitlines()[0])
         value, summed over anchors: 76.4999 by λ or ρ, 7.64999 by τ
         """
+        self.problem.loss.require_embeddings("sensitivity")
         return differentiate(self.problem, self.point_gram)
 
     def determinacy(self) -> Determinacy:
@@ -568,6 +569,7 @@ class Solution:
         0.03
         1.09
         """
+        self.problem.loss.require_embeddings("determinacy")
         return find_determinacy(
             self.problem, self.point_gram, self.value, self.gap, self.rank, self.rank_tolerance
         )

@@ -61,7 +61,7 @@ def _to_arrays(solution: Solution, *, with_loss: bool = True) -> dict[str, Any]:
     """Return the arrays of a file; the loss of a component follows from that of the whole."""
     problem, sizes = solution.problem, solution.problem.class_sizes
     record = {
-        "control": [problem.control.name, *problem.control.numbers],
+        "control": problem.control.record(),
         **({"loss": problem.loss.record()} if with_loss else {}),
         "features": problem.features.value,
         **_constraints(problem),

@@ -8,6 +8,7 @@ from ..gram.blocks import scaled_blocks
 from ..gram.cells import CellGram, Level, ScatteredGram
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..gram.diagonal import DiagonalGram
+from ..gram.logits import LogitGram
 from ..gram.opposite import OppositeGram
 from ..gram.rounding import UNIT
 from ..gram.shared_point import SingletonGram
@@ -81,6 +82,8 @@ def verified(
     structured = isinstance(proof.gram, SlackVectorGram | SingletonGram | OppositeGram)
     if structured and is_feasible:
         gram = proof.gram.scaled(problem.temperature)
+    elif isinstance(proof.gram, LogitGram):
+        _require_logits(unit, proof.gram)
     elif isinstance(proof.gram, DiagonalGram):
         _require_norms(unit, proof.gram, is_feasible)
     else:
@@ -104,6 +107,19 @@ def _require_constraints(program: Program, gram: CellGram) -> None:
         f"its Gram matrix violates the constraint {program.linear.names[worst]!r}, by "
         f"{beyond[worst]:.2g} times what rounding can do"
     )
+
+
+def _require_logits(given: AnyGram, feasible: LogitGram) -> None:
+    """Refuse logits that the control excludes: beyond rounding the proof changed them."""
+    assert isinstance(given, LogitGram)
+    largest = max(float(np.abs(feasible.logit_pair).max()), float(np.abs(feasible.logit_own).max()))
+    own = np.abs(given.logit_own - feasible.logit_own).max()
+    pair = np.abs(given.logit_pair - feasible.logit_pair).max()
+    if not max(own, pair) <= _LIFTED * len(given.copies) * largest:
+        raise ValueError(
+            f"its logits are not within the control: the nearest that are differ by up to "
+            f"{max(own, pair):.2g}"
+        )
 
 
 def _require_norms(given: AnyGram, feasible: AnyGram, is_feasible: np.bool_) -> None:

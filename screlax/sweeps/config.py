@@ -6,6 +6,7 @@
     temperature = { start = 0.05, stop = 1.0, points = 10 }
     loss = ["supcon:views=2", "supcon:class_weights=balanced"]
     batches = ["all", "shuffle:size=64", "classes:classes=8,samples=4"]
+    weight-decay = [[0.5, 0.5], [0.1, 1.0]]  # with loss = "cross-entropy"
 
 or as many tables `[[grid]]` with such entries as wanted. `counts = { name = "counts.csv" }` adds
 class sizes from files, found from the folder of the TOML file. `constraints = "own.json"` names a
@@ -82,7 +83,7 @@ def _refuse_unknown(entries: dict[str, Any], where: str) -> None:
     named = [name for name in inspect.signature(grid).parameters if name != "controls"]
     known = list(dict.fromkeys(["counts", *named, *CONTROLS]))
     for key in entries:
-        if key not in known:
+        if key not in known and key.replace("_", "-") not in CONTROLS:
             close = difflib.get_close_matches(key, known, n=1)
             hint = f", did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
             raise InvalidInputError(f"{where}: unknown entry {key!r}{hint}")

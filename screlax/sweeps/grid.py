@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from itertools import product
 from typing import Any
 
@@ -12,11 +13,12 @@ from ..checks import require_few
 from ..errors import InvalidInputError
 from ..io.arrays import real_array
 from ..problem.batches.base import Batches
-from ..problem.constraints.norms import CONTROLS, Control, control_named
+from ..problem.constraints.base import CONTROLS, Control, control_named
 from ..problem.features import Features, check_features
 from ..problem.losses.base import Loss
 from ..problem.losses.registry import check_loss
 from ..problem.own_constraints.given import check_constraints
+from ..problem.ufm import check_pair
 from .point import SweepPoint, whole_counts
 
 ALL = "all"
@@ -77,8 +79,10 @@ def grid(
     constraints : sequence of Linear, optional
         Constraints of your own on the class Gram matrix, the same for all points, as for `UFM`;
         classes are counted in the order of the profile.
-    **controls : float or sequence of float
-        Values of other registered controls, by name.
+    **controls : float or sequence of float; pairs, or a sequence of them
+        Values of other registered controls, by name, hyphens written as underscores:
+        ``weight_decay=[(0.5, 0.5), (0.1, 1.0)]``, ``normalized=16``. Every loss is under the
+        controls that are of its kind: of embeddings, or of features and a classifier.
 
     Returns
     -------
@@ -87,7 +91,7 @@ def grid(
     Raises
     ------
     InvalidInputError
-        If a value makes no problem, or there is none.
+        If a value makes no problem, there is none, or no control is of the kind of a loss.
 
     Examples
     --------
@@ -111,6 +115,7 @@ def grid(
         [check_features(sign) for sign in listed(features, "features")],
     )
     require_few(math.prod(map(len, axes)), "points of a grid")
+    _require_pairs(axes[6], bounds)
     return [
         SweepPoint(
             profile=name,
@@ -127,6 +132,7 @@ def grid(
             constraints=own,
         )
         for (name, counts), factor, control, tau, seed, dim, one, sign in product(*axes)
+        if one.has_classifier == control.has_classifier
     ]
 
 
@@ -140,11 +146,32 @@ def _controls(given: dict[str, Any]) -> list[Control]:
         raise InvalidInputError(
             f"no control was given; choose at least one of {', '.join(CONTROLS)} and its values"
         )
-    return [
-        control_named(name, value)
-        for name, values in given.items()
-        for value in numbers(values, name)
-    ]
+    return [control for name, values in given.items() for control in _control(name, values)]
+
+
+def _control(name: str, values: Any) -> list[Control]:
+    """Return one control for each number, or for each tuple of as many as it has."""
+    name = name if name in CONTROLS else name.replace("_", "-")
+    count = len(fields(CONTROLS[name])) if name in CONTROLS else 1
+    if count == 1:
+        return [control_named(name, value) for value in numbers(values, name)]
+    array = real_array(values, name)
+    if array.ndim not in (1, 2) or array.shape[-1] != count or not array.size:
+        wanted = ", ".join(field.name for field in fields(CONTROLS[name]))
+        raise InvalidInputError(
+            f"{name} takes {count} numbers at a time ({wanted}), or a list of such; got {values!r}"
+        )
+    return [control_named(name, *row) for row in array.reshape(-1, count).tolist()]
+
+
+def _require_pairs(losses: list[Loss], controls: list[Control]) -> None:
+    """Refuse losses without a control of their kind, and controls without a loss."""
+    for loss in losses:
+        if all(loss.has_classifier != control.has_classifier for control in controls):
+            check_pair(loss, controls[0])
+    for control in controls:
+        if all(loss.has_classifier != control.has_classifier for loss in losses):
+            check_pair(losses[0], control)
 
 
 def numbers(values: Any, what: str) -> list[float]:

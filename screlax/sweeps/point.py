@@ -20,7 +20,7 @@ from ..problem.losses.supcon import SupCon
 from ..problem.own_constraints.base import OwnConstraint
 from ..problem.own_constraints.given import check_constraints
 from ..problem.profiles import profile as named_profile
-from ..problem.ufm import UFM
+from ..problem.ufm import UFM, check_pair
 from ..solve.solve import check_limits
 from ..version import __version__
 
@@ -33,8 +33,8 @@ class SweepPoint:
     ----------
     profile : str
         Name of a profile as `screlax.profile` takes it; with `counts` any name for them.
-    control : Ridge, Ball, Sphere or Budget
-        What keeps the embeddings bounded.
+    control : Ridge, Ball, Sphere or Budget; WeightDecay, LayerPeeled or Normalized
+        What keeps the embeddings bounded, or features and classifier.
     temperature : float, default 1.0
         τ > 0.
     imbalance : float, optional
@@ -94,9 +94,11 @@ class SweepPoint:
         check_limits(self.solver, self.tol, None)
         object.__setattr__(self, "loss", check_loss(self.loss))
         object.__setattr__(self, "features", check_features(self.features))
+        check_pair(self.loss, self.control)
         if self.seed is not None:
             object.__setattr__(self, "seed", whole_number(self.seed, "seed", 0))
         if self.dim is not None:
+            self.loss.require_embeddings("descent in a dimension")
             object.__setattr__(self, "dim", whole_number(self.dim, "dim"))
         if self.counts is None:
             _named_sizes(self.profile, self.imbalance)
@@ -158,7 +160,7 @@ class SweepPoint:
             "profile": self.profile.strip().lower() if self.counts is None else None,
             "counts": None if self.counts is None else list(self.counts),
             "imbalance": None if self.imbalance is None else float(self.imbalance),
-            "control": [self.control.name, self.control.parameter],
+            "control": self.control.record(),
             "temperature": self.temperature,
             "seed": self.seed,
             "solver": self.solver,

@@ -117,7 +117,11 @@ def _table(points: list[SweepPoint], results: dict[SweepPoint, Result]) -> Sweep
 
 
 def _row(point: SweepPoint, result: Result) -> Row:
-    control = {"control": point.control.name, "parameter": point.control.parameter}
+    control = {
+        "control": point.control.name,
+        "numbers": point.control.numbers_in_words,
+        "parameter": point.control.parameter,
+    }
     said = {"loss": point.loss.text, "features": point.features.value, "solver": None}
     own = "; ".join(map(str, point.constraints)) or None
     parameters = {**vars(point), **control, **said, "constraints": own}

@@ -23,6 +23,7 @@ COLUMNS: dict[str, type] = {
     "loss": str,
     "features": str,
     "control": str,
+    "numbers": str,
     "parameter": float,
     "temperature": float,
     "constraints": str,
@@ -54,13 +55,14 @@ class SweepTable(dict[str, list[Any]]):
     """A sweep as columns of equal length: a dict, so that `pandas.DataFrame(table)` takes it.
 
     Columns are profile, imbalance, seed, classes, samples, loss (its text, in full), control,
-    parameter (λ or ρ), temperature, constraints (its own, in words), dim; status ("optimal",
+    numbers (all of the control, as text), parameter (λ or ρ; of several numbers the geometric mean,
+    which logits depend on), temperature, constraints (its own, in words), dim; status ("optimal",
     "inaccurate", "failed"); value (summed over anchors), lower, upper, gap, relative_gap, rounding
     (the part of the gap for rounding errors); rank; the norms of a class of the largest and of the
     smallest size; the cosines between the two largest classes, the largest and the smallest, and
     the two smallest, all of class means; the mean squared distance from them, zero where classes
-    collapse; solver; error; seconds.
-    Entries are text, whole or real numbers; None where there is nothing to say.
+    collapse; solver; error; seconds. Entries are text, whole or real numbers; None where there is
+    nothing to say.
     The dict is read-only; `dict(table)` and `to_dict` make one to change.
 
     Parameters

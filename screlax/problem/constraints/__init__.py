@@ -1,3 +1,6 @@
-"""What keeps the embeddings bounded, and features and classifier."""
+"""What keeps the embeddings bounded, and features and classifier; each registers itself."""
 
-from . import classifier, norms  # noqa: F401  (each registers itself)
+from . import norms  # noqa: F401
+
+# isort: split
+from . import classifier  # noqa: F401

@@ -72,6 +72,10 @@ class Control(ABC):
         What files, sweeps and the command line (``--name``) call it.
     symbol, meaning : str
         Letter of the number, and the control in words, for help texts.
+    symbols : tuple of str
+        Letters of several numbers, in order; empty where there is one.
+    symbol_of_parameter : str
+        What `parameter` is where there are several numbers, else empty.
     is_penalty : bool
         Whether it is a term of the objective rather than a bound.
     fixes_norms : bool
@@ -88,6 +92,8 @@ class Control(ABC):
     name: ClassVar[str]
     symbol: ClassVar[str] = "ρ"
     meaning: ClassVar[str]
+    symbols: ClassVar[tuple[str, ...]] = ()
+    symbol_of_parameter: ClassVar[str] = ""
     is_penalty: ClassVar[bool] = False
     fixes_norms: ClassVar[bool] = False
     is_equation: ClassVar[bool] = False
@@ -110,6 +116,27 @@ class Control(ABC):
     def numbers(self) -> tuple[float, ...]:
         """The numbers of this control, in order."""
         return tuple(float(getattr(self, field.name)) for field in fields(self))
+
+    @property
+    def in_words(self) -> str:
+        """Name and numbers: ``sphere 1``, ``weight-decay 0.5 0.2``."""
+        return " ".join([self.name, *(f"{number:g}" for number in self.numbers)])
+
+    @property
+    def numbers_in_words(self) -> str:
+        """All digits of the numbers: ``0.5 0.2``."""
+        return " ".join(map(repr, self.numbers))
+
+    def record(self) -> list[Any]:
+        """Name and numbers as files have them."""
+        return [self.name, *self.numbers]
+
+    @property
+    def caption(self) -> str:
+        """Name, and each number by its letter: ``sphere ρ = 1``."""
+        letters = self.symbols or (self.symbol,)
+        said = (f"{letter} = {n:g}" for letter, n in zip(letters, self.numbers, strict=True))
+        return f"{self.name} {', '.join(said)}"
 
     @property
     def parameter(self) -> float:
@@ -303,6 +330,11 @@ class NormControl(Control):
 
 CONTROLS: dict[str, type[Control]] = {}
 """Every control by name."""
+
+
+def controls_of(*, classifier: bool) -> dict[str, type[Control]]:
+    """Return the controls of embeddings alone, or those of features and a classifier, by name."""
+    return {name: kind for name, kind in CONTROLS.items() if kind.has_classifier == classifier}
 
 
 Known = TypeVar("Known", bound=type[Control])

@@ -63,6 +63,20 @@ class Loss(ABC):
     has_classifier: ClassVar[bool] = False
     """Whether it is of features and a linear classifier, and its control too."""
 
+    def require_embeddings(self, what: str) -> None:
+        """Refuse a loss of features and a classifier for what is known of embeddings alone.
+
+        Raises
+        ------
+        InvalidInputError
+            If it `has_classifier`.
+        """
+        if self.has_classifier:
+            raise InvalidInputError(
+                f"{what} is for losses of embeddings alone, such as supcon; loss {self} is of "
+                "features and a classifier"
+            )
+
     @property
     def view_count(self) -> int:
         """Number of views of every sample."""

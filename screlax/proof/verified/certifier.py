@@ -54,6 +54,11 @@ def prove_verified(
         If there is no such proof for the loss, for nonnegative features that do not end at
         orthogonal classes, or under constraints of the problem's own.
     """
+    if problem.loss.has_classifier:
+        raise SolverCapabilityError(
+            f"there is no proof against rounding for {problem.description}: it is for losses of "
+            "embeddings; leave out rigorous, and the bounds are proved in double precision"
+        )
     if problem.constraints:
         raise SolverCapabilityError(
             f"there is no proof against rounding for {problem.description}: it is for problems "
