@@ -14,7 +14,7 @@ from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
 from ..io.notebook import TextInNotebook
 from ..problem.class_sizes import ClassSizes
-from ..problem.constraints.base import CONTROLS, controls_of
+from ..problem.constraints.base import CONTROLS
 from ..problem.constraints.norms import check_temperature
 from ..problem.features import Features
 from ..problem.labels import count_labels
@@ -160,8 +160,7 @@ def fit_control(
     >>> round(fit.parameter, 3), fit.at_edge
     (0.05, False)
     """
-    check_loss(SupCon() if loss is None else loss).require_embeddings("fit_control")
-    check_choice(kind, "kind", tuple(controls_of(classifier=False)))
+    check_choice(kind, "kind", tuple(CONTROLS))
     check_choice(scale, "scale", SCALES)
     points = whole_number(points, "points", 3)
     if scale == "fixed" and len(fields(CONTROLS[kind])) > 1:
