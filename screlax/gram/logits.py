@@ -116,17 +116,22 @@ class LogitGram(CompactGram):
         _, values, _, split = self._factors
         return float(values.sum() + (self.copies - 1) @ split)
 
+    @property
+    def squares(self) -> tuple[float, float]:
+        """What squared norms at unit temperature are multiplied by: of features, of classifier."""
+        return self.scale * self.balance, self.scale / self.balance
+
     @cached_property
     def features(self) -> CellGram:
         """Gram matrix of the features."""
         u, values, _, split = self._factors
-        return self._gram(u, values, split, self.feature_mass, self.scale * self.balance)
+        return self._gram(u, values, split, self.feature_mass, self.squares[0])
 
     @cached_property
     def classifier(self) -> CellGram:
         """Gram matrix of the rows of the classifier."""
         _, values, v, split = self._factors
-        return self._gram(v, values, split, self.classifier_mass, self.scale / self.balance)
+        return self._gram(v, values, split, self.classifier_mass, self.squares[1])
 
     def _gram(
         self, vectors: Matrix, values: Vector, split: Vector, mass: Vector, factor: float

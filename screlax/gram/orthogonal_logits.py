@@ -41,7 +41,7 @@ class OrthogonalLogitGram(LogitGram):
     @cached_property
     def features(self) -> CellGram:
         """Gram matrix of the features: diagonal."""
-        own = self.scale * self.balance * self.lengths / self.feature_mass
+        own = self.squares[0] * self.lengths / self.feature_mass
         return CellGram(own, np.diag(np.where(self.copies > 1, 0.0, own)))
 
     @cached_property
@@ -54,5 +54,5 @@ class OrthogonalLogitGram(LogitGram):
         root = np.sqrt(self.classifier_mass)
         shared = action.T @ action / np.outer(root, root)
         found = CellMatrix.from_shared(shared, split / self.classifier_mass, self.copies)
-        factor = self.scale / self.balance
+        factor = self.squares[1]
         return CellGram(factor * found.own, factor * found.pair)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from ..gram.logits import CellMatrix, LogitGram
+from ..gram.normalized_logits import NormalizedLogitGram
 from ..gram.orthogonal_logits import OrthogonalLogitGram
 from ..types import Vector
 from .logit_norms import LogitNorm
@@ -81,6 +82,9 @@ class LogitProgram:
         """Return logits with the Gram matrices behind them."""
         bias = np.zeros(self.size) if bias is None else bias
         masses = self.feature_mass, self.classifier_mass
+        if self.norm.fixes_rows:
+            size = 1 / self.norm.amount
+            return NormalizedLogitGram(self.copies, logits.own, logits.pair, *masses, bias, size)
         kind = OrthogonalLogitGram if self.is_nonnegative else LogitGram
         return kind(self.copies, logits.own, logits.pair, *masses, bias, self.balance)
 
@@ -140,6 +144,18 @@ class LogitProgram:
         return CellMatrix(
             self.anchors * rows.own * self.slope,
             self.anchors[:, None] * rows.pair * self.slope,
+        )
+
+    def curvature(self, rows: CellMatrix, step: CellMatrix) -> CellMatrix:
+        """Return how `slack` changes along a step of the logits, to first order."""
+        own, pair = self.slope * step.own, step.pair * self.slope
+        beyond = pair - own[:, None]  # a step of all logits of a row alike changes nothing
+        mean = self.sum_of_others(rows.pair * beyond)
+        moved = rows.pair * (beyond - mean[:, None])
+        others = self.sum_of_others(moved)
+        np.fill_diagonal(moved, np.where(self.copies > 1, np.diagonal(moved), -others))
+        return CellMatrix(
+            -self.anchors * others * self.slope, self.anchors[:, None] * moved * self.slope
         )
 
     def _exponents(self, gram: LogitGram) -> CellMatrix:

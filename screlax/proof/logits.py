@@ -23,6 +23,7 @@ from ..problem.logits import LogitProgram, largest_singular_value, logit_program
 from ..problem.ufm import UFM
 from .certificate import Certificate
 from .dense import Proof
+from .fixed_norms import brought_onto, certify_fixed_norms
 from .logit_terms import divergence, product
 from .orthogonal_logits import certify_orthogonal
 
@@ -53,11 +54,15 @@ def certify_program(program: LogitProgram, level: Level, gram: LogitGram) -> Cer
     """Prove logits within the bound of a program, which need not be one of a problem."""
     if isinstance(gram, OrthogonalLogitGram):  # what `LogitProgram.gram` makes behind a ReLU
         return certify_orthogonal(program, level, gram)
+    if program.norm.fixes_rows:
+        return certify_fixed_norms(program, level, gram)
     return _certificate(program, level, gram)
 
 
 def brought_within(program: LogitProgram, gram: LogitGram) -> LogitGram:
     """Return logits that the control allows, with the masses of the program."""
+    if program.norm.fixes_rows:
+        return brought_onto(program, gram)
     bias = gram.bias if program.has_bias else None
     gram = program.gram(gram.unit_logits, bias)
     if program.norm.is_penalty:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from ...errors import SolverCapabilityError
@@ -15,6 +15,7 @@ from ...problem.ufm import UFM
 from ...proof.logit_terms import product
 from ..base import Candidate
 from .bound import Guess, at_norm
+from .fixed_norms import fixed_norm_logits
 from .orthogonal import orthogonal_logits
 from .penalty import NODES, Optimum, at_nodes, of_orbits
 
@@ -32,14 +33,18 @@ def solve_logits(problem: UFM, level: Level) -> Candidate:
     """
     start = time.perf_counter()
     program = logit_program(problem)
-    if program.is_nonnegative:
-        gram, steps, message = orthogonal_logits(program)
-        return Candidate(gram, (), steps, message, {"solve": time.perf_counter() - start})
-    if program.has_bias or program.norm.fixes_rows:
-        raise SolverCapabilityError(f"not solved: {problem.description}")
     require_memory(8 * 40 * program.size**2, f"logits of {program.size:,} distinct class sizes")
-    gram, steps, message = solve_nuclear(program)
+    gram, steps, message = _method(program)(program)
     return Candidate(gram, (), steps, message, {"solve": time.perf_counter() - start})
+
+
+def _method(program: LogitProgram) -> Callable[[LogitProgram], tuple[LogitGram, int, str]]:
+    """Return what finds logits, steps and a message."""
+    if program.is_nonnegative:
+        return orthogonal_logits
+    if program.has_bias:
+        raise SolverCapabilityError("a bias is not solved")
+    return fixed_norm_logits if program.norm.fixes_rows else solve_nuclear
 
 
 def solve_nuclear(program: LogitProgram) -> tuple[LogitGram, int, str]:
