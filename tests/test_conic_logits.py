@@ -1,12 +1,15 @@
-"""Cross-entropy by conic solvers: both forms against each other, plain cvxpy and native."""
+"""Cross-entropy by conic solvers: its forms against each other, plain cvxpy and native."""
 
 import cvxpy
 import numpy as np
 import pytest
 
-from screlax import UFM, LayerPeeled, WeightDecay, solve_relaxation
+from screlax import UFM, LayerPeeled, Normalized, WeightDecay, solve_relaxation
 from screlax.errors import InvalidInputError, SolverCapabilityError
 from screlax.losses import CrossEntropy
+from screlax.problem.logits import logit_program
+from screlax.solve.logits.conic_dual import DualForm
+from screlax.solve.logits.conic_model import SemidefiniteForm
 
 LOSSES = {
     "plain": CrossEntropy(),
@@ -63,10 +66,10 @@ def plain_optimum(loss, control, temperature=1.0):
     return found.solve(solver="CLARABEL", accept_unknown=True) * n.sum()
 
 
-@pytest.mark.parametrize("form", ["psd", "nuclear"])
+@pytest.mark.parametrize("form", ["dual", "psd", "nuclear"])
 @pytest.mark.parametrize("control", CONTROLS.values(), ids=CONTROLS)
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
-def test_both_forms_are_the_native_optimum(loss, control, form):
+def test_every_form_is_the_native_optimum(loss, control, form):
     problem = problem_of(loss, control, 0.7)
     native = solve_relaxation(problem, solver="native", tol=1e-7)
     found = solve_relaxation(problem, solver="SCS", form=form, tol=1e-6)
@@ -76,7 +79,7 @@ def test_both_forms_are_the_native_optimum(loss, control, form):
     assert found.solver_statistics[0].form == form
 
 
-@pytest.mark.parametrize("form", ["psd", "nuclear"])
+@pytest.mark.parametrize("form", ["dual", "psd", "nuclear"])
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_the_layer_peeled_model_is_the_program_written_down_directly(loss, form):
     control = LayerPeeled(3.0, 0.5)
@@ -94,7 +97,7 @@ def test_weight_decay_is_the_program_written_down_directly(loss):
 
 
 @pytest.mark.parametrize("solver", ["SCS", "Clarabel"])
-@pytest.mark.parametrize("form", ["psd", "nuclear"])
+@pytest.mark.parametrize("form", ["dual", "psd", "nuclear"])
 def test_classes_and_orbits_are_one_program(solver, form):
     problem = problem_of("cross-entropy", WeightDecay(0.5, 1.0))
     given = {"solver": solver, "form": form, "tol": 1e-5}
@@ -105,6 +108,39 @@ def test_classes_and_orbits_are_one_program(solver, form):
     # classes of one size come back alike
     assert classes.logits[1, 1] == classes.logits[2, 2]
     assert classes.logits[0, 1] == classes.logits[0, 2]
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("control", [WeightDecay(0.5, 2.0), LayerPeeled(3.0, 1.0), Normalized(4.0)])
+def test_the_dual_form_is_the_dual(control, bias):
+    """Its value is the optimum, its multipliers logits, bias and masses."""
+    loss = CrossEntropy(additive=0.3, bias=bias)
+    program = logit_program(UFM([30, 30, 6, 6, 2], control, 0.8, loss=loss))
+    values, grams = [], []
+    for form in (DualForm, SemidefiniteForm):
+        model = form(program)
+        accuracy = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
+        model.problem.solve(solver="CLARABEL", accept_unknown=True, **accuracy)
+        values.append(model.problem.value)
+        grams.append(model.found())
+    assert values[0] == pytest.approx(-values[1], rel=1e-6)
+    one, other = grams
+    assert one.logit_own == pytest.approx(other.logit_own, abs=1e-3)
+    assert one.logit_pair == pytest.approx(other.logit_pair, abs=1e-3)
+    assert one.bias - one.bias.mean() == pytest.approx(other.bias - other.bias.mean(), abs=1e-3)
+    assert one.feature_mass == pytest.approx(other.feature_mass, rel=1e-2)
+    assert one.classifier_mass == pytest.approx(other.classifier_mass, rel=1e-2)
+    if isinstance(control, Normalized):
+        for gram in grams:
+            assert gram.features.own == pytest.approx([5.0] * 3, rel=1e-3)
+            assert gram.classifier.own == pytest.approx([5.0] * 3, rel=1e-3)
+
+
+def test_zero_is_found_where_it_is_optimal():
+    problem = problem_of("cross-entropy", WeightDecay(50.0, 50.0))
+    found = solve_relaxation(problem, solver="SCS")
+    assert found.value == pytest.approx(64 * np.log(5))
+    assert found.logits == pytest.approx(0, abs=1e-5)
 
 
 def test_classes_come_back_in_their_order():
@@ -119,8 +155,10 @@ def test_classes_come_back_in_their_order():
 
 def test_what_has_no_conic_form_is_refused_with_its_reason():
     problem = problem_of("cross-entropy", WeightDecay(0.5, 1.0))
-    with pytest.raises(InvalidInputError, match="form must be one of nuclear, psd, got 'dual'"):
-        solve_relaxation(problem, solver="SCS", form="dual")
+    with pytest.raises(
+        InvalidInputError, match="form must be one of dual, nuclear, psd, got 'cone'"
+    ):
+        solve_relaxation(problem, solver="SCS", form="cone")
     with pytest.raises(SolverCapabilityError, match="by classes or orbits, not by samples"):
         solve_relaxation(problem, solver="SCS", level="samples")
     nonnegative = UFM(SIZES, problem.control, loss="cross-entropy", features="nonnegative")

@@ -24,7 +24,7 @@ class SolverStatistics:
     ----------
     form : {"primal", "dual", "psd", "nuclear"}
         The program that was posed: over Gram matrices, or over the rows of the softmax; of
-        cross-entropy over the Gram matrix of features and classifier, or logits of least norm.
+        cross-entropy also over the Gram matrix of features and classifier, or logits and a norm.
     solver, version : str
         Who ran, and of which release; the latter is empty where that is not known.
     status : str

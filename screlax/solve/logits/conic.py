@@ -17,9 +17,12 @@ from ...problem.ufm import UFM
 from ...types import Matrix
 from ..base import Candidate, SolverOptions
 from ..conic_solvers import conic_memory
-from .conic_model import FORMS, LogitModel
+from .conic_dual import DualForm
+from .conic_model import LogitModel, NuclearForm, SemidefiniteForm
 
-DEFAULT_FORM = "psd"
+FORMS: dict[str, type[LogitModel]] = {
+    form.form: form for form in (DualForm, NuclearForm, SemidefiniteForm)
+}
 
 Attempt = Callable[[Callable[[Any], LogitModel], Any, SolverOptions], Any]
 """Poses a form of a program and solves it."""
@@ -30,7 +33,8 @@ def solve_logits_by_cones(
 ) -> Candidate:
     """Return logits by orbit that a conic solver ended at.
 
-    Its own option ``form`` is "psd" or "nuclear" (`screlax.solve.logits.conic_model`).
+    Its own option ``form`` is "dual" (`screlax.solve.logits.conic_dual`), the fastest, "nuclear" or
+    "psd" (`screlax.solve.logits.conic_model`).
 
     Raises
     ------
@@ -82,13 +86,13 @@ def _posed(problem: UFM, level: Level) -> LogitProgram:
 
 
 def _form_of(problem: UFM, options: SolverOptions) -> type[LogitModel]:
-    given = options.extra.get("form", DEFAULT_FORM)
+    given = options.extra.get("form", DualForm.form)
     if given not in FORMS:
         raise InvalidInputError(f"form must be one of {', '.join(FORMS)}, got {given!r}")
     if given == "nuclear" and problem.control.fixes_norms:
         raise SolverCapabilityError(
             f"with {problem.control} logits are bounded row by row, which is no nuclear norm; "
-            "use form='psd'"
+            "use form='dual' or 'psd'"
         )
     return FORMS[given]
 

@@ -14,9 +14,11 @@ Source: Zhu et al. 2021 (arXiv 2105.02375); for the two forms Srebro, Rennie and
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from ...gram.logits import CellMatrix, LogitGram
@@ -31,13 +33,62 @@ class LogitModel(ABC):
     """The cvxpy problem of a program over logits, per anchor, and the way back from it."""
 
     form: ClassVar[str]
+    problem: Any
+
+    def __init__(self, program: LogitProgram) -> None:
+        self._program = program
+        self._anchors = float(program.copies @ program.anchors)
+        self._several = np.flatnonzero(program.copies > 1)
+
+    def accuracy(self, solver: str, tol: float) -> float:
+        """Return what to ask of a solver: the certified gap grows like its error in logits."""
+        return max(tol / 100 if solver in FIRST_ORDER else 1e-6 * min(tol, 1e-6), 1e-12)
+
+    def solve(
+        self,
+        solver: str,
+        verbose: bool,
+        arguments: dict[str, Any],
+        memory: Memory | None = None,
+    ) -> Run:
+        """Run a solver, from what is in the memory; return how it ended."""
+        return run_cvxpy(self.problem, solver, verbose, arguments, self.form, memory)
+
+    @abstractmethod
+    def found(self) -> LogitGram | None:
+        """Return the logits the solver ended at, or None where it left no numbers."""
+
+    def dual(self) -> DualPoint | None:
+        """Return None: logits alone are proved."""
+        return None
+
+    def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Vector]:
+        """Return the pairs of orbits with different classes, and how many for a class of the first.
+
+        Rows, columns and numbers, each of one dimension.
+        """
+        m = self._program.size
+        row, column = (index.ravel() for index in np.indices((m, m)))
+        others = self._program.copies[column] - (row == column)
+        return row[others > 0], column[others > 0], others[others > 0]
+
+    def _at_several(self, numbers: Any) -> Any:
+        """Return numbers of the orbits with several classes as numbers of all, zero elsewhere."""
+        size, several = self._program.size, self._several
+        if not len(several):
+            return np.zeros(size)
+        entries = np.ones(len(several)), (several, np.arange(len(several)))
+        return sparse.csr_array(entries, shape=(size, len(several))) @ numbers
+
+
+class PrimalForm(LogitModel):
+    """A form whose variables are logits."""
 
     def __init__(self, program: LogitProgram) -> None:
         import cvxpy
 
-        self._program, m = program, program.size
-        self._anchors = float(program.copies @ program.anchors)
-        self._several = np.flatnonzero(program.copies > 1)
+        super().__init__(program)
+        m = program.size
         self._pair = cvxpy.Variable((m, m), name="pair")
         self._spread: Any = cvxpy.Variable(len(self._several)) if len(self._several) else None
         self._bias: Any = cvxpy.Variable(m) if program.has_bias else None
@@ -51,20 +102,6 @@ class LogitModel(ABC):
     def _cost(self, cvxpy: Any) -> tuple[Any, list[Any]]:
         """Return what the logits cost, and what bounds them."""
 
-    def accuracy(self, solver: str, tol: float) -> float:
-        """Return what to ask of a solver: the certified gap grows like its error in logits."""
-        return max(tol / 100 if solver in FIRST_ORDER else 1e-6 * min(tol, 1e-6), 1e-12)
-
-    def solve(
-        self,
-        solver: str,
-        verbose: bool,
-        arguments: dict[str, Any],
-        memory: Memory | None = None,
-    ) -> Run:
-        """Run a solver; return how it ended."""
-        return run_cvxpy(self.problem, solver, verbose, arguments, self.form, memory)
-
     def found(self) -> LogitGram | None:
         """Return the logits the solver ended at, or None where it left no numbers."""
         values = [v.value for v in (self._pair, self._spread, self._bias) if v is not None]
@@ -76,27 +113,13 @@ class LogitModel(ABC):
         bias = None if self._bias is None else np.asarray(self._bias.value, dtype=float)
         return self._program.gram(CellMatrix(own, pair), bias)
 
-    def dual(self) -> DualPoint | None:
-        """Return None: logits alone are proved."""
-        return None
-
-    def _at_several(self, numbers: Any) -> Any:
-        """Return numbers of the orbits with several classes as numbers of all, zero elsewhere."""
-        size, several = self._program.size, self._several
-        if not len(several):
-            return np.zeros(size)
-        entries = np.ones(len(several)), (several, np.arange(len(several)))
-        return sparse.csr_array(entries, shape=(size, len(several))) @ numbers
-
     def _loss(self, cvxpy: Any, flat: Any) -> tuple[Any, list[Any]]:
         """Return Σ a loss over Σ a, with the cones of each loss from differences of logits.
 
         A loss is at least ℓ where e^{−ℓ} + Σ_j e^{x_j − x_own − ℓ} ≤ 1, x what the softmax is of.
         """
         program, m = self._program, self._program.size
-        row, column = (index.ravel() for index in np.indices((m, m)))
-        others = program.copies[column] - (row == column)
-        row, column, others = row[others > 0], column[others > 0], others[others > 0]
+        row, column, others = self._entries()
         losses, masses = cvxpy.Variable(m), cvxpy.Variable(len(row) + m)
         shift = program.offset if self._bias is None else self._bias + program.offset
         own = cvxpy.multiply(program.slope, self._own) + shift
@@ -127,7 +150,7 @@ class LogitModel(ABC):
         return shared + cvxpy.diag(self._at_several(split)), split
 
 
-class NuclearForm(LogitModel):
+class NuclearForm(PrimalForm):
     """‖Y‖_* as cvxpy has it: the smallest trace of a semidefinite matrix around Y."""
 
     form = "nuclear"
@@ -142,7 +165,7 @@ class NuclearForm(LogitModel):
         return 0.0, [norm <= self._program.norm.amount]
 
 
-class SemidefiniteForm(LogitModel):
+class SemidefiniteForm(PrimalForm):
     """The Gram matrix of features and classifier rows together, on orbit sums and differences."""
 
     form = "psd"
@@ -166,6 +189,14 @@ class SemidefiniteForm(LogitModel):
             ]
         return self._priced(cvxpy, norms, held)
 
+    def found(self) -> LogitGram | None:
+        """See `LogitModel.found`; where norms are fixed with masses, twice their multipliers."""
+        gram = super().found()
+        if gram is None or not self._program.norm.fixes_rows:
+            return gram
+        masses = [2 * self._anchors * np.asarray(fixed.dual_value) for fixed in self._fixed]
+        return replace(gram, feature_mass=masses[0], classifier_mass=masses[1])
+
     def _priced(self, cvxpy: Any, norms: list[Any], held: list[Any]) -> tuple[Any, list[Any]]:
         """Return what the sums of squared norms by orbit cost, and what bounds them."""
         norm, sums = self._program.norm, [cvxpy.sum(part) for part in norms]
@@ -173,13 +204,6 @@ class SemidefiniteForm(LogitModel):
             return norm.amount / 2 * (sums[0] + sums[1]), held
         if norm.fixes_rows:
             copies = self._program.copies
-            masses = self._program.feature_mass, self._program.classifier_mass
-            fixed = [
-                part == norm.amount * copies * mass
-                for part, mass in zip(norms, masses, strict=True)
-            ]
-            return 0.0, [*held, *fixed]
+            self._fixed = [part == norm.amount * copies for part in norms]
+            return 0.0, [*held, *self._fixed]
         return 0.0, [*held, *(part <= norm.amount for part in sums)]
-
-
-FORMS: dict[str, type[LogitModel]] = {form.form: form for form in (NuclearForm, SemidefiniteForm)}
