@@ -428,6 +428,41 @@ def test_a_forged_optimum_is_not_believed():
         screlax.compare(features[LABELS], LABELS, forged, classifier=W)
 
 
+def test_the_page_and_notebooks_say_every_part():
+    from screlax.report.content import _comparison
+
+    solution, (rows, W) = solved(), drawn(4)
+    found = screlax.compare(rows, LABELS, solution, classifier=W)
+    content = _comparison("features.npy", found)
+    assert content["split"] == found.split.parts
+    assert content["metrics"]["joint_distance"] == found.logits.joint_distance
+    assert content["metrics"]["duality_self_duality"] == found.logits.duality.self_duality
+    assert found.verdict.sentence.split(";")[0] in found._repr_html_()
+
+
+def test_the_stated_rounding_holds():
+    """Against forty digits, also where logits are long."""
+    mpmath = pytest.importorskip("mpmath")
+    from screlax.comparison.logits_reader import FeatureReader
+
+    solution = solved()
+    for seed, scale in enumerate([1e-3, 0.3, 3.0, 30.0, 3e3]):
+        rows, W = drawn(seed, scale=scale)
+        found = screlax.compare(rows, LABELS, solution, classifier=W, search=False)
+        reader = FeatureReader(solution.problem, rows, LABELS, normalize=False)
+        sums = reader.sums()
+        pair = reader.pair(sums, reader.classifier(W), np.zeros(4)).pair
+        with mpmath.workdps(40):
+            scores = mpmath.matrix(rows.tolist()) * mpmath.matrix(W.tolist()).T
+            exact = mpmath.mpf(0)
+            for i, c in enumerate(LABELS):
+                exact += mpmath.log(sum(mpmath.exp(scores[i, j]) for j in range(4))) - scores[i, c]
+            exact += mpmath.mpf(0.3) / 2 * sum(mpmath.mpf(x) ** 2 for x in rows.ravel())
+            exact += mpmath.mpf(0.1) / 2 * sum(mpmath.mpf(x) ** 2 for x in W.ravel())
+            error = abs(float(exact - mpmath.mpf(found.loss.value)))
+        assert error <= pair.objective.rounding < 1e-11 * (1 + scale**2) * found.loss.value
+
+
 # -------------------------------------------------------------------------------------------- fit
 
 

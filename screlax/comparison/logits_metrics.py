@@ -87,6 +87,26 @@ class LogitMetrics:
             record[field.name] = value.tolist() if isinstance(value, np.ndarray) else value
         return record
 
+    def columns(self) -> dict[str, float]:
+        """Return all numbers that are not one per class by name.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import screlax
+        >>> control = screlax.WeightDecay(0.5, 0.5)
+        >>> solution = screlax.solve_relaxation([5, 5], control, loss="cross-entropy")
+        >>> features = np.eye(2).repeat(5, axis=0)
+        >>> found = screlax.compare(features, [0] * 5 + [1] * 5, solution, classifier=np.eye(2))
+        >>> round(found.logits.columns()["duality_self_duality"], 6)
+        0.0
+        """
+        found = {name: value for name, value in vars(self).items() if isinstance(value, float)}
+        for group in ("duality", "optimal_duality"):
+            numbers = vars(getattr(self, group))
+            found |= {f"{group}_{name}": value for name, value in numbers.items()}
+        return found
+
     def table(self) -> str:
         """Return the numbers that are not one per class as text, those of the optimum beside.
 

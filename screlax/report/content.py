@@ -260,10 +260,11 @@ def _comparison(name: str, found: Comparison) -> dict[str, Any]:
         "nearest_mean_agreement": found.nearest_mean_agreement,
         "loss": None if found.loss is None else asdict(found.loss),
         "decision": None if found.decision is None else asdict(found.decision),
-        "split": None if found.split is None else asdict(found.split),
+        "split": found.split.parts if found.split is not None and found.split.is_known else None,
         "estimate": None if found.drawn is None else asdict(found.drawn),
         "metrics": found.metrics.columns()
-        | ({} if found.classifier is None else found.classifier.columns()),
+        | ({} if found.classifier is None else found.classifier.columns())
+        | ({} if found.logits is None else found.logits.columns()),
         "cosines": rounded(cosines),
         "optimal_cosines": rounded(optimal),
         "limit": max(colour_limit(cosines), colour_limit(optimal)),

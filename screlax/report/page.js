@@ -172,9 +172,9 @@
       const { value, standard_error: error, draws } = found.estimate;
       rows.push(["expected loss at the embeddings themselves, an estimate", `${number(value)} ± ${number(error, 2)} by ${count(draws)} batches drawn`]);
     }
-    if (found.split && found.split.spread !== null) {
-      const { spread, angles, norms } = found.split;
-      rows.push(["that, by differences within classes, angles of class means, norms", [spread, angles, norms].map((part) => number(part, 3)).join(", ")]);
+    if (found.split) {
+      const parts = Object.entries(found.split);
+      rows.push([`that, by ${parts.map(([name]) => name).join(", ")}`, parts.map(([, part]) => number(part, 3)).join(", ")]);
     }
     if (found.decision) {
       const { relative_excess: excess, distance, proved_distance: proved, references, reason } = found.decision;
