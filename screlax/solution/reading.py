@@ -36,7 +36,7 @@ from ..problem.constraints.norms import control_named
 from ..problem.logits import logit_program
 from ..problem.losses.registry import loss_of_record
 from ..problem.losses.softmax_rows import RowWeights
-from ..problem.own_constraints.linear import linear_of_record, numbered
+from ..problem.own_constraints.linear import linear_of_record
 from ..problem.parts import parts_of
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
@@ -148,7 +148,7 @@ def _solution(arrays: dict[str, Any]) -> Solution:
         labels,
         loss=loss,
         features=record.get("features", "real"),
-        constraints=[numbered(linear_of_record(one)) for one in record.get("constraints", [])],
+        constraints=[linear_of_record(one) for one in record.get("constraints", [])],
     )
     if loss.is_apart:
         return _apart(problem, arrays, record)

@@ -20,6 +20,7 @@ from .conic_solvers import FIRST_ORDER, conic_memory, resolve_conic_solver, solv
 from .constraints.feasible import made_feasible, require_feasible, strictly_inside
 from .cvxpy_run import Run
 from .entropy_model import EntropyModel
+from .functions import solve_with_functions
 from .logits.conic import solve_logits_by_cones
 from .logits.conic_model import LogitModel
 
@@ -99,6 +100,12 @@ class Conic:
         if problem.loss.has_classifier:
             return solve_logits_by_cones(problem, level, options, self.name, self._attempt)
         self._require_memory(problem, level)
+        if not problem.has_linear_constraints:
+            return solve_with_functions(problem, level, options, self._by_cones)
+        return self._by_cones(problem, level, options)
+
+    def _by_cones(self, problem: UFM, level: Level, options: SolverOptions) -> Candidate:
+        """Solve by one form, or by the other where the solver stalls on it."""
         program = build_program(with_room(problem, self.default_tol / 10), level)
         inside = self._strictly_inside(program)
         tried: list[_Attempt] = []

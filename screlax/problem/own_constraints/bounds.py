@@ -14,6 +14,7 @@ left out (`admissible`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,9 @@ from ..class_sizes import ClassSizes
 from ..levels import samples_to_classes
 from .linear import Linear
 from .terms import Terms
+
+_SMALL = 200_000
+"""Numbers up to which a dense matrix multiplies faster than a sparse one."""
 
 _ROUNDING = 64 * UNIT
 """Relative error of what a constraint sums: entries of G are sums of products themselves."""
@@ -55,9 +59,15 @@ class LinearBounds:
         """Return the number of constraints q."""
         return len(self.lower)
 
+    @cached_property
+    def _fast(self) -> Any:
+        """The operator as what multiplies fastest."""
+        rows, columns = self.operator.shape
+        return self.operator.toarray() if rows * columns <= _SMALL else self.operator
+
     def values(self, gram: CellGram) -> Vector:
         """Return ⟨A_i, X⟩, shape (q,)."""
-        return np.asarray(self.operator @ _flat(gram.own, gram.pair))
+        return np.asarray(self._fast @ _flat(gram.own, gram.pair))
 
     def excess(self, gram: CellGram) -> Vector:
         """Return by how much every value is above its upper (positive) or below its lower bound."""
@@ -82,7 +92,7 @@ class LinearBounds:
 
     def coefficients(self, multipliers: Vector) -> CellGram:
         """Return Σ z_i A_i, as coefficients of own and pair."""
-        return _unflat(self.operator.T @ multipliers)
+        return _unflat(self._fast.T @ multipliers)
 
     def sizes_of(self, multipliers: Vector) -> CellGram:
         """Return Σ |z_i A_i|, entry by entry."""

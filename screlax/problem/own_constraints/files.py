@@ -9,8 +9,8 @@
 
 A term [a, b, w] is w × G[a, b], the inner product of the classes a and b (the squared norm where
 they are one class), in the units of G; classes are named by label where the problem has labels,
-else by number from 0, in class order. A matrix A, in class order, is ⟨A, G⟩. Every constraint has
-"upper" or "lower" or both, or "equal".
+else by number from 0, in class order; with "numbered": true by number in any case. A matrix A, in
+class order, is ⟨A, G⟩. Every constraint has "upper" or "lower" or both, or "equal".
 """
 
 from __future__ import annotations

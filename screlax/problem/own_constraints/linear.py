@@ -24,7 +24,7 @@ _LARGEST = 1e100
 
 _Kind = TypeVar("_Kind", bound=OwnConstraint)
 
-_FIELDS = {"name", "terms", "matrix", "lower", "upper", "equal"}
+_FIELDS = {"name", "terms", "matrix", "numbered", "lower", "upper", "equal"}
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -144,7 +144,8 @@ class Linear(OwnConstraint):
             bounds = {"equal": self.lower}
         finite = {name: bound for name, bound in bounds.items() if math.isfinite(bound)}
         named = {"name": self.name} if self.name else {}
-        return {**named, "terms": rows, **finite}
+        numbered = {"numbered": True} if terms.labels is None else {}
+        return {**named, "terms": rows, **numbered, **finite}
 
     @property
     def _bounds_in_words(self) -> str:
@@ -220,18 +221,14 @@ def linear_of_record(record: Any) -> Linear:
             f'"terms" of a constraint must be a list of [class, class, number], got {terms!r}'
         )
     pairs = [(_label(first), _label(second), number) for first, second, number in terms]
-    return Linear(terms_of_pairs(pairs), **given)
+    found = Linear(terms_of_pairs(pairs), **given)
+    return _numbered(found) if record.get("numbered", False) is True else found
 
 
-def numbered(constraint: Linear) -> Linear:
+def _numbered(constraint: Linear) -> Linear:
     """Return a constraint whose labels are class numbers, whatever the problem calls its classes.
 
-    As `Linear.record` of a problem's constraint has them.
-
-    Raises
-    ------
-    InvalidInputError
-        If one is no whole number.
+    As `Linear.record` of a problem's constraint, or of a matrix, has them.
     """
     labels = constraint.terms.labels
     if labels is None:

@@ -218,7 +218,7 @@ def made_feasible(program: Program, gram: CellGram, inside: CellGram | None) -> 
         mixed = onto_equations(program, _mixed(flat, inside, share))
         if is_feasible(program, mixed):
             return mixed
-        share *= 2
+        share *= 4
         if share > 1:
             break
     return inside
