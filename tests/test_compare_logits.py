@@ -295,6 +295,39 @@ def test_nonnegative_features(control):
     assert screlax.compare(-rows, LABELS, solution, classifier=W).loss is None
 
 
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_fixed_norms(bias, temperature):
+    """Any features and rows are divided by their norms; multipliers say what norms cost."""
+    loss = screlax.losses.CrossEntropy(bias=bias)
+    problem = screlax.UFM(COUNTS, screlax.Normalized(3.0), temperature, loss=loss)
+    solver = "clarabel" if bias else "auto"
+    solution = screlax.solve_relaxation(problem, solver=solver, tol=1e-6)
+    features, W = joint_vectors(solution)
+    offsets = solution.bias if bias else None
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-6)
+    at = screlax.compare(features[LABELS], LABELS, solution, classifier=7 * W, bias=offsets)
+    assert at.loss.gap < 3e-6 * solution.value
+    assert at.logits.joint_distance < 1e-6
+    assert at.logits.logit_error < 1e-6
+    assert math.isnan(at.logits.balance)
+    for seed in range(6):
+        rows, W = drawn(seed)
+        b = np.random.default_rng(seed).standard_normal(4) * bias
+        found = screlax.compare(rows, LABELS, solution, classifier=W, bias=b, search=False)
+        unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        scores = 3 * unit @ (W / np.linalg.norm(W, axis=1, keepdims=True)).T / temperature + b
+        value = np.log(np.exp(scores).sum(axis=1)).sum() - scores[np.arange(32), LABELS].sum()
+        assert found.loss.value == pytest.approx(value, rel=1e-12)
+        assert value > solution.lower
+        parts = parts_of(found.split)
+        assert (parts >= 0).all()
+        assert parts.sum() == pytest.approx(found.loss.gap, rel=1e-12)
+        assert "norms" in [flag.name for flag in found.flags]
+    without = screlax.compare(features[LABELS], LABELS, solution)
+    assert without.loss.gap < 1e-4 * solution.value
+
+
 def test_features_behind_a_relu_are_set_against_the_optimum_of_such():
     relu = screlax.solve_relaxation(
         screlax.UFM(COUNTS, DECAY, loss="cross-entropy", features="nonnegative")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..analysis.embedding import recover_embeddings
 from ..gram.geometry import cosines_of, gram_distance
 from ..io.tables import text_lines
+from ..problem.logits import logit_program
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
 from .classifier import DualityMetrics, duality_metrics
@@ -173,7 +174,9 @@ def logit_metrics(
 
 def joint_vectors(solution: Solution) -> tuple[Matrix, Matrix]:
     """Return optimal features and classifier in the same coordinates, each of shape (k, r)."""
-    across = solution.logits - solution.bias
+    norm = logit_program(solution.problem).norm
+    scale = solution.problem.temperature * norm.amount if norm.fixes_rows else 1.0
+    across = (solution.logits - solution.bias) / scale
     joint = np.block([[solution.class_gram, across], [across.T, solution.classifier_gram]])
     vectors = recover_embeddings(joint, tolerance=solution.rank_tolerance).vectors
     return vectors[: len(across)], vectors[len(across) :]

@@ -1,8 +1,9 @@
 """What an excess of cross-entropy is made of: within classes, alignment, angles and norms.
 
 With μ what the nuclear norm costs at the optimum (the weight of a penalty, or the multiplier of a
-bound ρ), A = Σ_c r_c ‖h_c‖² and B = Σ_c v_c ‖w_c‖² of features h and classifier w, Ā of the class
-means, Z̄ their logits and Y = √r Z̄ √v, the objective exceeds the optimum by
+bound ρ; one where norms are fixed, r and v being their multipliers), A = Σ_c r_c ‖h_c‖² and
+B = Σ_c v_c ‖w_c‖² of features h and classifier w, Ā of the class means, Z̄ their logits and
+Y = √r Z̄ √v, the objective exceeds the optimum by
 
     [loss(h, w) − loss(Z̄) + μ (√(AB) − √(ĀB))]     differences within classes
     + μ [√(ĀB) − ‖Y‖_*]                            features and classifier not aligned
@@ -18,7 +19,7 @@ Source: duality of the program in `screlax.problem.logits`; the split is screlax
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -26,7 +27,7 @@ from scipy import linalg, optimize
 
 from ..gram.logits import LogitGram
 from ..problem.copositive import copositive_bounds
-from ..problem.logits import largest_singular_value, logit_program
+from ..problem.logits import LogitProgram, largest_singular_value, logit_program
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
 from .gap_split import PROVED, largest_part
@@ -195,12 +196,26 @@ def _priced(pair: LogitPair, solution: Solution) -> _Priced | str:
     nonnegative = problem.features.are_nonnegative
     if norm.is_penalty:
         return _Priced(pair, norm.amount, None, nonnegative)
+    program, gram = logit_program(problem), cast(LogitGram, solution.point_gram)
     if norm.fixes_rows:
-        return "what fixed norms cost at the optimum is not told by the solution"
-    program = logit_program(problem)
-    rows = program.rows(cast(LogitGram, solution.point_gram))
+        if nonnegative:
+            return "what fixed norms cost at the optimum behind a ReLU is not known"
+        return _Priced(_with_multipliers(pair, program, gram, solution), 1.0, None, False)
+    rows = program.rows(gram)
     if nonnegative:
         price = float(copositive_bounds(program, rows).max())
     else:
         price = largest_singular_value(program, rows)
     return _Priced(pair, price, norm.amount, nonnegative)
+
+
+def _with_multipliers(
+    pair: LogitPair, program: LogitProgram, gram: LogitGram, solution: Solution
+) -> LogitPair:
+    """Return a pair whose masses are what its norms cost: then that is a penalty of weight one."""
+    masses = {"feature_mass": gram.feature_mass, "classifier_mass": gram.classifier_mass}
+    within = replace(program, **masses)
+    factor = largest_singular_value(within, within.rows(gram))
+    orbit = solution.problem.class_sizes.orbit_index()
+    costs = {name: factor * mass[orbit] for name, mass in masses.items()}
+    return replace(pair, program=replace(pair.program, **costs))
