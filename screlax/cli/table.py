@@ -11,7 +11,7 @@ from ..problem.averaging import averaged_over
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..solution.components import components_in_words
-from ..solution.orbit_geometry import orbit_geometry
+from ..solution.orbit_geometry import solution_geometry
 from ..solution.quick_determinacy import quick_determinacy
 from ..solution.solution import Solution
 
@@ -27,14 +27,13 @@ _QUANTILES = (1.0, 0.9, 0.75, 0.5, 0.25, 0.1, 0.0)
 def problem_line(solution: Solution) -> str:
     """Return one line that says what was solved."""
     problem, sizes = solution.problem, solution.problem.class_sizes
-    control = problem.control
     kind = "" if problem.batches is None else f" ({averaged_over(problem)})"
     return (
         f"problem      k={sizes.classes:,} classes, n={sizes.samples:,} samples, "
         f"{_points_in_words(problem)}m={sizes.orbits:,} {_kinds_in_words(problem)} "
         f"({sizes.distinct[-1]:,} to {sizes.distinct[0]:,}), "
         f"loss {problem.loss}{kind}, {problem.features} features, "
-        f"{control.name} {control.parameter:g}, "
+        f"{problem.control.in_words}, "
         f"temperature {problem.temperature:g}"
         f"{', ' * bool(problem.constraints)}{problem.constraints_in_words}"
     )
@@ -65,7 +64,7 @@ def certificate_lines(certificate: Certificate, status: str, tol: float, problem
         f"status       {status} (certified relative gap {certificate.gap_in_words}, "
         f"tolerance {tol:.3g}, certified at level {certificate.level})",
         *([f"reason       {reason}"] if reason else []),
-        f"value        {certificate.upper:.12g} summed over anchors, "
+        f"value        {certificate.upper:.12g} summed over {problem.loss.term}s, "
         f"{certificate.upper / problem.mean_count:.10g} per {problem.mean_unit}",
         f"bounds       {certificate.lower:.{digits}g} ≤ optimum ≤ {certificate.upper:.{digits}g}"
         f"{proved}",
@@ -165,6 +164,7 @@ def solution_record(solution: Solution) -> dict[str, Any]:
             "loss_options": problem.loss.record(),
             "features": problem.features.value,
             "control": problem.control.name,
+            "numbers": list(problem.control.numbers),
             "parameter": problem.control.parameter,
             "temperature": problem.temperature,
             **({"constraints": list(map(str, problem.constraints))} if problem.constraints else {}),
@@ -180,12 +180,12 @@ def solution_record(solution: Solution) -> dict[str, Any]:
 def geometry_record(solution: Solution) -> dict[str, Any]:
     """Return the geometry as JSON-ready data: of all sizes, or of quantiles beyond `MOST_LISTED`.
 
-    A quantile is the share of classes that are no larger; columns are those of `orbit_geometry`.
+    A quantile is the share of classes that are no larger; columns are those of `solution_geometry`.
     """
     sizes = solution.problem.class_sizes
     complete = sizes.orbits <= MOST_LISTED
     orbits = np.arange(sizes.orbits) if complete else orbits_at(sizes, 1 - np.array(_QUANTILES))
-    geometry = orbit_geometry(solution.problem, solution.orbit_gram, orbits)
+    geometry = solution_geometry(solution, orbits)
     options = solution.problem.orbit_options
     return {
         "all_sizes": complete,
@@ -208,7 +208,7 @@ def _geometry_lines(solution: Solution) -> list[str]:
         special = {1.0: "largest", 0.5: "median", 0.0: "smallest"}
         names = [special.get(quantile, f"{quantile:.0%}") for quantile in _QUANTILES]
         title = "class size"
-    geometry = orbit_geometry(problem, solution.orbit_gram, orbits)
+    geometry = solution_geometry(solution, orbits)
     options = {name.replace("_", " "): numbers for name, numbers in problem.orbit_options.items()}
     header = [title, "size", *options, "‖h‖", "cos to largest", "cos mean", "cos nearest"]
     sizes_shown = (f"{size:,}" for size in sizes.distinct[orbits])
@@ -217,5 +217,10 @@ def _geometry_lines(solution: Solution) -> list[str]:
     cosines = (
         [f"{c:.5f}" for c in geometry[f"cosine_{n}"]] for n in ("largest", "mean", "nearest")
     )
-    columns = (names, sizes_shown, *distinguished, norms, *cosines)
+    columns = [names, sizes_shown, *distinguished, norms, *cosines]
+    if problem.loss.has_classifier:
+        header += ["‖w‖", "w cos mean", "w cos nearest", "cos h, w"]
+        columns.append(f"{norm:.5g}" for norm in geometry["classifier_norm"])
+        for name in ("classifier_cosine_mean", "classifier_cosine_nearest", "cosine_to_classifier"):
+            columns.append(f"{c:.5f}" for c in geometry[name])
     return text_lines(header, zip(*columns, strict=True))

@@ -35,8 +35,8 @@ def landscape_card(landscape: Landscape) -> str:
     facts = [
         (
             "problem",
-            f"{problem.classes:,} classes, {problem.description}, {problem.control.name} "
-            f"{problem.control.parameter:g}, temperature {problem.temperature:g}",
+            f"{problem.classes:,} classes, {problem.description}, "
+            f"{problem.control.in_words}, temperature {problem.temperature:g}",
         ),
         ("loss", f"of {averaged_over(problem)}; features {problem.features.value}"),
         ("descents", f"{len(landscape.points):,} at level {landscape.level}"),

@@ -245,10 +245,10 @@ class UFM:
 
     @property
     def mean_unit(self) -> str:
-        """In words: an anchor, or in batches an embedding, with or without a positive."""
+        """In words: an anchor, a sample, or in batches an embedding, with or without a positive."""
         batches = self.batches
         if batches is None:
-            return "anchor"
+            return self.loss.term
         if batches.is_per_anchor:
             return "anchor present"
         varying = batches.sizes_vary(self.class_sizes)

@@ -34,7 +34,7 @@ def _facts(solution: Solution) -> Iterator[Fact]:
     yield (
         "problem",
         f"{sizes.classes:,} classes, {sizes.samples:,} samples, {problem.description}, "
-        f"{problem.control.name} {problem.control.parameter:g}, "
+        f"{problem.control.in_words}, "
         f"temperature {problem.temperature:g}",
     )
     if problem.constraints_in_words:
@@ -42,7 +42,7 @@ def _facts(solution: Solution) -> Iterator[Fact]:
     yield "loss", f"of {averaged_over(problem)}; features {_sign(solution)}"
     yield (
         "value",
-        f"{proved.upper:.10g} summed over anchors, {solution.mean_value:.8g} per "
+        f"{proved.upper:.10g} summed over {problem.loss.term}s, {solution.mean_value:.8g} per "
         f"{problem.mean_unit}",
     )
     exact = ", in exact arithmetic" if proved.is_verified else ""

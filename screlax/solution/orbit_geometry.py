@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..gram.curve import AnyGram
 from ..gram.geometry import cosines_of
+from ..gram.logits import LogitGram
 from ..problem.ufm import UFM
 from ..types import Vector
+
+if TYPE_CHECKING:
+    from .solution import Solution
 
 
 def orbit_geometry(
@@ -45,3 +51,35 @@ def orbit_geometry(
         "cosine_mean": mean,
         "cosine_nearest": np.where(np.isfinite(norm[wanted] * mean), nearest, np.nan),
     }
+
+
+def solution_geometry(
+    solution: Solution, orbits: NDArray[np.int64] | None = None
+) -> dict[str, Vector]:
+    """Return `orbit_geometry` of a solution, of its classifier too where it has one.
+
+    Parameters
+    ----------
+    solution : Solution
+    orbits : ndarray of int, optional
+        As for `orbit_geometry`.
+
+    Returns
+    -------
+    dict
+        As `orbit_geometry`; with a classifier also classifier_norm, classifier_cosine_largest,
+        classifier_cosine_mean and classifier_cosine_nearest, of its rows, and
+        cosine_to_classifier, of a class mean with the row of its class.
+    """
+    problem = solution.problem
+    found = orbit_geometry(problem, solution.orbit_gram, orbits)
+    gram = solution.point_gram
+    if not isinstance(gram, LogitGram):
+        return found
+    rows = orbit_geometry(problem, gram.classifier, orbits)
+    found |= {f"classifier_{name}": column for name, column in rows.items()}
+    product = found["norm"] * rows["norm"]
+    own = gram.logits.own if orbits is None else gram.logits.own[orbits]
+    cosine = np.full_like(product, np.nan)
+    np.divide(own, product, out=cosine, where=product > 0)
+    return found | {"cosine_to_classifier": cosine}

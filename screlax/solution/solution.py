@@ -29,6 +29,7 @@ from ..proof.certificate import Certificate
 from ..proof.certifiers import VERIFIED
 from ..proof.dual import DualPoint
 from ..types import Matrix, Vector
+from .classifier_points import classifier_points
 from .components import Component, between_components, certificate_of
 from .determinacy import left_open
 from .own_constraints import is_nearly_within, largest_excess
@@ -395,6 +396,8 @@ class Solution:
         EmbeddingDimensionError
             If `dim` is below the rank; states both and what truncating would cost.
         """
+        if isinstance(self.point_gram, LogitGram):
+            return self._classifier_points(dim, truncate=truncate)[0]
         found = recover_embeddings(
             self.class_gram if self._is_of_classes else self._matrix_of_points,
             dim,
@@ -404,6 +407,44 @@ class Solution:
             nonnegative=self.problem.features.are_nonnegative,
         )
         return replace(found, vectors=found.vectors[: self.problem.classes])
+
+    def classifiers(self, dim: int | None = None, *, truncate: bool = False) -> Embeddings:
+        """Return the rows of the classifier in the basis of `embeddings(dim)`, shape (k, dim).
+
+        Its inner products with the embeddings, with `bias` added, are the `logits`, where nothing
+        is truncated.
+
+        Parameters
+        ----------
+        dim, truncate
+            As for `embeddings`.
+
+        Raises
+        ------
+        InvalidInputError
+            If the loss has no classifier.
+        EmbeddingDimensionError
+            If `dim` is below the rank and `truncate` is False.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import screlax
+        >>> control = screlax.WeightDecay(0.5, 0.5)
+        >>> solution = screlax.solve_relaxation([100, 10, 10], control, loss="cross-entropy")
+        >>> features, classifier = solution.embeddings(8).vectors, solution.classifiers(8).vectors
+        >>> np.allclose(features @ classifier.T, solution.logits)
+        True
+        """
+        return self._classifier_points(dim, truncate=truncate)[1]
+
+    def _classifier_points(
+        self, dim: int | None, *, truncate: bool
+    ) -> tuple[Embeddings, Embeddings]:
+        """Features and rows of the classifier in one basis."""
+        return classifier_points(
+            self.problem, self._logit_gram, dim, truncate=truncate, tolerance=self.rank_tolerance
+        )
 
     def prototypes(
         self,

@@ -38,6 +38,8 @@ def is_tight(
     """
     if not problem.features.are_nonnegative or isinstance(gram, DiagonalGram):
         return True
+    if problem.loss.has_classifier:
+        return True  # features behind a ReLU come out orthogonal
     if problem.classes > _MOST_FACTORED:
         return False
     level = Level.CLASSES if problem.loss.collapses else Level.INSTANCES

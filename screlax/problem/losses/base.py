@@ -60,6 +60,9 @@ class Loss(ABC):
     per_class_options: ClassVar[tuple[str, ...]] = ()
     per_pair_options: ClassVar[tuple[str, ...]] = ()
 
+    term: ClassVar[str] = "anchor"
+    """What every term of the sum belongs to."""
+
     has_classifier: ClassVar[bool] = False
     """Whether it is of features and a linear classifier, and its control too."""
 

@@ -62,6 +62,7 @@ class CrossEntropy(Loss):
 
     name: ClassVar[str] = "cross-entropy"
     per_class_options: ClassVar[tuple[str, ...]] = ("class_weights", "additive", "multiplicative")
+    term: ClassVar[str] = "sample"
     has_classifier: ClassVar[bool] = True
     additive: Any = 0.0
     multiplicative: Any = 0.0
