@@ -86,6 +86,7 @@ def test_json_holds_the_whole_result(capsys):
             "loss_options": {"name": "supcon"},
             "features": "real",
             "control": "ridge",
+            "numbers": [0.3],
             "parameter": 0.3,
             "temperature": 0.7,
         },
