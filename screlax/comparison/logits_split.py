@@ -213,9 +213,13 @@ def _with_multipliers(
     pair: LogitPair, program: LogitProgram, gram: LogitGram, solution: Solution
 ) -> LogitPair:
     """Return a pair whose masses are what its norms cost: then that is a penalty of weight one."""
-    masses = {"feature_mass": gram.feature_mass, "classifier_mass": gram.classifier_mass}
-    within = replace(program, **masses)
+    features, classifier = gram.feature_mass, gram.classifier_mass
+    within = replace(program, feature_mass=features, classifier_mass=classifier)
     factor = largest_singular_value(within, within.rows(gram))
     orbit = solution.problem.class_sizes.orbit_index()
-    costs = {name: factor * mass[orbit] for name, mass in masses.items()}
-    return replace(pair, program=replace(pair.program, **costs))
+    priced = replace(
+        pair.program,
+        feature_mass=factor * features[orbit],
+        classifier_mass=factor * classifier[orbit],
+    )
+    return replace(pair, program=priced)
