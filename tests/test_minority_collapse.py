@@ -19,8 +19,8 @@ from screlax import (
     minority_collapse,
     solve_relaxation,
 )
-from screlax.errors import SolverCapabilityError
-from screlax.losses import ClassAveraged, CrossEntropy, NegativesOnly
+from screlax.errors import InvalidInputError, SolverCapabilityError
+from screlax.losses import ClassAveraged, CrossEntropy, NegativesOnly, SupCon
 from screlax.problem.logits import logit_program
 from screlax.solve.merging.logits import norms_around, strengths
 
@@ -172,9 +172,19 @@ def test_full_minority_collapse_is_on_the_closed_form(control):
 
 
 def test_a_majority_below_all_others_together_never_collapses_them():
-    found = minority_collapse(UFM([10, 9, 8], Sphere(0.001)))
-    assert found.merged == ()
-    assert found.thresholds[0].upper == 0.0
+    for sizes in ([10, 9, 8], [10, 10, 2]):
+        found = minority_collapse(UFM(sizes, Sphere(0.001)))
+        assert found.merged == found.thresholds == ()
+        assert "occurs at no ρ" in str(found)
+
+
+def test_the_class_opposite_all_others_is_the_heaviest_one():
+    loss = SupCon(class_weights=[1.0, 100.0, 1.0])
+    found = minority_collapse(UFM([9, 5, 4], Sphere(0.01), loss=loss))
+    gram = solve_relaxation(UFM([9, 5, 4], Sphere(0.01), loss=loss)).class_gram
+    together = {tuple(np.flatnonzero(row > 0)) for row in gram}
+    assert {group for group in together if len(group) > 1} == set(found.merged)
+    assert found.merged == ((0, 2),)
 
 
 def test_with_a_ridge_classes_merge_at_zero_alone():
@@ -182,7 +192,7 @@ def test_with_a_ridge_classes_merge_at_zero_alone():
     found = minority_collapse(problem)
     assert found.merged == ()
     assert found.is_proved
-    assert [(t.lower, t.upper) for t in found.thresholds] == [(2.0, problem.zero_threshold())] * 2
+    assert [(t.lower, t.upper) for t in found.thresholds] == [(2.0, problem.zero_threshold())]
     gram = solve_relaxation(problem).class_gram
     assert gram[1, 1] > gram[1, 2]
     zero = minority_collapse(UFM([20, 5, 5], Ridge(2.2)))
@@ -196,7 +206,7 @@ def test_an_own_weight_above_that_of_others_lowers_what_is_proved():
     loss = ClassAveraged()
     found = minority_collapse(UFM([20, 5, 5], Ridge(0.1), loss=loss))
     terms = found.problem.loss.class_terms(found.problem.class_sizes)
-    assert found.thresholds[1].lower == pytest.approx(
+    assert found.thresholds[0].lower == pytest.approx(
         2 * terms.anchors[1] / terms.embeddings[1] * (1 - max(terms.own[1] / terms.pair[1] - 1, 0))
     )
 
@@ -214,8 +224,7 @@ def test_an_own_weight_above_that_of_others_lowers_what_is_proved():
         ),
         (UFM([9, 5, 5], LayerPeeled(1, 1), loss=CrossEntropy(bias=True)), "leave the bias"),
         (UFM([9, 5, 5], Budget(1.0)), "take Ridge, Sphere or Ball"),
-        (UFM([9, 9, 5], Sphere(1.0)), "one largest class"),
-        (UFM([9, 5, 1], Sphere(1.0)), "no singletons"),
+        (UFM([9, 5, 1], Sphere(1.0)), "without singletons"),
         (UFM([9, 5, 5], Ridge(1.0), features="nonnegative"), "vanish one by one"),
         (UFM([9, 5, 5], Ridge(1.0), batches="shuffle:size=8"), "not known for loss"),
     ],
@@ -223,6 +232,19 @@ def test_an_own_weight_above_that_of_others_lowers_what_is_proved():
 def test_what_is_not_known_is_refused_with_its_reason(problem, match):
     with pytest.raises(SolverCapabilityError, match=match):
         minority_collapse(problem)
+
+
+def test_constraints_of_ones_own_are_refused():
+    near = screlax.constraints.Linear({(0, 1): 1.0}, lower=0.5)
+    problem = UFM([9, 5, 4], Sphere(1.0), constraints=[near])
+    for function in (minority_collapse, screlax.solve_limit):
+        with pytest.raises(SolverCapabilityError, match="without_constraints"):
+            function(problem)
+
+
+def test_an_objective_without_minimum_is_refused():
+    with pytest.raises(InvalidInputError, match="has a minimum only"):
+        minority_collapse(UFM([9, 5, 5], Ridge(0.1), loss=NegativesOnly()))
 
 
 def test_a_bias_changes_no_threshold_of_weight_decay():

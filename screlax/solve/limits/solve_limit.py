@@ -80,6 +80,11 @@ def solve_limit(problem: UFM) -> MaxMarginLimit:
            [-0.333,  0.667, -0.333],
            [-0.333, -0.333,  0.667]])
     """
+    if problem.constraints:
+        raise SolverCapabilityError(
+            "the limit is not known with constraints of your own; take "
+            "problem.without_constraints()"
+        )
     if problem.loss.has_classifier:
         return _of_logits(problem)
     terms = terms_with_limit(problem)

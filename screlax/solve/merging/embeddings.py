@@ -17,8 +17,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import SolverCapabilityError
+from ...gram.opposite import OppositeGram
 from ...problem.losses.class_rows import ClassTerms
 from ...problem.ufm import UFM
 from ...types import Vector
@@ -27,6 +29,7 @@ from .result import CollapseThreshold, MinorityCollapse
 
 BY_MULTIPLIERS = "proved apart below the first number, and merged at zero from the second on"
 BY_OPPOSITE_POINTS = "full minority collapse, all on one point opposite the largest: by formula"
+NEVER = "full minority collapse, all on one point opposite the largest, occurs at no ρ: by formula"
 
 _RANGE = 1e-8, 1e4
 """Values of ρ/τ between which the threshold is looked for."""
@@ -62,24 +65,23 @@ def collapse_of_embeddings(problem: UFM) -> MinorityCollapse:
 
 
 def _of_penalty(problem: UFM, terms: ClassTerms) -> MinorityCollapse:
-    """Return λ of every orbit, between the two numbers of the module's text."""
+    """Return λ of every orbit of several classes, between the two numbers of the module's text."""
+    problem.require_bounded()
     sizes, mine, zero = problem.class_sizes, problem.control.parameter, problem.zero_threshold()
     copies = sizes.multiplicities.astype(float)
-    thresholds = []
-    for orbit, apart in enumerate(_apart_below(terms, copies) / problem.temperature):
-        lower = min(float(apart), zero)
-        decided = mine < lower or mine >= zero
-        thresholds.append(
-            CollapseThreshold(
-                (orbit,),
-                (int(sizes.distinct[orbit]),),
-                int(copies[orbit]),
-                lower,
-                zero,
-                mine >= zero if decided else None,
-            )
+    apart = np.minimum(_apart_below(terms, copies) / problem.temperature, zero)
+    thresholds = tuple(
+        CollapseThreshold(
+            (orbit,),
+            (int(sizes.distinct[orbit]),),
+            int(copies[orbit]),
+            float(apart[orbit]),
+            zero,
+            True if mine >= zero else False if mine < apart[orbit] else None,
         )
-    return MinorityCollapse(problem, tuple(thresholds), True, zero, None, BY_MULTIPLIERS)
+        for orbit in np.flatnonzero(copies > 1).tolist()
+    )
+    return MinorityCollapse(problem, thresholds, True, zero, None, BY_MULTIPLIERS)
 
 
 def _apart_below(terms: ClassTerms, copies: Vector) -> Vector:
@@ -90,36 +92,53 @@ def _apart_below(terms: ClassTerms, copies: Vector) -> Vector:
 
 
 def _of_fixed_norms(problem: UFM, terms: ClassTerms) -> MinorityCollapse:
-    """Return ρ up to which all classes but the largest are on one point."""
+    """Return ρ up to which all classes but one are on one point."""
     sizes = problem.class_sizes
-    minority = tuple(range(1, sizes.orbits))
-    if sizes.multiplicities[0] > 1 or not minority or not (terms.anchors > 0).all():
+    if not (terms.anchors > 0).all():
         raise SolverCapabilityError(
-            "full minority collapse, of all classes opposite the largest, is for one largest class "
-            "and no singletons; solve the problem and look at class_gram"
+            "full minority collapse, of all classes opposite the largest, is known without "
+            "singletons; solve the problem and look at class_gram"
         )
-    lower, upper = _bracket(problem)
-    classes = int(sizes.multiplicities[1:].sum())
-    sizes_of = tuple(int(size) for size in sizes.distinct[1:])
-    merged = opposite_points(problem) is not None
-    threshold = CollapseThreshold(minority, sizes_of, classes, lower, upper, merged)
-    return MinorityCollapse(problem, (threshold,), False, None, None, BY_OPPOSITE_POINTS)
+    lower, upper, minority = _bracket(problem)
+    thresholds = []
+    if len(minority):
+        copies = sizes.multiplicities[minority]
+        thresholds.append(
+            CollapseThreshold(
+                tuple(minority.tolist()),
+                tuple(sizes.distinct[minority].tolist()),
+                int(copies.sum()),
+                lower,
+                upper,
+                opposite_points(problem) is not None,
+            )
+        )
+    basis = BY_OPPOSITE_POINTS if thresholds else NEVER
+    return MinorityCollapse(problem, tuple(thresholds), False, None, None, basis)
 
 
-def _bracket(problem: UFM) -> tuple[float, float]:
-    """Return ρ at which two points are optimal and a slightly larger one at which they are not."""
+def _bracket(problem: UFM) -> tuple[float, float, NDArray[np.int64]]:
+    """Return ρ at which two points are optimal, one beyond, and the orbits that then merge.
+
+    No orbits where two points are optimal for no ρ.
+    """
     tau = problem.temperature
 
-    def collapses(radius: float) -> bool:
+    def points(radius: float) -> OppositeGram | None:
         control = problem.control.with_parameter(radius * tau)
-        return opposite_points(replace(problem, control=control)) is not None
+        return opposite_points(replace(problem, control=control))
 
     lower, upper = _RANGE
-    if not collapses(lower):
-        return 0.0, 0.0
+    last = points(lower)
+    if last is None:
+        return 0.0, 0.0, np.zeros(0, dtype=np.int64)
     while upper / lower > 1 + 1e-14:
         middle = float(np.sqrt(lower * upper))
         if not lower < middle < upper:
             break
-        lower, upper = (middle, upper) if collapses(middle) else (lower, middle)
-    return lower * tau, upper * tau
+        found = points(middle)
+        lower, upper = (lower, middle) if found is None else (middle, upper)
+        last = last if found is None else found
+    copies = problem.class_sizes.multiplicities
+    alone = np.array([copies[last.side == side].sum() == 1 for side in last.side])
+    return lower * tau, upper * tau, np.flatnonzero(~alone)

@@ -24,7 +24,8 @@ def minority_collapse(problem: UFM) -> MinorityCollapse:
     * Cross-entropy with `LayerPeeled`: exactly if √(E_H E_W) is at most a threshold that is found
       by bisection and certified from both sides.
     * Losses of embeddings on a `Sphere` or `Ball`: full minority collapse, all classes but the
-      largest on one point opposite to it, up to a threshold of ρ/τ. Some of them may merge beyond.
+      largest on one point opposite to it, up to a threshold of ρ/τ; no threshold where there is no
+      such ρ. Beyond it some of them may still share a mean.
     * Losses of embeddings with a `Ridge`: only all together, from λ_max on; for SupCon that is
       proved up to λ = 2/τ, and λ_max = 2n/((n−1)τ).
 
@@ -59,6 +60,11 @@ def minority_collapse(problem: UFM) -> MinorityCollapse:
     >>> before < 500 / 6 < after < before + 1e-6
     True
     """
+    if problem.constraints:
+        raise SolverCapabilityError(
+            "where classes merge is not known with constraints of your own; take "
+            "problem.without_constraints(), or solve it and look at class_gram"
+        )
     if not problem.loss.has_classifier:
         return collapse_of_embeddings(problem)
     if problem.features.are_nonnegative:

@@ -33,8 +33,9 @@ class CollapseThreshold:
         Proved to be on either side of the threshold of the control's `parameter`; equal where it is
         a formula, up to rounding.
     is_merged : bool or None
-        Whether they share one mean at the control of the problem; None where `lower` and `upper`
-        do not decide.
+        Whether all of them share one mean at the control of the problem; None where `lower` and
+        `upper` do not decide. Of a class that is alone in its size: whether another class of its
+        size would share its mean; such a class has no direction of its own (seen, not proved).
 
     Examples
     --------
@@ -116,7 +117,7 @@ class MinorityCollapse(TextInNotebook):
 
     @property
     def is_proved(self) -> bool:
-        """Whether every group of several classes is proved to be merged, or to be apart."""
+        """Whether it is decided of every group of several classes if all of it is merged."""
         return all(t.is_merged is not None for t in self.thresholds if t.classes > 1)
 
     def _labels(self, orbits: NDArray[np.int64]) -> tuple[Hashable, ...]:
