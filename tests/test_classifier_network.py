@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import screlax
-from screlax.comparison.logits_metrics import joint_vectors
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.network.cells import PROFILES
@@ -94,10 +93,7 @@ def at_optimum(cell):
     from benchmarks.network.classifier_training import TrainedClassifier
 
     solution = screlax.solve_relaxation(cell.problem, tol=1e-6)
-    features, weights = joint_vectors(solution)
-    if cell.relu:
-        features = np.diag(np.sqrt(np.diagonal(solution.class_gram)))
-        weights = np.linalg.solve(features, solution.logits).T
+    features, weights = solution.embeddings().vectors, solution.classifiers().vectors
     tensors = torch.from_numpy(weights), torch.from_numpy(features[LABELS])
     return TrainedClassifier(cell, torch.nn.Identity(), *tensors, LABELS)
 

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import screlax
-from screlax.comparison.logits_metrics import joint_vectors
 from screlax.errors import InvalidInputError
 
 COUNTS = (12, 12, 5, 3)
@@ -23,6 +22,11 @@ def solved(control=DECAY, temperature=1.0, **options):
     loss = screlax.losses.CrossEntropy(**options)
     problem = screlax.UFM(COUNTS, control, temperature, loss=loss)
     return screlax.solve_relaxation(problem, tol=1e-7)
+
+
+def optimum_of(solution):
+    """Return features of classes and a classifier, (k, r) each, that are optimal."""
+    return solution.embeddings().vectors, solution.classifiers().vectors
 
 
 def plain_objective(rows, labels, W, bias, control, temperature=1.0, offset=0.0):
@@ -49,7 +53,7 @@ def parts_of(split):
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 def test_the_optimum_is_at_no_distance_and_has_no_excess(temperature):
     solution = solved(temperature=temperature)
-    features, W = joint_vectors(solution)
+    features, W = optimum_of(solution)
     turn = np.linalg.qr(np.random.default_rng(0).standard_normal((9, 9)))[0][: features.shape[1]]
     found = screlax.compare(features[LABELS] @ turn, LABELS, solution, classifier=W @ turn)
     assert found.gram_distance < 1e-9
@@ -69,7 +73,7 @@ def test_the_optimum_is_at_no_distance_and_has_no_excess(temperature):
 
 def test_without_a_classifier_the_best_one_is_found():
     solution = solved()
-    features, W = joint_vectors(solution)
+    features, W = optimum_of(solution)
     found = screlax.compare(features[LABELS], LABELS, solution)
     assert found.loss.gap <= solution.gap + 1e-9 * solution.value
     assert found.logits.joint_distance < 1e-5
@@ -82,7 +86,7 @@ def test_without_a_classifier_the_best_one_is_found():
 
 def test_what_may_be_moved_between_features_and_classifier_costs_but_is_at_no_distance():
     solution = solved()
-    features, W = joint_vectors(solution)
+    features, W = optimum_of(solution)
     found = screlax.compare(3 * features[LABELS], LABELS, solution, classifier=W / 3)
     assert found.logits.joint_distance < 1e-9
     assert found.logits.logit_error < 1e-9
@@ -146,7 +150,7 @@ def test_the_parts_by_hand():
 
 def test_differences_within_classes_alone():
     solution = solved()
-    features, W = joint_vectors(solution)
+    features, W = optimum_of(solution)
     noise = np.random.default_rng(1).standard_normal((32, features.shape[1]))
     for c in range(4):
         noise[c == LABELS] -= noise[c == LABELS].mean(axis=0)
@@ -162,7 +166,7 @@ def test_differences_within_classes_alone():
 def test_alignment_alone():
     """Features with a part that no row of the classifier sees: the same logits, longer."""
     solution = solved()
-    features, W = joint_vectors(solution)
+    features, W = optimum_of(solution)
     rows = np.column_stack([features, np.full(4, 0.3)])
     found = screlax.compare(
         rows[LABELS], LABELS, solution, classifier=np.column_stack([W, np.zeros(4)])
@@ -234,7 +238,7 @@ def test_options_of_the_loss_are_those_of_the_objective():
         value = np.array(weights)[LABELS] @ each + 0.15 * np.sum(rows**2) + 0.05 * np.sum(W**2)
         assert found.loss.value == pytest.approx(value, rel=1e-12)
         assert (parts_of(found.split) >= 0).all()
-    features, W = joint_vectors(solution)
+    features, W = optimum_of(solution)
     at = screlax.compare(features[LABELS], LABELS, solution, classifier=W)
     assert at.loss.gap < 2e-6 * solution.value
     assert at.logits.joint_distance < 1e-6
@@ -246,7 +250,7 @@ def test_bounds_on_mean_norms(bias):
     control = screlax.LayerPeeled(3.0, 0.5)
     problem = screlax.UFM(COUNTS, control, loss=screlax.losses.CrossEntropy(bias=bias))
     solution = screlax.solve_relaxation(problem, solver="clarabel", tol=1e-6)
-    features, W = joint_vectors(solution)
+    features, W = optimum_of(solution)
     offsets = solution.bias if bias else None
     found = screlax.compare(
         5 * features[LABELS], LABELS, solution, classifier=W / 5, bias=offsets, search=False
@@ -278,8 +282,7 @@ def test_bounds_on_mean_norms(bias):
 def test_nonnegative_features(control):
     problem = screlax.UFM(COUNTS, control, loss="cross-entropy", features="nonnegative")
     solution = screlax.solve_relaxation(problem)
-    features = np.diag(np.sqrt(np.diagonal(solution.class_gram)))
-    W = np.linalg.solve(features, solution.logits).T
+    features, W = optimum_of(solution)
     at = screlax.compare(features[LABELS], LABELS, solution, classifier=W)
     assert at.loss.gap < 1e-9 * solution.value
     assert at.logits.joint_distance < 1e-9
@@ -303,7 +306,7 @@ def test_fixed_norms(bias, temperature):
     problem = screlax.UFM(COUNTS, screlax.Normalized(3.0), temperature, loss=loss)
     solver = "clarabel" if bias else "auto"
     solution = screlax.solve_relaxation(problem, solver=solver, tol=1e-6)
-    features, W = joint_vectors(solution)
+    features, W = optimum_of(solution)
     offsets = solution.bias if bias else None
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-6)
     at = screlax.compare(features[LABELS], LABELS, solution, classifier=7 * W, bias=offsets)
@@ -332,8 +335,7 @@ def test_features_behind_a_relu_are_set_against_the_optimum_of_such():
     relu = screlax.solve_relaxation(
         screlax.UFM(COUNTS, DECAY, loss="cross-entropy", features="nonnegative")
     )
-    features = np.diag(np.sqrt(np.diagonal(relu.class_gram)))
-    W = np.linalg.solve(features, relu.logits).T
+    features, W = optimum_of(relu)
     found = screlax.compare(features[LABELS], LABELS, solved(), classifier=W)
     flag = next(flag for flag in found.flags if flag.name == "nonnegative")
     assert flag.numbers["distance"] < 1e-9
@@ -344,7 +346,7 @@ def test_features_behind_a_relu_are_set_against_the_optimum_of_such():
 
 def test_features_that_are_not_centred_are_told():
     solution = solved()
-    features, W = joint_vectors(solution)
+    features, W = optimum_of(solution)
     rows = features[LABELS] + 2.0
     found = screlax.compare(rows, LABELS, solution, classifier=W, search=False)
     assert "offset" in [flag.name for flag in found.flags]
@@ -362,7 +364,7 @@ def test_few_dimensions_are_told_with_what_they_cost():
 def test_several_optima_are_ranked():
     entropy = solved()
     contrast = screlax.solve_relaxation(COUNTS, screlax.Sphere(1.0))
-    features, W = joint_vectors(entropy)
+    features, W = optimum_of(entropy)
     found = screlax.compare(features[LABELS], LABELS, [contrast, entropy], classifier=W)
     assert [one.logits is None for one in found] == [False, True]
     assert found[0].gram_distance < 1e-9 < found[1].gram_distance
@@ -456,7 +458,7 @@ def test_a_forged_optimum_is_not_believed():
     solution = solved()
     better = replace(solution.certificate, upper=2 * solution.upper, lower=1.9 * solution.lower)
     forged = replace(solution, certificate=better)
-    features, W = joint_vectors(solution)
+    features, W = optimum_of(solution)
     with pytest.raises(screlax.errors.SolverFailedError, match="proves nothing"):
         screlax.compare(features[LABELS], LABELS, forged, classifier=W)
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..solution.solution import Solution
 from ..types import Matrix
 from .flags import Flag
-from .logits_pair import LogitPair, losses_at
+from .logits_pair import LogitPair
 from .logits_reader import Brought
 
 _OFF = 1e-3
@@ -82,27 +82,16 @@ def _share(gram: Matrix) -> float:
 def _of_dimension(pair: LogitPair, solution: Solution) -> Iterator[Flag]:
     """Yield what it costs that features have fewer dimensions than the optimum."""
     dim, rank = pair.means.shape[1], solution.rank
-    if dim >= rank or solution.problem.features.are_nonnegative or pair.program.norm.fixes_rows:
+    if dim >= rank or solution.problem.features.are_nonnegative:
         return
-    cost = max(_truncated(pair, solution, dim) - solution.lower, 0.0)
+    lost = solution.embeddings(dim, truncate=True).value_lost
+    assert lost is not None
+    cost = lost + solution.gap
     yield Flag(
         "dimension",
         f"The features have dimension {dim} and the optimum has rank {rank}: others of that "
-        f"dimension, found by leaving out directions of its logits, are proved to be within "
+        f"dimension, found by leaving out directions of the optimum, are proved to be within "
         f"{cost:.3g} of it ({cost / solution.value:.2g} of its value), and more dimensions gain no "
         "more than that over them.",
         {"dimension": dim, "rank": rank, "cost": cost, "relative_cost": cost / solution.value},
-    )
-
-
-def _truncated(pair: LogitPair, solution: Solution, dim: int) -> float:
-    """Return the objective at the optimal logits, of lower rank."""
-    program, bias = pair.program, solution.bias
-    root = np.sqrt(np.outer(program.feature_mass, program.classifier_mass))
-    logits = root * (solution.logits - bias) / solution.problem.temperature
-    left, values, right = np.linalg.svd(logits)
-    kept = (left[:, :dim] * values[:dim]) @ right[:dim] / root
-    loss = float(program.anchors @ losses_at(program, kept, bias))
-    return loss + (
-        program.norm.amount * float(values[:dim].sum()) if program.norm.is_penalty else 0
     )

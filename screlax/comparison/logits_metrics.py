@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis.embedding import recover_embeddings
 from ..gram.geometry import cosines_of, gram_distance
 from ..io.tables import text_lines
-from ..problem.logits import logit_program
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
 from .classifier import DualityMetrics, duality_metrics
@@ -150,7 +148,7 @@ def logit_metrics(
         Whether the classifier was.
     """
     pair, best = brought.pair, solution.logits - solution.bias
-    optimal_means, optimal_weights = joint_vectors(solution)
+    optimal_means, optimal_weights = solution.embeddings().vectors, solution.classifiers().vectors
     logits = solution.problem.temperature * (pair.means @ pair.weights.T)
     with_bias = _centred(logits + pair.bias), _centred(solution.logits)
     of_classifiers = weights @ weights.T, solution.classifier_gram
@@ -170,16 +168,6 @@ def logit_metrics(
         cosines=cosines[0],
         optimal_cosines=cosines[1],
     )
-
-
-def joint_vectors(solution: Solution) -> tuple[Matrix, Matrix]:
-    """Return optimal features and classifier in the same coordinates, each of shape (k, r)."""
-    norm = logit_program(solution.problem).norm
-    scale = solution.problem.temperature * norm.amount if norm.fixes_rows else 1.0
-    across = (solution.logits - solution.bias) / scale
-    joint = np.block([[solution.class_gram, across], [across.T, solution.classifier_gram]])
-    vectors = recover_embeddings(joint, tolerance=solution.rank_tolerance).vectors
-    return vectors[: len(across)], vectors[len(across) :]
 
 
 def _joint(means: Matrix, weights: Matrix) -> Matrix:

@@ -37,24 +37,24 @@ def classifier_points(
     """
     lift, k = classes_to_orbits(problem.class_sizes).lift, problem.classes
     orbit = problem.class_sizes.orbit_index()
-    logits, length = gram.logits.lifted(orbit), math.sqrt(gram.balance)
+    logits, squares = gram.unit_logits.lifted(orbit), gram.squares
     features, classifier = lift(gram.features), lift(gram.classifier)
     program, bias = logit_program(problem).lifted(orbit), gram.bias[orbit]
 
     def objective(matrix: Matrix) -> float:
-        return _objective(program, matrix / gram.scale, bias)
+        return _objective(program, matrix, bias)
 
-    joint = np.block([[features / length**2, logits], [logits.T, classifier * length**2]])
+    joint = np.block([[features / squares[0], logits], [logits.T, classifier / squares[1]]])
     if problem.features.are_nonnegative:
-        found = _orthogonal(np.diagonal(features) / length**2, logits, dim, truncate, objective)
+        found = _orthogonal(np.diagonal(features) / squares[0], logits, dim, truncate, objective)
     else:
         found = recover_embeddings(
             joint, dim, truncate=truncate, tolerance=tolerance, objective=objective
         )
     known = found.rank, found.tolerance, found.eigenvalues, found.value_lost
     return (
-        Embeddings(found.vectors[:k] * length, *known),
-        Embeddings(found.vectors[k:] / length, *known),
+        Embeddings(found.vectors[:k] * math.sqrt(squares[0]), *known),
+        Embeddings(found.vectors[k:] * math.sqrt(squares[1]), *known),
     )
 
 

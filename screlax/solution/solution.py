@@ -411,8 +411,8 @@ class Solution:
     def classifiers(self, dim: int | None = None, *, truncate: bool = False) -> Embeddings:
         """Return the rows of the classifier in the basis of `embeddings(dim)`, shape (k, dim).
 
-        Its inner products with the embeddings, with `bias` added, are the `logits`, where nothing
-        is truncated.
+        Its inner products with the embeddings, times the scale of `Normalized` and with `bias`
+        added, are the `logits`, where nothing is truncated.
 
         Parameters
         ----------
