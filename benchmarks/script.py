@@ -30,9 +30,9 @@ EXTRAS = {
     "joblib": "bench",
     "matplotlib": "bench",
     "mpmath": "bench",
-    "pytorch_metric_learning": "torch",
-    "sklearn": "torch",
-    "torch": "torch",
+    "pytorch_metric_learning": "networks",
+    "sklearn": "networks",
+    "torch": "networks",
 }
 """The extra that installs a module."""
 

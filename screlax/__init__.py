@@ -4,6 +4,9 @@
 >>> solution = screlax.solve_relaxation([500, 50, 5], control=screlax.Sphere(1.0), temperature=0.1)
 >>> print(solution.status)
 optimal
+
+Solutions, comparisons and points of sweeps are logged under ``screlax`` at level INFO:
+``logging.basicConfig(level=logging.INFO)`` shows them.
 """
 
 from typing import TYPE_CHECKING, Any

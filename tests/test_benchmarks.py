@@ -139,14 +139,14 @@ runpy.run_path(script, run_name="__main__")
         ("gallery.py --out pictures", "matplotlib", "bench"),
         ("landscape.py --out gaps.png", "matplotlib", "bench"),
         ("landscape.py --out gaps.png", "joblib", "bench"),
-        ("loss.py", "torch", "torch"),
+        ("loss.py", "torch", "networks"),
         ("loss_dask.py", "distributed", "dask"),
         ("native.py", "clarabel", "bench"),
         ("native.py --skip-conic --plot growth.png", "matplotlib", "bench"),
         ("random_profiles.py", "clarabel", "bench"),
         ("sweep.py", "joblib", "bench"),
-        ("classifier_network.py", "torch", "torch"),
-        ("trained_network.py", "torch", "torch"),
+        ("classifier_network.py", "torch", "networks"),
+        ("trained_network.py", "torch", "networks"),
     ],
 )
 def test_a_missing_extra_is_said_in_a_line(command, module, extra, tmp_path):

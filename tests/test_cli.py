@@ -550,6 +550,27 @@ def test_progress_shows_a_sign_of_life(capsys, monkeypatch):
     assert captured.err.startswith("counting sheep … 0 s\n")
 
 
+def test_quiet_gives_no_signs_of_life(capsys, monkeypatch):
+    monkeypatch.setattr("screlax.tasks.progress._FIRST_SIGN", 0.001)
+    solve = ("solve", *GOOD, *CLARABEL, "--level", "samples")
+    for arguments in (("--quiet", *solve), (*solve, "--quiet")):
+        code, out, err = run(capsys, *arguments)
+        assert (code, err) == (0, "")
+        assert "status       optimal" in out
+    with progress("afterwards"):
+        time.sleep(0.1)
+    assert "afterwards" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::screlax.InaccurateWarning")
+def test_quiet_leaves_warnings(capsys):
+    code, _, err = run(
+        capsys, "solve", *GOOD, "--solver", "SCS", "--option", "max_iters=5", "--quiet"
+    )
+    assert code == 1
+    assert "warning: not proved optimal" in err
+
+
 def test_progress_is_live_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr("screlax.tasks.progress._FIRST_SIGN", 0.02)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)

@@ -21,7 +21,7 @@ from benchmarks.network.images import LabelledImages, load_mnist, subsample
 from benchmarks.network.samplers import SAMPLERS, collapsed_loss
 
 STEP = [9, 9, 3, 3]
-TORCH = "needs torch: pip install '.[torch]'"
+TORCH = "needs torch: pip install '.[networks]'"
 
 
 def made_up_images(sizes=(30, 40, 50, 60), pixels=16, seed=0) -> LabelledImages:
@@ -375,7 +375,7 @@ def test_a_network_that_is_in_the_file_is_not_trained_again():
 @pytest.mark.slow
 def test_a_network_on_digits_ends_at_the_optimum_of_its_own_loss():
     pytest.importorskip("torch", reason=TORCH)
-    pytest.importorskip("sklearn", reason="needs scikit-learn: pip install '.[torch]'")
+    pytest.importorskip("sklearn", reason="needs scikit-learn: pip install '.[networks]'")
     from benchmarks.network.images import load_digits
     from benchmarks.network.measures import measure
     from benchmarks.network.training import train

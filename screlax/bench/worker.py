@@ -5,7 +5,7 @@ does, its peak memory is its own, and a crash is a row of the table.
 """
 
 import json
-import resource
+import math
 import sys
 import time
 import warnings
@@ -56,8 +56,18 @@ def run_case(case: BenchProblem, method: Method, tolerance: float, limit: float)
         relative_gap=certificate.relative_gap,
         value=certificate.upper,
         lower=certificate.lower,
-        megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KILOBYTES,
+        megabytes=_peak_megabytes(),
     )
+
+
+def _peak_megabytes() -> float:
+    """Return the peak memory of this process; NaN on Windows, which does not tell it so."""
+    try:
+        import resource
+    except ImportError:
+        return math.nan
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (_KILOBYTES**2 if sys.platform == "darwin" else _KILOBYTES)
 
 
 def _certificate(problem: UFM, found: Gram) -> Certificate:

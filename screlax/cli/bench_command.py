@@ -11,6 +11,7 @@ from ..bench.provenance import provenance_line
 from ..io.shown import one_line
 from ..io.tables import json_text
 from ..plots.canvas import require_matplotlib
+from ..tasks.progress import is_silent
 
 DESCRIPTION = (
     "Run all methods on all problems, each case in a process of its own, and write one page of "
@@ -58,6 +59,8 @@ def run(options: argparse.Namespace) -> bool:
 
 
 def _report(done: int, total: int, row: Row) -> None:
+    if is_silent():
+        return
     ran = f"gap {row.relative_gap:.0e} in {row.seconds:.3g} s"
     found = ran if row.outcome == "ran" else row.outcome
     print(f"[{done}/{total}] {row.problem}, {row.method}: {found}", file=sys.stderr)

@@ -51,7 +51,8 @@ def run(options: argparse.Namespace) -> bool:
     """Recheck, print; return whether the certificate holds within the tolerance."""
     if options.tol is not None:
         positive_number(options.tol, "--tol")
-    solution = Solution.load(options.file)
+    with progress(f"reading {options.file}"):
+        solution = Solution.load(options.file)
     tol = min(solution.tol, LARGEST_TOL) if options.tol is None else options.tol
     certifier = VERIFIED if options.rigorous else options.certifier
     certificate = _recheck(solution, options.level, certifier)

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from ..errors import InaccurateWarning, InvalidInputError, ScrelaxError
 from ..extensions import load_installed, load_modules
 from ..io.shown import one_line
+from ..tasks.progress import silence
 from ..version import __version__
 from .arguments import Parser, expanded, without_modules
 from .exit_codes import BAD_INPUT, CERTIFIED, INTERRUPTED, NOT_CERTIFIED
@@ -56,6 +57,7 @@ def build_parser(loaded: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
         metavar="MODULE",
         help="import a module that registers losses, constraints or methods; with any command",
     )
+    _add_quiet(parser, default=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, meaning in COMMANDS.items():
         command = commands.add_parser(name, help=meaning)
@@ -65,8 +67,19 @@ def build_parser(loaded: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
             if module.EXAMPLES:
                 command.formatter_class = argparse.RawDescriptionHelpFormatter
             module.add_options(command)
+            _add_quiet(command, default=argparse.SUPPRESS)
             command.set_defaults(run=module.run)
     return parser
+
+
+def _add_quiet(parser: argparse.ArgumentParser, default: object) -> None:
+    """Register what may stand before the command or after it."""
+    parser.add_argument(
+        "--quiet",
+        action="store_true",
+        default=default,
+        help="no signs of life of what takes long, only results, warnings and errors",
+    )
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
@@ -90,7 +103,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
 
     written = WrittenFiles(options)
     try:
-        with _warnings_in_one_line(), standard_input_read(options):
+        with _warnings_in_one_line(), silence(options.quiet), standard_input_read(options):
             certified: bool = options.run(options)
         sys.stdout.flush()  # a full disk is noticed here or not at all
     except BrokenPipeError:

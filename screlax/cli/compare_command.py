@@ -69,7 +69,8 @@ def run(options: argparse.Namespace) -> bool:
     """Compare and print; return whether the saved optima are certified."""
     refuse_picture(options.plot)
     files = [options.solution, *options.others]
-    solutions = [Solution.load(file) for file in files]
+    with progress(f"reading {', '.join(map(str, files))}"):
+        solutions = [Solution.load(file) for file in files]
     with progress(f"comparing {options.embeddings} with {', '.join(map(str, files))}"):
         found = compare(
             embeddings_in(options, options.embeddings),

@@ -37,7 +37,8 @@ def run(options: argparse.Namespace) -> bool:
         raise InvalidInputError("a floor is one of mini-batches: give --batch-size or --sampler")
     with progress("solving"):
         solution = solve_relaxation(problem)
-    found = batch_floor(solution, draws=options.draws, seed=options.seed)
+    with progress(f"drawing {options.draws:,} batches"):
+        found = batch_floor(solution, draws=options.draws, seed=options.seed)
     print(json_text(_record(found)) if options.json else f"{found}\nstatus {solution.status}")
     return solution.status == "optimal"
 

@@ -36,7 +36,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_embeddings(parser)
     add_loss(parser)
-    add("--temperature", type=float, default=0.1, metavar="T", help="(0.1)")
+    add(
+        "--temperature",
+        type=float,
+        default=0.1,
+        metavar="τ",
+        help="default 0.1, as in training code; that of a problem to solve is 1",
+    )
     add("--reduction", default="mean", choices=("mean", "sum"))
     add("--mean-over", default="anchors", choices=("anchors", "all"), help="what a mean divides by")
     add("--negatives-only", action="store_true", help="the same as --loss negatives-only")
@@ -57,9 +63,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Evaluate and print; a value needs no certificate, so the exit code is 0."""
     loss = _loss(options)
-    rows, views = as_view_embeddings(embeddings_in(options, options.embeddings), loss.view_count)
-    samples = len(rows) // views
-    labels = as_labels(labels_beside(options, options.embeddings), samples)
+    file = options.embeddings
+    with progress(f"reading {file}"):
+        rows, views = as_view_embeddings(embeddings_in(options, file), loss.view_count)
+        samples = len(rows) // views
+        labels = as_labels(labels_beside(options, file), samples)
     shaped = rows if views == 1 else rows.reshape(samples, views, -1)
     with progress(f"the loss of {samples:,} embeddings"):
         value = contrastive_loss(

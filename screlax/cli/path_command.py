@@ -78,7 +78,8 @@ def run(options: argparse.Namespace) -> bool:
             solver=options.solver,
             warm_start=not options.cold,
         )
-    numbers = path_table(solutions, determinacy=options.determinacy)
+    with progress("the table of the path"):
+        numbers = path_table(solutions, determinacy=options.determinacy)
     table: Table = {"loss": [str(solution.problem.loss) for solution in solutions], **numbers}
     if options.out:
         write_table(table, options.out)

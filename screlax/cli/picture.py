@@ -7,6 +7,7 @@ from typing import Any
 
 from ..io.atomic import atomic_file, refuse_unwritable
 from ..plots.canvas import require_matplotlib
+from ..tasks.progress import progress
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -40,6 +41,12 @@ def write_picture(path: Path | None, draw: Callable[[], Any]) -> None:
         return
     from matplotlib import rc_context
 
-    figure, kind = draw(), path.suffix[1:]
-    with atomic_file(path) as sink, rc_context({"svg.hashsalt": "screlax"}):
+    kind = path.suffix[1:]
+    with progress(f"drawing {path}"):
+        figure = draw()
+    with (
+        progress(f"writing {path}"),
+        atomic_file(path) as sink,
+        rc_context({"svg.hashsalt": "screlax"}),
+    ):
         figure.savefig(sink, format=kind, dpi=_DOTS_PER_INCH, metadata=_UNDATED.get(kind))

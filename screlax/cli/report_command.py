@@ -36,7 +36,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Compare, write, say where; return whether the saved optimum is certified."""
     refuse_unwritable(options.out, ".html")
-    solution = Solution.load(options.solution)
+    with progress(f"reading {options.solution}"):
+        solution = Solution.load(options.solution)
     comparisons = {}
     for file in options.inputs:
         with progress(f"comparing {file}"):

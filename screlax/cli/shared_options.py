@@ -19,6 +19,7 @@ from ..problem.own_constraints.files import read_constraints
 from ..problem.profiles import profile
 from ..problem.ufm import UFM
 from ..problem.weight_files import read_class_weights
+from ..tasks.progress import progress
 from ..types import Vector
 from .inputs import KINDS, add_reading, counts_of, labels_of
 from .standard_input import InputPath
@@ -26,6 +27,12 @@ from .standard_input import InputPath
 _ROWS = (
     "one row per sample: .npy, .npz, .pt, .safetensors, .parquet, .csv, .tsv, or - for standard "
     "input"
+)
+
+
+_TEMPERATURE = (
+    "that of the training loss; default 1, the theory's, while `screlax loss` takes 0.1, as "
+    "training code does"
 )
 
 
@@ -109,7 +116,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
             metavar=kind.symbol if len(numbers) == 1 else tuple(numbers),
             help=kind.meaning.replace("%", "%%"),
         )
-    parser.add_argument("--temperature", type=float, default=1.0, metavar="τ", help="default 1")
+    parser.add_argument("--temperature", type=float, default=1.0, metavar="τ", help=_TEMPERATURE)
     parser.add_argument(
         "--features",
         choices=[sign.value for sign in Features],
@@ -131,6 +138,11 @@ def add_constraints(parser: argparse.ArgumentParser) -> None:
 
 def problem_of(options: argparse.Namespace) -> UFM:
     """Return the problem that the options describe: one source of class sizes, one control."""
+    with progress("reading class sizes"):
+        return _problem(options)
+
+
+def _problem(options: argparse.Namespace) -> UFM:
     source = source_of(options)
     control, tau = control_of(options), options.temperature
     kind: dict[str, Any] = {"loss": loss_of(options), "features": options.features}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..analysis.determinacy.result import Determinacy
 from ..analysis.embedding import Embeddings
 from ..errors import InvalidInputError
 from ..io.atomic import atomic_file, refuse_unwritable
@@ -117,8 +118,14 @@ def run(options: argparse.Namespace) -> bool:
         with atomic_file(options.embeddings) as sink:
             np.save(sink, recovered.vectors)
     write_picture(options.plot, lambda: plot_solution(solution))
-    _print(solution, recovered, options)
+    known = _determinacy(solution) if options.determinacy else None
+    _print(solution, recovered, known, options)
     return solution.status == "optimal"
+
+
+def _determinacy(solution: Solution) -> Determinacy:
+    with progress("what the loss decides"):
+        return solution.determinacy()
 
 
 def _solve(problem: UFM, options: argparse.Namespace) -> Solution:
@@ -154,7 +161,12 @@ def _solver_options(pairs: list[str]) -> dict[str, Any]:
     return options
 
 
-def _print(solution: Solution, recovered: Embeddings | None, options: argparse.Namespace) -> None:
+def _print(
+    solution: Solution,
+    recovered: Embeddings | None,
+    known: Determinacy | None,
+    options: argparse.Namespace,
+) -> None:
     files = (options.out, options.embeddings, options.plot)
     if options.json:
         record = solution_record(solution)
@@ -164,13 +176,13 @@ def _print(solution: Solution, recovered: Embeddings | None, options: argparse.N
                 "rank": recovered.rank,
                 "value_lost": recovered.value_lost,
             }
-        if options.determinacy:
-            record["determinacy"] = solution.determinacy().record()
+        if known is not None:
+            record["determinacy"] = known.record()
         print(json_text({**record, "written": [str(path) for path in files if path]}))
         return
     print(solution_table(solution))
-    if options.determinacy:
-        print(f"\nwhat the loss decides: {solution.determinacy()}")
+    if known is not None:
+        print(f"\nwhat the loss decides: {known}")
     if recovered is not None:
         dim = recovered.vectors.shape[1]
         print(f"embeddings   {solution.problem.classes}×{dim}, rank {recovered.rank}, "

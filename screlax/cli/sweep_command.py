@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> bool:
     try:
         if options.jobs == 0:
             raise InvalidInputError("--jobs must be a positive number, or -1 for all cores; got 0")
-        table = sweep(points, n_jobs=options.jobs, cache=options.cache)
+        table = sweep(points, n_jobs=options.jobs, cache=options.cache, progress=True)
     except SweepInterrupted as interruption:
         raise _with_partial_table(interruption, options) from None
     if options.out is not None:

@@ -1,5 +1,6 @@
 """`compare`: how close embeddings, of a network or of any other origin, are to the optimum."""
 
+import logging
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ from .size_groups import size_groups
 
 LOSSES = ("auto", "samples", "class-means", "none")
 SCALES = ("free", "fixed")
+
+_LOG = logging.getLogger(__name__)
 
 
 @overload
@@ -176,6 +179,8 @@ def compare(
             )
         read = {"how": loss, "draws": draws, "seed": seed, "search": search}
         found.append(_compared(measured[key], one, scale, read))
+    for one in found:
+        _LOG.info("%r", one)
     return _nearest_first(found) if several else found[0]
 
 

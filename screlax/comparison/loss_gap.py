@@ -115,7 +115,7 @@ def gap_above(
             f"the objective {value} is below the lower bound {solution.lower} of the "
             "solution, which therefore proves nothing; see solution.recheck()"
         )
-    gap = max(difference, 0.0) + found.rounding
+    gap = max(difference, 0.0) + float(found.rounding)
     shares, has_height = floor >= 0, found.base == floor
     return LossGap(
         of=str(solution.problem.loss),

@@ -1,5 +1,6 @@
 """What a comparison found: numbers, per-class arrays, and both as text or JSON-ready data."""
 
+import math
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -158,6 +159,25 @@ class Comparison:
     class_gram: Matrix
     optimal_gram: Matrix
     logits: LogitMetrics | None = None
+
+    @property
+    def relative_gap(self) -> float:
+        """`LossGap.relative_gap`, the share that better embeddings might save; NaN without a loss.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> solution = screlax.solve_relaxation([20, 5], screlax.Sphere(1.0))
+        >>> best = solution.embeddings().vectors[[0] * 20 + [1] * 5]
+        >>> screlax.compare(best, [0] * 20 + [1] * 5, solution).relative_gap < 1e-9
+        True
+        """
+        return math.nan if self.loss is None else self.loss.relative_gap
+
+    @property
+    def relative_to_optimum(self) -> float:
+        """`LossGap.relative_to_optimum`: at most so many times the optimum too much; or NaN."""
+        return math.nan if self.loss is None else self.loss.relative_to_optimum
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything except the k×k matrices and the rotation as JSON-ready data.

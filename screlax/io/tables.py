@@ -132,6 +132,6 @@ def _pyarrow() -> tuple[Any, Any]:
         from pyarrow import parquet
     except ImportError:
         raise MissingExtraError(
-            "writing Parquet needs pyarrow: pip install pyarrow, or write .csv instead"
+            "writing Parquet needs pyarrow: pip install 'screlax[parquet]', or write .csv instead"
         ) from None
     return pyarrow, parquet

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -29,7 +30,7 @@ from .tune import EXACT, Search, Tuned
 
 
 def design(
-    class_sizes: ArrayLike | Mapping[Hashable, int] | ClassSizes,
+    class_sizes: ArrayLike | Mapping[Any, int] | ClassSizes,
     control: Control,
     temperature: float = 1.0,
     target: str | ArrayLike | CellGram = ETF,

@@ -65,7 +65,7 @@ class ClassSizes:
 
     @classmethod
     def from_counts(
-        cls, counts: ArrayLike | Iterable[int] | Mapping[Hashable, int] | ClassSizes
+        cls, counts: ArrayLike | Iterable[int] | Mapping[Any, int] | ClassSizes
     ) -> ClassSizes:
         """Build from one count per class.
 
@@ -93,7 +93,7 @@ class ClassSizes:
     @classmethod
     def with_labels(
         cls,
-        counts: ArrayLike | Iterable[int] | Mapping[Hashable, int] | ClassSizes,
+        counts: ArrayLike | Iterable[int] | Mapping[Any, int] | ClassSizes,
         class_labels: Any = None,
     ) -> tuple[ClassSizes, tuple[Hashable, ...] | None]:
         """Build from one count per class, and return the label of each class.

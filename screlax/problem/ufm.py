@@ -53,7 +53,8 @@ class UFM:
     control : Ridge, Ball, Sphere or Budget
         What keeps the embeddings bounded.
     temperature : float, default 1.0
-        τ > 0.
+        τ > 0: that of the training loss. One is the theory's, and what every problem, path, sweep
+        and design takes; losses of embeddings take 0.1, as training code does (SupContrast 0.07).
     loss : Loss or str, default SupCon()
         The loss, or its text ``name:option=value,…``; `screlax.problem.losses` has them.
     features : {"real", "nonnegative"}, default "real"
@@ -93,7 +94,7 @@ class UFM:
 
     def __init__(
         self,
-        class_sizes: ArrayLike | Mapping[Hashable, int] | ClassSizes,
+        class_sizes: ArrayLike | Mapping[Any, int] | ClassSizes,
         control: Control,
         temperature: float = 1.0,
         class_labels: Sequence[Hashable] | None = None,

@@ -47,7 +47,7 @@ def gram_loss(
     class_sizes : array-like of int, shape (k,)
         Number of samples of each class.
     temperature : float, default 0.1
-        τ > 0.
+        τ > 0. That of a problem, `UFM`, is 1 by default: give both, to compare values.
     reduction : {"mean", "sum"}
         Over anchors; the relaxation's objective is the sum.
     loss : Loss or str, optional

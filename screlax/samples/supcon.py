@@ -66,7 +66,7 @@ def supcon_loss(
         In place of labels: mask[i, j] > 0 makes j a positive of i, in proportion to the entry. The
         diagonal speaks of the other views of the same sample.
     temperature : float, default 0.1
-        τ > 0.
+        τ > 0. That of a problem, `UFM`, is 1 by default: give both, to compare values.
     base_temperature : float, optional
         Multiplies the loss by temperature/base_temperature, as the public SupContrast code does
         (there 0.07). By default there is no such factor.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any
 
@@ -30,9 +31,11 @@ from .base import Candidate, Method, SolverOptions
 from .registry import choose_method
 from .settle import settle
 
+_LOG = logging.getLogger(__name__)
+
 
 def solve_relaxation(
-    problem: UFM | ClassSizes | ArrayLike,
+    problem: UFM | ClassSizes | ArrayLike | Mapping[Any, int],
     control: Control | None = None,
     *,
     temperature: float | None = None,
@@ -57,7 +60,8 @@ def solve_relaxation(
     control : Ridge, Ball, Sphere or Budget, optional
         What keeps the embeddings bounded; only together with class sizes.
     temperature : float, optional
-        τ, 1.0 by default; only together with class sizes.
+        τ, 1.0 by default as in `UFM` (losses of embeddings take 0.1); only together with class
+        sizes.
     loss : Loss or str, optional
         As for `UFM`, `SupCon()` by default; only together with class sizes.
     batches : Batches or str, optional
@@ -138,6 +142,7 @@ def solve_relaxation(
     )
     if rigorous:
         solution = _proved_rigorously(solution)
+    _LOG.info("%r in %.3g s", solution, solution.seconds["total"])
     warn_of_gap(solution)
     return solution
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -28,7 +28,7 @@ from .loss_variants import Variant, variants
 
 _BALANCED = "supcon:class_weights=balanced"
 
-Sizes = str | ArrayLike | Mapping[Hashable, int] | ClassSizes
+Sizes = str | ArrayLike | Mapping[Any, int] | ClassSizes
 
 
 def compare_losses(

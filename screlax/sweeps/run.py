@@ -1,6 +1,7 @@
 """`sweep`: hand the points that are not in the cache to joblib, and put the table together."""
 
 import contextlib
+import logging
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,8 @@ from .point import SweepPoint
 from .progress import Report, SweepProgress
 from .table import COLUMNS, Row, SweepTable
 from .work import SweepWork
+
+_LOG = logging.getLogger(__name__)
 
 
 class SweepInterrupted(KeyboardInterrupt):
@@ -96,6 +99,7 @@ def sweep(
                 failed = state.failed + (result["status"] == FAILED)
                 done, elapsed = len(tasks.outcomes), time.monotonic() - start
                 state = SweepProgress(done, tasks.total, tasks.found, failed, elapsed)
+                _LOG.info("sweep: %s", state)
                 if callable(progress):
                     progress(state)
     except KeyboardInterrupt as error:

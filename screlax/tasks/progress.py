@@ -10,6 +10,25 @@ from ..io.shown import one_line
 
 _FIRST_SIGN = 1.5
 
+_silent = False
+"""Whether there are no signs of life at all."""
+
+
+@contextlib.contextmanager
+def silence(wanted: bool) -> Iterator[None]:
+    """Give no signs of life meanwhile, if that is wanted."""
+    global _silent
+    before, _silent = _silent, _silent or wanted
+    try:
+        yield
+    finally:
+        _silent = before
+
+
+def is_silent() -> bool:
+    """Whether signs of life are not wanted."""
+    return _silent
+
 
 @contextlib.contextmanager
 def progress(what: str | Callable[[], str]) -> Iterator[None]:
@@ -17,6 +36,9 @@ def progress(what: str | Callable[[], str]) -> Iterator[None]:
 
     A callable is asked again each time.
     """
+    if _silent:
+        yield
+        return
     finished = threading.Event()
     reporter = threading.Thread(target=_report, args=(what, finished), daemon=True)
     reporter.start()

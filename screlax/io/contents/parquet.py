@@ -16,7 +16,8 @@ def parquet_contents(file: Path, allow_pickle: bool = False) -> Contents:
         from pyarrow import parquet
     except ImportError:
         raise MissingExtraError(
-            f"{file}: reading Parquet needs pyarrow: pip install pyarrow, or write .csv instead"
+            f"{file}: reading Parquet needs pyarrow: pip install 'screlax[parquet]', or write .csv "
+            "instead"
         ) from None
     try:
         found = parquet.ParquetFile(file)

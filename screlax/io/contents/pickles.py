@@ -18,7 +18,7 @@ def torch_contents(file: Path, allow_pickle: bool) -> Contents:
         import torch
     except ImportError:
         raise MissingExtraError(
-            f"{file}: reading files of PyTorch needs it: pip install torch; or save as "
+            f"{file}: reading files of PyTorch needs it: pip install 'screlax[torch]'; or save as "
             ".safetensors or .npy where it is installed"
         ) from None
     try:
