@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import screlax
-from screlax import UFM, LayerPeeled, Sphere, WeightDecay, errors
+from screlax import UFM, LayerPeeled, Sphere, WeightDecay, errors, plots
 from screlax.cli import main
 
 SIZES = [40, 12, 12, 3]
@@ -276,3 +276,56 @@ def test_grids_pair_losses_with_controls_of_their_kind():
 def test_grids_refuse_numbers_and_pairs_that_do_not_fit(given, reason):
     with pytest.raises(errors.InvalidInputError, match=reason):
         screlax.grid([SIZES], **{"loss": "cross-entropy", **given})
+
+
+def test_losses_are_compared_under_controls_of_their_kind(tmp_path):
+    controls = [Sphere(1.0), WeightDecay(1.0, 4.0), LayerPeeled(5.0, 1.0)]
+    losses = ["supcon", "cross-entropy"]
+    found = screlax.compare_losses("step:4,100", controls, losses=losses, imbalance=[1, 20])
+    assert found.all_optimal
+    assert list(found.series) == [
+        "supcon (sphere 1)",
+        "cross-entropy (weight-decay 1 4)",
+        "cross-entropy (layer-peeled 5 1)",
+    ]
+    assert [row["imbalance"] for row in found.series["supcon (sphere 1)"]] == [1.0, 20.0]
+    assert "sphere 1 or weight-decay 1 4 or layer-peeled 5 1" in found.in_common
+    for row, solution in zip(found.rows, found.solutions, strict=True):
+        if row["loss"] == "supcon":
+            assert row["classifier_norm_smallest"] is row["classifier_etf_distance"] is None
+            continue
+        rows = solution.classifier_gram
+        assert row["classifier_norm_smallest"] == pytest.approx(np.sqrt(rows[3, 3]))
+        cosine = rows[2, 3] / np.sqrt(rows[2, 2] * rows[3, 3])
+        assert row["classifier_cosine_smallest"] == pytest.approx(cosine, abs=1e-9)
+    balanced = found.rows[1]
+    assert balanced["classifier_etf_distance"] < 1e-6  # neural collapse
+    assert found.rows[4]["classifier_etf_distance"] > 0.1
+    text = found.write(tmp_path / "losses.csv").read_text(encoding="utf-8")
+    assert ",weight-decay,1.0 4.0,2.0," in text
+    assert "weight-decay 1 4" in found.table()
+    assert "‖w‖ small" in found.table()
+    figure = plots.plot_losses(found)
+    labels = [line.get_label() for line in figure.axes[0].lines]
+    assert "cross-entropy (weight-decay 1 4), rows of the classifier" in labels
+    bars = plots.plot_losses(screlax.compare_losses(SIZES, controls, losses=losses))
+    assert len(bars.axes[0].patches) == 5
+
+
+def test_a_loss_without_a_control_of_its_kind_is_a_row_with_the_reason():
+    found = screlax.compare_losses(SIZES, Sphere(1.0), losses=["supcon", "cross-entropy"])
+    assert found.counts == {"optimal": 1, "refused": 1}
+    assert "choose one of WeightDecay" in found.rows[1]["reason"]
+    with pytest.raises(errors.InvalidInputError, match="is there twice"):
+        screlax.compare_losses(SIZES, [Sphere(1.0), Sphere(1.0)])
+
+
+def test_several_controls_on_the_command_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["losses", "--profile", "step:4,100", "--imbalance", "1,20", "--sphere", "1"]
+    more = ["--loss", "supcon", "--loss", "cross-entropy", "--weight-decay", "1", "4"]
+    assert main([*arguments, *more, "--plot", "losses.png"]) == 0
+    assert "weight-decay 1 4" in capsys.readouterr().out
+    assert Path("losses.png").stat().st_size > 10_000
+    assert main(arguments[:-2]) == 2
+    assert "no control was given" in capsys.readouterr().err

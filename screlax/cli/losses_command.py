@@ -20,14 +20,15 @@ from .shared_options import (
     add_class_sizes,
     add_model,
     batches_of,
-    control_of,
+    controls_of_options,
     numbers_of,
     source_of,
 )
 
 DESCRIPTION = (
     "Solve one problem for several losses, certify each, and print norms, cosines, distance from "
-    "the balanced geometry (simplex ETF) and collapsed classes side by side. A loss that is no "
+    "the balanced geometry (simplex ETF) and collapsed classes side by side. Several controls may "
+    "be given: each loss is under all of its kind. A loss that is no "
     "problem with the control (unbounded, say), or not known in batches, is listed with the "
     "reason, and does not count for the exit code."
 )
@@ -37,6 +38,8 @@ EXAMPLES = """examples:
   screlax losses --counts counts.csv --ridge 0.01 --loss supcon --loss supcon:views=2
   screlax losses --counts counts.csv --sphere 1 --batch-size 64 --sampler shuffle
   screlax losses --profile step:10,500 --imbalance 1,10,100 --sphere 1 --plot losses.png --json
+  screlax losses --profile step:10,500 --imbalance 1,10,100 --loss supcon --loss cross-entropy \\
+      --sphere 1 --weight-decay 1 1 --plot sc-against-ce.png
 """
 
 
@@ -61,13 +64,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     """Compare, save, print; return whether every loss that is a problem here is certified."""
-    control, sizes, batches = control_of(options), _sizes(options), batches_of(options)
+    controls, sizes = controls_of_options(options), _sizes(options)
+    batches = batches_of(options)
     check_table_path(options.out)
     refuse_picture(options.plot)
     with progress("comparing losses"):
         comparison = compare_losses(
             sizes,
-            control,
+            controls,
             options.temperature,
             options.loss,
             imbalance=numbers_of(options.imbalance),

@@ -169,6 +169,14 @@ def control_of(options: argparse.Namespace) -> Control:
     return CONTROLS[name](*getattr(options, name))
 
 
+def controls_of_options(options: argparse.Namespace) -> list[Control]:
+    """Return every control that was given, at least one."""
+    given = [name for name in CONTROLS if getattr(options, name) is not None]
+    if not given:
+        return [control_of(options)]
+    return [CONTROLS[name](*getattr(options, name)) for name in given]
+
+
 def loss_of(options: argparse.Namespace) -> Loss:
     """Return the loss, with the views and weights that have options of their own."""
     loss = check_loss(options.loss)

@@ -25,6 +25,14 @@ _PANELS = {
 }
 """What is drawn: columns of the comparison, and the ratio of two."""
 
+_CLASSIFIER: dict[str, Any] = {
+    "linestyle": ":",
+    "marker": "s",
+    "markersize": 4,
+    "markerfacecolor": "none",
+}
+"""How the rows of a classifier are drawn beside the features of the same colour."""
+
 _MARKS: dict[str, Any] = {"marker": "o", "markersize": 4}
 
 
@@ -36,8 +44,10 @@ def plot_losses(
     Four panels: the norm of the smallest class over that of the largest; the cosine between the
     largest and the smallest class; that between the two smallest, which is one where minorities
     collapse; the distance of the Gram matrix from that of a balanced problem. Over several
-    imbalance factors every loss is a curve, else a bar. A loss that was refused is named in the
-    legend, with nothing drawn; a certificate short of its tolerance is a hollow mark.
+    imbalance factors every loss is a curve, else a bar; the rows of a classifier are dotted, or
+    have a bar of their own. Under several controls the legend says which. A loss that was refused
+    is named in the legend, with nothing drawn; a certificate short of its tolerance is a hollow
+    mark.
 
     Parameters
     ----------
@@ -96,41 +106,54 @@ def comparison_title(comparison: LossComparison) -> str:
 
 def _values(rows: tuple[dict[str, Any], ...], column: str) -> Vector:
     """Return a column as numbers, NaN for none."""
-    if column == "norm_ratio":
-        small, large = _values(rows, "norm_smallest"), _values(rows, "norm_largest")
+    if column.endswith("norm_ratio"):
+        of = column.removesuffix("norm_ratio")
+        small, large = _values(rows, f"{of}norm_smallest"), _values(rows, f"{of}norm_largest")
         return np.divide(small, large, out=np.full_like(small, np.nan), where=large > 0)
     return np.array([np.nan if row[column] is None else row[column] for row in rows])
 
 
-def _name(comparison: LossComparison, loss: str) -> str:
+def _name(name: str, rows: tuple[dict[str, Any], ...]) -> str:
     """Return what a legend calls a loss."""
-    refused = [row for row in comparison.of(loss) if row["status"] in ("refused", "failed")]
+    refused = [row for row in rows if row["status"] in ("refused", "failed")]
     if not refused:
-        return loss
-    everywhere = len(refused) == len(comparison.of(loss))
-    return f"{loss} ({refused[0]['status']}{'' if everywhere else ' in part'})"
+        return name
+    everywhere = len(refused) == len(rows)
+    return f"{name} ({refused[0]['status']}{'' if everywhere else ' in part'})"
+
+
+def _has_classifier(rows: tuple[dict[str, Any], ...]) -> bool:
+    return any(row["classifier_norm_largest"] is not None for row in rows)
 
 
 def _draw_curves(ax: Axes, comparison: LossComparison, column: str) -> None:
-    for number, loss in enumerate(comparison.losses):
-        rows = comparison.of(loss)
+    for number, (name, rows) in enumerate(comparison.series.items()):
         over, values = _values(rows, "imbalance"), _values(rows, column)
         order = np.argsort(over, kind="stable")
         style = curve(number)
-        label = legend_label(_name(comparison, loss))
+        label = legend_label(_name(name, rows))
         (line,) = ax.plot(
             over[order], values[order], label=label, marker="o", markersize=4, **style
         )
         if any(row["status"] == "inaccurate" for row in rows):
             line.set_markerfacecolor("none")
+        if _has_classifier(rows):
+            values = _values(rows, f"classifier_{column}")[order]
+            label = legend_label(f"{name}, rows of the classifier")
+            ax.plot(over[order], values, label=label, color=line.get_color(), **_CLASSIFIER)
     scale_horizontally(ax, _values(comparison.rows, "imbalance"))
     ax.set_xlabel("imbalance factor")
     keep_flat_curves_flat(ax)
 
 
 def _draw_bars(ax: Axes, comparison: LossComparison, column: str) -> None:
-    names = [drawable(_name(comparison, loss)) for loss in comparison.losses]
-    values = _values(tuple(comparison.of(loss)[0] for loss in comparison.losses), column)
+    names, values = [], []
+    for name, rows in comparison.series.items():
+        names.append(drawable(_name(name, rows)))
+        values.append(_values(rows, column)[0])
+        if _has_classifier(rows):
+            names.append(drawable(f"{name}, classifier"))
+            values.append(_values(rows, f"classifier_{column}")[0])
     shown = np.nan_to_num(values)
     colours = [OKABE_ITO[number % len(OKABE_ITO)] for number in range(len(names))]
     ax.barh(np.arange(len(names)), shown, color=colours)

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from ..descent import solve_nonconvex
+from ..gram.curve import AnyGram
 from ..gram.geometry import cosines_of
+from ..gram.logits import LogitGram
 from ..solution.solution import Solution
 from ..solve.solve import solve_relaxation
 from ..types import Matrix
@@ -90,8 +92,20 @@ def _descended(point: SweepPoint, solution: Solution) -> Result:
 
 
 def geometry_of_ends(solution: Solution) -> Result:
-    """Return norms and cosines of the first two and the last two classes, largest first."""
-    gram, sizes = solution.orbit_gram, solution.problem.class_sizes
+    """Return norms and cosines of the first two and the last two classes, largest first.
+
+    Of class means, and of the rows of the classifier where there is one.
+    """
+    found = _ends(solution, solution.orbit_gram)
+    if isinstance(solution.point_gram, LogitGram):
+        rows = _ends(solution, solution.point_gram.classifier)
+        found |= {f"classifier_{name}": value for name, value in rows.items()}
+    return found
+
+
+def _ends(solution: Solution, gram: AnyGram) -> Result:
+    """Return the geometry of those classes, of class means or of the rows of a classifier."""
+    sizes = solution.problem.class_sizes
     places = np.arange(sizes.classes)[_ENDS if sizes.classes > 1 else [0] * 4]
     orbits = np.searchsorted(np.cumsum(sizes.multiplicities), places, side="right")
     products = gram.rows(orbits)[:, orbits]

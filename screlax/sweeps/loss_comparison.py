@@ -23,6 +23,7 @@ COLUMNS: dict[str, type] = {
     "batches": str,
     "features": str,
     "control": str,
+    "numbers": str,
     "parameter": float,
     "temperature": float,
     "classes": int,
@@ -44,6 +45,12 @@ COLUMNS: dict[str, type] = {
     "cosine_smallest": float,
     "etf_distance": float,
     "same_direction": int,
+    "classifier_norm_largest": float,
+    "classifier_norm_smallest": float,
+    "classifier_cosine_largest": float,
+    "classifier_cosine_extremes": float,
+    "classifier_cosine_smallest": float,
+    "classifier_etf_distance": float,
     "within_class_variability": float,
     "solver": str,
     "reason": str,
@@ -55,6 +62,7 @@ _ZERO = 1e-12
 
 _SHOWN = {
     "loss": "loss",
+    "control": "control",
     "status": "status",
     "relative_gap": "gap",
     "norm_largest": "‖h‖ large",
@@ -65,6 +73,9 @@ _SHOWN = {
     "etf_distance": "from ETF",
     "same_direction": "one direction",
     "within_class_variability": "within",
+    "classifier_norm_largest": "‖w‖ large",
+    "classifier_norm_smallest": "‖w‖ small",
+    "classifier_cosine_smallest": "w small two",
     "rank": "rank",
 }
 """Columns of the text, and their headings."""
@@ -77,8 +88,9 @@ class LossComparison:
     Attributes
     ----------
     rows : tuple of dict
-        One for each imbalance factor and loss, in this order, with the entries of `COLUMNS`:
-        imbalance, loss, batches (the sampler), features, control, parameter (λ or ρ), temperature,
+        One for each imbalance factor, loss and control, in this order, with the entries of
+        `COLUMNS`: imbalance, loss, batches (the sampler), features, control, numbers (all of the
+        control, as text), parameter (λ or ρ, of several numbers the geometric mean), temperature,
         classes, samples, embeddings (samples times views, and prototypes), anchors (Σ a_c); status
         ("optimal", "inaccurate"; "refused" where the loss is no problem here, "failed"), value
         (summed over anchors), mean_value, lower, upper, gap, relative_gap; rank; the norms of a
@@ -86,6 +98,7 @@ class LossComparison:
         the largest and the smallest, and the two smallest, which is 1 where minorities collapse;
         etf_distance, ‖G/‖G‖ − G*/‖G*‖‖ of the class means from the simplex equiangular tight frame
         of a balanced problem; same_direction, how many classes have the direction of another one;
+        norms, cosines and distance of the rows of a classifier, where there is one;
         within_class_variability, the mean squared distance of an embedding from its class mean,
         zero where classes collapse; solver; reason. None where there is no such number.
     solutions : tuple of Solution or None
@@ -127,12 +140,26 @@ class LossComparison:
 
     @property
     def in_common(self) -> str:
-        """What all rows have in common: ``sphere 1, temperature 0.1, real features``."""
+        """What all rows have in common: ``sphere 1, temperature 0.1, real features``.
+
+        Of several controls all, each loss being under those of its kind.
+        """
         row = self.rows[0]
+        controls = dict.fromkeys(map(control_in_words, self.rows))
         return (
-            f"{row['control']} {row['parameter']:g}, temperature {row['temperature']:g}, "
+            f"{' or '.join(controls)}, temperature {row['temperature']:g}, "
             f"{row['features']} features"
         )
+
+    @property
+    def series(self) -> dict[str, tuple[Row, ...]]:
+        """The rows of each loss, under each of its controls where there are several in all."""
+        several = len(set(map(control_in_words, self.rows))) > 1
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            name = f"{row['loss']} ({control_in_words(row)})" if several else row["loss"]
+            found.setdefault(name, []).append(row)
+        return {name: tuple(rows) for name, rows in found.items()}
 
     def of(self, loss: str) -> tuple[Row, ...]:
         """Return the rows of one loss, in the order of the imbalance factors.
@@ -191,8 +218,13 @@ class LossComparison:
         """
         several = any(row["imbalance"] is not None for row in self.rows)
         names = [*(["imbalance"] if several else []), *_SHOWN]
+        if len(set(map(control_in_words, self.rows))) == 1:
+            names.remove("control")
+        if all(row["classifier_norm_largest"] is None for row in self.rows):
+            names = [name for name in names if not name.startswith("classifier")]
         header = [_SHOWN.get(name, name) for name in names]
-        cells = ([_cell(name, row[name]) for name in names] for row in self.rows)
+        shown = ({**row, "control": control_in_words(row)} for row in self.rows)
+        cells = ([_cell(name, row[name]) for name in names] for row in shown)
         lines = [self.in_common, *text_lines(header, cells)]
         for row in self.rows:
             if row["reason"]:
@@ -206,6 +238,12 @@ class LossComparison:
     def __repr__(self) -> str:
         said = ", ".join(f"{count} {status}" for status, count in sorted(self.counts.items()))
         return f"<LossComparison: {len(self.losses)} losses, {len(self.rows)} rows: {said}>"
+
+
+def control_in_words(row: Row) -> str:
+    """Return the control of a row with its numbers: ``weight-decay 0.5 0.2``."""
+    numbers = [f"{float(number):g}" for number in (row["numbers"] or "").split()]
+    return " ".join([str(row["control"]), *numbers])
 
 
 def _cell(name: str, entry: Any) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..checks import require_few
 from ..errors import InaccurateWarning, InvalidInputError, ScrelaxError
+from ..gram.logits import LogitGram
 from ..problem.batches.base import Batches
 from ..problem.class_sizes import ClassSizes
 from ..problem.constraints.norms import Control, check_control, check_temperature
@@ -33,7 +34,7 @@ Sizes = str | ArrayLike | Mapping[Any, int] | ClassSizes
 
 def compare_losses(
     class_sizes: Sizes,
-    control: Control,
+    control: Control | Iterable[Control],
     temperature: float = 1.0,
     losses: Iterable[Loss | str] | Loss | str | None = None,
     *,
@@ -49,10 +50,13 @@ def compare_losses(
     ----------
     class_sizes : str, or array-like of int, shape (k,), mapping, Series or ClassSizes
         Name of a profile as `screlax.profile` takes it, or class sizes as `UFM` does.
-    control : Ridge, Ball, Sphere or Budget
-        What keeps the embeddings bounded, the same for all losses.
+    control : Control, or sequence of them
+        What keeps the embeddings bounded, the same for all losses: Ridge, Ball, Sphere or Budget.
+        Of several each loss is under all that are of its kind, so that cross-entropy is compared
+        under WeightDecay, LayerPeeled or Normalized beside losses of embeddings under theirs. Which
+        numbers of the one match those of the other, nothing says but the one who asks.
     temperature : float, default 1.0
-        τ.
+        τ, of logits ⟨w, h⟩/τ too.
     losses : sequence of Loss or str, optional
         What to compare, in this order; by default the supervised contrastive loss without and with
         balanced class weights, and every other registered loss that needs no options.
@@ -71,9 +75,9 @@ def compare_losses(
     Returns
     -------
     LossComparison
-        A row for each imbalance factor and loss, and each sampler. A loss that is no problem here
-        (unbounded with this control, of unknown expectation, without views) is a row with the
-        reason.
+        A row for each imbalance factor and loss, its controls, and each sampler. A loss that is no
+        problem here (unbounded with this control, with none of its kind, of unknown expectation,
+        without views) is a row with the reason.
 
     Raises
     ------
@@ -97,32 +101,58 @@ def compare_losses(
     ... )
     >>> [(row["batches"], round(row["etf_distance"], 3)) for row in found.rows]
     [(None, 0.097), ('shuffle:size=16', 0.226)]
+    >>> found = screlax.compare_losses(
+    ...     [100, 100, 10, 10],
+    ...     [screlax.Sphere(1.0), screlax.WeightDecay(1.0, 1.0)],
+    ...     losses=["supcon", "cross-entropy"],
+    ... )
+    >>> [(row["control"], round(row["cosine_smallest"], 2)) for row in found.rows]
+    [('sphere', -0.23), ('weight-decay', -0.42)]
     """
-    check_control(control)
+    controls = _checked_controls(control)
     tau = check_temperature(temperature)
     check_limits("auto", tol, None)
     sign, chosen = check_features(features), variants(_losses(losses), batches, views)
     factors = [None] if imbalance is None else numbers(imbalance, "imbalance")
-    require_few(len(chosen) * len(factors), "problems of a comparison of losses")
+    cases = [(variant, of) for variant in chosen for of in _controls_of(variant, controls)]
+    require_few(len(cases) * len(factors), "problems of a comparison of losses")
     profiles = [(factor, _sizes(class_sizes, factor)) for factor in factors]
     for _, sizes in profiles:
         ClassSizes.with_labels(sizes)  # refused here, not once for every loss
     results = []
     for factor, sizes in profiles:
-        for variant in chosen:
+        for variant, under in cases:
             settings = {
                 "imbalance": factor,
                 "loss": variant.name,
                 "batches": variant.sampler,
                 "features": sign.value,
-                "control": control.name,
-                "parameter": control.parameter,
+                "control": under.name,
+                "numbers": under.numbers_in_words,
+                "parameter": under.parameter,
                 "temperature": tau,
             }
-            results.append(_row(settings, sizes, control, variant, sign, tol))
+            results.append(_row(settings, sizes, under, variant, sign, tol))
     return LossComparison(
         tuple(row for row, _ in results), tuple(solution for _, solution in results)
     )
+
+
+def _checked_controls(given: Any) -> list[Control]:
+    """Return the controls; each once."""
+    controls = [check_control(control) for control in listed(given, "controls")]
+    twice = next((control for control in controls if controls.count(control) > 1), None)
+    if twice is not None:
+        raise InvalidInputError(f"{twice} is there twice; a comparison needs each once")
+    return controls
+
+
+def _controls_of(variant: Variant, controls: list[Control]) -> list[Control]:
+    """Return those of the kind of a loss; where there are none the first, which refuses it."""
+    if variant.loss is None:
+        return controls[:1]
+    classifier = variant.loss.has_classifier
+    return [of for of in controls if of.has_classifier == classifier] or controls[:1]
 
 
 def _losses(given: Any) -> list[Loss]:
@@ -202,10 +232,19 @@ def _record(solution: Solution) -> Row:
         **geometry_of_ends(solution),
         "etf_distance": distance_to_frame(solution.orbit_gram, copies),
         "same_direction": classes_sharing_direction(solution.orbit_gram, copies),
+        **_classifier_frame(solution),
         "within_class_variability": solution.within_class_variability,
         "solver": solution.solver,
         "reason": None if solution.status == "optimal" else _why_inaccurate(solution),
     }
+
+
+def _classifier_frame(solution: Solution) -> Row:
+    """Return how far the rows of the classifier are from the frame of a balanced problem."""
+    gram, copies = solution.point_gram, solution.problem.class_sizes.multiplicities
+    if not isinstance(gram, LogitGram):
+        return {}
+    return {"classifier_etf_distance": distance_to_frame(gram.classifier, copies)}
 
 
 def _why_inaccurate(solution: Solution) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _SETTINGS = (
     *("profile", "imbalance", "seed", "classes", "samples", "loss", "features"),
-    *("control", "parameter", "temperature", "constraints", "dim"),
+    *("control", "numbers", "temperature", "constraints", "dim"),
 )
 _RESULTS = ("status", "value", "relative_gap", "rank", "cosine_largest", "cosine_smallest")
 

@@ -41,6 +41,11 @@ COLUMNS: dict[str, type] = {
     "cosine_largest": float,
     "cosine_extremes": float,
     "cosine_smallest": float,
+    "classifier_norm_largest": float,
+    "classifier_norm_smallest": float,
+    "classifier_cosine_largest": float,
+    "classifier_cosine_extremes": float,
+    "classifier_cosine_smallest": float,
     "within_class_variability": float,
     "solver": str,
     "error": str,
@@ -60,9 +65,9 @@ class SweepTable(dict[str, list[Any]]):
     "inaccurate", "failed"); value (summed over anchors), lower, upper, gap, relative_gap, rounding
     (the part of the gap for rounding errors); rank; the norms of a class of the largest and of the
     smallest size; the cosines between the two largest classes, the largest and the smallest, and
-    the two smallest, all of class means; the mean squared distance from them, zero where classes
-    collapse; solver; error; seconds. Entries are text, whole or real numbers; None where there is
-    nothing to say.
+    the two smallest, all of class means, and of the rows of a classifier where there is one; the
+    mean squared distance from class means, zero where classes collapse; solver; error; seconds.
+    Entries are text, whole or real numbers; None where there is nothing to say.
     The dict is read-only; `dict(table)` and `to_dict` make one to change.
 
     Parameters
