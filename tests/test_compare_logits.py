@@ -314,6 +314,13 @@ def test_fixed_norms(bias, temperature):
     assert at.logits.joint_distance < 1e-6
     assert at.logits.logit_error < 1e-6
     assert math.isnan(at.logits.balance)
+    lengths = np.random.default_rng(0).uniform(0.2, 5.0, (4, 1))
+    longer = screlax.compare(
+        5 * features[LABELS], LABELS, solution, classifier=lengths * W, normalize=True, bias=offsets
+    )
+    assert longer.logits.joint_distance < 1e-6
+    assert longer.logits.classifier_distance < 1e-6
+    np.testing.assert_allclose(longer.logits.norms, lengths[:, 0], rtol=1e-6)
     for seed in range(6):
         rows, W = drawn(seed)
         b = np.random.default_rng(seed).standard_normal(4) * bias

@@ -62,7 +62,14 @@ def measure(trained: TrainedClassifier) -> ClassifierMeasurement:
     """Measure all features of a network with its classifier."""
     solution = screlax.solve_relaxation(trained.cell.problem)
     rows, weights = trained.pair()
-    found = screlax.compare(rows, trained.labels, solution, classifier=weights, search=False)
+    found = screlax.compare(
+        rows,
+        trained.labels,
+        solution,
+        classifier=weights,
+        normalize=solution.problem.control.fixes_norms,
+        search=False,
+    )
     assert found.loss is not None
     assert found.split is not None
     assert found.logits is not None

@@ -21,6 +21,8 @@ from .logits_reader import Brought
 class LogitMetrics:
     """A linear classifier and its logits at the class means, beside a cross-entropy optimum.
 
+    Both within the control: where norms are fixed, of features and rows divided by theirs.
+
     Attributes
     ----------
     classifier_given : bool
@@ -45,7 +47,7 @@ class LogitMetrics:
         Rows of the classifier against uncentred class means, and the same at the optimum, which
         need not be self-dual where classes have different sizes.
     norms, optimal_norms : ndarray, shape (k,)
-        ‖w_c‖.
+        ‖w_c‖, as given.
     cosines, optimal_cosines : ndarray, shape (k,)
         Mean cosine of w_c to the other rows. NaN where a norm is zero.
 
@@ -135,24 +137,26 @@ def _of(found: LogitMetrics, name: str) -> str:
 
 
 def logit_metrics(
-    brought: Brought, means: Matrix, weights: Matrix, solution: Solution, *, given: bool
+    brought: Brought, norms: Vector, solution: Solution, *, given: bool
 ) -> LogitMetrics:
-    """Measure class means and classifier, as they are, and their logits within the control.
+    """Measure class means, classifier and logits within the control.
 
     Parameters
     ----------
     brought : Brought
-    means, weights : ndarray, shape (k, d)
+    norms : ndarray, shape (k,)
+        Of the rows of the classifier as it was given.
     solution : Solution
     given : bool
         Whether the classifier was.
     """
     pair, best = brought.pair, solution.logits - solution.bias
+    means, weights = pair.means, pair.weights
     optimal_means, optimal_weights = solution.embeddings().vectors, solution.classifiers().vectors
-    logits = solution.problem.temperature * (pair.means @ pair.weights.T)
+    logits = solution.problem.temperature * (means @ weights.T)
     with_bias = _centred(logits + pair.bias), _centred(solution.logits)
     of_classifiers = weights @ weights.T, solution.classifier_gram
-    norms, cosines = zip(*map(_norms_and_cosines, of_classifiers), strict=True)
+    (_, cosines), (optimal_norms, optimal_cosines) = map(_norms_and_cosines, of_classifiers)
     return LogitMetrics(
         classifier_given=given,
         classifier_distance=_distance(*of_classifiers),
@@ -163,10 +167,10 @@ def logit_metrics(
         balance=brought.balance,
         duality=duality_metrics(weights, means),
         optimal_duality=duality_metrics(optimal_weights, optimal_means),
-        norms=norms[0],
-        optimal_norms=norms[1],
-        cosines=cosines[0],
-        optimal_cosines=cosines[1],
+        norms=norms,
+        optimal_norms=optimal_norms,
+        cosines=cosines,
+        optimal_cosines=optimal_cosines,
     )
 
 

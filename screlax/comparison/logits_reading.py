@@ -22,7 +22,7 @@ from .given import Linear
 from .logits_classifier import best_classifier
 from .logits_flags import flags_of_pair
 from .logits_metrics import LogitMetrics, logit_metrics
-from .logits_pair import LogitPair
+from .logits_pair import LogitPair, squares_of
 from .logits_reader import Brought, FeatureReader
 from .logits_split import LogitSplit, split_of_logits
 from .loss_gap import LossGap, gap_above
@@ -76,9 +76,8 @@ def read_logits(
     if refusal and how in ("samples", "class-means"):
         raise InvalidInputError(refusal)
     read = _read(given, problem, of_means=how in ("class-means", "none"))
-    metrics = logit_metrics(
-        read.brought, given.statistics.means, read.weights, solution, given=read.was_given
-    )
+    norms = np.sqrt(squares_of(read.weights))
+    metrics = logit_metrics(read.brought, norms, solution, given=read.was_given)
     loss = split = decision = None
     if how != "none" and not refusal:
         loss = _gap(read, solution)
