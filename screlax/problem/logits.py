@@ -89,8 +89,12 @@ class LogitProgram:
         return kind(self.copies, logits.own, logits.pair, *masses, bias, self.balance)
 
     def zero(self) -> LogitGram:
-        """Return zero logits."""
-        return self.gram(CellMatrix(np.zeros(self.size), np.zeros((self.size, self.size))))
+        """Return zero logits, with the bias that is best for them: the logarithm of the prior."""
+        zero = CellMatrix(np.zeros(self.size), np.zeros((self.size, self.size)))
+        if not self.has_bias:
+            return self.gram(zero)
+        prior = np.log(self.anchors) - self.offset
+        return self.gram(zero, prior - self.copies @ prior / self.classes)
 
     def lifted(self, orbit: NDArray[np.int64]) -> LogitProgram:
         """Return the program with every class, in these orbits, an orbit of its own."""

@@ -14,13 +14,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from ..errors import SolverCapabilityError
 from ..gram.cells import Level
 from ..gram.logits import LogitGram
 from ..gram.orthogonal_logits import OrthogonalLogitGram
 from ..gram.rounding import UNIT
+from ..problem.logit_bias import balanced_bias
 from ..problem.logits import LogitProgram, largest_singular_value, logit_program
 from ..problem.ufm import UFM
+from .biased_logits import certify_with_bias
 from .certificate import Certificate
 from .dense import Proof
 from .fixed_norms import brought_onto, certify_fixed_norms
@@ -56,6 +60,8 @@ def certify_program(program: LogitProgram, level: Level, gram: LogitGram) -> Cer
         return certify_orthogonal(program, level, gram)
     if program.norm.fixes_rows:
         return certify_fixed_norms(program, level, gram)
+    if program.has_bias:
+        return certify_with_bias(program, level, gram)
     return _certificate(program, level, gram)
 
 
@@ -63,8 +69,12 @@ def brought_within(program: LogitProgram, gram: LogitGram) -> LogitGram:
     """Return logits that the control allows, with the masses of the program."""
     if program.norm.fixes_rows:
         return brought_onto(program, gram)
-    bias = gram.bias if program.has_bias else None
-    gram = program.gram(gram.unit_logits, bias)
+    gram = _within_bound(program, program.gram(gram.unit_logits, gram.bias))
+    bias = balanced_bias(program, gram) if program.has_bias else np.zeros(program.size)
+    return replace(gram, bias=bias)
+
+
+def _within_bound(program: LogitProgram, gram: LogitGram) -> LogitGram:
     if program.norm.is_penalty:
         return gram
     most = program.norm.amount * (1 - 64 * UNIT * program.size)

@@ -138,6 +138,11 @@ class CrossEntropy(Loss):
         super().check(sizes)
         if not self.weights_of_anchors(sizes).any():
             raise InvalidInputError("all class_weights are zero: the loss has no term")
+        if self.bias and not self.weights_of_anchors(sizes).all():
+            raise InvalidInputError(
+                "the bias of a class of weight zero falls without end; leave such classes out, or "
+                "take bias=False"
+            )
 
     def frame_height(self, sizes: ClassSizes, own: Vector) -> float:
         """Return infinity: orthogonal features are no frame that it is compared with."""

@@ -14,6 +14,7 @@ from ...problem.logits import LogitProgram, largest_singular_value, logit_progra
 from ...problem.ufm import UFM
 from ...proof.logit_terms import product
 from ..base import Candidate
+from .biased import biased_logits
 from .bound import Guess, at_norm
 from .fixed_norms import fixed_norm_logits
 from .orthogonal import orthogonal_logits
@@ -42,8 +43,12 @@ def _method(program: LogitProgram) -> Callable[[LogitProgram], tuple[LogitGram, 
     """Return what finds logits, steps and a message."""
     if program.is_nonnegative:
         return orthogonal_logits
+    if program.has_bias and program.norm.fixes_rows:
+        raise SolverCapabilityError(
+            "Normalized is not solved with a bias; take CrossEntropy(bias=False)"
+        )
     if program.has_bias:
-        raise SolverCapabilityError("a bias is not solved")
+        return biased_logits
     return fixed_norm_logits if program.norm.fixes_rows else solve_nuclear
 
 

@@ -26,19 +26,20 @@ from .elimination import EliminatedRows, RowPoint
 EXACT = 1e-12
 """Norm of the gradient in scaled coordinates to stop at."""
 
-_NEAR = 30
+NEAR = 30
 """Gradients that are small, in tolerances."""
 
 _NOISE = 1e-6
 """Size of the noise on a start, relative to its entries: zeros in it would stay zero."""
 
-_ABOVE = 1e3
+ABOVE = 1e3
 """Excess of singular values over μ that is no stationary point of B, in tolerances."""
 
-_AWAY = 1e-4
+AWAY = 1e-4
 """How far to move along them, in logits."""
 
-_ROUNDS = 8
+ROUNDS = 8
+"""How often columns are added at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,13 +106,14 @@ class FactoredLogits:
         return np.stack([slope @ factors[1], slope.T @ factors[0]]) + self.weight * factors
 
 
-class _Patience:
+class Patience:
     """Stops where the gradient is small and a step no longer halves it: that is rounding."""
 
     def __init__(self, small: float) -> None:
         self._small, self._last = small, math.inf
 
     def __call__(self, point: Matrix, norm: float) -> str:
+        """Return why to stop, or nothing."""
         is_stuck = norm <= self._small and norm > self._last / 2
         self._last = norm
         return "gradient no longer falls" if is_stuck else ""
@@ -180,21 +182,21 @@ def polish(
     begun = rows.value(rows.at(factors[0] @ factors[1].T))
     begun += rows.weight / 2 * float(np.vdot(factors, factors))
     problem = FactoredLogits(rows, min(begun, rows.scale))
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         found = minimize(
             problem,
             factors,
             gradient_tolerance=tolerance,
             deadline=deadline,
-            observe=_Patience(_NEAR * tolerance),
+            observe=Patience(NEAR * tolerance),
         )
         point = rows.at(found.point[0] @ found.point[1].T)
         steps, products = steps + found.iterations, products + found.products
         left, values, right = linalg.svd(rows.gradient(point))
-        above = int((values > rows.weight * (1 + _ABOVE * tolerance)).sum())
+        above = int((values > rows.weight * (1 + ABOVE * tolerance)).sum())
         if above == 0:
             break
-        away = _AWAY / rows.strength.max() * left[:, :above] @ right[:above]
+        away = AWAY / rows.strength.max() * left[:, :above] @ right[:above]
         width = max(width, min(len(values) - 1, found.point.shape[2] + above))
         factors = factors_of(rows, point.sums - away, width)
     return point, replace(found, iterations=steps, products=products)
