@@ -132,8 +132,8 @@ def test_the_dual_form_is_the_dual(control, bias):
     assert one.classifier_mass == pytest.approx(other.classifier_mass, rel=1e-2)
     if isinstance(control, Normalized):
         for gram in grams:
-            assert gram.features.own == pytest.approx([5.0] * 3, rel=1e-3)
-            assert gram.classifier.own == pytest.approx([5.0] * 3, rel=1e-3)
+            assert gram.features.own == pytest.approx([1.0] * 3, rel=1e-3)
+            assert gram.classifier.own == pytest.approx([1.0] * 3, rel=1e-3)
 
 
 def test_zero_is_found_where_it_is_optimal():
