@@ -144,6 +144,7 @@ runpy.run_path(script, run_name="__main__")
         ("native.py", "clarabel", "bench"),
         ("native.py --skip-conic --plot growth.png", "matplotlib", "bench"),
         ("random_profiles.py", "clarabel", "bench"),
+        ("sc_against_ce.py --out angles.png", "matplotlib", "bench"),
         ("sweep.py", "joblib", "bench"),
         ("classifier_network.py", "torch", "networks"),
         ("trained_network.py", "torch", "networks"),
