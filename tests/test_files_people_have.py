@@ -228,10 +228,13 @@ def test_object_arrays_of_text_are_read_when_asked(tmp_path):
 
 
 def test_without_the_library_the_command_to_install_it_is_named(tmp_path, monkeypatch):
-    for name, library in (("run.pt", "torch"), ("run.parquet", "pyarrow")):
+    for name, library, extra in (
+        ("run.pt", "torch", "torch"),
+        ("run.parquet", "pyarrow", "parquet"),
+    ):
         (tmp_path / name).write_bytes(b"x")
         monkeypatch.setitem(sys.modules, library, None)
-        with pytest.raises(MissingExtraError, match=f"{name}.*pip install {library}"):
+        with pytest.raises(MissingExtraError, match=rf"{name}.*pip install 'screlax\[{extra}\]'"):
             as_embeddings(tmp_path / name)
 
 
@@ -466,7 +469,12 @@ def sizes_in(text):
 def test_counts_in_place(capsys):
     assert main(["solve", "--counts", "500, 50,5", "--sphere", "1", "--json"]) == 0
     assert sizes_in(capsys.readouterr().out) == [500, 50, 5]
-    for text, message in (("500,0", "number 2: '0' is not a class count"), ("1,2,x", "no such")):
+    for text, message in (
+        ("500,0", "number 2: '0' is not a class count"),
+        ("1,2,x", "no such"),
+        ("1e3,5", "neither a file nor whole numbers with commas, such as 500,50,5"),
+        ("5;3", "neither a file nor"),
+    ):
         assert main(["solve", "--counts", text, "--sphere", "1"]) == 2
         assert message in capsys.readouterr().err
 
@@ -486,7 +494,9 @@ def test_names_on_the_command_line(write, optimum, capsys):
     file = str(write(a=ROWS, b=ROWS, species=np.array(NUMBERS), other=np.arange(9)))
     assert main(["compare", str(optimum), file, "--array", "a", "--column", "species"]) == 0
     assert main(["compare", str(optimum), file, "--array", "a"]) == 2
-    assert "'species'" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "'species'" in told
+    assert "--column NAME" in told
     assert main(["solve", "--labels", file, "--column", "species", "--sphere", "1"]) == 0
 
 

@@ -19,6 +19,10 @@ KINDS = ".csv, .tsv, .txt, .json, .npy, .npz, .pt, .safetensors, .parquet, or - 
 """What labels and counts are read from."""
 
 
+_LIST = re.compile(r"\s*\d+(\s*,\s*\d+)*\s*,?\s*")
+"""Counts written in place."""
+
+
 def add_reading(parser: argparse._ActionsContainer) -> None:
     """Register what is said of files of several columns, and of pickles."""
     parser.add_argument(
@@ -39,7 +43,13 @@ def counts_of(
 ) -> tuple[list[int] | list[str] | None, NDArray[np.int64]]:
     """Return class labels, if there are any, and counts: those in a file, or written in place."""
     text = options.counts
-    if not re.fullmatch(r"\d+(,\d+)*,?", text.replace(" ", "")) or Path(text).exists():
+    if re.fullmatch(r"[\d.,;eE+\s-]*\d", text) and not (
+        _LIST.fullmatch(text) or Path(text).exists()
+    ):
+        raise InvalidInputError(
+            f"--counts {text} is neither a file nor whole numbers with commas, such as 500,50,5"
+        )
+    if not _LIST.fullmatch(text) or Path(text).exists():
         return read_labelled_counts(InFile(text, options.column, options.allow_pickle))
     parts = text.replace(" ", "").rstrip(",").split(",")
     counts = [count_of(part, Path("--counts"), f"number {n}") for n, part in enumerate(parts, 1)]

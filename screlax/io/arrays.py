@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..containers import as_numpy, collected, is_tensor
 from ..errors import FileFormatError, InvalidInputError
 from .contents.base import Contents, Entry
-from .contents.in_file import InFile, in_file
+from .contents.in_file import InFile, in_file, say_which
 from .contents.names import EMBEDDING_NAMES, LABEL_HEADERS
 from .contents.opened import FORMATS, entries_of
 from .files import existing_file
@@ -198,7 +198,7 @@ def _chosen(contents: Contents, name: str | None) -> list[Entry]:
             return matrices
         if contents.columns and all("float" in entry.type for entry in features) and features:
             return features
-    remedy = "name that of embeddings embeddings or features, or say which it is"
+    remedy = f"name that of embeddings embeddings or features, or {say_which('--array')}"
     return [contents.meant(EMBEDDING_NAMES, "embeddings", remedy)]
 
 

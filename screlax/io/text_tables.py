@@ -92,6 +92,7 @@ def text_matrix(place: InFile) -> NDArray[np.float64]:
         )  # fmt: skip
     except ValueError as error:
         raise FileFormatError(
-            f"{file} is no table of numbers: {error}; embeddings are one row per sample, with a "
-            "column for each feature and, if any other, one of labels called 'label'"
+            f"{file} is no table of numbers: {error} (rows from 0, below a header); embeddings are "
+            "one row per sample, with a column for each feature and, if any other, one of labels "
+            "called 'label'"
         ) from None

@@ -12,7 +12,7 @@ from ..containers import as_sequence, shown
 from ..errors import FileFormatError, InvalidInputError
 from ..io.class_folders import class_folder_counts
 from ..io.contents.base import Contents, Entry
-from ..io.contents.in_file import InFile, in_file
+from ..io.contents.in_file import InFile, in_file, say_which
 from ..io.contents.names import LABEL_HEADERS
 from ..io.contents.opened import FORMATS, entries_of
 from ..io.files import (
@@ -144,7 +144,7 @@ def label_entry(contents: Contents, place: InFile) -> Entry:
     """Return the array or column that labels are."""
     if place.name is not None:
         return contents.named(place.name)
-    remedy = "name that of labels label or labels, or say which it is"
+    remedy = f"name that of labels label or labels, or {say_which('--column')}"
     return contents.meant(LABEL_HEADERS, "labels", remedy)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..containers import as_numpy
 from ..errors import FileFormatError
 from ..io.contents.base import Contents, Entry
-from ..io.contents.in_file import InFile
+from ..io.contents.in_file import InFile, say_which
 from ..io.contents.names import LABEL_HEADERS
 from ..io.contents.opened import entries_of
 from ..io.text_tables import named_column
@@ -57,7 +57,7 @@ def counts_in_contents(
     """Read an array or column of counts, and that of labels if there is one."""
 
     def choose(contents: Contents) -> list[Entry]:
-        remedy = "name that of counts count or counts, or say which it is"
+        remedy = f"name that of counts count or counts, or {say_which('--column')}"
         chosen = (
             contents.meant(COUNT_HEADERS, "counts", remedy)
             if place.name is None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..containers import shown
 from ..errors import FileFormatError, HeaderWarning
+from ..io.contents.in_file import say_which
 from ..io.contents.names import LABEL_HEADERS
 from ..io.files import SEPARATORS, rows_of, separators_of
 from ..io.shown import is_number
@@ -108,7 +109,7 @@ def _label_column(file: Path) -> str | None:
         raise FileFormatError(
             f"{file}, line 1: {columns} columns, keep the label only; a {SEPARATORS[separator]} "
             "separates columns in every line, so put labels that have one in quotation marks, "
-            "call one column 'label', or say which it is"
+            f"call one column 'label', or {say_which('--column')}"
         )
     return None
 

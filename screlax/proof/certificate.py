@@ -143,7 +143,10 @@ class Certificate:
         return card(
             "Certificate",
             [
-                ("bounds", f"{self.lower:.12g} ≤ optimum ≤ {self.upper:.12g}, summed over anchors"),
+                (
+                    "bounds",
+                    f"{self.lower:.12g} ≤ optimum ≤ {self.upper:.12g}, of the objective as a sum",
+                ),
                 ("relative gap", self.gap_in_words),
                 ("holds in", f"{arithmetic}, at level {self.level}"),
                 ("rounding", f"{self.rounding:.2g} of the gap of {self.gap:.2g}"),

@@ -41,9 +41,9 @@ def _meaning(table: SweepTable) -> str:
     """Say what values are of: of all samples, or an expectation over batches."""
     of_batches = {" in " in str(loss) for loss in table["loss"]}
     if of_batches == {True}:
-        return "of the expectation over mini-batches, not a single one; summed over anchors"
+        return "of the expectation over mini-batches, not a single one; sums, no means"
     if of_batches == {False} or not of_batches:
-        return "of all samples at once; summed over anchors"
+        return "of all samples at once; sums, no means"
     return "of all samples, or where it is one in a sampler of the expectation over its batches"
 
 

@@ -43,6 +43,11 @@ class InFile(os.PathLike[str]):
         return str(self.path) if self.name is None else f"{self.name!r} of {self.path}"
 
 
+def say_which(option: str) -> str:
+    """Return how to say which of several entries is meant, in Python and on the command line."""
+    return f"say which it is: InFile(path, name), or {option} NAME on the command line"
+
+
 def in_file(path: Any) -> InFile:
     """Return any path as a place in a file."""
     return path if isinstance(path, InFile) else InFile(path)
