@@ -5,8 +5,9 @@
     python benchmarks/claims.py --quick        # on the smallest problems
 
 Claims: Behnia and Thrampoulidis, ISIT 2024 (arXiv 2402.18884), and what follows from them for the
-programs that screlax solves. The verdict is "holds" where the deviation is at most the bound in the
-code: 1e-12 to 1e-8 where numbers are compared directly, `GRAM_TOLERANCE` where geometries are.
+programs that screlax solves; of cross-entropy Thrampoulidis et al. 2022 (arXiv 2208.05512) and Fang
+et al. 2021 (arXiv 2101.12699). The verdict is "holds" where the deviation is at most the bound in
+the code: 1e-12 to 1e-8 where numbers are compared directly, `GRAM_TOLERANCE` where geometries are.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import script
+from theory.cross_entropy import critical, limit, merging
 from theory.finding import Effort, Finding
 from theory.geometry import collapse, etf, step
 from theory.minima import dimensions, minima, saddles, uniqueness, zero
@@ -32,6 +34,9 @@ CLAIMS: dict[str, Callable[[Effort], Finding]] = {
     "step": step,
     "reductions": reductions,
     "zero": zero,
+    "merging": merging,
+    "critical": critical,
+    "limit": limit,
 }
 
 

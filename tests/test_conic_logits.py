@@ -136,6 +136,17 @@ def test_the_dual_form_is_the_dual(control, bias):
             assert gram.classifier.own == pytest.approx([1.0] * 3, rel=1e-3)
 
 
+@pytest.mark.parametrize("level", ["orbits", "classes"])
+@pytest.mark.parametrize("form", ["dual", "psd"])
+def test_fixed_norms_are_the_native_optimum(form, level):
+    problem = problem_of(CrossEntropy(additive=0.3), Normalized(2.0))
+    native = solve_relaxation(problem)
+    found = solve_relaxation(problem, solver="Clarabel", form=form, level=level)
+    assert found.status == native.status == "optimal"
+    assert found.value == pytest.approx(native.value, rel=1e-6)
+    assert found.class_gram == pytest.approx(native.class_gram, abs=1e-3)
+
+
 def test_zero_is_found_where_it_is_optimal():
     problem = problem_of("cross-entropy", WeightDecay(50.0, 50.0))
     found = solve_relaxation(problem, solver="SCS")
@@ -161,6 +172,9 @@ def test_what_has_no_conic_form_is_refused_with_its_reason():
         solve_relaxation(problem, solver="SCS", form="cone")
     with pytest.raises(SolverCapabilityError, match="by classes or orbits, not by samples"):
         solve_relaxation(problem, solver="SCS", level="samples")
+    fixed = problem_of("cross-entropy", Normalized(2.0))
+    with pytest.raises(SolverCapabilityError, match="no nuclear norm; use form='dual' or 'psd'"):
+        solve_relaxation(fixed, solver="SCS", form="nuclear")
     nonnegative = UFM(SIZES, problem.control, loss="cross-entropy", features="nonnegative")
     with pytest.raises(SolverCapabilityError, match="use solver='native'"):
         solve_relaxation(nonnegative, solver="SCS")

@@ -117,6 +117,16 @@ def test_the_critical_imbalance_of_the_layer_peeled_model():
     assert minority_collapse(less).merged == (tuple(range(5, 10)),)
 
 
+@pytest.mark.parametrize(
+    ("exponent", "cosine"),
+    [(0, -0.1111), (0.25, -0.0767), (0.5, -0.0172), (0.75, 0.1080), (1, 0.5175), (1.09, 1.0)],
+)
+def test_the_minority_comes_together_on_the_way_to_the_critical_imbalance(exponent, cosine):
+    sizes = [round(10**exponent * 10**6)] * 5 + [10**6] * 5
+    gram = solve_relaxation(sizes, LayerPeeled(5.0, 1.0), loss="cross-entropy").classifier_gram
+    assert gram[-1, -2] / gram[-1, -1] == pytest.approx(cosine, abs=6e-5)
+
+
 @pytest.mark.parametrize("loss", [CrossEntropy(), CrossEntropy(additive=0.5, multiplicative=0.1)])
 def test_the_layer_peeled_threshold_is_where_solutions_merge(loss):
     sizes = [60, 60, 20, 5, 5, 5]
