@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,7 +128,14 @@ def test_the_minority_comes_together_on_the_way_to_the_critical_imbalance(expone
     assert gram[-1, -2] / gram[-1, -1] == pytest.approx(cosine, abs=6e-5)
 
 
-@pytest.mark.parametrize("loss", [CrossEntropy(), CrossEntropy(additive=0.5, multiplicative=0.1)])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        CrossEntropy(),
+        CrossEntropy(additive=0.5, multiplicative=0.1),
+        CrossEntropy(additive=-0.5, bias=True),
+    ],
+)
 def test_the_layer_peeled_threshold_is_where_solutions_merge(loss):
     sizes = [60, 60, 20, 5, 5, 5]
     given = UFM(sizes, LayerPeeled(2.0, 2.0), 0.7, loss=loss)
@@ -221,6 +229,41 @@ def test_an_own_weight_above_that_of_others_lowers_what_is_proved():
     )
 
 
+# ----------------------------------------------------------------- nonnegative features
+
+
+@pytest.mark.parametrize(
+    ("control", "loss"),
+    [
+        (WeightDecay(3.0, 3.0), "cross-entropy"),
+        (WeightDecay(3.0, 3.0), CrossEntropy(class_weights=[1.0, 1.0, 2.0, 2.0, 1.0])),
+        (LayerPeeled(0.5, 0.5), "cross-entropy"),
+        (Ridge(2.3), "supcon"),
+    ],
+)
+def test_behind_a_relu_classes_vanish_on_their_threshold(control, loss):
+    sizes = [100, 50, 9, 9, 4]
+    problem = UFM(sizes, control, 0.8, loss=loss, features="nonnegative")
+    found = minority_collapse(problem)
+    zero = np.flatnonzero(np.diag(solve_relaxation(problem).class_gram) == 0)
+    assert found.merged == ((tuple(zero.tolist()),) if len(zero) > 1 else ())
+    for threshold in found.thresholds[1:]:
+        number = sizes.index(threshold.sizes[0])
+        norms = []
+        for share in (0.999, 1.001):
+            at = replace(problem, control=control.with_parameter(threshold.value * share))
+            norms.append(solve_relaxation(at).class_gram[number, number])
+        assert (norms[0] == 0, norms[1] == 0) == (not found.merges_above, found.merges_above)
+
+
+def test_behind_a_relu_weight_decay_vanishes_by_the_formula():
+    problem = UFM([50, 9, 9], WeightDecay(2.0, 8.0), loss="cross-entropy", features="nonnegative")
+    found = minority_collapse(problem)
+    assert [t.value**2 for t in found.thresholds] == pytest.approx([50 * 2 / 3, 9 * 2 / 3])
+    assert found.all_merge_at == pytest.approx(math.sqrt(50 * 2 / 3))
+    assert "2 classes of 9 samples: ZERO, from" in str(found)
+
+
 # ----------------------------------------------------------------- what is not known
 
 
@@ -229,13 +272,17 @@ def test_an_own_weight_above_that_of_others_lowers_what_is_proved():
     [
         (UFM([9, 5, 5], Normalized(4.0), loss="cross-entropy"), "weights of the norms"),
         (
-            UFM([9, 5, 5], WeightDecay(1, 1), loss="cross-entropy", features="nonnegative"),
-            "vanish one by one",
+            UFM(
+                [9, 5, 5],
+                WeightDecay(1, 1),
+                loss=CrossEntropy(additive=1.0),
+                features="nonnegative",
+            ),
+            "with adjustments or a bias",
         ),
-        (UFM([9, 5, 5], LayerPeeled(1, 1), loss=CrossEntropy(bias=True)), "leave the bias"),
         (UFM([9, 5, 5], Budget(1.0)), "take Ridge, Sphere or Ball"),
         (UFM([9, 5, 1], Sphere(1.0)), "without singletons"),
-        (UFM([9, 5, 5], Ridge(1.0), features="nonnegative"), "vanish one by one"),
+        (UFM([9, 5, 5], Sphere(1.0), features="nonnegative"), "they are orthogonal"),
         (UFM([9, 5, 5], Ridge(1.0), batches="shuffle:size=8"), "not known for loss"),
     ],
 )

@@ -35,11 +35,11 @@ def solve_logits(problem: UFM, level: Level) -> Candidate:
     start = time.perf_counter()
     program = logit_program(problem)
     require_memory(8 * 40 * program.size**2, f"logits of {program.size:,} distinct class sizes")
-    gram, steps, message = _method(program)(program)
+    gram, steps, message = method_of(program)(program)
     return Candidate(gram, (), steps, message, {"solve": time.perf_counter() - start})
 
 
-def _method(program: LogitProgram) -> Callable[[LogitProgram], tuple[LogitGram, int, str]]:
+def method_of(program: LogitProgram) -> Callable[[LogitProgram], tuple[LogitGram, int, str]]:
     """Return what finds logits, steps and a message."""
     if program.is_nonnegative:
         return orthogonal_logits

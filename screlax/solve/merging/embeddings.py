@@ -26,6 +26,7 @@ from ...problem.ufm import UFM
 from ...types import Vector
 from ..collapse import opposite_points
 from .result import CollapseThreshold, MinorityCollapse
+from .vanishing import vanishing_embeddings
 
 BY_MULTIPLIERS = "proved apart below the first number, and merged at zero from the second on"
 BY_OPPOSITE_POINTS = "full minority collapse, all on one point opposite the largest: by formula"
@@ -50,10 +51,7 @@ def collapse_of_embeddings(problem: UFM) -> MinorityCollapse:
             "over all classes drawn to their own; solve it and look at class_gram"
         )
     if problem.features.are_nonnegative:
-        raise SolverCapabilityError(
-            "with nonnegative features classes are orthogonal at the optimum, and do not merge: "
-            "they vanish one by one, which the norms of `class_gram` show"
-        )
+        return vanishing_embeddings(problem, terms)
     if problem.control.is_penalty:
         return _of_penalty(problem, terms)
     if problem.control.fixes_norms:

@@ -31,7 +31,7 @@ from ...problem.logits import LogitProgram
 from ...proof.certificate import Certificate
 from ...proof.logits import certify_program
 from ...types import Vector
-from ..logits.native import solve_nuclear
+from ..logits.native import method_of
 
 BY_FORMULA = "by formula: p_own − p_other = 1 − μ/s within a size, unless s ≤ μ"
 BY_SLOPES = "proved on both sides, by bounds of three programs with a penalty"
@@ -60,7 +60,7 @@ def strengths(program: LogitProgram) -> Vector:
 def penalised(program: LogitProgram, weight: float) -> Penalised:
     """Solve a program with the penalty weight‖Y‖_* in place of its bound."""
     posed = replace(program, norm=NuclearPenalty(weight))
-    gram = solve_nuclear(posed)[0]
+    gram = method_of(posed)(posed)[0]
     return Penalised(gram, certify_program(posed, Level.ORBITS, gram))
 
 

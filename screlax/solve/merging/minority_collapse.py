@@ -11,6 +11,7 @@ from .embeddings import collapse_of_embeddings
 from .imbalance import critical_imbalance
 from .logits import BY_FORMULA, BY_SLOPES, norms_by_orbit, strengths
 from .result import CollapseThreshold, MinorityCollapse
+from .vanishing import vanishing_logits
 
 
 def minority_collapse(problem: UFM) -> MinorityCollapse:
@@ -28,6 +29,9 @@ def minority_collapse(problem: UFM) -> MinorityCollapse:
       such ρ. Beyond it some of them may still share a mean.
     * Losses of embeddings with a `Ridge`: only all together, from λ_max on; for SupCon that is
       proved up to λ = 2/τ, and λ_max = 2n/((n−1)τ).
+
+    * Nonnegative features: the classes that vanish, which then share the mean zero. Of
+      cross-entropy with `WeightDecay` those of n_c ≤ λ_W λ_H k/(k−1).
 
     Parameters
     ----------
@@ -67,17 +71,14 @@ def minority_collapse(problem: UFM) -> MinorityCollapse:
         )
     if not problem.loss.has_classifier:
         return collapse_of_embeddings(problem)
-    if problem.features.are_nonnegative:
-        raise SolverCapabilityError(
-            "behind a ReLU features of different classes are orthogonal at the optimum, and do not "
-            "merge: they vanish one by one, which the norms of `class_gram` show"
-        )
     program = logit_program(problem)
     if program.norm.fixes_rows:
         raise SolverCapabilityError(
             f"where classes merge is not known with {problem.control}: the weights of the norms "
             "are part of the optimum; solve it and look at class_gram"
         )
+    if program.is_nonnegative:
+        return vanishing_logits(problem, program)
     if program.norm.is_penalty:
         return _of_penalty(problem, program)
     return _of_bound(problem, program)
@@ -99,11 +100,6 @@ def _of_penalty(problem: UFM, program: LogitProgram) -> MinorityCollapse:
 
 def _of_bound(problem: UFM, program: LogitProgram) -> MinorityCollapse:
     """Return what slopes of the penalised value prove: merged ⇔ ρ ≤ ρ_s."""
-    if program.has_bias:
-        raise SolverCapabilityError(
-            f"with {problem.control} and a bias the threshold has not been derived; leave the bias "
-            "out, or take WeightDecay"
-        )
     mine = problem.control.parameter
     unit = mine / program.norm.amount
     thresholds = []

@@ -81,6 +81,8 @@ class MinorityCollapse(TextInNotebook):
         are proved to be on either side; ratios need not be of whole sizes.
     basis : str
         What proves it.
+    at_zero : bool
+        Whether classes that merge do so at zero, all of them together: behind a ReLU.
 
     Examples
     --------
@@ -101,6 +103,7 @@ class MinorityCollapse(TextInNotebook):
     all_merge_at: float | None
     critical_imbalance: tuple[float, float] | None
     basis: str
+    at_zero: bool = False
 
     @property
     def parameter(self) -> float:
@@ -112,6 +115,10 @@ class MinorityCollapse(TextInNotebook):
         """Labels, or numbers, of the classes that are proved to share one mean, group by group."""
         if self.all_merge_at is not None and self.parameter >= self.all_merge_at:
             return (self._labels(np.arange(self.problem.class_sizes.orbits)),)
+        if self.at_zero:
+            orbits = [g for t in self.thresholds if t.is_merged for g in t.orbits]
+            together = self._labels(np.array(orbits, dtype=np.int64))
+            return (together,) if len(together) > 1 else ()
         groups = [t for t in self.thresholds if t.is_merged and t.classes > 1]
         return tuple(self._labels(np.array(group.orbits)) for group in groups)
 
@@ -152,6 +159,7 @@ class MinorityCollapse(TextInNotebook):
             for state in (True, False, None)
         ]
         words = "merged or without a direction of their own", "apart", "undecided"
+        words = ("zero", "not zero", "") if self.at_zero else words
         parts = [f"{n:,} {word}" for n, word in zip(counts, words, strict=True) if n]
         return f"of all {len(self.thresholds):,} sizes: {', '.join(parts)} (classes)"
 
@@ -160,8 +168,10 @@ class MinorityCollapse(TextInNotebook):
         sizes, several = threshold.sizes, threshold.classes > 1
         of = f"{sizes[0]:,}" if len(sizes) == 1 else f"{min(sizes):,} to {max(sizes):,}"
         who = f"{threshold.classes:,} class{'es' if several else ''} of {of} samples"
-        states = _STATES[several]
-        if threshold.lower == 0 and not self.merges_above:
+        states = _AT_ZERO if self.at_zero else _STATES[several]
+        if threshold.upper == 0:
+            at = "at no value"
+        elif threshold.lower == 0 and not self.merges_above:
             at = f"below {threshold.upper:.2g} alone, if ever"
         else:
             bounds, ratio = (threshold.lower, threshold.upper), threshold.value / self.parameter
@@ -183,6 +193,9 @@ _STATES: dict[bool, dict[bool | None, str]] = {
     },
 }
 """What is said of several classes, and of one that is alone in its size."""
+
+_AT_ZERO: dict[bool | None, str] = {True: "ZERO,", False: "not zero, would vanish"}
+"""What is said behind a ReLU."""
 
 
 def between(lower: float, upper: float) -> str:
