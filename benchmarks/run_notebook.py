@@ -95,8 +95,15 @@ def main() -> None:
     if options.write:
         text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
         options.notebook.write_text(text, encoding="utf-8")
-    cells = sum(cell["cell_type"] == "code" for cell in found["cells"])
-    print(f"{options.notebook.name}: {cells} cells ran{', and were written' * options.write}")
+    print("| cell | begins | shows |")
+    print("|---|---|---|")
+    for cell in found["cells"]:
+        if cell["cell_type"] == "code":
+            shown = [name for output in cell["outputs"] for name in output.get("data", ["text"])]
+            first = cell["source"][0].strip()
+            print(f"| {cell['execution_count']} | `{first}` | {', '.join(shown)} |")
+    if options.write:
+        print(f"written: {options.notebook.name}")
 
 
 if __name__ == "__main__":

@@ -258,6 +258,11 @@ def test_what_the_library_wrote_is_read_the_same(tmp_path):
     assert screlax.read_labels(tmp_path / "run.safetensors") == NUMBERS
 
 
+def test_safetensors_are_not_read_into_memory(tmp_path):
+    found = as_embeddings(safetensors(tmp_path / "run", embeddings=ROWS))
+    assert isinstance(found, np.memmap)
+
+
 def test_bfloat16_of_safetensors(tmp_path):
     halves = (ROWS.view(np.uint32) >> 16).astype(np.uint16)
     text = json.dumps({"x": {"dtype": "BF16", "shape": [9, 4], "data_offsets": [0, 72]}}).encode()
