@@ -329,3 +329,42 @@ def test_several_controls_on_the_command_line(tmp_path, capsys, monkeypatch):
     assert Path("losses.png").stat().st_size > 10_000
     assert main(arguments[:-2]) == 2
     assert "no control was given" in capsys.readouterr().err
+
+
+def test_a_path_moves_both_numbers_or_the_one_that_is_named():
+    problem = UFM(SIZES, WeightDecay(0.2, 0.8), loss="cross-entropy")
+    both = screlax.regularization_path(problem, [0.4, 0.8])
+    assert both[0].problem.control.numbers == pytest.approx((0.2, 0.8))
+    assert both[1].problem.control.numbers == pytest.approx((0.4, 1.6))
+    one = screlax.regularization_path(problem, [0.8, 3.2], vary="classifier")
+    assert [s.problem.control for s in one] == [WeightDecay(0.2, 0.8), WeightDecay(0.2, 3.2)]
+    assert one[1].value == pytest.approx(both[1].value, rel=1e-9)  # the product counts
+    table = screlax.path_table(one)
+    assert table["classifier"].tolist() == [0.8, 3.2]
+    assert table["parameter"] == pytest.approx([0.4, 0.8])
+    norms = np.sqrt(np.diagonal(one[1].classifier_gram))
+    assert table["classifier_norm_smallest"][1] == pytest.approx(norms[-1])
+    assert plots.plot_path(one).get_xlabel() == "weight-decay λ_W"
+    assert plots.plot_path(both).get_xlabel() == "weight-decay √(λ_H λ_W)"
+    path = screlax.regularization_path(problem, vary="features", points=3)
+    assert np.abs(path[0].class_gram).max() < 1e-9  # from where zero is optimal
+    assert {s.problem.control.classifier for s in path} == {0.8}
+    with pytest.raises(errors.InvalidInputError, match="no number 'class'; it has features, class"):
+        screlax.regularization_path(problem, [1.0], vary="class")
+
+
+def test_paths_and_collapse_on_the_command_line(capsys):
+    model = ["--profile", "step:4,100,10", "--loss", "cross-entropy", "--weight-decay", "2", "8"]
+    assert main(["path", *model, "--vary", "features", "--values", "2,4"]) == 0
+    said = capsys.readouterr().out
+    assert "features  classifier" in said
+    assert main(["path", *model, "--determinacy"]) == 2
+    assert "--determinacy is for losses of embeddings alone" in capsys.readouterr().err
+    assert main(["solve", *model, "--determinacy"]) == 2
+    assert "--determinacy is for losses of embeddings alone" in capsys.readouterr().err
+    assert main(["collapse", *model]) == 0
+    assert "2 classes of 10 samples: MERGED" in capsys.readouterr().out
+    assert main(["collapse", *model, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["merged"] == [[2, 3]]
+    assert record["control"] == ["weight-decay", 2.0, 8.0]

@@ -27,6 +27,7 @@ COMMANDS = {
     "path": "solve and certify along a path of λ, ρ, τ or batch sizes",
     "sweep": "solve and certify a grid of problems",
     "losses": "compare the geometry of several losses",
+    "collapse": "say which classes share one mean, and from where on",
     "design": "find what brings the optimum nearest to a wanted geometry",
     "floor": "prove what the expected loss of mini-batches cannot fall below",
     "landscape": "descend from many starts in several dimensions, with proved gaps",

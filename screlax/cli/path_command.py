@@ -29,6 +29,7 @@ EXAMPLES = """examples:
   screlax path --counts counts.csv --sphere 1 --temperatures 0.05,0.1,0.2,0.5 --out path.csv
   screlax path --profile cifar10-lt --ridge 1 --values 1,0.1,0.01 --json
   screlax path --counts counts.csv --sphere 1 --points 10 --solver SCS
+  screlax path --profile cifar10-lt:100 --loss cross-entropy --weight-decay 1 1 --vary classifier
   screlax path --profile cifar10-lt:100 --sphere 1 --temperature 0.2 --batch-sizes 32,64,128,256
   screlax path --profile cifar10-lt:100 --sphere 1 --temperatures 0.05,0.07,0.1,0.2,0.5,1 \\
       --determinacy --plot determinacy.png
@@ -42,6 +43,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_constraints(parser)
     add("--points", type=int, default=100, help="points of the default path (100)")
     add("--values", metavar="A,B,…", help="values of λ or ρ instead")
+    add(
+        "--vary",
+        metavar="NUMBER",
+        help="which number of a control with two moves: features or classifier (default both, in "
+        "proportion; --values are then their geometric mean)",
+    )
     add("--temperatures", metavar="A,B,…", help="values of τ instead")
     add("--batch-sizes", metavar="A,B,…", help="sizes of mini-batches instead")
     add(
@@ -64,6 +71,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Solve, print, save; return whether every point is certified."""
     problem = problem_of(options)
+    if options.determinacy:
+        problem.loss.require_embeddings("--determinacy")
     refuse_unwritable(options.out, ".csv")
     refuse_picture(options.plot)
     values, temperatures = numbers_of(options.values), numbers_of(options.temperatures)
@@ -73,6 +82,7 @@ def run(options: argparse.Namespace) -> bool:
             values,
             temperatures=temperatures,
             batch_sizes=numbers_of(options.batch_sizes),
+            vary=options.vary,
             points=options.points,
             tol=options.tol,
             solver=options.solver,

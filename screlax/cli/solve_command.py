@@ -105,6 +105,8 @@ def run(options: argparse.Namespace) -> bool:
     problem = problem_of(options)
     if options.dim is not None and options.dim < 1:
         raise InvalidInputError(f"--dim must be at least 1, got {options.dim}")
+    if options.determinacy:
+        problem.loss.require_embeddings("--determinacy")
     refuse_unwritable(options.out, ".npz")
     refuse_unwritable(options.embeddings, ".npy")
     refuse_picture(options.plot)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..checks import check_choice
 from ..errors import InvalidInputError
+from ..problem.constraints.base import Control
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from ..solve.batch_path import size_of
@@ -163,11 +164,23 @@ def path_parameter(solutions: Sequence[Solution]) -> tuple[str, Vector]:
             raise InvalidInputError("the solutions are no path: batch size and another vary")
         return "batch size B", size.astype(float)
     if np.ptp(temperature) == 0:
-        control = first.control
-        return f"{control.name} {control.symbol_of_parameter or control.symbol}", strength
+        return _strength(first.control, [solution.problem.control for solution in solutions])
     if np.ptp(strength) == 0:
         return "temperature τ", temperature
     raise InvalidInputError("the solutions are no path: both control and temperature vary")
+
+
+def _strength(control: Control, controls: Sequence[Control]) -> tuple[str, Vector]:
+    """Return the number that varies, its letter after the name of the control.
+
+    Of several numbers the only one that does, else what solutions depend on.
+    """
+    numbers = np.array([one.numbers for one in controls])
+    moving = np.flatnonzero(np.ptp(numbers, axis=0))
+    if len(moving) == 1 and control.symbols:
+        place = int(moving[0])
+        return f"{control.name} {control.symbols[place]}", numbers[:, place]
+    return f"{control.name} {control.parameter_symbol}", np.array([c.parameter for c in controls])
 
 
 def _draw_value(ax: Axes, place: Vector, solutions: list[Solution]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from ..errors import InvalidInputError
 from ..gram.cells import Level
 from ..gram.curve import SlackVectorGram
 from ..gram.kernels import Array
+from ..gram.logits import LogitGram
 from ..io.arrays import real_array
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
@@ -52,6 +53,7 @@ def regularization_path(
     *,
     temperatures: ArrayLike | None = None,
     batch_sizes: ArrayLike | None = None,
+    vary: str | None = None,
     points: int = 100,
     tol: float | None = None,
     solver: str = "auto",
@@ -72,6 +74,10 @@ def regularization_path(
         Values of τ instead; not together with `strengths`.
     batch_sizes : array-like of int, optional
         Sizes of mini-batches instead: of the problem's sampler, else of shuffled batches.
+    vary : str, optional
+        Which number of a control with several moves, by its name: of `WeightDecay` and
+        `LayerPeeled` "features" or "classifier", the other staying. By default all move in
+        proportion, and strengths are their geometric mean (`Control.parameter`).
     points : int, default 100
         Number of points of the default path.
     tol : float, optional
@@ -119,7 +125,7 @@ def regularization_path(
     True
     """
     check_limits(solver, tol, None)
-    problems = _problems(problem, strengths, temperatures, batch_sizes, points)
+    problems = _problems(problem, strengths, temperatures, batch_sizes, vary, points)
     if solver.lower() not in ("auto", "native"):
         found = solved_in_turn(
             problems, solver=solver, tol=tol, warm_start=warm_start, **solver_options
@@ -160,6 +166,8 @@ def path_table(solutions: Sequence[Solution], *, determinacy: bool = False) -> d
         part of the gap that stands for rounding errors), and the norms of the classes of the
         largest and of the smallest size. In mini-batches also batch_size and from_all_samples, the
         distance ‖G/‖G‖ − G*/‖G*‖‖ of the class means from the optimum of all samples at once.
+        Of a control with several numbers each under its name, parameter being their geometric
+        mean; with a classifier the norms of its rows of these classes.
 
     Examples
     --------
@@ -183,8 +191,23 @@ def path_table(solutions: Sequence[Solution], *, determinacy: bool = False) -> d
         "norm_largest": np.array([np.sqrt(s.orbit_gram.own[0]) for s in solutions]),
         "norm_smallest": np.array([np.sqrt(s.orbit_gram.own[-1]) for s in solutions]),
     }
-    table |= batch_columns(solutions)
+    table |= _classifier_columns(solutions) | batch_columns(solutions)
     return table | _determinacy(solutions) if determinacy else table
+
+
+def _classifier_columns(solutions: Sequence[Solution]) -> dict[str, Vector]:
+    """Return the numbers of a control with several, and the norms of classifier rows."""
+    if not solutions:
+        return {}
+    controls = [solution.problem.control for solution in solutions]
+    names = [field.name for field in fields(controls[0])]
+    numbers = np.array([control.numbers for control in controls]).T
+    found = dict(zip(names, numbers, strict=True)) if len(names) > 1 else {}
+    grams = [s.point_gram.classifier for s in solutions if isinstance(s.point_gram, LogitGram)]
+    if grams:
+        found["classifier_norm_largest"] = np.array([np.sqrt(gram.own[0]) for gram in grams])
+        found["classifier_norm_smallest"] = np.array([np.sqrt(gram.own[-1]) for gram in grams])
+    return found
 
 
 def _determinacy(solutions: Sequence[Solution]) -> dict[str, Vector]:
@@ -208,12 +231,16 @@ def _problems(
     strengths: ArrayLike | None,
     temperatures: ArrayLike | None,
     batch_sizes: ArrayLike | None,
+    vary: str | None,
     points: int,
 ) -> list[UFM]:
     if sum(given is not None for given in (strengths, temperatures, batch_sizes)) > 1:
         raise InvalidInputError(
             "give strengths or temperatures (or batch sizes), not both: a path has one parameter"
         )
+    control = problem.control
+    if vary is not None:
+        control.with_number(vary, 1.0)  # refuses what is none
     if batch_sizes is not None:
         return problems_of_sizes(problem, batch_sizes)
     if temperatures is not None:
@@ -231,8 +258,11 @@ def _problems(
         )
     else:
         values = _positive(strengths, "strengths")
-    of = problem.control.with_parameter
-    return [replace(problem, control=of(value)) for value in values.tolist()]
+    if vary is None:
+        return [replace(problem, control=control.with_parameter(v)) for v in values.tolist()]
+    if strengths is None:
+        values = np.array([control.number_for(vary, value) for value in values])
+    return [replace(problem, control=control.with_number(vary, v)) for v in values.tolist()]
 
 
 def _positive(values: ArrayLike, what: str) -> Vector:

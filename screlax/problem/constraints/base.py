@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
@@ -74,8 +74,6 @@ class Control(ABC):
         Letter of the number, and the control in words, for help texts.
     symbols : tuple of str
         Letters of several numbers, in order; empty where there is one.
-    symbol_of_parameter : str
-        What `parameter` is where there are several numbers, else empty.
     is_penalty : bool
         Whether it is a term of the objective rather than a bound.
     fixes_norms : bool
@@ -93,7 +91,6 @@ class Control(ABC):
     symbol: ClassVar[str] = "ρ"
     meaning: ClassVar[str]
     symbols: ClassVar[tuple[str, ...]] = ()
-    symbol_of_parameter: ClassVar[str] = ""
     is_penalty: ClassVar[bool] = False
     fixes_norms: ClassVar[bool] = False
     is_equation: ClassVar[bool] = False
@@ -150,6 +147,25 @@ class Control(ABC):
     def parameter_symbol(self) -> str:
         """What `parameter` is called in text."""
         return self.symbol
+
+    def with_number(self, name: str, number: float) -> Self:
+        """Return the same control with another number of that name, the others as they are."""
+        return replace(self, **{self._known(name): number})
+
+    def number_for(self, name: str, parameter: float) -> float:
+        """Return what the number of that name has to be for `parameter`, the others as they are."""
+        known, numbers = [field.name for field in fields(self)], self.numbers
+        others = [n for of, n in zip(known, numbers, strict=True) if of != self._known(name)]
+        return parameter * math.prod(parameter / other for other in others)
+
+    def _known(self, name: str) -> str:
+        """Return the name of a number, or refuse what is none."""
+        known = [field.name for field in fields(self)]
+        if name not in known:
+            raise InvalidInputError(
+                f"{self.name} has no number {name!r}; it has {', '.join(known)}"
+            )
+        return name
 
     def with_parameter(self, parameter: float) -> Self:
         """Return the same control with another parameter: its numbers multiplied alike."""

@@ -65,7 +65,6 @@ class WeightDecay(ClassifierControl):
     name: ClassVar[str] = "weight-decay"
     symbol: ClassVar[str] = "λ"
     symbols: ClassVar[tuple[str, ...]] = ("λ_H", "λ_W")
-    symbol_of_parameter: ClassVar[str] = "√(λ_H λ_W)"
     meaning: ClassVar[str] = "(λ_H/2)‖H‖² + (λ_W/2)‖W‖² added to the sum"
     is_penalty: ClassVar[bool] = True
     temperature_power: ClassVar[int] = 1
@@ -114,7 +113,6 @@ class LayerPeeled(ClassifierControl):
     name: ClassVar[str] = "layer-peeled"
     symbol: ClassVar[str] = "E"
     symbols: ClassVar[tuple[str, ...]] = ("E_H", "E_W")
-    symbol_of_parameter: ClassVar[str] = "√(E_H E_W)"
     meaning: ClassVar[str] = "mean ‖h‖² over classes ≤ E_H, mean ‖w‖² ≤ E_W"
     features: float
     classifier: float
