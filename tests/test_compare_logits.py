@@ -505,6 +505,29 @@ def test_the_stated_rounding_holds():
         assert error <= pair.objective.rounding < 1e-11 * (1 + scale**2) * found.loss.value
 
 
+def test_the_stated_rounding_is_relative_to_small_losses():
+    """Where the optimum is 1e-6 of a loss, what is stated of it is not 1e-6 of that."""
+    problem = screlax.UFM(COUNTS, screlax.Normalized(15.0), loss="cross-entropy")
+    solution = screlax.solve_relaxation(problem)
+    features, W = optimum_of(solution)
+    assert solution.value < 1e-4
+    found = screlax.compare(features[LABELS], LABELS, solution, classifier=W)
+    assert found.loss.relative_to_optimum < 1e-9
+    assert found.verdict.case == "reached"
+
+
+def test_rows_without_a_direction_where_norms_are_fixed():
+    """In one dimension the mean of a class can be zero, and so can a row that is given."""
+    problem = screlax.UFM(COUNTS, screlax.Normalized(3.0), loss="cross-entropy")
+    solution = screlax.solve_relaxation(problem)
+    rows = np.ones((32, 1))
+    rows[:6] = -1.0
+    for options in ({}, {"classifier": np.array([[1.0], [-1.0], [0.0], [2.0]])}):
+        found = screlax.compare(rows, LABELS, solution, **options)
+        assert math.isfinite(found.logits.joint_distance)
+        assert found.loss.value > solution.lower
+
+
 # -------------------------------------------------------------------------------------------- fit
 
 

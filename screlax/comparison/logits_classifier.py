@@ -32,7 +32,9 @@ def best_classifier(pair: LogitPair) -> tuple[Matrix, Vector]:
     means = pair.means @ basis
     start = pair.weights @ basis
     if not start.any() and not pair.program.norm.is_penalty:
-        start = means
+        start = means.copy()
+    if pair.program.norm.fixes_rows:
+        start[~start.any(axis=1), 0] = 1.0  # a zero has no direction: any will do
     program, shape = pair.program, start.shape
     place, penalty = _placing(pair), program.norm.amount if program.norm.is_penalty else 0.0
     size, scale = float(program.anchors.sum()), float(np.abs(start).max()) or 1.0

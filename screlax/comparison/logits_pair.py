@@ -78,8 +78,11 @@ class LogitPair:
         longest = float(np.sqrt(squares_of(self.weights).max()))
         exponent = float(program.slope.max()) * longest * self.largest
         shift = float(np.abs(self.bias + program.offset).max())
-        each = (2 * (dim + 4) * exponent + 8 * shift + k + 16) * _EPS
-        rounding = each * float(program.anchors.sum()) + (dim + k + 32) * _EPS * value
+        logit = (2 * (dim + 4) * exponent + 8 * shift) * _EPS
+        # the loss moves by at most min(1, loss) times twice what logits do, also where it is small
+        moved = float(program.anchors @ np.minimum(self.losses, 1.0))
+        rounding = 2 * logit * moved + (dim + 2 * k + 64) * _EPS * value
+        rounding += float(program.anchors.sum()) * float(np.finfo(float).tiny)
         return Objective(0.0, value, rounding)
 
     def of_class_means(self) -> LogitPair:
