@@ -180,8 +180,10 @@ def json_of(file: Path, number: Callable[[str], Any] = float) -> Any:
     raise FileFormatError(f"{file} is not valid JSON ({reason})")
 
 
-def array_of(file: Path, allow_pickle: bool = False) -> NDArray[Any]:
-    """Read a .npy array; never a pickle, unless that was asked for."""
+def array_of(
+    file: Path, allow_pickle: bool = False, remedy: str = "save an integer or text array instead"
+) -> NDArray[Any]:
+    """Read a .npy array; never a pickle, unless that was asked for; a refusal has the remedy."""
     size = file.stat().st_size
     require_memory(size, f"the array in {file}")
     with _explained(file), file.open("rb") as handle:
@@ -193,8 +195,8 @@ def array_of(file: Path, allow_pickle: bool = False) -> NDArray[Any]:
             )
         if b"'|O'" in start and not allow_pickle:
             raise FileFormatError(
-                f"{file} holds pickled Python objects, which can run code when loaded and are "
-                "read only where that is asked for; save an integer or text array instead"
+                f"{file} holds pickled Python objects, which can run code when loaded and are not "
+                f"read; {remedy}"
             )
         handle.seek(0)
         try:

@@ -12,7 +12,7 @@ from ..containers import as_sequence, shown
 from ..errors import FileFormatError, InvalidInputError
 from ..io.class_folders import class_folder_counts
 from ..io.contents.base import Contents, Entry
-from ..io.contents.in_file import InFile, in_file, say_which
+from ..io.contents.in_file import TRUSTED, InFile, in_file, say_which
 from ..io.contents.names import LABEL_HEADERS
 from ..io.contents.opened import FORMATS, entries_of
 from ..io.files import (
@@ -169,7 +169,8 @@ def _json_labels(file: Path) -> list[Any]:
 
 
 def _labels_from_array(file: Path, allow_pickle: bool = False) -> NDArray[Any]:
-    return _labels_of(file, array_of(file, allow_pickle))
+    remedy = f"save an integer or text array instead; {TRUSTED}"
+    return _labels_of(file, array_of(file, allow_pickle, remedy))
 
 
 def _labels_of(file: Path, array: NDArray[Any]) -> NDArray[Any]:

@@ -48,6 +48,12 @@ def say_which(option: str) -> str:
     return f"say which it is: InFile(path, name), or {option} NAME on the command line"
 
 
+TRUSTED = (
+    "if the file is your own and you trust it, an InFile that allows pickles, or --allow-pickle on "
+    "the command line, reads it all the same"
+)
+
+
 def in_file(path: Any) -> InFile:
     """Return any path as a place in a file."""
     return path if isinstance(path, InFile) else InFile(path)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import FileFormatError
 from .base import Contents, Entry
+from .in_file import TRUSTED
 
 
 def npz_contents(file: Path, allow_pickle: bool) -> Contents:
@@ -34,7 +35,7 @@ def _entry(file: Path, name: str, member: IO[bytes], allow_pickle: bool) -> Entr
         if dtype.hasobject and not allow_pickle:
             raise FileFormatError(
                 f"{file} holds Python objects, which are not read; save an array of numbers or "
-                "text, or if the file is your own, allow_pickle=True"
+                f"text; {TRUSTED}"
             )
         with np.load(file, allow_pickle=allow_pickle) as archive:
             return np.asarray(archive[name])

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from ...errors import FileFormatError, MissingExtraError
 from .base import Contents
+from .in_file import TRUSTED
 from .objects import contents_of
-
-_REMEDY = "if the file is your own and you trust it, allow_pickle=True reads it all the same"
 
 
 def torch_contents(file: Path, allow_pickle: bool) -> Contents:
@@ -35,7 +34,7 @@ def torch_contents(file: Path, allow_pickle: bool) -> Contents:
         raise FileFormatError(
             f"{file} holds Python objects besides tensors, numbers and text, whose reading can run "
             "any code; save the tensors alone, torch.save({'embeddings': h, 'labels': y}, path); "
-            f"{_REMEDY}"
+            f"{TRUSTED}"
         ) from None
     return contents_of(file, value)
 
@@ -45,7 +44,7 @@ def pickle_contents(file: Path, allow_pickle: bool) -> Contents:
     if not allow_pickle:
         raise FileFormatError(
             f"{file} is a pickle, whose reading can run any code; save arrays as .npy, .npz or "
-            f".safetensors; {_REMEDY}"
+            f".safetensors; {TRUSTED}"
         )
     with file.open("rb") as source:
         return contents_of(file, pickle.load(source))
