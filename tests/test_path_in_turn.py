@@ -55,9 +55,8 @@ def test_a_temperature_path_starts_from_the_last_temperature():
 
 
 def test_a_start_from_the_last_point_saves_iterations():
-    problem = UFM((300, 110, 110, 40, 15, 6, 6, 2), Ridge(0.1), 0.8)
-    warm = regularization_path(problem, WANTED, solver="SCS")
-    cold = regularization_path(problem, WANTED, solver="SCS", warm_start=False)
+    warm = regularization_path(PROBLEM, WANTED, solver="SCS")
+    cold = regularization_path(PROBLEM, WANTED, solver="SCS", warm_start=False)
     assert all(point.status == "optimal" for point in warm + cold)
     assert [point.iterations for point in cold] == [
         solve_relaxation(point.problem, solver="SCS").iterations for point in cold
@@ -88,7 +87,7 @@ def test_the_form_decides_whose_start_it_is():
     memory = {}
     silent_solution(PROBLEM, solver="SCS", memory=memory)
     assert list(memory) == ["dual"]
-    silent_solution(UFM(SIZES, Sphere(1.0)), solver="SCS", memory=memory)
+    silent_solution(UFM(SIZES, Sphere(1.0), features="nonnegative"), solver="SCS", memory=memory)
     assert list(memory) == ["dual", "primal"]
 
 

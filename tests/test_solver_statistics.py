@@ -39,7 +39,7 @@ def test_a_run_is_told_in_the_solvers_words(solver):
 @pytest.mark.parametrize(("solver", "limit"), [("SCS", "max_iters"), ("CLARABEL", "max_iter")])
 def test_fewer_iterations_leave_larger_residuals(solver, limit):
     """The numbers are those of this run: they change with it."""
-    problem = UFM(SIZES, Sphere(1.0))
+    problem = UFM(SIZES, Sphere(1.0), features="nonnegative")
     with pytest.warns(InaccurateWarning):
         early = solve_relaxation(problem, solver=solver, **{limit: 3}).solver_statistics[0]
     late = solve_relaxation(problem, solver=solver).solver_statistics[0]

@@ -192,11 +192,11 @@ class RowNorms(NormControl):
         return [own == limits] if self.is_equation else [own <= limits]
 
     def conic_dual(self, cells: Cells) -> tuple[Any, Any]:
-        """Return a multiplier for every cell, at least zero where it is a bound."""
+        """Return a multiplier for every cell, at least zero where it is a bound, times its mass."""
         import cvxpy
 
-        multipliers = cvxpy.Variable(len(cells), nonneg=not self.is_equation)
-        return multipliers, self.limits(cells) @ multipliers
+        each = cvxpy.Variable(len(cells), nonneg=not self.is_equation)  # of an embedding: near one
+        return cvxpy.multiply(cells.mass, each), (self.limits(cells) * cells.mass) @ each
 
 
 @register_constraint
