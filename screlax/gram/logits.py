@@ -110,11 +110,18 @@ class LogitGram(CompactGram):
         u, values, vt = linalg.svd(self.unit_logits.shared(left, right, self.copies))
         return u, values, vt.T, np.abs(left * right * self.unit_logits.spread)
 
+    @cached_property
+    def singular_values(self) -> tuple[Vector, Vector]:
+        """Those of the orbit sums of Y, falling, and of differences in orbits, κ − 1 times each."""
+        left, right = np.sqrt(self.feature_mass), np.sqrt(self.classifier_mass)
+        shared = linalg.svdvals(self.unit_logits.shared(left, right, self.copies))
+        return shared, np.abs(left * right * self.unit_logits.spread)
+
     @property
     def nuclear_norm(self) -> float:
         """‖Y‖_* at unit temperature: half of Σ r‖h‖² + Σ v‖w‖²."""
-        _, values, _, split = self._factors
-        return float(values.sum() + (self.copies - 1) @ split)
+        shared, split = self.singular_values
+        return float(shared.sum() + (self.copies - 1) @ split)
 
     @property
     def squares(self) -> tuple[float, float]:
@@ -159,6 +166,12 @@ class LogitGram(CompactGram):
         """Whether every entry is a number."""
         numbers = (getattr(self, field.name) for field in fields(self))
         return all(bool(np.isfinite(array).all()) for array in numbers)
+
+    def is_sound(self) -> bool:
+        """Whether Y is made of numbers too."""
+        left, right = np.sqrt(self.feature_mass), np.sqrt(self.classifier_mass)
+        shared = self.unit_logits.shared(left, right, self.copies)
+        return self.is_finite() and bool(np.isfinite(np.linalg.norm(shared)))
 
     def stored(self) -> dict[str, Any]:
         """Return the arrays that a file holds, by name."""

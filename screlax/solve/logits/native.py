@@ -89,7 +89,7 @@ def _optima(program: LogitProgram, most: float) -> Iterator[tuple[Optimum, int]]
     """
     last: Optimum | None = None
     guess: Guess | None = None
-    for nodes in NODES[program.norm.is_penalty :]:
+    for nodes in NODES:
         found, guess = _at_nodes(program, most, nodes, last, guess)
         if found is not None:
             last = found
