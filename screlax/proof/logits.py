@@ -24,8 +24,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-import numpy as np
-
 from ..errors import SolverCapabilityError
 from ..gram.cells import Level
 from ..gram.logits import LogitGram
