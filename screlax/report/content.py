@@ -24,7 +24,7 @@ from ..plots.selection import (
 from ..plots.spectrum import kept_eigenvalues
 from ..problem.averaging import averaged_over
 from ..problem.ufm import UFM
-from ..solution.orbit_geometry import orbit_geometry
+from ..solution.orbit_geometry import orbit_geometry, solution_geometry
 from ..solution.quick_determinacy import quick_determinacy
 from ..solution.solution import Solution
 from ..solve.path import regularization_path
@@ -39,6 +39,17 @@ _CURVE_POINTS = 400
 _PATH_POINTS = 25
 _EIGENVALUES = 2000
 _DIGITS = 5
+
+_COLUMNS = {
+    "norm": "norm",
+    "cosine_mean": "mean cosine",
+    "cosine_nearest": "largest cosine",
+    "classifier_norm": "classifier norm",
+    "classifier_cosine_mean": "classifier mean cosine",
+    "classifier_cosine_nearest": "classifier largest cosine",
+    "cosine_to_classifier": "cosine to classifier",
+}
+"""Columns of the table of classes, and their headings; the last with a classifier."""
 
 
 def page_data(solution: Solution, comparisons: Mapping[str, Comparison]) -> dict[str, Any]:
@@ -116,7 +127,11 @@ def _summary(solution: Solution) -> dict[str, Any]:
         "tightness": solution.tightness_in_words,
         "features": problem.features.value,
         "control": problem.control.name,
+        "numbers": list(problem.control.numbers),
+        "control_in_words": problem.control.in_words,
         "parameter": problem.control.parameter,
+        "parameter_symbol": problem.control.parameter_symbol,
+        "term": problem.loss.term,
         "temperature": problem.temperature,
         "constraints": problem.constraints_in_words,
         "rank": solution.rank,
@@ -144,7 +159,7 @@ def _heat_map(solution: Solution) -> dict[str, Any]:
 
 def _curves(solution: Solution) -> dict[str, Any]:
     orbits = select_orbits(solution.problem.class_sizes, _CURVE_POINTS)
-    geometry = orbit_geometry(solution.problem, solution.orbit_gram, orbits)
+    geometry = solution_geometry(solution, orbits)
     sizes = solution.problem.class_sizes
     itself = (orbits == 0) & (sizes.multiplicities[0] == 1)  # a cosine of one would hide the rest
     geometry["cosine_largest"] = np.where(itself, np.nan, geometry["cosine_largest"])
@@ -220,13 +235,10 @@ def _table(solution: Solution, comparisons: Mapping[str, Comparison]) -> dict[st
         }
     for name, numbers in problem.orbit_options.items():
         columns[name.replace("_", " ")] = rounded(numbers[orbits][orbit])
-    geometry = orbit_geometry(problem, solution.orbit_gram, orbits)
-    for name, title in (
-        ("norm", "norm"),
-        ("cosine_mean", "mean cosine"),
-        ("cosine_nearest", "largest cosine"),
-    ):
-        columns[title] = rounded(geometry[name][orbit])
+    geometry = solution_geometry(solution, orbits)
+    for name, title in _COLUMNS.items():
+        if name in geometry:
+            columns[title] = rounded(geometry[name][orbit])
     if sizes.classes <= MOST_LISTED:
         for name, found in comparisons.items():
             name = one_line(name)

@@ -71,7 +71,7 @@
       `${count(s.classes)} classes, ${count(s.samples)} samples (${count(s.smallest)} to ${count(s.largest)} per class), ` +
       (s.embeddings !== s.samples ? `${count(s.embeddings)} embeddings, ` : "") +
       (s.anchors !== s.samples && s.anchors !== s.embeddings ? `${number(s.anchors, 10)} anchors, ` : "") +
-      `loss ${s.loss} (${s.averaged_over}), ${s.features} features, ${s.control} ${number(s.parameter)}, temperature ${number(s.temperature)}${s.constraints ? `, ${s.constraints}` : ""}; rank ${count(s.rank)}; solved by ${s.solver}`;
+      `loss ${s.loss} (${s.averaged_over}), ${s.features} features, ${s.control_in_words}, temperature ${number(s.temperature)}${s.constraints ? `, ${s.constraints}` : ""}; rank ${count(s.rank)}; solved by ${s.solver}`;
     const verdict = byId("verdict");
     element("span", s.status, verdict).className = s.status;
     verdict.append(
@@ -80,7 +80,7 @@
       (s.within ? ` It ${s.within}; what is shown are the class means.` : "") +
       (s.tightness ? ` Of embeddings, ${s.tightness}.` : ""));
     fillTable(byId("bounds"), [
-      ["objective, summed over anchors", number(s.value, 12)],
+      [`objective, summed over ${s.term}s`, number(s.value, 12)],
       [`objective per ${s.mean_unit}`, number(s.mean_value, 10)],
       ["lower bound", number(s.lower, 12)],
       ["relative duality gap", s.gap_in_words],
@@ -111,7 +111,9 @@
     const ofSize = "samples of the class" + (by ? `; those of one size differ in ${plain(by)}` : "");
     const hover = by ? { text: g.options.map(plain) } : {};
     heatMap("heat-map", h.cosines, h.names, h.rule ? `Cosines: ${h.rule}` : "Cosines, largest class first", h.limit);
-    Plotly.newPlot("norms", [curve(g.size, g.norm, "norm", colours.optimum, hover)],
+    const norms = [curve(g.size, g.norm, "norm", colours.optimum, hover)];
+    if (g.classifier_norm) norms.push(curve(g.size, g.classifier_norm, "norm, row of the classifier", colours.embeddings, hover));
+    Plotly.newPlot("norms", norms,
       layout("Norm against class size", ofSize, "‖h‖", { xaxis: sizeAxis(g.size), yaxis: { rangemode: "tozero" } }), settings);
     Plotly.newPlot("cosines", [
       curve(g.size, g.cosine_mean, "mean over the others", colours.mean, hover),
@@ -132,7 +134,7 @@
     slider.max = path.steps.length - 1;
     slider.value = path.start;
     const highest = Math.max(...path.steps.flatMap((step) => step.norm));
-    const symbol = data.summary.control === "ridge" ? "λ" : "ρ";
+    const symbol = data.summary.parameter_symbol;
     function draw() {
       const step = path.steps[Number(slider.value)];
       byId("path-label").textContent =

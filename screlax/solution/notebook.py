@@ -10,7 +10,7 @@ import numpy as np
 from ..io.notebook import Fact, card
 from ..io.shown import shortened
 from ..problem.averaging import averaged_over
-from .orbit_geometry import orbit_geometry
+from .orbit_geometry import solution_geometry
 
 if TYPE_CHECKING:
     from .solution import Solution
@@ -68,16 +68,19 @@ def _classes(solution: Solution) -> tuple[list[str], list[list[str]]]:
     problem, sizes = solution.problem, solution.problem.class_sizes
     places = np.linspace(0, sizes.orbits - 1, min(_MOST_ROWS, sizes.orbits))
     orbits = places.round().astype(np.int64)
-    geometry = orbit_geometry(problem, solution.orbit_gram, orbits)
+    geometry = solution_geometry(solution, orbits)
+    rows_too = [f"classifier_{name}" for name in ("norm", "cosine_nearest")]
     rows = []
     for number, orbit in enumerate(orbits):
         count, size = int(sizes.multiplicities[orbit]), int(sizes.distinct[orbit])
         first = [] if problem.class_labels is None else [_first_label(solution, int(orbit))]
         cosines = [f"{geometry[f'cosine_{to}'][number]:.4f}" for to in ("largest", "nearest")]
         norm = f"{geometry['norm'][number]:.4g}"
-        rows.append([*first, f"{size:,}", f"{count:,}", norm, *cosines])
+        classifier = [f"{geometry[name][number]:.4g}" for name in rows_too if name in geometry]
+        rows.append([*first, f"{size:,}", f"{count:,}", norm, *cosines, *classifier])
     named = [] if problem.class_labels is None else ["class"]
-    return [*named, "size", "classes", "‖h‖", "cos to largest", "cos nearest"], rows
+    more = ["‖w‖", "w cos nearest"] if problem.loss.has_classifier else []
+    return [*named, "size", "classes", "‖h‖", "cos to largest", "cos nearest", *more], rows
 
 
 def _first_label(solution: Solution, orbit: int) -> str:
