@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 import screlax
-from screlax import UFM, LayerPeeled, Sphere, WeightDecay, errors, plots
+from screlax import UFM, LayerPeeled, Normalized, Sphere, WeightDecay, errors, plots
 from screlax.cli import main
+from screlax.solution.orbit_geometry import solution_geometry
 
 SIZES = [40, 12, 12, 3]
 TEXTS = ["cross-entropy", "cross-entropy:additive=1,multiplicative=0.3"]
-CONTROLS = [WeightDecay(0.2, 0.8), WeightDecay(1e-3, 10.0), LayerPeeled(5.0, 1.0)]
+CONTROLS = [
+    *(WeightDecay(0.2, 0.8), WeightDecay(1e-3, 10.0)),
+    *(LayerPeeled(5.0, 1.0), Normalized(5.0)),
+]
 every_case = pytest.mark.parametrize(
     ("control", "text"), [(control, text) for control in CONTROLS for text in TEXTS], ids=str
 )
@@ -31,6 +35,9 @@ def objective(solution, features, classifier):
     orbit = problem.class_sizes.orbit_index()
     slope = loss.slopes(problem.class_sizes)[orbit]
     shift = loss.offsets(problem.class_sizes)[orbit] + solution.bias
+    if isinstance(problem.control, Normalized):
+        features = problem.control.scale * features / np.linalg.norm(features, axis=1)[:, None]
+        classifier = classifier / np.linalg.norm(classifier, axis=1)[:, None]
     logits = slope * (features @ classifier.T) / problem.temperature + shift
     own = np.diagonal(logits)
     value = float(sizes @ (np.log(np.exp(logits).sum(axis=1)) - own))
@@ -46,9 +53,13 @@ def test_features_and_classifier_have_the_logits_and_the_value(control, text):
     solution = solved(control, text)
     features, classifier = solution.embeddings(), solution.classifiers()
     assert features.rank == classifier.rank == solution.rank == features.vectors.shape[1]
-    np.testing.assert_allclose(
-        features.vectors @ classifier.vectors.T, solution.logits - solution.bias, atol=1e-9
-    )
+    scale = control.scale if isinstance(control, Normalized) else 1.0
+    product = scale * features.vectors @ classifier.vectors.T
+    np.testing.assert_allclose(product, solution.logits - solution.bias, atol=1e-9)
+    cosines = np.diagonal(product) / scale / np.linalg.norm(features.vectors, axis=1)
+    cosines = cosines / np.linalg.norm(classifier.vectors, axis=1)
+    shown = solution_geometry(solution)["cosine_to_classifier"]
+    np.testing.assert_allclose(shown[solution.problem.class_sizes.orbit_index()], cosines)
     gram = features.vectors @ features.vectors.T
     np.testing.assert_allclose(gram, solution.class_gram, atol=1e-9 * np.trace(gram))
     gram = classifier.vectors @ classifier.vectors.T

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,7 +80,8 @@ def solution_geometry(
     rows = orbit_geometry(problem, gram.classifier, orbits)
     found |= {f"classifier_{name}": column for name, column in rows.items()}
     product = found["norm"] * rows["norm"]
-    own = gram.logits.own if orbits is None else gram.logits.own[orbits]
+    own = gram.unit_logits.own * np.sqrt(math.prod(gram.squares))
+    own = own if orbits is None else own[orbits]
     cosine = np.full_like(product, np.nan)
     np.divide(own, product, out=cosine, where=product > 0)
     return found | {"cosine_to_classifier": cosine}
