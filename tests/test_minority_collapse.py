@@ -189,6 +189,18 @@ def test_full_minority_collapse_is_on_the_closed_form(control):
     assert "apart, would merge at 0.6060" in str(apart)
 
 
+@pytest.mark.parametrize("radius", [0.1, 0.7, 2.0])
+def test_critical_imbalance_on_the_sphere_is_the_root_of_the_closed_form(radius):
+    small, copies = 7, 5
+    m, e = small * copies, math.exp(-2 * radius)
+    before, after = minority_collapse(
+        UFM([50, *[small] * copies], Sphere(radius))
+    ).critical_imbalance
+    root = max(np.roots([1 + e, (m - 2) + m * e - 2 * m / e, 2 * m * (1 / e - m)]))
+    assert before * small < root <= after * small
+    assert (after - before) * small == pytest.approx(1.0)
+
+
 def test_a_majority_below_all_others_together_never_collapses_them():
     for sizes in ([10, 9, 8], [10, 10, 2]):
         found = minority_collapse(UFM(sizes, Sphere(0.001)))

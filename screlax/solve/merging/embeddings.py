@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ...errors import SolverCapabilityError
 from ...gram.opposite import OppositeGram
+from ...problem.class_sizes import MAX_SIZE
 from ...problem.losses.class_rows import ClassTerms
 from ...problem.ufm import UFM
 from ...types import Vector
@@ -111,8 +112,31 @@ def _of_fixed_norms(problem: UFM, terms: ClassTerms) -> MinorityCollapse:
                 opposite_points(problem) is not None,
             )
         )
-    basis = BY_OPPOSITE_POINTS if thresholds else NEVER
-    return MinorityCollapse(problem, tuple(thresholds), False, None, None, basis)
+    basis, imbalance = BY_OPPOSITE_POINTS if thresholds else NEVER, _critical_imbalance(problem)
+    return MinorityCollapse(problem, tuple(thresholds), False, None, imbalance, basis)
+
+
+def _critical_imbalance(problem: UFM) -> tuple[float, float] | None:
+    """Return two ratios of whole sizes between which the minority of a step profile merges.
+
+    Of one majority class with others of one size; None where there is no such ratio.
+    """
+    sizes = problem.class_sizes
+    if sizes.orbits != 2 or sizes.multiplicities.tolist()[0] != 1:
+        return None
+    small, most = int(sizes.distinct[1]), MAX_SIZE
+
+    def merges(majority: int) -> bool:
+        changed = replace(problem, class_sizes=sizes.with_sizes(np.array([majority, small])))
+        return opposite_points(changed) is not None
+
+    apart, merged = small, most
+    if merges(apart) or not merges(merged):
+        return None
+    while merged - apart > 1:
+        middle = (apart + merged) // 2
+        apart, merged = (apart, middle) if merges(middle) else (middle, merged)
+    return apart / small, merged / small
 
 
 def _bracket(problem: UFM) -> tuple[float, float, NDArray[np.int64]]:

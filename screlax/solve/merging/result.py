@@ -76,9 +76,10 @@ class MinorityCollapse(TextInNotebook):
     all_merge_at : float or None
         Where all classes merge at zero; None where they never do.
     critical_imbalance : tuple of float, or None
-        Of a step profile with cross-entropy: the ratio of the two class sizes from which on the
-        minority is merged, with the control and the majority as they are, between two ratios that
-        are proved to be on either side; ratios need not be of whole sizes.
+        Of a step profile: the ratio of the two class sizes from which on the minority is merged, at
+        this control, between two ratios that are proved to be on either side. With cross-entropy
+        the majority stays as it is, and ratios need not be of whole sizes; on a sphere or ball
+        there is one majority class, and the minority stays as it is.
     basis : str
         What proves it.
     at_zero : bool
