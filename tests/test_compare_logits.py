@@ -202,6 +202,15 @@ def test_class_means_and_other_counts():
     assert none.logits.joint_distance == pytest.approx(at_means.logits.joint_distance)
 
 
+def test_views_count_by_their_mean():
+    solution, (rows, W) = solved(), drawn(6)
+    views = np.stack([rows, rows + 0.1], axis=1)
+    found = screlax.compare(views, LABELS, solution, classifier=W, search=False)
+    values = [plain_objective(one, LABELS, W, 0, DECAY) for one in (rows, rows + 0.1)]
+    assert found.loss.value == pytest.approx(np.mean(values), rel=1e-12)
+    assert "class counts" not in [flag.name for flag in found.flags]
+
+
 def test_small_losses_keep_their_digits():
     solution, (rows, W) = solved(), (40 * np.eye(4), np.eye(4))
     found = screlax.compare(rows[LABELS], LABELS, solution, classifier=W)

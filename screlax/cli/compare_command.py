@@ -47,7 +47,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=InputPath,
         metavar="FILE",
         help="a linear classifier to measure too: .npy of weights, classes by features, or .npz, "
-        ".pt or .safetensors with weight and bias; classes in the order of the solution's table",
+        ".pt or .safetensors with weight and bias; classes in the order of the solution's table. "
+        "The objective of cross-entropy is with it; else with the one best for the class means",
     )
     add(
         "--solution",

@@ -28,7 +28,7 @@ def flags_of_pair(brought: Brought, solution: Solution, *, given: bool) -> Itera
         yield Flag(
             "classifier",
             "No classifier was given: logits and objective are with the one that is best for the "
-            "class means under this control (classifier= takes that of the network).",
+            "class means under this control, not that of a network.",
             {},
         )
     yield from _of_norms(brought, solution)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InvalidInputError, ScrelaxError
 from ..gram.geometry import gram_distance
@@ -84,7 +85,7 @@ def read_logits(
         split = split_of_logits(read.brought.pair, solution, loss.gap)
         decision = _decision(solution, loss, split)
     flags = list(flags_of_pair(read.brought, solution, given=read.was_given))
-    flags += [*flags_of_zeros(facts.squares), *flags_of_counts(problem, given.statistics.counts)]
+    flags += [*flags_of_zeros(facts.squares), *flags_of_counts(problem, _counts(given))]
     verdict = _verdict(Recipe.of(solution), distance, metrics, decision, split)
     if search:
         for flag in _searched(given, solution, distance, read, facts):
@@ -118,9 +119,14 @@ def _read(given: Given, problem: UFM, *, of_means: bool) -> _Read:
     else:
         shown, offsets = given.classifier
         weights, bias = reader.classifier(shown), zeros if offsets is None else offsets
-    same = np.array_equal(given.statistics.counts, np.asarray(problem.class_sizes))
+    same = np.array_equal(_counts(given), np.asarray(problem.class_sizes))
     brought = reader.pair(sums, weights, bias)
     return _Read(brought, shown, given.classifier is not None, of_means, same)
+
+
+def _counts(given: Given) -> NDArray[np.int64]:
+    """Return how many samples each class has: views count as one, by their mean loss."""
+    return np.asarray(given.statistics.counts // given.together)
 
 
 def _why_nothing(problem: UFM, facts: RowFacts) -> str:
@@ -174,7 +180,7 @@ def _verdict(
         said = f"{excess} could still fall{by_largest(split)}: {NOT_TRAINED}."
         return Verdict("unfinished", f"{begin}; {said}")
     if max(distance, metrics.joint_distance) <= DECIDED:
-        said = f"{excess} is below what training in single precision sees: the loss has done all."
+        said = f"{excess} is less than single precision sees, so the loss has done what it can."
         return Verdict("reached", f"{begin}; {said}")
     said = f"{excess} leaves so much open, as they show themselves: the geometry is undecided."
     return Verdict("undecided", f"{begin}; {said}")
