@@ -8,17 +8,15 @@ column that has no price, the first part of which does not move.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
 
 import numpy as np
 from scipy import linalg
 
-from ...gram.logits import CellMatrix, LogitGram
+from ...gram.logits import LogitGram
 from ...problem.logit_bias import balanced_bias
-from ...problem.logits import LogitProgram, largest_singular_value
+from ...problem.logits import LogitProgram
 from ...types import Matrix, Vector
 from ..trust_region import minimize
-from .bound import at_norm
 from .elimination import EliminatedRows
 from .newton import (
     ABOVE,
@@ -33,7 +31,8 @@ from .newton import (
     first_sums,
     width_of,
 )
-from .penalty import Optimum
+from .penalty import Optimum, rule_of
+from .quadrature import sums_of
 
 
 class BiasedFactors(FactoredLogits):
@@ -60,91 +59,92 @@ class BiasedFactors(FactoredLogits):
 
 @dataclass(frozen=True, eq=False)
 class BiasedOptimum(Optimum):
-    """An optimum whose `point` has factors A, W with a bias in the last column."""
+    """An optimum with a bias, which is part of the offset of `rows`."""
 
-    factors: Matrix = field(default_factory=lambda: np.zeros((2, 0, 1)))
+    bias: Vector = field(default_factory=lambda: np.zeros(0))
 
-    @property
-    def priced(self) -> Matrix:
-        """A Wᵀ without the bias."""
-        return np.asarray(self.factors[0, :, :-1] @ self.factors[1, :, :-1].T)
-
-    @cached_property
-    def shared_norm(self) -> float:
-        """‖A Wᵀ‖_*."""
-        return float(linalg.svdvals(self.priced).sum())
+    def lifted(self, program: LogitProgram) -> Optimum:
+        """See `Optimum.lifted`."""
+        if self.rule is None:
+            return self
+        bias = self.rule.back @ self.bias
+        rows = _rows(program, self.rows.weight, bias)
+        point = rows.at(self.rule.sums(rows, self.rows, self.point))
+        return BiasedOptimum(rows, point, self.steps, bias=bias)
 
     def gram(self, program: LogitProgram) -> LogitGram:
-        """Return logits and bias of a program; logits scaled to its bound."""
-        logits = self.rows.logits(replace(self.point, sums=self.priced))
-        factor = 1.0 if program.norm.is_penalty else program.norm.amount / self.norm
-        scaled = CellMatrix(factor * logits.own, factor * logits.pair)
-        return program.gram(scaled, self.factors[1, :, -1] / _columns(program)[1])
+        """See `Optimum.gram`; with the bias that is best for these logits."""
+        found = replace(super().gram(program), bias=self.bias)
+        return replace(found, bias=balanced_bias(program, found))
 
 
-def biased_logits(program: LogitProgram) -> tuple[LogitGram, int, str]:
-    """Return logits and bias near the optimum, Newton steps, and how they were found."""
-    zero, norm = program.zero(), program.norm
-    most = largest_singular_value(program, program.rows(zero))
-    if norm.is_penalty and most <= norm.amount:
-        return zero, 0, "closed form: zero, bias the prior"
-    solve = partial(_optimum, program)
-    found: Optimum
-    if norm.is_penalty:
-        found = solve(norm.amount, None, EXACT)
-    else:
-        found, _ = at_norm(solve, norm.amount, most, None, None)
-    assert isinstance(found, BiasedOptimum)
-    gram = found.gram(program)
-    bias = balanced_bias(program, gram)
-    return replace(gram, bias=bias), found.steps, "truncated Newton with bias"
+def biased_at_nodes(
+    program: LogitProgram,
+    weight: float,
+    nodes: int,
+    near: Optimum | None = None,
+    tolerance: float = EXACT,
+) -> Optimum | None:
+    """Return an optimum at the nodes of a rule, as `at_nodes` does."""
+    rule = rule_of(program, weight, nodes)
+    if rule is None:
+        return None
+    start = None
+    if isinstance(near, BiasedOptimum) and near.rule is not None:
+        change = rule.onto @ near.rule.back
+        bias = change @ near.bias
+        rows = _rows(rule.program, weight, bias)
+        start = sums_of(rows, change @ near.rows.logits(near.point).pair @ change.T), bias
+    return replace(_newton(rule.program, weight, start, tolerance), rule=rule)
 
 
-def _optimum(
-    program: LogitProgram, weight: float, near: Optimum | None, tolerance: float
+def biased_of_orbits(
+    program: LogitProgram, weight: float, near: Optimum | None = None, tolerance: float = EXACT
+) -> Optimum:
+    """Return an optimum by Newton over all orbits, from near another."""
+    start = None
+    if near is not None:
+        lifted = near.lifted(program)
+        assert isinstance(lifted, BiasedOptimum)
+        start = lifted.point.sums, lifted.bias
+    return _newton(program, weight, start, tolerance)
+
+
+def _newton(
+    program: LogitProgram, weight: float, start: tuple[Matrix, Vector] | None, tolerance: float
 ) -> BiasedOptimum:
-    """Return the optimum for a price, from near another."""
-    rows, steps = EliminatedRows(program, weight), 0
-    factors = _start(program, rows, near)
-    begun = rows.value(rows.at(factors[0] @ factors[1].T))
-    priced = factors[:, :, :-1]
-    problem = BiasedFactors(
-        rows, min(begun + weight / 2 * float(np.vdot(priced, priced)), rows.scale)
-    )
+    """Return the optimum for a price from orbit sums and a bias, as `polish` does."""
+    rows, steps, (fixed, unit) = EliminatedRows(program, weight), 0, _columns(program)
+    if start is None:
+        sums = first_sums(rows)
+        start = sums, balanced_bias(program, program.gram(rows.logits(rows.at(sums))))
+    sums, bias = start
+    factors = factors_of(rows, sums, width_of(rows))
+    begun = rows.value(rows.at(sums + np.outer(fixed, unit * bias)))
+    begun += weight / 2 * float(np.vdot(factors, factors))
+    problem = BiasedFactors(rows, min(begun, rows.scale))
     for _ in range(ROUNDS):
         found = minimize(
             problem,
-            factors,
+            np.concatenate([factors, np.stack([fixed, unit * bias])[..., None]], axis=2),
             gradient_tolerance=tolerance,
             observe=Patience(NEAR * tolerance),
         )
-        point, steps = rows.at(found.point[0] @ found.point[1].T), steps + found.iterations
-        optimum = BiasedOptimum(rows, point, steps, factors=found.point)
-        left, values, right = linalg.svd(rows.gradient(point))
+        (first, second), steps = found.point, steps + found.iterations
+        sums, bias = first[:, :-1] @ second[:, :-1].T, second[:, -1] / unit
+        left, values, right = linalg.svd(rows.gradient(rows.at(first @ second.T)))
         above = int((values > weight * (1 + ABOVE * tolerance)).sum())
         if above == 0:
             break
         away = AWAY / rows.strength.max() * left[:, :above] @ right[:above]
-        width = min(len(values), found.point.shape[2] - 1 + above)
-        factors = _with_bias(factors_of(rows, optimum.priced - away, width), found.point[:, :, -1:])
-    return optimum
+        factors = factors_of(rows, sums - away, min(len(values), factors.shape[2] + above))
+    rows = _rows(program, weight, bias)
+    return BiasedOptimum(rows, rows.at(sums), steps, bias=bias)
 
 
-def _start(program: LogitProgram, rows: EliminatedRows, near: Optimum | None) -> Matrix:
-    """Return factors of an optimum, or of gaps with the bias that is best for them."""
-    if isinstance(near, BiasedOptimum):
-        width = max(width_of(rows), near.factors.shape[2] - 1)
-        return _with_bias(factors_of(rows, near.priced, width), near.factors[:, :, -1:])
-    sums = first_sums(rows)
-    bias = balanced_bias(program, program.gram(rows.logits(rows.at(sums))))
-    fixed, unit = _columns(program)
-    return _with_bias(
-        factors_of(rows, sums, width_of(rows)), np.stack([fixed, unit * bias])[..., None]
-    )
-
-
-def _with_bias(factors: Matrix, column: Matrix) -> Matrix:
-    return np.concatenate([factors, column], axis=2)
+def _rows(program: LogitProgram, weight: float, bias: Vector) -> EliminatedRows:
+    """Return the rows of a program with a bias that does not move."""
+    return EliminatedRows(replace(program, offset=program.offset + bias), weight)
 
 
 def _columns(program: LogitProgram) -> tuple[Vector, Vector]:

@@ -8,13 +8,13 @@ from functools import partial
 
 from ...errors import SolverCapabilityError
 from ...gram.cells import Level
-from ...gram.logits import CellMatrix, LogitGram
+from ...gram.logits import LogitGram
 from ...optional import require_memory
 from ...problem.logits import LogitProgram, largest_singular_value, logit_program
 from ...problem.ufm import UFM
 from ...proof.logit_terms import product
 from ..base import Candidate
-from .biased import biased_logits
+from .biased import biased_at_nodes, biased_of_orbits
 from .bound import Guess, at_norm
 from .fixed_norms import fixed_norm_logits
 from .orthogonal import orthogonal_logits
@@ -47,8 +47,6 @@ def method_of(program: LogitProgram) -> Callable[[LogitProgram], tuple[LogitGram
         raise SolverCapabilityError(
             "Normalized is not solved with a bias; take CrossEntropy(bias=False)"
         )
-    if program.has_bias:
-        return biased_logits
     return fixed_norm_logits if program.norm.fixes_rows else solve_nuclear
 
 
@@ -58,17 +56,10 @@ def solve_nuclear(program: LogitProgram) -> tuple[LogitGram, int, str]:
     if program.norm.is_penalty and most <= program.norm.amount:
         return program.zero(), 0, "closed form: zero"
     for found, nodes in _optima(program, most):
-        gram = _allowed(program, found)
+        gram = found.gram(program)
         if nodes == 0 or _distance(program, gram, found) <= CLOSE:
             break
     return gram, found.steps, f"truncated Newton, {nodes} nodes" if nodes else "truncated Newton"
-
-
-def _allowed(program: LogitProgram, found: Optimum) -> LogitGram:
-    """Return logits, scaled to a bound."""
-    logits = found.rows.logits(found.point)
-    factor = 1.0 if program.norm.is_penalty else program.norm.amount / found.norm
-    return program.gram(CellMatrix(factor * logits.own, factor * logits.pair))
 
 
 def _distance(program: LogitProgram, gram: LogitGram, found: Optimum) -> float:
@@ -89,15 +80,16 @@ def _optima(program: LogitProgram, most: float) -> Iterator[tuple[Optimum, int]]
     """
     last: Optimum | None = None
     guess: Guess | None = None
+    by_orbits = biased_of_orbits if program.has_bias else of_orbits
     for nodes in NODES:
         found, guess = _at_nodes(program, most, nodes, last, guess)
         if found is not None:
             last = found
             yield found.lifted(program), len(found.rows.copies)
     if program.norm.is_penalty:
-        found = of_orbits(program, program.norm.amount, last)
+        found = by_orbits(program, program.norm.amount, last)
     else:
-        solve = partial(of_orbits, program)
+        solve = partial(by_orbits, program)
         found, _ = at_norm(solve, program.norm.amount, most, guess, last)
     yield found, 0
 
@@ -106,11 +98,12 @@ def _at_nodes(
     program: LogitProgram, most: float, nodes: int, near: Optimum | None, guess: Guess | None
 ) -> tuple[Optimum | None, Guess | None]:
     """Return the optimum at a rule's nodes; where the norm is bounded, of a rule for each price."""
+    by_nodes = biased_at_nodes if program.has_bias else at_nodes
     if program.norm.is_penalty:
-        return at_nodes(program, program.norm.amount, nodes, near), None
+        return by_nodes(program, program.norm.amount, nodes, near), None
 
     def solve(weight: float, near: Optimum | None, tolerance: float) -> Optimum:
-        found = at_nodes(program, weight, nodes, near, tolerance)
+        found = by_nodes(program, weight, nodes, near, tolerance)
         if found is None:
             raise _NoRuleError
         return found

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy import linalg
 
+from ...gram.logits import CellMatrix, LogitGram
 from ...problem.logits import LogitProgram
 from ...types import Vector
 from .elimination import EliminatedRows, RowPoint
@@ -62,6 +63,17 @@ class Optimum:
         rows = EliminatedRows(program, self.rows.weight)
         return Optimum(rows, rows.at(self.rule.sums(rows, self.rows, self.point)), self.steps)
 
+    def gram(self, program: LogitProgram) -> LogitGram:
+        """Return the logits, scaled to a bound."""
+        logits = self.rows.logits(self.point)
+        factor = 1.0 if program.norm.is_penalty else program.norm.amount / self.norm
+        return program.gram(CellMatrix(factor * logits.own, factor * logits.pair))
+
+
+def rule_of(program: LogitProgram, weight: float, nodes: int) -> Rule | None:
+    """Return a rule for the orbits of a program, where there are many."""
+    return gauss_rule(EliminatedRows(program, weight), nodes) if program.size > _FEW else None
+
 
 def at_nodes(
     program: LogitProgram,
@@ -71,7 +83,7 @@ def at_nodes(
     tolerance: float = EXACT,
 ) -> Optimum | None:
     """Return an optimum at the nodes of a rule, from near one of another; None without a rule."""
-    rule = gauss_rule(EliminatedRows(program, weight), nodes) if program.size > _FEW else None
+    rule = rule_of(program, weight, nodes)
     if rule is None:
         return None
     rows = EliminatedRows(rule.program, weight)
