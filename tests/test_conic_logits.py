@@ -147,6 +147,15 @@ def test_fixed_norms_are_the_native_optimum(form, level):
     assert found.class_gram == pytest.approx(native.class_gram, abs=1e-3)
 
 
+@pytest.mark.parametrize("form", ["dual", "psd", "nuclear"])
+def test_balanced_classes_are_one_orbit(form):
+    problem = UFM([8] * 4, WeightDecay(0.5, 1.0), loss="cross-entropy")
+    found = solve_relaxation(problem, solver="SCS", form=form)
+    native = solve_relaxation(problem)
+    assert found.status == native.status == "optimal"
+    assert found.logits == pytest.approx(native.logits, abs=1e-3)
+
+
 def test_zero_is_found_where_it_is_optimal():
     problem = problem_of("cross-entropy", WeightDecay(50.0, 50.0))
     found = solve_relaxation(problem, solver="SCS")

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from ...gram.logits import CellMatrix, LogitGram
@@ -54,41 +55,34 @@ class DualForm(LogitModel):
         # Σ_j p_cj (t_j − t_c), as rows sum to one
         beyond = program.offset[self._column] - program.offset[self._row]
         value = (share[self._row] * self._others * beyond) @ self._pair - mass @ entropy
-        return value, [cones, self._own + self._sum_over_rows(self._others) @ self._pair == 1]
+        return value, [cones, self._own + self._into(self._row, self._others, m) == 1]
 
-    def _sum_over_rows(self, numbers: Vector) -> Any:
-        entries = numbers, (self._row, np.arange(len(self._row)))
-        return sparse.csr_array(entries, shape=(self._program.size, len(self._row)))
+    def _into(self, places: NDArray[np.int64], numbers: Vector, size: int) -> Any:
+        """Return sums of the entries of different classes, times numbers, at places."""
+        entries = numbers, (places, np.arange(len(self._row)))
+        return sparse.csr_array(entries, shape=(size, len(self._row))) @ self._pair
 
     def _column_sums(self) -> Any:
         """Return 1ᵀ a (P − I) for a class of every orbit, per anchor."""
-        program, m = self._program, self._program.size
+        program = self._program
         share = program.anchors / self._anchors
         # how many classes of the first orbit there are besides one of the second
         count = program.copies[self._row] - (self._row == self._column)
-        entries = share[self._row] * count, (self._column, np.arange(len(self._row)))
-        sums = sparse.csr_array(entries, shape=(m, len(self._row)))
-        return sparse.diags_array(share) @ (self._own - 1) + sums @ self._pair
+        sums = self._into(self._column, share[self._row] * count, program.size)
+        return sparse.diags_array(share) @ (self._own - 1) + sums
 
     def _slack(self, cvxpy: Any) -> tuple[Any, Any]:
         """Return a (P − I) Δ on orbit sums, and on differences within orbits of several."""
         program, m = self._program, self._program.size
         root = np.sqrt(program.copies)
         left, right = program.anchors * root, program.slope * root
-        places = self._row * m + self._column
-        entries = left[self._row] * right[self._column], (places, np.arange(len(self._row)))
-        spread = sparse.csr_array(entries, shape=(m * m, len(self._row))) @ self._pair
-        # the own entry of P − I less that of another class of the orbit
-        inside = np.flatnonzero(self._row == self._column)
-        same = sparse.csr_array(
-            (np.ones(len(inside)), (self._row[inside], inside)), shape=(m, len(self._row))
+        shared = self._into(
+            self._row * m + self._column, left[self._row] * right[self._column], m * m
         )
-        apart = cvxpy.multiply(program.anchors * program.slope, self._own - 1 - same @ self._pair)
-        diagonal = sparse.csr_array(
-            (np.ones(m), (np.arange(m) * (m + 1), np.arange(m))), shape=(m * m, m)
-        )
-        shared = cvxpy.reshape(spread + diagonal @ apart, (m, m), order="C")
-        return shared, apart[self._several] if len(self._several) else None
+        same = self._into(self._row, (self._row == self._column).astype(float), m)
+        apart = cvxpy.multiply(program.anchors * program.slope, self._own - 1 - same)
+        whole = cvxpy.reshape(shared, (m, m), order="C") + cvxpy.diag(apart)
+        return whole, apart[self._several] if len(self._several) else None
 
     def _cost(self, cvxpy: Any) -> tuple[Any, list[Any]]:
         """Return the price, and the bounds of singular values: the large block comes first."""
