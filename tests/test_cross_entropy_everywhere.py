@@ -379,3 +379,23 @@ def test_paths_and_collapse_on_the_command_line(capsys):
     record = json.loads(capsys.readouterr().out)
     assert record["merged"] == [[2, 3]]
     assert record["control"] == ["weight-decay", 2.0, 8.0]
+
+
+def test_features_and_classifier_are_saved_as_arrays(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = ["--profile", "step:4,100,10", "--loss", "cross-entropy", "--weight-decay", "1", "1"]
+    files = ["--embeddings", "features.npy", "--classifier", "classifier.npy", "--dim", "6"]
+    assert main(["solve", *model, *files, "--out", "optimum.npz"]) == 0
+    assert "classifier.npy" in capsys.readouterr().out
+    features, classifier = np.load("features.npy"), np.load("classifier.npy")
+    assert features.shape == classifier.shape == (4, 6)
+    logits = screlax.Solution.load("optimum.npz").logits
+    np.testing.assert_allclose(features @ classifier.T, logits, atol=1e-9)
+    assert main(["solve", "--profile", "step:4,100,10", "--sphere", "1", *files]) == 2
+    assert "--classifier: loss supcon has none" in capsys.readouterr().err
+
+
+def test_what_has_no_proof_against_rounding_is_refused_before_solving(monkeypatch):
+    monkeypatch.setattr("screlax.solve.solve.silent_solution", None)
+    with pytest.raises(errors.SolverCapabilityError, match="losses of embeddings alone"):
+        screlax.solve_relaxation(SIZES, WeightDecay(1, 1), loss="cross-entropy", rigorous=True)

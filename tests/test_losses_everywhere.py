@@ -44,6 +44,7 @@ TEXTS = [
     "cross-entropy:class_weights=balanced",
     "cross-entropy:additive=1,multiplicative=0.3",
     "cross-entropy:additive=[0,1,0.5,0]",
+    "cross-entropy:bias=true",
 ]
 """Losses that are certified under the control below, one of every kind and option."""
 

@@ -34,6 +34,7 @@ EXAMPLES = """examples:
   screlax solve --counts counts.csv --sphere 1 --temperature 0.1 --plot geometry.png
   screlax solve --counts counts.csv --sphere 1 --constraints constraints.json
   screlax solve --pairs sizes.csv --budget 1
+  screlax solve --profile cifar10-lt:100 --loss cross-entropy --weight-decay 0.5 0.5
   screlax solve --profile imagenet-lt --sphere 1 --temperature 0.1 --determinacy
   screlax solve --labels labels.npy --ball 1 --temperature 0.1 --solver SCS --json
 """
@@ -46,7 +47,7 @@ _FLAGS = {
     "time_limit": "--time-limit",
     "problem": "--counts, --labels, --pairs or --profile",
     "constraints": "--constraints",
-    "control": "--ridge, --ball, --sphere or --budget",
+    "control": "a control, such as --ridge or --sphere",
 }
 """The flag for each argument of `solve_relaxation`, none of which is an option of a solver."""
 
@@ -84,6 +85,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--out", type=Path, metavar="FILE.npz", help="save the solution")
     add("--embeddings", type=Path, metavar="FILE.npy", help="save embeddings k×d")
+    add("--classifier", type=Path, metavar="FILE.npy", help="save rows of the classifier k×d")
     add("--dim", type=int, metavar="D", help="embedding dimension (the rank)")
     add("--truncate", action="store_true", help="allow D below the rank")
     add(
@@ -109,6 +111,11 @@ def run(options: argparse.Namespace) -> bool:
         problem.loss.require_embeddings("--determinacy")
     refuse_unwritable(options.out, ".npz")
     refuse_unwritable(options.embeddings, ".npy")
+    refuse_unwritable(options.classifier, ".npy")
+    if options.classifier and not problem.loss.has_classifier:
+        raise InvalidInputError(
+            f"--classifier: loss {problem.loss} has none; take --loss cross-entropy"
+        )
     refuse_picture(options.plot)
     solution = _solve(problem, options)
     if options.out:
@@ -119,6 +126,10 @@ def run(options: argparse.Namespace) -> bool:
     if options.embeddings and recovered is not None:
         with atomic_file(options.embeddings) as sink:
             np.save(sink, recovered.vectors)
+    if options.classifier:
+        rows = solution.classifiers(options.dim, truncate=options.truncate).vectors
+        with atomic_file(options.classifier) as sink:
+            np.save(sink, rows)
     write_picture(options.plot, lambda: plot_solution(solution))
     known = _determinacy(solution) if options.determinacy else None
     _print(solution, recovered, known, options)
@@ -169,7 +180,7 @@ def _print(
     known: Determinacy | None,
     options: argparse.Namespace,
 ) -> None:
-    files = (options.out, options.embeddings, options.plot)
+    files = (options.out, options.embeddings, options.classifier, options.plot)
     if options.json:
         record = solution_record(solution)
         if recovered is not None:

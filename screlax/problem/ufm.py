@@ -51,7 +51,8 @@ class UFM:
         a Series (`value_counts()`), whose index is the label, fill in `class_labels`, and their
         classes come in the order of `from_labels`.
     control : Ridge, Ball, Sphere or Budget
-        What keeps the embeddings bounded.
+        What keeps the embeddings bounded. With `losses.CrossEntropy`, whose variables are features
+        and a classifier, WeightDecay, LayerPeeled or Normalized.
     temperature : float, default 1.0
         τ > 0: that of the training loss. One is the theory's, and what every problem, path, sweep
         and design takes; losses of embeddings take 0.1, as training code does (SupContrast 0.07).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from ..errors import InvalidInputError, MissingExtraError
+from ..errors import InvalidInputError, MissingExtraError, SolverCapabilityError
 from ..extensions import load_installed
 from ..gram.cells import Level
 from ..gram.curve import AnyGram
@@ -59,6 +59,26 @@ def _ball_arithmetic() -> Certifier:
 def require_verified() -> None:
     """Raise a `MissingExtraError` where ball arithmetic is not installed, before any work."""
     _ball_arithmetic()
+
+
+def require_verifiable(problem: UFM) -> None:
+    """Refuse problems of a kind that has no proof against rounding, which needs no solution.
+
+    Raises
+    ------
+    SolverCapabilityError
+        If it has a classifier, or constraints of its own.
+    """
+    if problem.loss.has_classifier:
+        why = "losses of embeddings alone"
+    elif problem.constraints:
+        why = "problems without constraints of their own"
+    else:
+        return
+    raise SolverCapabilityError(
+        f"there is no proof against rounding for {problem.description}: it is for {why}; leave out "
+        "rigorous, and the bounds are proved in double precision"
+    )
 
 
 def prove_verified(

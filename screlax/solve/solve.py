@@ -23,7 +23,7 @@ from ..problem.losses.base import Loss
 from ..problem.own_constraints.given import check_constraints
 from ..problem.program import level_size
 from ..problem.ufm import UFM
-from ..proof.certifiers import require_verified
+from ..proof.certifiers import require_verifiable, require_verified
 from ..proof.prover import Prover
 from ..solution.solution import Solution
 from .apart import solve_apart
@@ -58,7 +58,8 @@ def solve_relaxation(
     problem : UFM, or array-like of int, shape (k,), mapping or Series
         A problem, or class sizes as `UFM` takes them (then `control` is required).
     control : Ridge, Ball, Sphere or Budget, optional
-        What keeps the embeddings bounded; only together with class sizes.
+        What keeps the embeddings bounded, or with cross-entropy features and classifier
+        (WeightDecay, LayerPeeled or Normalized); only together with class sizes.
     temperature : float, optional
         τ, 1.0 by default as in `UFM` (losses of embeddings take 0.1); only together with class
         sizes.
@@ -122,18 +123,20 @@ def solve_relaxation(
     >>> solution.status
     <Status.OPTIMAL: 'optimal'>
     """
+    posed = _as_problem(
+        problem,
+        control,
+        temperature=temperature,
+        loss=loss,
+        features=features,
+        batches=batches,
+        constraints=constraints,
+    )
     if rigorous:
         require_verified()
+        require_verifiable(posed)
     solution = silent_solution(
-        _as_problem(
-            problem,
-            control,
-            temperature=temperature,
-            loss=loss,
-            features=features,
-            batches=batches,
-            constraints=constraints,
-        ),
+        posed,
         solver=solver,
         level=level,
         tol=tol,
@@ -236,7 +239,8 @@ def _as_problem(problem: Any, control: Control | None, **others: Any) -> UFM:
     if control is None:
         raise InvalidInputError(
             "class sizes alone do not bound the embeddings: choose a control, "
-            "Ridge(λ), Ball(ρ), Sphere(ρ) or Budget(ρ); normalised embeddings are Sphere(1.0)"
+            "Ridge(λ), Ball(ρ), Sphere(ρ) or Budget(ρ); normalised embeddings are Sphere(1.0), and "
+            "with loss='cross-entropy' it is WeightDecay, LayerPeeled or Normalized"
         )
     return UFM(problem, control, **given)
 

@@ -368,7 +368,10 @@ def check_control(control: object) -> Control:
     """Return `control` unchanged, or raise an `InvalidInputError` that lists the choices."""
     if isinstance(control, Control):
         return control
-    known = ", ".join(f"{kind.__name__}({kind.symbol})" for kind in CONTROLS.values())
+    known = ", ".join(
+        f"{kind.__name__}({', '.join(kind.symbols or (kind.symbol,))})"
+        for kind in CONTROLS.values()
+    )
     raise InvalidInputError(
         f"control must be one of {known}, got {control!r}; "
         "without a control the loss has no minimiser"

@@ -27,6 +27,7 @@ from ...problem.levels import lift_from_orbits
 from ...problem.program import build_program
 from ...problem.ufm import UFM
 from ..certificate import Certificate
+from ..certifiers import require_verifiable
 from ..dense import Proof
 from ..dual import DualPoint
 from ..prove import prove_gram
@@ -54,17 +55,7 @@ def prove_verified(
         If there is no such proof for the loss, for nonnegative features that do not end at
         orthogonal classes, or under constraints of the problem's own.
     """
-    if problem.loss.has_classifier:
-        raise SolverCapabilityError(
-            f"there is no proof against rounding for {problem.description}: it is for losses of "
-            "embeddings; leave out rigorous, and the bounds are proved in double precision"
-        )
-    if problem.constraints:
-        raise SolverCapabilityError(
-            f"there is no proof against rounding for {problem.description}: it is for problems "
-            "without constraints of their own; leave out rigorous, and the bounds are proved in "
-            "double precision"
-        )
+    require_verifiable(problem)
     known = prove_gram(problem, level, gram, duals)
     with precision(_BITS):
         bounds = _structured(problem, level, known.gram)
