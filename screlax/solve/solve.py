@@ -96,8 +96,8 @@ def solve_relaxation(
     verbose : bool, default False
         Let the solver print.
     **solver_options
-        Passed through to a conic solver in its own spelling; the other solvers take none. Of
-        cross-entropy `form` says what a conic solver is given: "dual" (default), "nuclear" or "psd".
+        Passed through to a conic solver in its own spelling; the other solvers take none. With
+        cross-entropy `form` says what it is given: "dual" (the default), "nuclear" or "psd".
 
     Returns
     -------
