@@ -50,7 +50,7 @@ def solve_constrained(
     deadline = deadline_of(options, start)
     near = require_feasible(program, begin, deadline)
     inside = strictly_inside(program, near.gram, deadline)
-    found = rounds_of_multipliers(program, near.gram, inside, deadline)
+    found = rounds_of_multipliers(program, near.gram, inside, options.tol, deadline)
     message = f"multipliers: {found.reason}"
     if inside is None and math.isinf(found.gap):
         message += f"; nothing strictly inside the constraints was found, excess {found.excess:.1e}"

@@ -65,6 +65,12 @@ class LinearBounds:
         rows, columns = self.operator.shape
         return self.operator.toarray() if rows * columns <= _SMALL else self.operator
 
+    @cached_property
+    def _adjoint(self) -> Any:
+        """Its transpose, made once."""
+        turned = self._fast.T
+        return turned if isinstance(turned, np.ndarray) else turned.tocsr()
+
     def values(self, gram: CellGram) -> Vector:
         """Return ⟨A_i, X⟩, shape (q,)."""
         return np.asarray(self._fast @ _flat(gram.own, gram.pair))
@@ -92,7 +98,7 @@ class LinearBounds:
 
     def coefficients(self, multipliers: Vector) -> CellGram:
         """Return Σ z_i A_i, as coefficients of own and pair."""
-        return _unflat(self._fast.T @ multipliers)
+        return _unflat(self._adjoint @ multipliers)
 
     def sizes_of(self, multipliers: Vector) -> CellGram:
         """Return Σ |z_i A_i|, entry by entry."""

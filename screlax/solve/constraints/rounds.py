@@ -34,11 +34,15 @@ _STIFFER, _MUCH_STIFFER, _FASTER = 8.0, 64.0, 10.0
 """By how much stiffness grows in a round that does not shrink an excess so many times; the second
 where it does not even halve it."""
 
-_ACCURACY = 1e-13
-"""Gradient norm to reach in a round, as `factored.solve_factored` has it."""
+_ACCURACY, _FIRST_ACCURACY, _OF_EXCESS = 1e-13, 1e-7, 1e-4
+"""Gradient norm to reach in a round, as `factored.solve_factored` has it; first and at most; and
+by the excess of the constraints in the last one."""
 
 _PROVED = 1e-12
-"""Certified relative gap to stop at."""
+"""Certified relative gap to stop at, of few cells."""
+
+_FEW, _SHARE = 40, 0.1
+"""With more cells than that, this share of the tolerance is enough."""
 
 _ROUNDING = 1e-15
 """Excess, relative to what a constraint sums, that nothing shrinks."""
@@ -109,7 +113,11 @@ class _Multipliers:
 
 
 def rounds_of_multipliers(
-    program: Program, start: CellGram, inside: CellGram | None, deadline: float = math.inf
+    program: Program,
+    start: CellGram,
+    inside: CellGram | None,
+    tol: float,
+    deadline: float = math.inf,
 ) -> Round:
     """Minimise under linear constraints; return the best round.
 
@@ -121,30 +129,42 @@ def rounds_of_multipliers(
         Where to begin.
     inside : CellGram, optional
         Strictly inside, to make solutions feasible with.
+    tol : float
+        Certified relative gap that is wanted.
     deadline : float
         Value of `time.perf_counter()` after which to stop.
     """
-    done: list[Round] = []
-    for one in _rounds(program, start, inside, deadline):
-        done.append(one)
-        if len(done) == _ROUNDS or _is_done(done, deadline):
+    enough = _PROVED if program.size <= _FEW else max(_PROVED, _SHARE * tol)
+    ends: list[Round] = []
+    for accuracy in (_FIRST_ACCURACY, _ACCURACY):  # the second is slower, and misses less
+        done: list[Round] = []
+        for one in _rounds(program, start, inside, accuracy, deadline):
+            done.append(one)
+            if len(done) == _ROUNDS or _is_done(done, enough, deadline):
+                break
+        best = min(done, key=lambda one: (one.gap, one.excess))
+        ends.append(replace(best, iterations=done[-1].iterations))
+        if best.gap <= tol or time.perf_counter() > deadline:
             break
-    best = min(done, key=lambda one: (one.gap, one.excess))
-    return replace(best, iterations=done[-1].iterations)
+    best = min(ends, key=lambda one: (one.gap, one.excess))
+    return replace(best, iterations=sum(one.iterations for one in ends))
 
 
-def _is_done(done: list[Round], deadline: float) -> bool:
+def _is_done(done: list[Round], enough: float, deadline: float) -> bool:
     """Whether the last rounds prove enough, or do not get on, or time is up."""
     gaps, excesses = [one.gap for one in done], [one.excess for one in done]
     best = max(gaps.index(min(gaps)), excesses.index(min(excesses)))
     stalls = len(done) - 1 - best >= _PATIENCE
-    return gaps[-1] <= _PROVED or stalls or time.perf_counter() > deadline
+    return gaps[-1] <= enough or stalls or time.perf_counter() > deadline
 
 
 def _rounds(
-    program: Program, start: CellGram, inside: CellGram | None, deadline: float
+    program: Program, start: CellGram, inside: CellGram | None, first: float, deadline: float
 ) -> Iterator[Round]:
-    """Yield rounds without end, each with the multipliers that the last one left."""
+    """Yield rounds without end, each with the multipliers that the last one left.
+
+    `first` is the accuracy of the first one; later ones are as accurate as the excess asks for.
+    """
     assert program.linear is not None
     point: Matrix | None
     multipliers, iterations = first_multipliers(program, start), 0
@@ -156,7 +176,8 @@ def _rounds(
         problem = Lifted(objective, objective.columns)
         if point is None:  # at first, and at a saddle, which nothing leaves without noise
             point, seed = factored_start(problem, start, seed), seed + 1
-        tolerance = _ACCURACY * objective.anchors / (float(np.linalg.norm(point)) or 1.0)
+        accuracy = min(max(_ACCURACY, _OF_EXCESS * float(before.max())), first)
+        tolerance = accuracy * objective.anchors / (float(np.linalg.norm(point)) or 1.0)
         run = minimize(problem, point, gradient_tolerance=tolerance, deadline=deadline)
         point, iterations = run.point, iterations + run.iterations
         gram = objective.gram(problem.rows(point))
