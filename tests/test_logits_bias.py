@@ -15,7 +15,7 @@ from screlax.gram.logits import CellMatrix
 from screlax.losses import CrossEntropy
 from screlax.problem.logit_bias import balanced_bias, column_flows
 from screlax.problem.logits import logit_program
-from screlax.proof.logits import brought_within, certify_program
+from screlax.proof.logits import brought_within, certify_program, prove_logits
 
 LOSS, PLAIN = CrossEntropy(bias=True), CrossEntropy()
 MIXED = CrossEntropy(additive=0.5, multiplicative=0.2, bias=True)
@@ -161,3 +161,28 @@ def test_what_has_no_optimum_or_no_method_is_refused() -> None:
         solve([9, 5, 2], CONTROLS[0], CrossEntropy(bias=True, class_weights=[1.0, 0.0, 1.0]))
     with pytest.raises(SolverCapabilityError, match="not solved with a bias"):
         solve([9, 5, 2], screlax.Normalized(2.0))
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1e308, -1e200, 1e5])
+@pytest.mark.parametrize(
+    ("control", "features", "loss"),
+    [
+        (CONTROLS[0], "nonnegative", PLAIN),
+        (CONTROLS[1], "nonnegative", PLAIN),
+        (screlax.Normalized(8.0), "real", PLAIN),
+        (CONTROLS[0], "real", LOSS),
+        (CONTROLS[1], "real", LOSS),
+    ],
+)
+def test_numbers_out_of_all_bounds_prove_nothing(
+    number: float, control: Any, features: str, loss: Any
+) -> None:
+    problem = screlax.UFM([50, 20, 20, 5], control, loss=loss, features=features)
+    program = logit_program(problem)
+    logits = CellMatrix(np.full(3, number), np.full((3, 3), number))
+    gram = program.gram(logits, np.array([1e3, -1e3, 0.0]) if loss.bias else None)
+    known = screlax.solve_relaxation(problem)
+    found = prove_logits(problem, Level.ORBITS, gram).certificate
+    assert not found.proves(1e-9)
+    assert found.lower <= known.upper
+    assert found.upper >= known.lower

@@ -37,8 +37,9 @@ def balanced_bias(program: LogitProgram, gram: LogitGram) -> Vector:
     for _ in range(_ROUNDS):
         rows = program.rows(program.gram(gram.unit_logits, bias))
         leaving, entering = column_flows(program, rows)
-        worst = float(np.abs(entering / leaving - 1).max())
-        if worst <= 8 * UNIT or (worst < 1e-12 and worst >= last / 2):
+        with np.errstate(divide="ignore", invalid="ignore"):  # a class that no row leaves
+            worst = float(np.abs(entering / leaving - 1).max())
+        if not np.isfinite(worst) or worst <= 8 * UNIT or (worst < 1e-12 and worst >= last / 2):
             break
         last, step = worst, _newton_step(program, rows, entering - leaving)
         bias = bias + step / max(1.0, float(np.abs(step).max()))

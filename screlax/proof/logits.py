@@ -66,18 +66,24 @@ def prove_logits(problem: UFM, level: Level, gram: LogitGram) -> Proof:
 
 def certify_program(program: LogitProgram, level: Level, gram: LogitGram) -> Certificate:
     """Prove logits within the bound of a program, which need not be one of a problem."""
-    if isinstance(gram, OrthogonalLogitGram):  # what `LogitProgram.gram` makes behind a ReLU
-        return certify_orthogonal(program, level, gram)
-    if program.norm.fixes_rows:
-        return certify_fixed_norms(program, level, gram)
-    if program.has_bias:
-        return certify_with_bias(program, level, gram)
     with np.errstate(all="ignore"):
+        if not gram.is_sound():
+            return Certificate.around(
+                level.value, math.inf, math.inf, 0.0, (0.0, 0.0), (0.0, -math.inf)
+            )
+        if isinstance(gram, OrthogonalLogitGram):  # what `LogitProgram.gram` makes behind a ReLU
+            return certify_orthogonal(program, level, gram)
+        if program.norm.fixes_rows:
+            return certify_fixed_norms(program, level, gram)
+        if program.has_bias:
+            return certify_with_bias(program, level, gram)
         return _certificate(program, level, gram)
 
 
 def brought_within(program: LogitProgram, gram: LogitGram) -> LogitGram:
     """Return logits that the control allows, with the masses of the program."""
+    if not program.gram(gram.unit_logits, gram.bias).is_sound():
+        return program.gram(gram.unit_logits, gram.bias)
     if program.norm.fixes_rows:
         return brought_onto(program, gram)
     if not program.has_bias:
@@ -113,10 +119,6 @@ class _Gap:
 
 def _certificate(program: LogitProgram, level: Level, gram: LogitGram) -> Certificate:
     amount, is_penalty = program.norm.amount, program.norm.is_penalty
-    if not gram.is_sound():
-        return Certificate.around(
-            level.value, math.inf, math.inf, 0.0, (0.0, 0.0), (0.0, -math.inf)
-        )
     at = Evaluated(program, gram)
     value, error = at.loss, at.error_of_loss
     if is_penalty:
