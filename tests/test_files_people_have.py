@@ -442,6 +442,7 @@ def test_files_that_are_no_images_count_where_there_are_none(tmp_path):
     for name in NAMES:
         (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / name / "a.wav").write_bytes(b"")
+        (tmp_path / name / ".DS_Store").write_bytes(b"")
     assert screlax.read_counts(tmp_path).tolist() == [1, 1, 1]
 
 
