@@ -251,6 +251,8 @@ def test_options_of_the_loss_are_those_of_the_objective():
     at = screlax.compare(features[LABELS], LABELS, solution, classifier=W)
     assert at.loss.gap < 2e-6 * solution.value
     assert at.logits.joint_distance < 1e-6
+    found = screlax.compare(features[LABELS], LABELS, solution)
+    assert found.loss.gap < 1e-7 * solution.value
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -323,6 +325,7 @@ def test_fixed_norms(bias, temperature):
     assert at.logits.joint_distance < 1e-6
     assert at.logits.logit_error < 1e-6
     assert math.isnan(at.logits.balance)
+    assert (np.abs(parts_of(at.split)) < 3e-6 * solution.value).all()
     lengths = np.random.default_rng(0).uniform(0.2, 5.0, (4, 1))
     longer = screlax.compare(
         5 * features[LABELS], LABELS, solution, classifier=lengths * W, normalize=True, bias=offsets

@@ -111,7 +111,7 @@ def split_of_logits(pair: LogitPair, solution: Solution, gap: float) -> LogitSpl
         for part in (priced.spread, priced.alignment, priced.unused)
     )
     rest = gap - spread - alignment - norms
-    saved = min(priced.saved_by_size(), rest)
+    saved = min(priced.saved_by_size(), max(rest, 0.0))
     return LogitSplit(spread, alignment, rest - saved, norms + saved, PROVED)
 
 
