@@ -199,13 +199,19 @@ def test_text_and_json_have_both_numbers_and_the_classifier(tmp_path, capsys, mo
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
+        (lambda s: s.prototype_gram, "no prototypes; use classifier_gram"),
+        (lambda s: s.class_prototype_gram, "no prototypes; use logits"),
+        (lambda s: screlax.batch_floor(s), "a floor of batches is for losses of embeddings alone"),
         (lambda s: s.sensitivity(), "sensitivity is for losses of embeddings alone"),
         (lambda s: s.determinacy(), "determinacy is for losses of embeddings alone"),
         (lambda s: s.recheck(rigorous=True), "no proof against rounding"),
         (lambda s: screlax.solve_nonconvex(s.problem, 4), "descent on embeddings is for losses"),
         (lambda s: screlax.survey_landscape(s.problem), "descent on embeddings is for losses"),
         (lambda s: screlax.check_second_order(s.problem, np.eye(4)), "descent on embeddings"),
-        (lambda s: screlax.cvxpy_program(s.problem), "cvxpy program to change is for losses"),
+        (
+            lambda s: screlax.cvxpy_program(s.problem),
+            "of cvxpy or cones to change is for",
+        ),
         (lambda s: UFM(SIZES, Sphere(1.0), loss="cross-entropy"), "choose one of WeightDecay"),
         (lambda s: UFM(SIZES, WeightDecay(1, 1)), "choose one of Ridge, Ball, Sphere, Budget"),
         (

@@ -109,6 +109,7 @@ def batch_floor(solution: Solution, *, draws: int = 1000, seed: int = 0) -> Batc
     (2.22, True)
     """
     problem = solution.problem
+    problem.loss.require_embeddings("a floor of batches")
     if problem.batches is None:
         raise InvalidInputError(
             f"loss {problem.loss} is that of all samples at once; give batches, for instance "

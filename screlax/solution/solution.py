@@ -252,14 +252,23 @@ class Solution:
     @property
     def prototype_gram(self) -> Matrix:
         """Gram matrix of the prototypes in class order, (k, k): that of the classes where tied."""
+        self._refuse_classifier("classifier_gram")
         k = self.problem.classes
         return self.class_gram if self._is_of_classes else self._matrix_of_points[k:, k:]
 
     @property
     def class_prototype_gram(self) -> Matrix:
         """Inner products of class means, by row, with prototypes, by column, shape (k, k)."""
+        self._refuse_classifier("logits")
         k = self.problem.classes
         return self.class_gram if self._is_of_classes else self._matrix_of_points[:k, k:]
+
+    def _refuse_classifier(self, instead: str) -> None:
+        """Refuse to call the rows of a classifier prototypes."""
+        if self.problem.loss.has_classifier:
+            raise InvalidInputError(
+                f"loss {self.problem.loss} has a classifier and no prototypes; use {instead}"
+            )
 
     @property
     def _is_of_classes(self) -> bool:
@@ -455,6 +464,8 @@ class Solution:
         dtype: DTypeLike = np.float64,
     ) -> NDArray[Any]:
         """Return the optimal class means as an array, ready to fix a classifier or as targets.
+
+        Of cross-entropy they are those of the features; `classifiers` has the rows beside them.
 
         Row c belongs to class c: to the label ``problem.class_labels[c]``, or to label c where the
         problem has none. In torch, a classifier fixed to the optimal geometry is ::

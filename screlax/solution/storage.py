@@ -1,7 +1,8 @@
 """Solutions on disk: one .npz file, written atomically, without pickle, at orbit level.
 
 A dense Gram matrix takes m×m numbers (m distinct sizes, upper triangle, compressed), a
-slack-vector one 4m, with singletons 7m, orthogonal classes m; a class takes one small integer.
+slack-vector one 4m, with singletons 7m, orthogonal classes m, logits m×m + 4m; a class takes one
+small integer.
 `reading` turns the arrays into a solution.
 """
 

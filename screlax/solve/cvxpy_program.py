@@ -48,7 +48,7 @@ class CvxpyProgram:
     """
 
     def __init__(self, ufm: UFM, level: str) -> None:
-        ufm.loss.require_embeddings("a cvxpy program to change")
+        ufm.loss.require_embeddings("a program of cvxpy or cones to change")
         self._ufm, self._level = ufm, check_level(level)
         relaxation = build_program(ufm, self._level)
         self._model = ConicModel(relaxation, ufm.temperature, summed=True)
