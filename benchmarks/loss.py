@@ -154,7 +154,7 @@ def print_row(shape, count, gradient, names, row) -> None:
     print("| " + " | ".join([*cells, f"{row['screlax'] / row['floor']:.3g}×"]) + " |", flush=True)
 
 
-_MEMORY = """
+MEMORY = """
 import ctypes, sys
 import loss
 
@@ -163,7 +163,7 @@ def status(name):
         return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
 name, count, gradient = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "True"
-entry = loss.competitors([name] if name in loss.PEERS else [], 1)[name]
+entry = loss.competitors([name] if name != "screlax" else [], 1)[name]
 entry.prepare(*loss.problem((256, loss.FEATURES)))
 entry.both()
 entry.prepare(*loss.problem((count, loss.FEATURES)))
@@ -186,7 +186,7 @@ def memory_table(counts) -> None:
                 if name != "screlax" and not peers:
                     cells.append("not run")
                     continue
-                cells.append(f"{float(script.fresh(_MEMORY, name, count, gradient)):.0f}")
+                cells.append(f"{float(script.fresh(MEMORY, name, count, gradient)):.0f}")
             label = "forward + backward" if gradient else "forward"
             print(f"| {count} | {label} | {' | '.join(cells)} |", flush=True)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from pytorch_metric_learning.losses import SupConLoss
 
+import screlax.torch
+
 TEMPERATURE = 0.1
 
 
@@ -81,6 +83,14 @@ class LeanTorch(Peer):
         positive = (features * (sums[self.labels] - features)).sum(1) / TEMPERATURE
         losses = torch.logsumexp(logits, 1) - positive / others.clamp(min=1)
         return losses[others > 0].mean()
+
+
+class ScrelaxTorch(Peer):
+    """Our own loss as a part of torch's graph."""
+
+    def loss(self, features):
+        """Return the mean over anchors."""
+        return screlax.torch.contrastive_loss(features, self.labels, temperature=TEMPERATURE)
 
 
 class BatchedTorch(Peer):

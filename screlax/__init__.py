@@ -234,7 +234,7 @@ __all__ = [
 ]
 
 
-_MODULES = ("batches", "constraints", "geometry", "losses", "plots")
+_MODULES = ("batches", "constraints", "geometry", "losses", "plots", "torch")
 
 
 def __getattr__(name: str) -> Any:

@@ -147,6 +147,7 @@ runpy.run_path(script, run_name="__main__")
         ("sc_against_ce.py --out angles.png", "matplotlib", "bench"),
         ("sweep.py", "joblib", "bench"),
         ("classifier_network.py", "torch", "networks"),
+        ("torch_loss.py", "torch", "networks"),
         ("trained_network.py", "torch", "networks"),
     ],
 )
