@@ -113,8 +113,8 @@ class EliminatedRows:
     def gaps(self, outside: Vector) -> Vector:
         """Return δ of all orbits from O − β; zero where classes are alone or merge."""
         found, on = np.zeros(len(outside)), self._solved
-        copies, apart, rest = self.copies[on], self.share_apart[on], outside[on]
-        found[on] = logit_gap(copies, apart, (self.weight / self.steepest)[on], rest)
+        rest = self.weight / self.steepest[on]
+        found[on] = logit_gap(self.copies[on], self.share_apart[on], rest, outside[on])
         return found
 
     def gradient(self, point: RowPoint) -> Matrix:
