@@ -204,3 +204,15 @@ def test_random_profiles_are_proved(seed):
     near = np.sqrt(rng.choice(sizes)) * (1 + rng.choice([-1, 1]) * 10 ** rng.uniform(-9, -1))
     for price in (most * 10 ** rng.uniform(-5, 0), min(near, most), most * (1 - 1e-7)):
         assert screlax.solve_relaxation(ce(sizes, float(price))).relative_gap <= 1e-9
+
+
+@pytest.mark.parametrize("control", [screlax.WeightDecay(0.5, 0.5), screlax.LayerPeeled(1.0, 1.0)])
+def test_a_time_limit_that_is_over_leaves_valid_bounds(control):
+    rng = np.random.default_rng(0)
+    loss = screlax.losses.CrossEntropy(class_weights=rng.uniform(0.5, 2, 30))
+    problem = screlax.UFM(rng.integers(5, 500, 30), control, loss=loss)
+    with pytest.warns(screlax.InaccurateWarning):
+        hurried = screlax.solve_relaxation(problem, time_limit=1e-6)
+    whole = screlax.solve_relaxation(problem)
+    assert hurried.relative_gap > 1e-6
+    assert hurried.certificate.lower <= whole.value <= hurried.certificate.upper

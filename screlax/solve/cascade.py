@@ -132,7 +132,7 @@ class Native:
         """Solve by the first method whose result proves optimal. See `Method.solve`."""
         reject_options(self.name, options)
         if problem.loss.has_classifier:
-            return solve_logits(problem, level)
+            return solve_logits(problem, level, options.time_limit)
         if problem.constraints:
             start = time.perf_counter()
             free = _native_gram(problem.without_constraints(), options)

@@ -9,6 +9,7 @@ only as exact as its secant can use.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,7 +39,12 @@ class Guess:
 
 
 def at_norm(
-    solve: Solve, bound: float, most: float, guess: Guess | None, near: Optimum | None
+    solve: Solve,
+    bound: float,
+    most: float,
+    guess: Guess | None,
+    near: Optimum | None,
+    deadline: float = math.inf,
 ) -> tuple[Optimum, Guess]:
     """Return the optimum whose norm is a bound, and a guess for a better `solve`.
 
@@ -52,6 +58,8 @@ def at_norm(
     guess : Guess or None
     near : Optimum or None
         Where to begin.
+    deadline : float
+        Value of `time.perf_counter()` after which to stop.
     """
     above, below = math.log(most), -math.inf  # norm too small, norm too large
     slope = -math.inf if guess is None else guess.slope
@@ -64,7 +72,7 @@ def at_norm(
         if abs(error) < best or closest is None:
             best, closest, better = abs(error), near, number
         is_close = abs(error) <= _CLOSE * bound and tolerance <= EXACT
-        if is_close or number > better + _PATIENCE:
+        if is_close or number > better + _PATIENCE or time.perf_counter() > deadline:
             break
         above, below = (above, here) if error > 0 else (here, below)
         if math.isfinite(last[1]) and here != last[0]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -24,8 +25,11 @@ CLOSE = 1e-10
 """Relative duality gap up to which a point interpolated from nodes is taken."""
 
 
-def solve_logits(problem: UFM, level: Level) -> Candidate:
+def solve_logits(problem: UFM, level: Level, time_limit: float | None = None) -> Candidate:
     """Return logits by orbit for a problem with cross-entropy.
+
+    A time limit in seconds is for programs of many orbits whose norms are not fixed: where it is
+    reached the best logits so far are returned.
 
     Raises
     ------
@@ -35,11 +39,14 @@ def solve_logits(problem: UFM, level: Level) -> Candidate:
     start = time.perf_counter()
     program = logit_program(problem)
     require_memory(8 * 40 * program.size**2, f"logits of {program.size:,} distinct class sizes")
-    gram, steps, message = method_of(program)(program)
+    deadline = math.inf if time_limit is None else start + time_limit
+    gram, steps, message = method_of(program, deadline)(program)
     return Candidate(gram, (), steps, message, {"solve": time.perf_counter() - start})
 
 
-def method_of(program: LogitProgram) -> Callable[[LogitProgram], tuple[LogitGram, int, str]]:
+def method_of(
+    program: LogitProgram, deadline: float = math.inf
+) -> Callable[[LogitProgram], tuple[LogitGram, int, str]]:
     """Return what finds logits, steps and a message."""
     if program.is_nonnegative:
         return orthogonal_logits
@@ -47,17 +54,19 @@ def method_of(program: LogitProgram) -> Callable[[LogitProgram], tuple[LogitGram
         raise SolverCapabilityError(
             "Normalized is not solved with a bias; take CrossEntropy(bias=False)"
         )
-    return fixed_norm_logits if program.norm.fixes_rows else solve_nuclear
+    return (
+        fixed_norm_logits if program.norm.fixes_rows else partial(solve_nuclear, deadline=deadline)
+    )
 
 
-def solve_nuclear(program: LogitProgram) -> tuple[LogitGram, int, str]:
+def solve_nuclear(program: LogitProgram, deadline: float = math.inf) -> tuple[LogitGram, int, str]:
     """Return logits of a program with penalty or bound, Newton steps, and how they were found."""
     most = largest_singular_value(program, program.rows(program.zero()))
     if program.norm.is_penalty and most <= program.norm.amount:
         return program.zero(), 0, "closed form: zero"
-    for found, nodes in _optima(program, most):
+    for found, nodes in _optima(program, most, deadline):
         gram = found.gram(program)
-        if nodes == 0 or _distance(program, gram, found) <= CLOSE:
+        if nodes == 0 or time.perf_counter() > deadline or _distance(program, gram, found) <= CLOSE:
             break
     return gram, found.steps, f"truncated Newton, {nodes} nodes" if nodes else "truncated Newton"
 
@@ -73,14 +82,14 @@ def _distance(program: LogitProgram, gram: LogitGram, found: Optimum) -> float:
     return (abs(price + inner) + max(sigma / amount - 1, 0.0) * price) / (value + price)
 
 
-def _optima(program: LogitProgram, most: float) -> Iterator[tuple[Optimum, int]]:
+def _optima(program: LogitProgram, most: float, deadline: float) -> Iterator[tuple[Optimum, int]]:
     """Yield optima of ever more nodes, and how many, then that of all orbits, without a number.
 
     Each starts at the last.
     """
     last: Optimum | None = None
     guess: Guess | None = None
-    by_orbits = biased_of_orbits if program.has_bias else of_orbits
+    by_orbits = biased_of_orbits if program.has_bias else partial(of_orbits, deadline=deadline)
     for nodes in NODES:
         found, guess = _at_nodes(program, most, nodes, last, guess)
         if found is not None:
@@ -90,7 +99,7 @@ def _optima(program: LogitProgram, most: float) -> Iterator[tuple[Optimum, int]]
         found = by_orbits(program, program.norm.amount, last)
     else:
         solve = partial(by_orbits, program)
-        found, _ = at_norm(solve, program.norm.amount, most, guess, last)
+        found, _ = at_norm(solve, program.norm.amount, most, guess, last, deadline)
     yield found, 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -100,9 +101,10 @@ def of_orbits(
     weight: float,
     near: Optimum | None = None,
     tolerance: float = EXACT,
+    deadline: float = math.inf,
 ) -> Optimum:
     """Return an optimum by Newton over all orbits, from near another."""
     rows = EliminatedRows(program, weight)
     start = first_sums(rows) if near is None else near.lifted(program).point.sums
-    point, run = polish(rows, start, tolerance=tolerance)
+    point, run = polish(rows, start, tolerance=tolerance, deadline=deadline)
     return Optimum(rows, point, run.iterations)
