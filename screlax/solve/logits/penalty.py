@@ -16,7 +16,7 @@ from .elimination import EliminatedRows, RowPoint
 from .newton import EXACT, first_sums, polish
 from .quadrature import Rule, gauss_rule, sums_of
 
-NODES = (8, 12, 16, 24)
+NODES = (8, 12, 16, 24, 40)
 """Numbers of nodes on each side of μ, in turn."""
 
 _FEW = 40
