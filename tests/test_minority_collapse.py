@@ -23,7 +23,8 @@ from screlax import (
 from screlax.errors import InvalidInputError, SolverCapabilityError
 from screlax.losses import ClassAveraged, CrossEntropy, NegativesOnly, SupCon
 from screlax.problem.logits import logit_program
-from screlax.solve.merging.logits import norms_around, strengths
+from screlax.solve.merging import logits as merging
+from screlax.solve.merging.logits import norm_at, norms_around, strengths
 
 
 def apartness(problem, orbit, **how):
@@ -161,6 +162,27 @@ def test_of_many_sizes_those_are_decided_that_the_bound_is_between():
         bounds = np.array(norms_around(program, strengths(program)[orbit])) / 15 / 2
         assert found.thresholds[orbit].lower <= bounds[1]
         assert bounds[0] <= found.thresholds[orbit].upper
+
+
+def test_bounds_hold_with_certificates_as_loose_as_they_may_be(monkeypatch):
+    """Proofs that leave a gap give wider brackets, with the norm inside."""
+    program = logit_program(UFM([60, 60, 20, 5, 5], LayerPeeled(2.0, 2.0), loss="cross-entropy"))
+    at = float(strengths(program)[2])
+    norm, tight = norm_at(program, at), norms_around(program, at)
+    solve, rng = merging.penalised, np.random.default_rng(0)
+
+    def loosened(*arguments):
+        found = solve(*arguments)
+        proved, (above, below) = found.certificate, rng.uniform(0, 1e-6, 2)
+        upper, lower = proved.upper * (1 + above), proved.lower * (1 - below)
+        loose = replace(proved, upper=upper, lower=lower, gap=upper - lower)
+        return replace(found, certificate=loose)
+
+    monkeypatch.setattr(merging, "penalised", loosened)
+    for _ in range(5):
+        lower, upper = norms_around(program, at)
+        assert lower < norm < upper
+        assert upper - lower > 10 * (tight[1] - tight[0])
 
 
 def test_two_numbers_are_one_by_their_mean():

@@ -24,8 +24,8 @@ from screlax.errors import InvalidInputError, SolverCapabilityError, SolverFaile
 from screlax.gram.logits import CellMatrix
 from screlax.losses import ClassAveraged, CrossEntropy
 from screlax.problem.logits import logit_program
-from screlax.proof.max_margin import certify_logit_margins
-from screlax.solve.limits.embeddings import simplex_is_shortest, solve_shortest
+from screlax.proof.max_margin import certify_gram_margins, certify_logit_margins
+from screlax.solve.limits.embeddings import simplex, simplex_is_shortest, solve_shortest
 from screlax.solve.limits.logits import multipliers_of, shortest_logits
 
 UNIT_DECAY = WeightDecay(1.0, 1.0)
@@ -223,6 +223,17 @@ def test_the_limit_of_embeddings_is_the_shortest_of_margin_one(sizes, control):
     assert np.linalg.eigvalsh(gram)[0] > -1e-9
     margins = np.diag(gram)[:, None] - gram + 10 * np.eye(len(gram))
     assert margins[np.array(sizes) > 1].min() == pytest.approx(1.0, abs=1e-9)
+
+
+def test_multipliers_that_would_prove_the_simplex_prove_nothing_false():
+    """B_cj = n/k² + (r_c − r_j)/k has the right sums, and negative entries where it is no proof."""
+    masses, ones = np.array([50.0, 20.0, 10.0]), np.ones(3)
+    multipliers = masses.sum() / 9 + (masses[:, None] - masses) / 3
+    assert multipliers.min() < 0
+    anchored = np.ones(3, dtype=bool)
+    certificate, _ = certify_gram_margins(ones, masses, anchored, simplex(ones), multipliers)
+    assert certificate.upper == pytest.approx(80 * 2 / 3)
+    assert certificate.lower < plain_shortest([50, 20, 10]) < 53
 
 
 def test_a_simplex_exactly_where_landaus_condition_holds():
