@@ -155,6 +155,12 @@ def test_paths_keep_the_constraints(files, capsys):
     path = screlax.regularization_path(problem, [0.5, 1.0, 2.0])
     assert all(solution.status == "optimal" for solution in path)
     np.testing.assert_allclose([one.class_gram[0, 1] for one in path], 0.0, atol=1e-13)
+    warm = screlax.regularization_path(
+        problem, temperatures=[1.0, 0.5], solver="Clarabel", tol=1e-6
+    )
+    np.testing.assert_allclose([one.class_gram[0, 1] for one in warm], 0.0, atol=1e-13)
+    direct = [screlax.solve_relaxation(one.problem).value for one in warm]
+    np.testing.assert_allclose([one.value for one in warm], direct, rtol=1e-6)
     where = ["--counts", str(files / "counts.csv"), "--constraints", str(files / "own.json")]
     assert main(["path", *where, "--sphere", "1", "--values", "1,2"]) == 0
     assert "2 constraints of its own" in capsys.readouterr().out
@@ -235,10 +241,10 @@ def test_what_does_not_know_constraints_refuses_them_with_the_reason(name, solut
 
 def test_the_floor_of_batches_is_none_of_training_without_the_constraints():
     solution = solve_relaxation(
-        [8, 4],
+        [5, 3],
         Sphere(1.0),
         temperature=0.5,
-        batches="shuffle:size=4",
+        batches="shuffle:size=3",
         constraints=[Linear({(0, 1): 1.0}, equal=0.1)],
     )
     with pytest.raises(InvalidInputError, match="training knows nothing of them"):

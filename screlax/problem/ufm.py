@@ -450,6 +450,7 @@ class UFM:
                 f"{self.loss} {verb} without end: it {known} a minimum only for "
                 f"{self.control.symbol} of at least λ_b/τ = {least!r}; take more than that, or a "
                 "ball, sphere or budget"
+                + (" (whether the constraints bound it is not known)" if self.constraints else "")
             )
 
     def is_zero_optimal(self) -> bool:
