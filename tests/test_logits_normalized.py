@@ -117,7 +117,7 @@ def test_a_real_profile_is_proved(scale: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scale", [1.0, 16.0])
+@pytest.mark.parametrize("scale", [16.0, 64.0])
 def test_imagenet_lt_is_proved(scale: float) -> None:
     assert solve(screlax.profile("imagenet-lt"), scale).certificate.proves(1e-9)
 

@@ -61,5 +61,9 @@ def _newton_step(program: LogitProgram, rows: CellMatrix, excess: Vector) -> Vec
     np.fill_diagonal(hessian, -hessian.sum(axis=1))
     root = np.sqrt(np.diagonal(hessian))
     scaled = hessian / np.outer(root, root) + np.outer(root, root) / (root @ root)
-    inverse = linalg.pinvh(scaled, rtol=UNIT)
-    return np.asarray(-(inverse @ (program.copies * excess / root)) / root)
+    right = program.copies * excess / root
+    try:
+        step = linalg.cho_solve(linalg.cho_factor(scaled), right)
+    except linalg.LinAlgError:  # classes that hardly touch
+        step = linalg.pinvh(scaled, rtol=UNIT) @ right
+    return np.asarray(-step / root)
