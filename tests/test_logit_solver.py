@@ -186,6 +186,21 @@ def test_zero_is_no_trap_of_a_warm_start():
     assert screlax.solve_relaxation(sizes, control, loss="cross-entropy").relative_gap < 1e-10
 
 
+def test_rough_points_do_not_bracket_the_price():
+    """A norm whose error is less than its tolerance says nothing of the side."""
+    sizes = [39] * 2 + [12430] + [107] * 4 + [19] * 2 + [705] * 5 + [38314] + [788] * 5
+    sizes += [33] * 3 + [386] * 5 + [1706] * 2
+    control = screlax.LayerPeeled(76.72650911878625, 4.24402762645748)
+    assert screlax.solve_relaxation(sizes, control, loss="cross-entropy").relative_gap < 1e-9
+
+
+def test_a_kink_of_the_norm_does_not_stop_its_root():
+    """Forty-five classes of one sample merge at price one, below which the norm is steep."""
+    sizes = [1] * 45 + [1016, 98, 449, 417, 847]
+    control = screlax.LayerPeeled(4.61589462114522, 0.22756776641725515)
+    assert screlax.solve_relaxation(sizes, control, loss="cross-entropy").relative_gap < 1e-9
+
+
 def random_sizes(rng):
     top = 10 ** rng.uniform(0.5, 7)
     sizes = np.maximum(1, np.floor(np.exp(rng.uniform(0, np.log(top), rng.integers(2, 25)))))

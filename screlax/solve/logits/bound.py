@@ -20,7 +20,9 @@ _CLOSE = 1e-13
 _MOST = 60
 _FARTHEST = math.log(1e4)
 _LOOSEST = 1e-7
-_PATIENCE = 6
+_PATIENCE = 12
+_SLOW = 3
+"""Steps in which the bracket should have halved."""
 
 
 class Solve(Protocol):
@@ -65,22 +67,28 @@ def at_norm(
     slope = -math.inf if guess is None else guess.slope
     here = above - math.log(2.0) if guess is None else min(guess.log_price, above - 1e-9)
     last = (above, -bound) if guess is None else (here, math.inf)
-    tolerance, closest, best, better = (_LOOSEST if guess is None else EXACT), near, math.inf, 0
+    tolerance, closest, better = (_LOOSEST if guess is None else EXACT), near, 0
+    best, widths = (True, math.inf), [math.inf]  # rough points come after exact ones
     for number in range(_MOST):
         near = solve(math.exp(here), near, tolerance)
         error = near.norm - bound
-        if abs(error) < best or closest is None:
-            best, closest, better = abs(error), near, number
+        rank = (tolerance > EXACT, abs(error))
+        if rank < best or closest is None:
+            best, closest, better = rank, near, number
         is_close = abs(error) <= _CLOSE * bound and tolerance <= EXACT
         if is_close or number > better + _PATIENCE or time.perf_counter() > deadline:
             break
-        above, below = (above, here) if error > 0 else (here, below)
+        if abs(error) > tolerance * bound or tolerance <= EXACT:  # else its sign is not known
+            above, below = (above, here) if error > 0 else (here, below)
         if math.isfinite(last[1]) and here != last[0]:
             slope = (error - last[1]) / (here - last[0])
         following = here - error / slope if slope < 0 else -math.inf
         following = max(following, here - _FARTHEST)
-        if not below < following < above:
+        widths.append(above - below)
+        is_slow = len(widths) > _SLOW and widths[-1] > widths[-1 - _SLOW] / 2
+        if not below < following < above or is_slow:
             following = (above + below) / 2 if below > -math.inf else here - _FARTHEST / 2
+            widths = widths[-1:]
         product = abs(error) * min(abs(last[1]), bound) / bound**2
         tolerance = min(max(EXACT, 1e-2 * product), _LOOSEST)
         last = here, error
