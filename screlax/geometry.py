@@ -4,6 +4,7 @@ from .comparison.agreement import nearest_mean_agreement
 from .comparison.centred import CentredMetrics
 from .comparison.classifier import ClassifierMetrics, DualityMetrics, classifier_metrics
 from .comparison.frame import FrameMetrics, frame_metrics
+from .comparison.gram_penalty import PenaltyGradient, gram_penalty_and_grad
 from .comparison.metrics import CollapseMetrics, collapse_metrics
 from .comparison.size_groups import SizeGroups
 from .comparison.statistics import ClassStatistics, class_statistics
@@ -23,6 +24,7 @@ __all__ = [
     "FrameMetrics",
     "GeometryTracker",
     "InFile",
+    "PenaltyGradient",
     "SizeGroups",
     "as_embeddings",
     "as_labels",
@@ -32,6 +34,7 @@ __all__ = [
     "cosines_of",
     "frame_metrics",
     "gram_distance",
+    "gram_penalty_and_grad",
     "nearest_mean_agreement",
     "uniformity",
 ]

@@ -7,8 +7,11 @@ ContrastiveLoss(supcon, temperature=0.2, normalize=True)
 """
 
 from .training.contrastive import ContrastiveLoss, contrastive_loss
+from .training.gram_penalty import GramPenalty, gram_penalty
 
 __all__ = [
     "ContrastiveLoss",
+    "GramPenalty",
     "contrastive_loss",
+    "gram_penalty",
 ]
