@@ -33,7 +33,7 @@ supcon:views=2
 >>> problem == screlax.UFM([50, 20, 5], screlax.Sphere(1.0), loss="supcon:views=2")
 True
 >>> sorted(screlax.losses.LOSSES)[:3]
-['class-averaged', 'instance-mix', 'negatives-only']
+['class-averaged', 'cross-entropy', 'instance-mix']
 """
 
 from .problem.losses.base import Loss

@@ -107,7 +107,7 @@ def compare_losses(
     ...     losses=["supcon", "cross-entropy"],
     ... )
     >>> [(row["control"], round(row["cosine_smallest"], 2)) for row in found.rows]
-    [('sphere', -0.23), ('weight-decay', -0.42)]
+    [('sphere', 0.55), ('weight-decay', -0.29)]
     """
     controls = _checked_controls(control)
     tau = check_temperature(temperature)
