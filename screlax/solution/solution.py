@@ -297,6 +297,9 @@ class Solution:
     def logits(self) -> Matrix:
         """Logits ⟨w_j, h_c⟩ + b_j, rows by the class c of a sample, shape (k, k).
 
+        A temperature τ other than one divides the inner product alone: the loss is of
+        Δ_j ⟨w_j, h_c⟩/τ + b_j + t_j.
+
         Raises
         ------
         InvalidInputError
