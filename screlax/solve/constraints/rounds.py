@@ -47,8 +47,9 @@ _FEW, _SHARE = 40, 0.1
 _ROUNDING = 1e-15
 """Excess, relative to what a constraint sums, that nothing shrinks."""
 
-_PATIENCE = 5
-"""Rounds without a smaller gap or excess after which none is to be expected."""
+_PATIENCE, _LESS_PATIENCE = 5, 2
+"""Rounds without a smaller gap or excess after which none is to be expected; and where the gap is
+that share of the tolerance already, without a smaller gap."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +141,7 @@ def rounds_of_multipliers(
         done: list[Round] = []
         for one in _rounds(program, start, inside, accuracy, deadline):
             done.append(one)
-            if len(done) == _ROUNDS or _is_done(done, enough, deadline):
+            if len(done) == _ROUNDS or _is_done(done, enough, tol, deadline):
                 break
         best = min(done, key=lambda one: (one.gap, one.excess))
         ends.append(replace(best, iterations=done[-1].iterations))
@@ -150,11 +151,13 @@ def rounds_of_multipliers(
     return replace(best, iterations=sum(one.iterations for one in ends))
 
 
-def _is_done(done: list[Round], enough: float, deadline: float) -> bool:
+def _is_done(done: list[Round], enough: float, tol: float, deadline: float) -> bool:
     """Whether the last rounds prove enough, or do not get on, or time is up."""
     gaps, excesses = [one.gap for one in done], [one.excess for one in done]
     best = max(gaps.index(min(gaps)), excesses.index(min(excesses)))
     stalls = len(done) - 1 - best >= _PATIENCE
+    if min(gaps) <= _SHARE * tol:
+        stalls |= len(done) - 1 - gaps.index(min(gaps)) >= _LESS_PATIENCE
     return gaps[-1] <= enough or stalls or time.perf_counter() > deadline
 
 
