@@ -88,12 +88,13 @@ class EntropyModel:
     def accuracy(self, solver: str, tol: float) -> float:
         """Return what to ask of a solver: the certified gap comes out as large or smaller.
 
-        Of an interior-point one more where a gap below the default is wanted: the error of the Gram
-        matrix is the root of it.
+        Of an interior-point one never less than for the default, as its last digits cost little,
+        and more where a smaller gap is wanted: the error of the Gram matrix is the root of it.
         """
-        wanted = tol / 10
-        if tol < 1e-6 and solver not in FIRST_ORDER:
-            wanted = min(wanted, 1e3 * tol**2)
+        if solver in FIRST_ORDER:
+            wanted = tol / 10
+        else:
+            wanted = 1e-7 if tol >= 1e-6 else 1e3 * tol**2
         return max(wanted, 1e-12)
 
     def solve(
