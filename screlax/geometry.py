@@ -1,6 +1,7 @@
 """Geometry of embeddings: class statistics in one pass, neural-collapse metrics, a tracker."""
 
 from .comparison.agreement import nearest_mean_agreement
+from .comparison.callback import GeometryCallback
 from .comparison.centred import CentredMetrics
 from .comparison.classifier import ClassifierMetrics, DualityMetrics, classifier_metrics
 from .comparison.frame import FrameMetrics, frame_metrics
@@ -22,6 +23,7 @@ __all__ = [
     "CollapseMetrics",
     "DualityMetrics",
     "FrameMetrics",
+    "GeometryCallback",
     "GeometryTracker",
     "InFile",
     "PenaltyGradient",

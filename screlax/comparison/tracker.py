@@ -219,6 +219,36 @@ class GeometryTracker:
         self._gathered.clear()
         return row
 
+    def scalars(self, prefix: str = "geometry/") -> dict[str, float]:
+        """Return the numbers of the last epoch by prefixed name, as loggers take them.
+
+        As they are for ``wandb.log``; for TensorBoard by ``add_scalar``, one by one. Text and
+        missing values among `extra`, which are no scalars, are left out, NaN is not.
+
+        Raises
+        ------
+        InvalidInputError
+            If no epoch has ended.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> tracker = screlax.GeometryTracker(classes=["cat", "dog"])
+        >>> tracker.update([[1.0, 0.0], [-1.0, 0.0]], ["cat", "dog"])
+        >>> row = tracker.end_epoch(loss=0.5, note="warm-up")
+        >>> found = tracker.scalars("train/")
+        >>> found["train/loss"], found["train/samples"], "train/note" in found
+        (0.5, 2.0, False)
+        """
+        if not self.history:
+            raise InvalidInputError("no epoch has ended; call end_epoch first")
+        row = self.history[-1]
+        return {
+            f"{prefix}{name}": float(value)
+            for name, value in row.items()
+            if isinstance(value, int | float)
+        }
+
     def to_csv(self, path: str | Path) -> Path:
         """Write the history as CSV, atomically.
 
