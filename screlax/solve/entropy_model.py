@@ -92,10 +92,8 @@ class EntropyModel:
         and more where a smaller gap is wanted: the error of the Gram matrix is the root of it.
         """
         if solver in FIRST_ORDER:
-            wanted = tol / 10
-        else:
-            wanted = 1e-7 if tol >= 1e-6 else 1e3 * tol**2
-        return max(wanted, 1e-12)
+            return max(tol / 10, 1e-12)
+        return max(1e-7 if tol >= 1e-6 else 1e3 * tol**2, 1e-12)
 
     def solve(
         self,
