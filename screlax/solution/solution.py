@@ -32,6 +32,7 @@ from ..types import Matrix, Vector
 from .classifier_points import classifier_points
 from .components import Component, between_components, certificate_of
 from .determinacy import left_open
+from .onto import checked_onto, refuse_nonnegative, turned_onto
 from .own_constraints import is_nearly_within, largest_excess
 from .solver_statistics import SolverStatistics
 from .spectrum import class_spectrum, has_known_rank
@@ -462,6 +463,7 @@ class Solution:
         self,
         dim: int | None = None,
         *,
+        onto: ArrayLike | None = None,
         normalize: bool = False,
         truncate: bool = False,
         dtype: DTypeLike = np.float64,
@@ -480,8 +482,14 @@ class Solution:
         Parameters
         ----------
         dim : int, optional
-            Feature dimension of the network; the rank by default. Larger ones are padded with
-            zeros.
+            Feature dimension of the network; by default that of `onto`, or the rank. Larger ones
+            are padded with zeros.
+        onto : array-like, shape (k, dim), optional
+            Class means of a network, in class order, onto which the prototypes are turned by the
+            orthogonal matrix that brings them nearest, so that training need not turn the features.
+            A class of mean zero draws nothing. Scale plays no part. Truncated prototypes are also
+            exchanged among classes that the problem does not distinguish, where that is nearer;
+            without truncation an exchange is a rotation too.
         normalize : bool, default False
             Scale every prototype to norm one: the directions only.
         truncate : bool, default False
@@ -499,12 +507,32 @@ class Solution:
         EmbeddingDimensionError
             If `dim` is below the rank and `truncate` is False.
         InvalidInputError
-            If a prototype to be normalised is zero, or `dtype` is no floating-point type.
+            If a prototype to be normalised is zero, `dtype` is no floating-point type, or `onto`
+            does not fit, or features are nonnegative, which no rotation keeps.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import screlax
+        >>> solution = screlax.solve_relaxation([50, 20, 5], screlax.Sphere(1.0))
+        >>> means = np.random.default_rng(0).standard_normal((3, 8))
+        >>> prototypes = solution.prototypes(onto=means)
+        >>> np.allclose(prototypes @ prototypes.T, solution.class_gram)
+        True
+        >>> before = np.linalg.norm(solution.prototypes(8) - means)
+        >>> bool(np.linalg.norm(prototypes - means) < before)
+        True
         """
         kind = np.dtype(dtype)
         if kind.kind != "f":
             raise InvalidInputError(f"dtype must be a floating-point type, got {kind}")
-        vectors = self.embeddings(dim, truncate=truncate).vectors
+        if onto is None:
+            vectors = self.embeddings(dim, truncate=truncate).vectors
+        else:
+            refuse_nonnegative(self.problem)
+            means = checked_onto(onto, self.problem.classes, dim)
+            points = self.embeddings(means.shape[1], truncate=truncate).vectors
+            vectors = turned_onto(points, means, self._orbit_of_classes)
         if normalize:
             norms = linalg.norm(vectors, axis=1, keepdims=True)
             zero = np.flatnonzero(norms <= self.rank_tolerance * norms.max())
