@@ -86,14 +86,17 @@ class LossChoice(Choice):
         return None
 
     def losses(self, problem: UFM) -> Iterator[tuple[str, Loss]]:
-        """See `Choice.losses`: of as many views as that of the problem, and its mini-batches."""
+        """See `Choice.losses`: of as many views as that of the problem, and its mini-batches.
+
+        Cross-entropy has controls of its own, with which there is nothing to compare.
+        """
         views = problem.loss.view_count
         for name in sorted(LOSSES):
             for text in (name, f"{name}:class_weights=balanced"):
                 try:
                     loss = check_loss(text)
                     loss = loss if loss.view_count == views else loss.with_options(views=views)
-                    if not loss.collapses or loss.views_alone is not None:
+                    if not loss.collapses or loss.views_alone is not None or loss.has_classifier:
                         continue
                     loss = loss if problem.batches is None else loss.in_batches(problem.batches)
                 except InvalidInputError:  # it needs options, has no such one, or no expectation
