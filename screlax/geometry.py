@@ -3,6 +3,7 @@
 from .comparison.agreement import nearest_mean_agreement
 from .comparison.callback import GeometryCallback
 from .comparison.centred import CentredMetrics
+from .comparison.chunked_statistics import class_statistics_chunked
 from .comparison.classifier import ClassifierMetrics, DualityMetrics, classifier_metrics
 from .comparison.frame import FrameMetrics, frame_metrics
 from .comparison.gram_penalty import PenaltyGradient, gram_penalty_and_grad
@@ -31,6 +32,7 @@ __all__ = [
     "as_embeddings",
     "as_labels",
     "class_statistics",
+    "class_statistics_chunked",
     "classifier_metrics",
     "collapse_metrics",
     "cosines_of",
