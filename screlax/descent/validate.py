@@ -9,7 +9,7 @@ from ..checks import check_choice
 from ..errors import InvalidInputError
 from ..gram.cells import Cells, Level
 from ..io.arrays import real_array
-from ..problem.constraints.norms import NormControl
+from ..problem.constraints.norm_control import NormControl
 from ..problem.ufm import UFM
 from ..types import Matrix
 

@@ -36,7 +36,7 @@ from functools import cached_property
 import numpy as np
 
 from ..gram.kernels import log_cosh_half
-from ..problem.constraints.norms import NormControl
+from ..problem.constraints.norm_control import NormControl
 from ..problem.losses.class_rows import ClassTerms
 from ..problem.ufm import UFM
 from ..types import Matrix, Vector

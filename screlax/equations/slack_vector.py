@@ -39,7 +39,7 @@ from functools import cached_property
 import numpy as np
 
 from ..gram.kernels import EXACT, Array, Interpolation, Kernels, weighted
-from ..problem.constraints.norms import NormControl
+from ..problem.constraints.norm_control import NormControl
 from ..problem.losses.class_rows import ClassTerms
 from ..problem.ufm import UFM
 from .linear import StructuredJacobian

@@ -17,7 +17,7 @@ from typing import Any
 from ..gram.cells import CellGram, Cells, Level
 from ..optional import require_level_memory
 from ..types import Vector
-from .constraints.base import NormControl
+from .constraints.norm_control import NormControl
 from .losses.gram_loss import GramLoss
 from .own_constraints.bounds import LinearBounds, linear_bounds
 from .own_constraints.convex import Convex

@@ -27,7 +27,7 @@ from ..equations.orthogonal import OrthogonalClasses
 from ..gram.cells import Cells, Level
 from ..gram.diagonal import DiagonalGram
 from ..gram.rounding import TINY, UNIT
-from ..problem.constraints.base import NormControl
+from ..problem.constraints.norm_control import NormControl
 from ..problem.levels import cells_at
 from ..problem.losses.rows_minorant import relative_entropy
 from ..problem.ufm import UFM

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..gram.cells import Cells
-from ..problem.constraints.base import NormControl
+from ..problem.constraints.norm_control import NormControl
 from ..types import Matrix, Vector
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...gram.cells import CellGram, Level
 from ...gram.curve import AnyGram
-from ...problem.constraints.base import NormCosts
+from ...problem.constraints.norm_control import NormCosts
 from ...problem.losses.row_curvature import RowCurvature
 from ...problem.program import Program, build_program
 from ...problem.ufm import UFM

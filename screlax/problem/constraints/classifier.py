@@ -14,7 +14,8 @@ from typing import ClassVar
 
 from ...errors import InvalidInputError
 from ..logit_norms import FixedNorms, NuclearBound, NuclearPenalty
-from .base import Control, NormControl, register_constraint
+from .base import Control, register_constraint
+from .norm_control import NormControl
 
 
 @dataclass(frozen=True)

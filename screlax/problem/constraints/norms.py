@@ -16,12 +16,10 @@ from ...types import Vector
 from .base import (
     CONTROLS,
     Control,
-    NormControl,
-    NormCosts,
-    SeparateClasses,
     control_named,
     register_constraint,
 )
+from .norm_control import NormControl, NormCosts, SeparateClasses
 
 __all__ = [
     "CONTROLS",

@@ -20,7 +20,7 @@ from flint import arb, arb_mat
 from scipy import linalg
 
 from ...gram.cells import CellGram
-from ...problem.constraints.base import NormControl
+from ...problem.constraints.norm_control import NormControl
 from ...problem.losses.softmax_rows import RowWeights, SoftmaxRows
 from ...types import Matrix, Vector
 from .balls import Balls, about, ball_of, balls, largest, total

@@ -15,7 +15,7 @@ from typing import Any
 from flint import arb
 
 from ...equations.orthogonal import OrthogonalClasses
-from ...problem.constraints.base import NormControl
+from ...problem.constraints.norm_control import NormControl
 from ...types import Vector
 from .balls import Balls, Bounds, balls, largest, total
 

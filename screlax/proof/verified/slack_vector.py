@@ -22,7 +22,7 @@ from typing import Any
 
 from flint import arb
 
-from ...problem.constraints.base import NormControl
+from ...problem.constraints.norm_control import NormControl
 from .balls import Balls, Bounds, largest
 from .sums import Sums
 

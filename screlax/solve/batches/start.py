@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...equations.singletons import SingletonEquations, SingletonState
 from ...equations.slack_vector import SlackVectorEquations
 from ...gram.cells import CellGram
-from ...problem.constraints.base import NormControl
+from ...problem.constraints.norm_control import NormControl
 from ...problem.constraints.norms import Ridge
 from ...problem.losses.class_rows import ClassTerms
 from ...problem.losses.in_batches import InBatches
