@@ -24,6 +24,15 @@ from .logits import LogitProgram
 def copositive_bounds(program: LogitProgram, rows: CellMatrix) -> Vector:
     """Return what μ has to be at least for each row of P − I, shape (m,)."""
     slack = program.slack(rows)
+    top = float(max(np.abs(slack.own).max(), np.abs(slack.pair).max()))
+    if not 0 < top < np.inf:
+        return np.full(program.size, top)
+    # squares of small losses would be zero, and prove too much
+    scaled = CellMatrix(slack.own / top, slack.pair / top)
+    return top * _bounds_of(program, rows, scaled)
+
+
+def _bounds_of(program: LogitProgram, rows: CellMatrix, slack: CellMatrix) -> Vector:
     left, right = 1 / np.sqrt(program.feature_mass), 1 / np.sqrt(program.classifier_mass)
     squares = program.sum_of_others((left[:, None] * slack.pair * right) ** 2)
     squares += (left * slack.own * right) ** 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from ...errors import SolverCapabilityError
@@ -60,7 +61,15 @@ def method_of(
 
 
 def solve_nuclear(program: LogitProgram, deadline: float = math.inf) -> tuple[LogitGram, int, str]:
-    """Return logits of a program with penalty or bound, Newton steps, and how they were found."""
+    """Return logits of a program with penalty or bound, Newton steps, and how they were found.
+
+    A free bias takes up additive adjustments: their sum is what is solved for.
+    """
+    if program.has_bias and program.offset.any():
+        gram, steps, message = solve_nuclear(replace(program, offset=0 * program.offset), deadline)
+        bias = gram.bias - program.offset
+        mean = program.copies @ bias / program.classes
+        return replace(gram, bias=bias - mean), steps, message
     most = largest_singular_value(program, program.rows(program.zero()))
     if program.norm.is_penalty and most <= program.norm.amount:
         return program.zero(), 0, "closed form: zero"

@@ -28,6 +28,12 @@ from ...problem.logits import LogitProgram
 from ...types import Matrix, Vector
 from .monotone import rising_roots
 
+_DEEPEST = 320.0
+"""Of log μ below that where logits are zero: squares of such probabilities are still numbers."""
+
+_SURELY = 1e-12
+"""Added to log μ."""
+
 
 class ClassRows:
     """The problems above, one for each orbit, all solved at once."""
@@ -168,12 +174,21 @@ def orthogonal_logits(program: LogitProgram) -> tuple[LogitGram, int, str]:
         steps += 1
         return program.gram(rows.at(math.exp(log_weight))).nuclear_norm - bound
 
-    high = math.log(rows.reach.max())
-    low = high - 1.0
+    high = math.log(rows.reach.max()) + _SURELY  # where all are zero, whatever rounding did
+    low, deepest = high - 1.0, _DEEPEST * (2 if rows.is_plain else 1)
     while excess(low) < 0:
-        low = high - 2 * (high - low)
+        if high - low >= deepest:
+            return _stretched(program, rows.at(math.exp(low))), steps, message
+        low = high - min(2 * (high - low), deepest)
     root = optimize.brentq(excess, low, high, xtol=1e-15, rtol=1e-15)
     return program.gram(rows.at(math.exp(root))), steps, message
+
+
+def _stretched(program: LogitProgram, logits: CellMatrix) -> LogitGram:
+    """Return logits whose loss is as good as zero, stretched to the bound."""
+    gram = program.gram(logits)
+    factor = program.norm.amount / gram.nuclear_norm
+    return program.gram(CellMatrix(factor * logits.own, factor * logits.pair))
 
 
 def why_not_orthogonal(program: LogitProgram) -> str:

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...errors import SolverCapabilityError
 from ...gram.logits import CellMatrix, LogitGram
 from ...gram.manifold import Manifold
 from ...gram.rounding import UNIT
 from ...problem.logits import LogitProgram
 from ...types import Matrix, Vector
+
+_LEAST = 1e-240
+"""Loss below which its derivatives are rounded to zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +75,11 @@ class SphereProblem:
         """See `TrustRegionProblem`."""
         gram = self.program.gram(self.logits(point, point))
         loss, rows = self.program.loss(gram), self.program.rows(gram)
+        if not loss > _LEAST:
+            raise SolverCapabilityError(
+                f"with norms fixed at s/τ = {self.program.norm.amount:g} the loss is below "
+                f"{_LEAST:g}, where double precision loses its derivatives; take a smaller scale"
+            )
         slack = self.program.slack(rows)
         gradient = self.pulled_back(slack, point) / loss
         radial = self.manifold.radial(point, gradient)
@@ -79,7 +88,7 @@ class SphereProblem:
     def change(self, model: SpherePoint, candidate: Matrix) -> float:
         """See `TrustRegionProblem`."""
         loss = self.program.loss(self.program.gram(self.logits(candidate, candidate)))
-        return float(np.log(loss / model.loss))
+        return float(np.log(loss) - np.log(model.loss)) if loss > 0 else -np.inf
 
     def noise(self, model: SpherePoint) -> float:
         """See `TrustRegionProblem`."""
