@@ -14,7 +14,8 @@ from ..errors import InvalidInputError
 from ..types import Vector
 from .batches.base import Batches
 from .class_sizes import ClassSizes
-from .constraints.base import Control, NormControl, controls_of
+from .constraints.base import Control, controls_of
+from .constraints.norm_control import NormControl
 from .constraints.norms import check_control, check_temperature
 from .features import Features, check_features
 from .labels import ClassNumbers, number_labels
