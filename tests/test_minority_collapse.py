@@ -74,8 +74,8 @@ def test_labels_are_the_callers_in_class_order():
     sizes = {"fox": 5, "cat": 500, "owl": 5, "elk": 6}
     found = minority_collapse(UFM(sizes, WeightDecay(2.0, 3.0), loss="cross-entropy"))
     assert found.merged == (("fox", "owl"),)
-    assert "1 class of 6 samples: no direction of its own" in str(found)
-    assert "2 classes of 5 samples: MERGED" in str(found)
+    assert "1 class of 6 samples (elk): no direction of its own" in str(found)
+    assert "2 classes of 5 samples (fox, owl): MERGED" in str(found)
 
 
 def test_all_merge_at_zero():

@@ -24,6 +24,13 @@ COMPARE = parsed(["compare", "a.npz", "h.npy"])
         (COMPARE, "(normalize=True here)", "(--normalize here)"),
         (COMPARE, "allow_pickle=True reads it", "--allow-pickle reads it"),
         (COMPARE, "give its weights as classifier=", "give its weights as --classifier"),
+        (
+            COMPARE,
+            "with screlax.losses.CrossEntropy(bias=True),",
+            "with --loss cross-entropy:bias=true,",
+        ),
+        (SOLVE, "and Sphere(radius_squared=1.0) is not", "and --sphere 1.0 is not"),
+        (SOLVE, "WeightDecay(features=5e-04, classifier=0.7)", "--weight-decay 5e-04 0.7"),
         # nothing else: text of losses and samplers, sentences, options of other commands
         (SOLVE, "loss supcon:views=2 of shuffle:size=16", "loss supcon:views=2 of shuffle:size=16"),
         (SOLVE, "--loss=x and 3 = 2, a==b", "--loss=x and 3 = 2, a==b"),

@@ -4,6 +4,7 @@ import argparse
 import re
 from dataclasses import fields
 
+from ..problem.constraints.base import CONTROLS
 from ..problem.losses.registry import LOSSES
 
 _ARGUMENT = re.compile(
@@ -11,11 +12,15 @@ _ARGUMENT = re.compile(
 )
 """``name='value'``, but nothing within the text of a loss or a sampler."""
 
+_CALL = re.compile(r"(?:screlax\.(?:losses\.)?)?\b([A-Z]\w*)\((\w+=[\w.+-]+(?:, \w+=[\w.+-]+)*)\)")
+"""``Kind(name=value, ...)``, of values that are words or numbers."""
+
 
 def in_option_names(message: str, options: argparse.Namespace) -> str:
     """Write ``level='orbits'`` as ``--level orbits``, and options of a loss as its text has them.
 
-    Names that are neither stay as they are.
+    ``Sphere(radius_squared=1.0)`` is ``--sphere 1.0``, and a loss ``--loss`` with its text. Names
+    that are none of these stay as they are.
     """
     in_loss = {field.name for kind in LOSSES.values() for field in fields(kind)}
 
@@ -32,4 +37,16 @@ def in_option_names(message: str, options: argparse.Namespace) -> str:
             return f"--option {name}={value}"
         return found[0]
 
-    return _ARGUMENT.sub(option, message)
+    return _ARGUMENT.sub(option, _CALL.sub(_call, message))
+
+
+def _call(found: re.Match[str]) -> str:
+    """Write a loss or control that Python makes as the option that asks for it."""
+    given = [argument.split("=") for argument in found[2].split(", ")]
+    for name, loss in LOSSES.items():
+        if loss.__name__ == found[1]:
+            return f"--loss {name}:" + ",".join(f"{key}={value.lower()}" for key, value in given)
+    for name, control in CONTROLS.items():
+        if control.__name__ == found[1]:
+            return " ".join([f"--{name}", *(value for _, value in given)])
+    return found[0]

@@ -44,7 +44,8 @@ a sweep.toml:
   loss = ["supcon", "supcon:views=2"]        # leave out for supcon
   batches = ["all", "shuffle:size=64"]       # samplers; "all" is the loss of all samples at once
   constraints = "constraints.json"           # linear ones of your own; leave out for none
-  sphere = 1.0                      # also ridge, ball, budget
+  sphere = 1.0                      # also ridge, ball, budget; for loss = "cross-entropy"
+                                    # weight_decay = [[1, 1], [0.1, 1]], layer_peeled, normalized
   temperature = { start = 0.05, stop = 1.0, points = 10 }
   seeds = [0, 1]                    # random draws of the class sizes; leave out for none
 

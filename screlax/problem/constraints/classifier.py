@@ -50,8 +50,20 @@ class WeightDecay(ClassifierControl):
     Parameters
     ----------
     features, classifier : float
-        λ_H, λ_W > 0, on the scale of the *summed* loss. Weight decay added to a mean over n samples
-        corresponds to n times that coefficient.
+        λ_H, λ_W > 0, on the scale of the *summed* loss: n times what stands beside a mean over n.
+
+    Notes
+    -----
+    From a training loop whose loss is the mean over a batch, with n samples in all: an optimiser
+    with ``weight_decay=wd`` adds (wd/2)‖W‖² to it, and so
+
+    * λ_W = n wd for the classifier (AdamW decouples its decay, which has no such penalty);
+    * λ_H = n wd for features that are parameters themselves, full batch;
+    * λ_H = wd where the loop adds (wd/2) times the *mean* of ‖h_i‖² over the batch;
+    * λ_H = B wd where it adds (wd/2) times their *sum* over a batch of B.
+
+    With decay on the weights below the features alone there is no λ_H: it stands for it only in
+    spirit. Then solve at several, and compare.
 
     Examples
     --------
@@ -61,6 +73,11 @@ class WeightDecay(ClassifierControl):
     ... )
     >>> print(solution.status)
     optimal
+
+    Mean loss, n = 75 samples, weight decay 5e-4 of the classifier, and of the mean ‖h‖²:
+
+    >>> screlax.WeightDecay(features=5e-4, classifier=75 * 5e-4)
+    WeightDecay(features=0.0005, classifier=0.0375)
     """
 
     name: ClassVar[str] = "weight-decay"

@@ -119,8 +119,8 @@ def require_feasible(program: Program, start: CellGram, deadline: float = math.i
         within = f"of a mean squared norm below {proof.least_norm:.0e} times the temperature{signs}"
     raise InvalidInputError(
         f"no Gram matrix {within} satisfies the constraint{'s' * several} [{listed}]"
-        f"{' together' * several}: multipliers prove it, by which a number that is never negative "
-        f"would be; loosen {'one of them' if several else 'it'}"
+        f"{' together' * several}, which multipliers prove; "
+        f"loosen {'one of them' if several else 'it'}"
     )
 
 

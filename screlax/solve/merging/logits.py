@@ -33,7 +33,10 @@ from ...proof.logits import certify_program
 from ...types import Vector
 from ..logits.native import method_of
 
-BY_FORMULA = "by formula: p_own − p_other = 1 − μ/s within a size, unless s ≤ μ"
+BY_FORMULA = (
+    "by formula: up to a threshold s the probabilities of the own class and of another of its "
+    "size differ by 1 − μ/s, with μ the number above"
+)
 BY_SLOPES = "proved on both sides, by bounds of three programs with a penalty"
 
 _FEW = 12

@@ -11,10 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...io.notebook import TextInNotebook
+from ...io.shown import shortened
 from ...problem.ufm import UFM
 
 _LISTED = 16
 """Thresholds that text lists: those nearest to the control."""
+
+_NAMED = 3
+"""Classes of one threshold that text names."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,8 @@ class MinorityCollapse(TextInNotebook):
       2 classes of 9 samples: MERGED, from 3 on (0.75 times that)
       all classes at zero from 10 on
       critical imbalance of a step profile: 6.25
-      by formula: p_own − p_other = 1 − μ/s within a size, unless s ≤ μ
+      by formula: up to a threshold s the probabilities of the own class and of another of its \
+size differ by 1 − μ/s, with μ the number above
     """
 
     problem: UFM
@@ -162,13 +167,17 @@ class MinorityCollapse(TextInNotebook):
         words = "merged or without a direction of their own", "apart", "undecided"
         words = ("zero", "not zero", "") if self.at_zero else words
         parts = [f"{n:,} {word}" for n, word in zip(counts, words, strict=True) if n]
-        return f"of all {len(self.thresholds):,} sizes: {', '.join(parts)} (classes)"
+        listed = f"listed are the {_LISTED} nearest thresholds of {len(self.thresholds):,}"
+        return f"{listed}; of all classes {', '.join(parts)}"
 
     def _line(self, threshold: CollapseThreshold) -> str:
         """Return one line: who, whether merged, and from where on."""
         sizes, several = threshold.sizes, threshold.classes > 1
         of = f"{sizes[0]:,}" if len(sizes) == 1 else f"{min(sizes):,} to {max(sizes):,}"
         who = f"{threshold.classes:,} class{'es' if several else ''} of {of} samples"
+        if self.problem.class_labels is not None and threshold.classes <= _NAMED:
+            names = self._labels(np.array(threshold.orbits))
+            who += f" ({', '.join(shortened(name, 24) for name in names)})"
         states = _AT_ZERO if self.at_zero else _STATES[several]
         if threshold.upper == 0:
             at = "at no value"
