@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from .proof.certificate import Certificate as Certificate
     from .proof.certifiers import register_certifier as register_certifier
     from .samples.chunked import contrastive_loss_chunked as contrastive_loss_chunked
+    from .samples.chunked import (
+        contrastive_loss_chunked_and_grad as contrastive_loss_chunked_and_grad,
+    )
     from .samples.chunked import supcon_loss_chunked as supcon_loss_chunked
     from .samples.contrastive import contrastive_loss as contrastive_loss
     from .samples.contrastive import contrastive_loss_and_grad as contrastive_loss_and_grad
@@ -130,6 +133,7 @@ _HOME = {
     "supcon_loss_and_grad": "samples.supcon",
     "supcon_loss_chunked": "samples.chunked",
     "contrastive_loss_chunked": "samples.chunked",
+    "contrastive_loss_chunked_and_grad": "samples.chunked",
     "Solution": "solution.solution",
     "cvxpy_program": "solve.cvxpy_program",
     "CvxpyProgram": "solve.cvxpy_program",
@@ -203,6 +207,7 @@ __all__ = [
     "contrastive_loss",
     "contrastive_loss_and_grad",
     "contrastive_loss_chunked",
+    "contrastive_loss_chunked_and_grad",
     "cvxpy_program",
     "design",
     "exponential",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from .kernels.contrast import Contrast
 from .kernels.near_zero import Floor, excess_over_floor
 from .kernels.scratch import Kept
 from .kernels.streaming import block_rows, tile_kernel
-from .kernels.tiling import Panel, rounds
+from .kernels.tiling import Panel, Tile, rounds
 from .layout import check_embeddings
 from .positives import class_products, class_similarities, class_sums
 from .rows import Rows
@@ -28,6 +29,9 @@ ClassSums = tuple[Codes, Matrix]
 
 Block = tuple[int, Any, Codes]
 """Number of the first row, what reads the rows, and their classes."""
+
+Known = tuple[Vector, Vector]
+"""Weights a_i and log Z_i of the rows of a block."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,29 +49,48 @@ class PairKernel:
 
         A block with itself leaves its diagonal out, and the second vector is empty.
         """
+        contrast, count = self._contrast(first, second, None)
+        tiles = tile_kernel(contrast, block_rows(contrast.size), 1, None, Kept(0, self.dtype))
+        self._go_through(contrast, count, tiles.accumulate)
+        return tiles.log_sums(slice(0, count)), tiles.log_sums(slice(count, contrast.size))
+
+    def products(self, first: Block, second: Block, of_first: Known, of_second: Known) -> Matrix:
+        """Return the share of the other block in (1/τ) Σ_l (a_i p_il + a_l p_li) h_l, by rows."""
+        weights, logs = of_first
+        if first[0] != second[0]:
+            weights, logs = (np.concatenate(both) for both in zip(of_first, of_second, strict=True))
+        contrast, count = self._contrast(first, second, weights)
+        gradient = np.zeros(contrast.rows.array.shape, self.dtype)
+        tiles = tile_kernel(contrast, block_rows(contrast.size), 1, gradient, Kept(0, self.dtype))
+        tiles.take_normalizers(logs)
+        self._go_through(contrast, count, tiles.differentiate)
+        return gradient[:count].astype(np.float64)
+
+    def _contrast(
+        self, first: Block, second: Block, weights: Vector | None
+    ) -> tuple[Contrast, int]:
+        """Return what is contrasted, rows of the second block last, and the length of the first."""
         start, codes, left = first[0], first[2], rows_of(first[1])
         if first[0] == second[0]:
             rows = checked_rows(left, self.normalize, start)
         else:
-            right = rows_of(second[1])
             codes = np.concatenate([codes, second[2]])
             # both are checked by now: only their numbers would be those of the pair
-            rows = checked_rows(np.concatenate([left, right]), self.normalize, 0)
-            del right
-        count, size = len(left), len(rows)
-        del left
-        denominator = self.denominators.of_rows(codes)
-        none = np.zeros(size)
-        contrast = Contrast(rows, 1, size, size, self.temperature, self.dtype, none, denominator)
-        block = block_rows(size)
-        tiles = tile_kernel(contrast, block, 1, None, Kept(0, self.dtype))
-        panel = Panel(0, contrast.scaled(slice(0, count)))
+            rows = checked_rows(np.concatenate([left, rows_of(second[1])]), self.normalize, 0)
+        size, denominator = len(rows), self.denominators.of_rows(codes)
+        anchors = np.zeros(size) if weights is None else weights
+        contrast = Contrast(rows, 1, size, size, self.temperature, self.dtype, anchors, denominator)
+        return contrast, len(left)
+
+    @staticmethod
+    def _go_through(contrast: Contrast, count: int, visit: Callable[[Tile, int], None]) -> None:
+        """Visit the tiles of the first rows with the others, or with themselves."""
+        size, panel = contrast.size, Panel(0, contrast.scaled(slice(0, count)))
         other = panel if count == size else Panel(count, contrast.scaled(slice(count, size)))
         with Workers[int](1):
-            for group in rounds(panel, other, block, size):
+            for group in rounds(panel, other, block_rows(size), size):
                 for tile in group:
-                    tiles.accumulate(tile, 0)
-        return tiles.log_sums(slice(0, count)), tiles.log_sums(slice(count, size))
+                    visit(tile, 0)
 
     def excess(
         self, first: Block, second: Block, near: NDArray[np.intp], similarities: Vector

@@ -12,8 +12,10 @@ from ..problem.losses.base import Loss
 from ..problem.losses.negatives_only import NegativesOnly
 from ..problem.losses.supcon import SupCon
 from .census import Census
+from .chunked_gradient import differentiate, new_or_given
 from .chunked_problem import ChunkedProblem, cut, dask_module, loaded
 from .layout import encode
+from .loss_gradient import LossGradient
 from .loss_terms import LossTerms, check_unresolved
 from .options import Options, weights_of_classes
 from .sources import open_source
@@ -145,6 +147,79 @@ def contrastive_loss_chunked(
         mean_over=mean_over,
         normalize=normalize,
     )
+    return _problem_of(embeddings, labels, loss, options, block_rows).solve()
+
+
+def contrastive_loss_chunked_and_grad(
+    embeddings: Any,
+    labels: Any,
+    *,
+    out: Any = None,
+    loss: Loss | str = "supcon",
+    temperature: float = 0.1,
+    base_temperature: float | None = None,
+    reduction: str = "mean",
+    mean_over: str = "anchors",
+    normalize: bool = False,
+    block_rows: int | None = None,
+) -> LossGradient:
+    """Return a contrastive loss of embeddings in chunks, and its derivatives.
+
+    The same numbers as `contrastive_loss_and_grad`, up to rounding. The gradient comes block by
+    block: with `out` neither it nor the embeddings are ever whole in memory.
+
+    Parameters
+    ----------
+    embeddings, labels, loss, block_rows
+        As for `contrastive_loss_chunked`.
+    out : array, shape (n, d), optional
+        What takes assignments to rows: an ndarray, a memory map (`numpy.lib.format.open_memmap`), a
+        zarr array. It is the `gradient` of the result; by default a new array.
+    temperature, base_temperature, mean_over, normalize
+        As for `supcon_loss`.
+    reduction : {"mean", "sum", "none"}
+        With "none" the derivatives are of the sum.
+
+    Returns
+    -------
+    LossGradient
+        With `keys` None.
+
+    Raises
+    ------
+    InvalidInputError
+        If any input does not fit, or dask is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import screlax
+    >>> rng = np.random.default_rng(0)
+    >>> for part in range(2):
+    ...     np.save(f"embeddings{part}.npy", rng.standard_normal((6, 4)))
+    >>> files, labels = ["embeddings0.npy", "embeddings1.npy"], [0, 1, 2] * 4
+    >>> out = np.lib.format.open_memmap("gradient.npy", mode="w+", shape=(12, 4))
+    >>> found = screlax.contrastive_loss_chunked_and_grad(files, labels, out=out)
+    >>> whole = np.concatenate([np.load(file) for file in files])
+    >>> expected = screlax.contrastive_loss_and_grad(whole, labels)
+    >>> np.allclose(found.gradient, expected.gradient)
+    True
+    """
+    options = Options(
+        temperature=temperature,
+        base_temperature=base_temperature,
+        reduction=reduction,
+        mean_over=mean_over,
+        normalize=normalize,
+    )
+    problem = _problem_of(embeddings, labels, loss, options, block_rows)
+    return differentiate(problem, new_or_given(out, problem.source))
+
+
+def _problem_of(
+    embeddings: Any, labels: Any, loss: Loss | str, options: Options, block_rows: int | None
+) -> ChunkedProblem:
+    """Check what is given, and cut it into blocks."""
     known = check_unresolved(loss)
     dask, source = dask_module(), open_source(embeddings)
     terms = LossTerms(known)
@@ -157,4 +232,4 @@ def contrastive_loss_chunked(
     census = Census.of_codes(codes, terms)
     every = np.ones(codes.classes, dtype=bool)
     weights, parts = terms.class_weights(census.samples, codes, every), cut(source, block_rows)
-    return ChunkedProblem(source, codes.codes, census, weights, options, parts, dask).solve()
+    return ChunkedProblem(source, codes.codes, census, weights, options, parts, dask)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,15 @@ _FAN_IN = 8
 """Class sums added up by one task."""
 
 
+class Evaluated(NamedTuple):
+    """w_i ℓ_i, the weights w_i, log Z_i without the scale of denominators, and the kernel."""
+
+    losses: Vector
+    weights: Vector
+    logs: Vector
+    kernel: PairKernel
+
+
 @dataclass(frozen=True, eq=False)
 class ChunkedProblem:
     """Checked input, cut into blocks, and the passes over them."""
@@ -67,17 +76,21 @@ class ChunkedProblem:
 
     def solve(self) -> float | NDArray[np.float64]:
         """Return the loss, or that of each sample."""
+        losses = self.evaluate().losses
+        return losses if self.options.reduction == "none" else float(losses.sum())
+
+    def evaluate(self) -> Evaluated:
+        """Return the weighted loss of each sample, and what the gradient needs of it."""
         weights, tau = self.weights(), self.options.temperature
         # local schedulers share this process's BLAS, workers of a cluster limit their own
         with Workers[int](1):
             means, largest = self.similarities()
             kernel = self.kernel(largest)
-            logs = self.log_normalizers(kernel) + kernel.denominators.log_scale
-            losses = logs - means / tau
+            logs = self.log_normalizers(kernel)
+            losses = logs + kernel.denominators.log_scale - means / tau
             losses[weights == 0] = 0.0
             self.correct_near_zero(losses, weights, means, kernel)
-        losses *= weights
-        return losses if self.options.reduction == "none" else float(losses.sum())
+        return Evaluated(losses * weights, weights, logs, kernel)
 
     @property
     def counts(self) -> Vector:
@@ -94,10 +107,10 @@ class ChunkedProblem:
 
     def similarities(self) -> tuple[Vector, float]:
         """Return Σ_j T_ij ⟨h_i, h_j⟩ of every row, and the largest ‖h_i‖²."""
-        survey, normalize = self._task(survey_block, 2), self.options.normalize
-        blocks = [self._block(part) for part in self.parts]
+        survey, normalize = self.task(survey_block, 2), self.options.normalize
+        blocks = [self.block(part) for part in self.parts]
         surveys = [survey(block, normalize) for block in blocks]
-        sums = self._tree([found for _, found in surveys])
+        sums = self.tree([found for _, found in surveys])
         measured = self._measured(blocks, sums)
         tops, values = self.dask.compute([top for top, _ in surveys], measured)
         return np.concatenate(values), float(max(tops))
@@ -106,11 +119,11 @@ class ChunkedProblem:
         """Return a task for each block that measures its rows against its targets."""
         normalize, counts = self.options.normalize, self.counts
         if self.census.terms.targets is None:
-            measure = self._task(similarities)
+            measure = self.task(similarities)
             each = zip(blocks, self.parts, strict=True)
             return [measure(block, sums, counts[part], normalize) for block, part in each]
-        mixing, measure = self.census.mixing, self._task(target_similarities)
-        drawn, diagonal = self._task(draws)(sums, mixing), mixing.diagonal()
+        mixing, measure = self.census.mixing, self.task(target_similarities)
+        drawn, diagonal = self.task(draws)(sums, mixing), mixing.diagonal()
         return [measure(block, drawn, diagonal, normalize) for block in blocks]
 
     def kernel(self, largest_product: float) -> PairKernel:
@@ -139,24 +152,25 @@ class ChunkedProblem:
             return
         at_floor = self.census.at_floor[self.codes]
         near = np.flatnonzero((losses < NEAR) & at_floor & (weights > 0))
-        excess = self._task(kernel.excess)
-        blocks = [self._block(part) for part in self.parts]
+        excess = self.task(kernel.excess)
+        blocks = [self.block(part) for part in self.parts]
         for block, part in zip(blocks, self.parts, strict=True):
             mine = near[(near >= part.start) & (near < part.stop)]
             if len(mine):
                 shares = [excess(block, other, mine - part.start, means[mine]) for other in blocks]
                 losses[mine] = np.log1p(sum(self.dask.compute(*shares)))
 
-    def _task(self, function: Callable[..., Any], results: int | None = None) -> Any:
+    def task(self, function: Callable[..., Any], results: int | None = None) -> Any:
         """Return the function as a task that Dask never takes for another."""
         return self.dask.delayed(function, pure=False, nout=results)
 
-    def _block(self, part: slice) -> Block:
+    def block(self, part: slice) -> Block:
+        """Return what a task takes for some rows."""
         return part.start, self.source.block(part), self.codes[part]
 
-    def _tree(self, sums: list[Any]) -> Any:
+    def tree(self, sums: list[Any]) -> Any:
         """Add up class sums, a few at a time."""
-        add = self._task(add_class_sums)
+        add = self.task(add_class_sums)
         while len(sums) > 1:
             sums = [add(sums[first : first + _FAN_IN]) for first in range(0, len(sums), _FAN_IN)]
         return sums[0]
@@ -170,10 +184,10 @@ class ChunkedProblem:
 
     def _shares(self, pairs: list[tuple[int, int]], kernel: PairKernel) -> list[Any]:
         """Return a task for each block that merges what it gets from these pairs."""
-        log_sums, merge = self._task(kernel.log_sums, 2), self._task(merge_shares)
+        log_sums, merge = self.task(kernel.log_sums, 2), self.task(merge_shares)
         received: list[list[Any]] = [[] for _ in self.parts]
         for first, second in pairs:
-            mine, theirs = log_sums(self._block(self.parts[first]), self._block(self.parts[second]))
+            mine, theirs = log_sums(self.block(self.parts[first]), self.block(self.parts[second]))
             received[first].append(mine)
             if first != second:
                 received[second].append(theirs)

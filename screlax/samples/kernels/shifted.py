@@ -57,6 +57,10 @@ class ShiftedTiles(Tiles):
         self._log[part] = np.where(sums > 0, top + self._rate * logs, 0.0)
         return np.where(sums > 0, top / self._rate + logs, 0.0)
 
+    def take_normalizers(self, logs: Vector) -> None:
+        """Take log Z of every row from elsewhere, −∞ where it is empty."""
+        self._log[:] = self._rate * np.where(np.isfinite(logs), logs, 0.0)
+
     def differentiate(self, tile: Tile, worker: int) -> None:
         """Add (1/τ) Σ_l (w_i p_il + w_l p_li) h_l over one tile to the gradient of both blocks."""
         logits = self._multiply(tile, worker)

@@ -80,11 +80,19 @@ class BoundedTiles(Tiles):
     def log_normalizers(self, part: slice) -> Vector:
         """Return log Z of the rows of an item, after all its tiles; zero where Z is empty."""
         sums = np.where(self._sums[part] > 0, self._sums[part], 1.0)
+        self._share_out(part, sums)
+        return np.log(sums)
+
+    def take_normalizers(self, logs: Vector) -> None:
+        """Take log Z of every row from elsewhere, −∞ where it is empty."""
+        self._share_out(slice(None), np.exp(np.where(np.isfinite(logs), logs, 0.0)))
+
+    def _share_out(self, part: slice, sums: Vector) -> None:
+        """Set the share a_i/Z_i of some rows."""
         contrast = self._contrast
         factor = 1.0 / (contrast.temperature * contrast.scale)
         self._factors[part, 0] = factor * contrast.weights[part] / sums
         self._turned[part] = self._factors[part, ::-1]
-        return np.log(sums)
 
     def differentiate(self, tile: Tile, worker: int) -> None:
         """Add (1/τ) Σ_l e_il f_il (q_l a_i/Z_i + q_i a_l/Z_l) h_l over one tile to both gradients.
