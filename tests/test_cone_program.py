@@ -278,6 +278,16 @@ def test_the_command_writes_what_the_function_writes(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["cones"]["s"] == [4]
 
 
+def test_the_command_takes_constraints(tmp_path, capsys):
+    file, rows = tmp_path / "c.json", []
+    file.write_text('[{"terms": [[0, 1, 1.0]], "equal": -0.2}]', encoding="utf-8")
+    arguments = ["export", "--counts", "9,5,3", "--sphere", "1", "--out", str(tmp_path / "x.npz")]
+    for own in ([], ["--constraints", str(file)]):
+        assert main([*arguments, *own, "--json"]) == 0
+        rows.append(json.loads(capsys.readouterr().out)["rows"])
+    assert rows[1] == rows[0] + 1
+
+
 def test_the_command_refuses_other_files(tmp_path, capsys):
     arguments = ["export", "--profile", "exponential:4,90,10", "--ridge", "0.1"]
     assert main([*arguments, "--out", str(tmp_path / "x.txt")]) == 2

@@ -296,3 +296,10 @@ def test_a_repr_names_the_status_of_functions():
     )
     assert "feasible, not certified" in repr(solution)
     assert solution.upper > solution.lower
+
+
+@pytest.mark.parametrize("solver", ["native", "Clarabel"])
+def test_a_path_says_at_which_point_constraints_exclude_each_other(problem, solver):
+    """Its points are made from a range that knows nothing of the constraints."""
+    with pytest.raises(InvalidInputError, match=r"near.*point of the path at .*Sphere\(.*=0\.1"):
+        screlax.regularization_path(problem, [0.1, 1.0], solver=solver)

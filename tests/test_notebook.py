@@ -181,3 +181,9 @@ def test_ipython_shows_pictures_and_results(solution):
         assert data["image/png"].startswith(b"\x89PNG")
     data, _ = display.format(solution)
     assert data["text/html"] == solution._repr_html_()
+
+
+def test_collapse_and_limit_show_what_they_print():
+    problem = screlax.UFM(COUNTS, screlax.WeightDecay(1.0, 1.0), loss="cross-entropy")
+    assert "minority collapse by" in shown(screlax.minority_collapse(problem))
+    assert "limit as λ → 0" in shown(screlax.solve_limit(problem))

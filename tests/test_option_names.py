@@ -31,6 +31,7 @@ COMPARE = parsed(["compare", "a.npz", "h.npy"])
         ),
         (SOLVE, "and Sphere(radius_squared=1.0) is not", "and --sphere 1.0 is not"),
         (SOLVE, "WeightDecay(features=5e-04, classifier=0.7)", "--weight-decay 5e-04 0.7"),
+        (SOLVE, "choose one of Ridge, Ball, Sphere", "choose one of --ridge, --ball, --sphere"),
         # nothing else: text of losses and samplers, sentences, options of other commands
         (SOLVE, "loss supcon:views=2 of shuffle:size=16", "loss supcon:views=2 of shuffle:size=16"),
         (SOLVE, "--loss=x and 3 = 2, a==b", "--loss=x and 3 = 2, a==b"),

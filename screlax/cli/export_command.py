@@ -8,7 +8,7 @@ from ..io.tables import json_text
 from ..solve.cone_program import SUFFIXES
 from ..solve.cvxpy_program import cvxpy_program
 from .output import say_written
-from .shared_options import add_problem_options, problem_of
+from .shared_options import add_constraints, add_problem_options, problem_of
 
 DESCRIPTION = (
     "Write the relaxation as a cone program: .cbf, the Conic Benchmark Format that Mosek, JuMP and "
@@ -25,6 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
     add = parser.add_argument
     add_problem_options(parser)
+    add_constraints(parser)
     add("--level", default="orbits", help="samples, classes or orbits (default)")
     add("--out", type=Path, required=True, metavar="FILE", help="a .cbf or .npz file")
     add("--json", action="store_true", help="print JSON instead of text")

@@ -15,6 +15,8 @@ _ARGUMENT = re.compile(
 _CALL = re.compile(r"(?:screlax\.(?:losses\.)?)?\b([A-Z]\w*)\((\w+=[\w.+-]+(?:, \w+=[\w.+-]+)*)\)")
 """``Kind(name=value, ...)``, of values that are words or numbers."""
 
+_CHOICE = re.compile(r"(choose one of )([A-Z]\w*(?:, [A-Z]\w*)*)")
+
 
 def in_option_names(message: str, options: argparse.Namespace) -> str:
     """Write ``level='orbits'`` as ``--level orbits``, and options of a loss as its text has them.
@@ -37,7 +39,13 @@ def in_option_names(message: str, options: argparse.Namespace) -> str:
             return f"--option {name}={value}"
         return found[0]
 
-    return _ARGUMENT.sub(option, _CALL.sub(_call, message))
+    return _CHOICE.sub(_choice, _ARGUMENT.sub(option, _CALL.sub(_call, message)))
+
+
+def _choice(found: re.Match[str]) -> str:
+    """Write the controls that may be chosen as options."""
+    options = {control.__name__: f"--{name}" for name, control in CONTROLS.items()}
+    return found[1] + ", ".join(options.get(name, name) for name in found[2].split(", "))
 
 
 def _call(found: re.Match[str]) -> str:

@@ -86,9 +86,12 @@ class ControlFit(TextInNotebook):
         problem, (low, high) = self.solution.problem, self.interval
         control = problem.control
         first, last = float(self.parameters[0]), float(self.parameters[-1])
+        number = f"{self.parameter:.6g}"
+        if len(control.numbers) > 1:  # the optimum's geometry knows only the one number
+            number = f"with {control.parameter_symbol} = {number}"
         edge = " That is an end of the range searched: a bound only." if self.at_edge else ""
         return (
-            f"loss {problem.loss}: {control.name} {self.parameter:.6g} fits best, at Gram "
+            f"loss {problem.loss}: {control.name} {number} fits best, at Gram "
             f"distance {self.distance:.4g}; from {low:.3g} to {high:.3g} it is within 1.1 times "
             f"that. Searched from {first:.3g} (distance {self.distances[0]:.4g}) to {last:.3g} "
             f"({self.distances[-1]:.4g}).{edge}"

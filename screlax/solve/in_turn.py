@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from ..errors import InvalidInputError
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
 from .batch_path import size_of
@@ -33,8 +35,21 @@ def solved_in_turn(
     solved: dict[int, Solution] = {}
     for number in sorted(range(len(problems)), key=lambda number: _ease(problems[number])):
         problem = problems[number]
-        solved[number] = silent_solution(problem, solver=solver, tol=tol, memory=memory, **options)
+        with point_named(problem):
+            solved[number] = silent_solution(
+                problem, solver=solver, tol=tol, memory=memory, **options
+            )
     return [solved[number] for number in range(len(problems))]
+
+
+@contextmanager
+def point_named(problem: UFM) -> Iterator[None]:
+    """Say in a refusal which point of the path it is of, as its user gave one problem of many."""
+    try:
+        yield
+    except InvalidInputError as error:
+        at = f"{problem.control}, temperature {problem.temperature:g}"
+        raise type(error)(f"{error} (the point of the path at {at}; choose others)") from None
 
 
 def _ease(problem: UFM) -> tuple[float, float, int]:

@@ -34,7 +34,7 @@ from ..types import Vector
 from .base import SolverOptions, reject_options
 from .batch_path import batch_columns, problems_of_sizes
 from .cascade import Native, SlackVector
-from .in_turn import solved_in_turn
+from .in_turn import point_named, solved_in_turn
 from .slack_vector.newton import initial_state, newton
 from .solve import check_limits, solve_relaxation, warn_of_gap
 
@@ -384,7 +384,8 @@ def _state(equations: SlackVectorEquations, columns: Array, pole: float) -> Stat
 
 def _solution(problem: UFM, proved: _Proved | None, tol: float, seconds: float) -> Solution:
     if proved is None or not proved[0].proves(tol):
-        return solve_relaxation(problem, tol=tol)
+        with point_named(problem):
+            return solve_relaxation(problem, tol=tol)
     certificate, gram = proved
     return Solution(
         problem=problem,

@@ -11,6 +11,7 @@ from ...errors import InvalidInputError
 from ...gram.cells import CellGram
 from ...gram.curve import AnyGram
 from ...gram.logits import LogitGram
+from ...io.notebook import TextInNotebook
 from ...optional import require_memory
 from ...problem.levels import classes_to_orbits
 from ...problem.ufm import UFM
@@ -19,7 +20,7 @@ from ...types import Matrix
 
 
 @dataclass(frozen=True, eq=False)
-class MaxMarginLimit:
+class MaxMarginLimit(TextInNotebook):
     """The limit of the optima of a problem as its control lets go of them, at margin one.
 
     Attributes
