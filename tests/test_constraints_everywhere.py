@@ -257,6 +257,7 @@ def test_a_comparison_measures_the_geometry_and_names_the_constraints(solution):
     found = screlax.compare(rows, labels, solution)
     assert found.gram_distance < 1e-7
     assert found.loss is None
+    assert "problem.without_constraints()" in found.verdict.sentence
     assert "near" in str(found.recipe)
 
 

@@ -204,6 +204,15 @@ def test_without_ball_arithmetic_the_error_says_what_to_install(monkeypatch):
         solved((5, 3, 2), Ridge(0.1), 1.0, rigorous=True)
 
 
+def test_an_extra_that_would_not_help_is_not_asked_for(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "screlax.proof.verified.certifier", None)
+    kind = {"control": screlax.WeightDecay(1.0, 1.0), "loss": "cross-entropy"}
+    with pytest.raises(SolverCapabilityError, match="losses of embeddings alone"):
+        screlax.solve_relaxation([5, 3, 2], **kind).recheck(rigorous=True)
+    with pytest.raises(SolverCapabilityError, match="losses of embeddings alone"):
+        screlax.solve_relaxation([5, 3, 2], **kind, rigorous=True)
+
+
 def test_expected_losses_of_batches_say_that_there_is_none():
     solution = solved((8, 5, 3), Sphere(1.0), 0.5, batches="shuffle:size=4")
     with pytest.raises(SolverCapabilityError, match="shuffle"):

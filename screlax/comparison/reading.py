@@ -94,6 +94,11 @@ def read_out(
     flags = list(flags_of_rows(problem, statistics.counts, facts, given.together))
     parts = loss, decision, split, drawn
     verdict = verdict_of(Recipe.of(solution), distance, *parts)
+    if loss is None and problem.constraints:
+        verdict = verdict.also(
+            "The optimum is one under constraints, and embeddings that do not satisfy them may be "
+            "better: take that of problem.without_constraints() for an objective."
+        )
     if search:
         found = list(_searched(given, solution, distance, evaluation, facts, verdict))
         flags += found

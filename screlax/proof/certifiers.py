@@ -85,6 +85,7 @@ def prove_verified(
     problem: UFM, level: Level, gram: AnyGram, duals: Iterable[DualPoint] = ()
 ) -> Proof:
     """Prove in ball arithmetic, which is loaded only where it is asked for."""
+    require_verifiable(problem)  # before an extra is asked for that would not help
     return _ball_arithmetic()(problem, level, gram, duals)
 
 

@@ -133,8 +133,8 @@ def solve_relaxation(
         constraints=constraints,
     )
     if rigorous:
-        require_verified()
         require_verifiable(posed)
+        require_verified()
     solution = silent_solution(
         posed,
         solver=solver,
