@@ -62,8 +62,9 @@ class WeightDecay(ClassifierControl):
     * λ_H = wd where the loop adds (wd/2) times the *mean* of ‖h_i‖² over the batch;
     * λ_H = B wd where it adds (wd/2) times their *sum* over a batch of B.
 
-    With decay on the weights below the features alone there is no λ_H: it stands for it only in
-    spirit. Then solve at several, and compare.
+    Weight decay on the layers below the features is none of these: there is no λ_H, and
+    ``fit_control(features, labels, "weight-decay", loss="cross-entropy", temperature=1.0)`` finds
+    the √(λ_H λ_W) whose optimum is nearest.
 
     Examples
     --------
