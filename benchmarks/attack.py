@@ -28,6 +28,7 @@ from benchmarks.attacks.certificates import attack_duals, attack_grams
 from benchmarks.attacks.comparisons import attack_comparisons
 from benchmarks.attacks.curves import attack_curves
 from benchmarks.attacks.files import attack_files
+from benchmarks.attacks.logits import attack_forged_logits, attack_logit_files, attack_logits
 from benchmarks.attacks.solves import attack_solves, attack_truncated, attack_verified
 from benchmarks.attacks.tally import Tally
 
@@ -40,6 +41,9 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator, int], list[Tally]], int]] 
     "curves": (attack_curves, 6000),
     "files": (attack_files, 10000),
     "comparisons": (attack_comparisons, 3000),
+    "logits": (attack_logits, 1000),
+    "forged logits": (attack_forged_logits, 6000),
+    "logit files": (attack_logit_files, 3000),
 }
 """The attacks, and how many are made."""
 

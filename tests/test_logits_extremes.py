@@ -22,7 +22,7 @@ def posed(sizes, control, temperature=1.0, features="real", **options):
 def test_tiny_losses_behind_a_relu_prove_no_more_than_large_ones():
     """Squares of gradients of 1e-220 are zero in double precision."""
     problem = posed([50, 50, 7], screlax.LayerPeeled(60.0, 30.0), 0.1, "nonnegative")
-    best = screlax.solve_relaxation(problem)
+    best = screlax.solve_relaxation(problem, tol=1e-8)
     gram = best.orbit_gram
     given = dataclasses.replace(gram, logit_own=gram.logit_own.copy())
     given.logit_own[1] *= 1.001
@@ -87,3 +87,46 @@ def test_a_free_bias_takes_up_additive_adjustments(control, size):
 def test_norms_at_which_the_loss_is_no_number_are_refused(scale):
     with pytest.raises(SolverCapabilityError, match="take a smaller scale"):
         screlax.solve_relaxation(posed([50, 50], screlax.Normalized(scale)))
+
+
+def test_noise_at_small_losses_with_a_bias_proves_no_more_than_is_so():
+    """Logarithms of numbers near one lose the digits of a loss of 1e-4."""
+    control = screlax.WeightDecay(3.2e-06, 1.9e-4)
+    problem = posed([9, 9], control, 0.6, bias=True)
+    exact = screlax.solve_relaxation(problem)
+    gram = exact.orbit_gram
+    plain = screlax.solve_relaxation(posed([9, 9], control, 0.6))
+    for size in 2.5e-7 * np.random.default_rng(0).standard_normal(400):
+        given = dataclasses.replace(gram, logit_pair=gram.logit_pair + size)
+        for level in (Level.ORBITS, Level.CLASSES):
+            assert prove_logits(problem, level, given).certificate.lower <= plain.upper
+
+
+@pytest.mark.parametrize("level", [Level.ORBITS, Level.CLASSES])
+@pytest.mark.parametrize(
+    ("control", "options"),
+    [
+        (screlax.WeightDecay(0.5, 2.0), {"bias": True}),
+        (screlax.WeightDecay(0.5, 2.0), {"multiplicative": [0.6, 1.6, 0.7, 1.0, 0.8]}),
+        (screlax.LayerPeeled(0.2, 20.0), {"additive": [-11.0, 9.0, 0.0, 2.0, -7.0]}),
+        (screlax.LayerPeeled(0.2, 20.0), {"bias": True}),
+        (screlax.Normalized(9.0), {"multiplicative": [0.6, 1.6, 0.7, 1.0, 0.8]}),
+    ],
+)
+def test_forged_logits_prove_nothing_false_and_raise_nothing(control, options, level):
+    problem = posed([400, 90, 90, 30, 4], control, 0.5, **options)
+    solution = screlax.solve_relaxation(problem)
+    gram, rng = solution.orbit_gram, np.random.default_rng(0)
+    for _ in range(60):
+        name = str(rng.choice(["logit_own", "logit_pair", "bias"]))
+        array = getattr(gram, name).copy()
+        wrong = rng.choice([1e3, 1e4, 1e8, 1e150, 1e300, np.nan, np.inf]) * rng.choice([-1, 1])
+        if rng.random() < 0.5:
+            array.flat[int(rng.integers(array.size))] = wrong
+        elif np.isfinite(wrong) and abs(wrong) <= 1e8:
+            array = array + wrong * rng.standard_normal(array.shape)
+        certificate = prove_logits(
+            problem, level, dataclasses.replace(gram, **{name: array})
+        ).certificate
+        assert certificate.lower <= solution.upper
+        assert certificate.upper >= solution.lower

@@ -42,6 +42,8 @@ def balanced_bias(program: LogitProgram, gram: LogitGram) -> Vector:
         if not np.isfinite(worst) or worst <= 8 * UNIT or (worst < 1e-12 and worst >= last / 2):
             break
         last, step = worst, _newton_step(program, rows, entering - leaving)
+        if not step.any():
+            break
         bias = bias + step / max(1.0, float(np.abs(step).max()))
     return np.asarray(bias - program.copies @ bias / program.classes)
 
@@ -59,7 +61,10 @@ def _newton_step(program: LogitProgram, rows: CellMatrix, excess: Vector) -> Vec
     hessian = -shares.T @ (mass[:, None] * shares)
     np.fill_diagonal(hessian, 0.0)
     np.fill_diagonal(hessian, -hessian.sum(axis=1))
-    root = np.sqrt(np.diagonal(hessian))
+    with np.errstate(invalid="ignore"):
+        root = np.sqrt(np.diagonal(hessian))
+    if not (root > 0).all() or not np.isfinite(root).all():
+        return np.zeros_like(root)  # softmax rows are the identity up to rounding, or no numbers
     scaled = hessian / np.outer(root, root) + np.outer(root, root) / (root @ root)
     right = program.copies * excess / root
     try:

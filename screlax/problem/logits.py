@@ -108,7 +108,7 @@ class LogitProgram:
         On the diagonal it is less the sum of the others, which keeps its digits near zero.
         """
         exponents = self._exponents(gram)
-        top = np.maximum(exponents.own, exponents.pair.max(axis=1))
+        top = np.maximum(exponents.own, self.without_own(exponents.pair, -np.inf).max(axis=1))
         own, pair = np.exp(exponents.own - top), np.exp(exponents.pair - top[:, None])
         others = self.sum_of_others(pair)
         total = own + others

@@ -19,13 +19,13 @@ from ..gram.rounding import UNIT, summation
 from ..problem.logit_bias import column_flows
 from ..problem.logits import LogitProgram, largest_singular_value
 from .certificate import Certificate
-from .logit_terms import divergence, product
+from .logit_terms import depth, divergence, product
 
 
 def certify_with_bias(program: LogitProgram, level: Level, gram: LogitGram) -> Certificate:
     """Prove how far logits within the bound, with their bias, are from the optimum."""
     rows, amount, is_penalty = program.rows(gram), program.norm.amount, program.norm.is_penalty
-    unit = UNIT * (8 + program.size)
+    unit = UNIT * (8 + program.size + depth(program, gram))
     leaving, entering = column_flows(program, rows)
     excess = entering - leaving
     lost = np.abs(excess) + 2 * summation(program.size) * (entering + leaving)
@@ -41,7 +41,7 @@ def certify_with_bias(program: LogitProgram, level: Level, gram: LogitGram) -> C
         loss + program.copies @ program.anchors * float(np.ptp(program.offset))
     )
     if is_penalty:
-        kept = min(1.0, amount / sigma) * (1 - 4 * unit)
+        kept = (min(1.0, amount / sigma) if sigma > 0 else 1.0) * (1 - 4 * unit)
         cost = amount * nuclear
         gap = divergence(program, rows, kept) + cost + kept * inner
     else:

@@ -19,12 +19,12 @@ from dataclasses import replace
 import numpy as np
 
 from ..gram.cells import Level
-from ..gram.logits import LogitGram
+from ..gram.logits import CellMatrix, LogitGram
 from ..gram.rounding import UNIT
 from ..problem.logits import LogitProgram, largest_singular_value
-from ..types import Vector
+from ..types import Matrix, Vector
 from .certificate import Certificate
-from .logit_terms import products
+from .logit_terms import depth, products
 
 _LEAST = 1e-14
 """Smallest multiplier, relative to the largest."""
@@ -35,12 +35,30 @@ def brought_onto(program: LogitProgram, gram: LogitGram) -> LogitGram:
     gram = program.gram(gram.unit_logits, gram.bias if program.has_bias else None)
     features, classifier = multipliers(program, gram)
     gram = replace(gram, feature_mass=features, classifier_mass=classifier)
+    if not gram.is_sound():
+        return gram
+    u, values, v, split = gram._factors
+    copies, split = gram.copies, np.where(gram.copies > 1, split, 0.0)
+    root, sign = np.sqrt(values), np.sign(gram.unit_logits.spread)
     with np.errstate(divide="ignore", invalid="ignore"):
-        left = np.sqrt(1 / gram.features.own)
-        right = np.sqrt(1 / gram.classifier.own)
-        left *= 1 - 8 * UNIT * (8 + program.size)
-        own, pair = left * right * gram.logit_own, left[:, None] * gram.logit_pair * right
-    return replace(gram, logit_own=own, logit_pair=pair)
+        first, one = _of_norm_one(u * root, split, features, copies)
+        second, other = _of_norm_one(v * root, split, classifier, copies)
+        cosines = first @ second.T, sign * np.sqrt(one * other)
+        within = program.norm.amount * (1 - 8 * UNIT * (8 + program.size))
+        logits = CellMatrix.from_shared(within * cosines[0], within * cosines[1], copies)
+    return replace(gram, logit_own=logits.own, logit_pair=logits.pair)
+
+
+def _of_norm_one(
+    rows: Matrix, split: Vector, mass: Vector, copies: Vector
+) -> tuple[Matrix, Vector]:
+    """Return sums of orbits, and what differs within them, so that every class has norm one.
+
+    The norm is that of the very rows: where a mass is small, singular vectors are mostly rounding.
+    """
+    rows, split = rows / np.sqrt(mass)[:, None], split / mass
+    squares = ((rows**2).sum(axis=1) + (copies - 1) * split) / copies
+    return rows / np.sqrt(squares)[:, None], split / squares
 
 
 def multipliers(program: LogitProgram, gram: LogitGram) -> tuple[Vector, Vector]:
@@ -68,7 +86,8 @@ def certify_fixed_norms(program: LogitProgram, level: Level, gram: LogitGram) ->
     inner = products(within, rows, gram)
     price = sigma * program.norm.amount / 2 * float(program.copies @ (features + classifier))
     gap = price + float(program.copies @ inner)
-    rounding = 8 * UNIT * (8 + program.size)
+    rounding = 8 * UNIT * (8 + program.size + depth(program, gram))
     sizes = loss + price + float(program.copies @ np.abs(inner))
-    error = rounding * sizes + 8 * UNIT * program.norm.amount * sizes
+    steep = program.norm.amount * float(program.slope.max())  # logits are sums of products
+    error = rounding * sizes + 4 * UNIT * (8 + program.size) * steep * loss
     return Certificate.around(level.value, loss, gap, 0.0, (error, error), (0.0, 1 - sigma))

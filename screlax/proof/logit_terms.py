@@ -21,11 +21,20 @@ def product(program: LogitProgram, rows: CellMatrix, gram: LogitGram) -> float:
     return float(program.copies @ products(program, rows, gram))
 
 
+def depth(program: LogitProgram, gram: LogitGram) -> float:
+    """Return the size of exponents: probabilities are so many roundings off, relative to them."""
+    logits = max(
+        float(np.abs(gram.logit_own * program.slope).max()),
+        float(np.abs(gram.logit_pair * program.slope).max()),
+    )
+    return logits + float(np.abs(gram.bias + program.offset).max())
+
+
 def divergence(program: LogitProgram, rows: CellMatrix, kept: float | Vector) -> float:
     """Return Σ a KL(I + θ(P − I) ‖ P), θ = `kept`: others are θ times those of P."""
     others = -rows.own
-    own = 1 - others
     mixed = 1 - kept * others
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = mixed * (np.log(mixed) - np.log(own)) + special.xlogy(kept * others, kept)
+    with np.errstate(divide="ignore", invalid="ignore"):  # small losses keep their digits
+        terms = mixed * np.log1p((1 - kept) * others / (1 - others))
+        terms += special.xlogy(kept * others, kept)
     return float((program.copies * program.anchors) @ terms)

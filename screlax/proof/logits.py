@@ -128,8 +128,10 @@ def _certificate(program: LogitProgram, level: Level, gram: LogitGram) -> Certif
     if best.amount > best.rounding:  # else there is nothing to gain
         norm = gram.nuclear_norm
         target = amount if is_penalty else -at.inner(softmax)[0] / norm if norm > 0 else 0.0
-        other = _gap(at, measured(program, clipped(program, at.rows, target)))
-        best = min(best, other, key=lambda gap: gap.total)
+        rows = clipped(program, at.rows, target)
+        if np.isfinite(rows.pair).all():  # not where a softmax row is the identity
+            other = _gap(at, measured(program, rows))
+            best = min(best, other, key=lambda gap: gap.total)
     if not math.isfinite(best.total):
         best = _Gap(math.inf, 0.0)
     room = amount - softmax.sigma if is_penalty else 0.0

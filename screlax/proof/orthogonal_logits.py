@@ -16,7 +16,7 @@ from ..gram.rounding import UNIT
 from ..problem.copositive import copositive_bounds
 from ..problem.logits import LogitProgram
 from .certificate import Certificate
-from .logit_terms import divergence, products
+from .logit_terms import depth, divergence, products
 
 
 def certify_orthogonal(
@@ -24,7 +24,7 @@ def certify_orthogonal(
 ) -> Certificate:
     """Prove how far logits that the control allows are from the optimum with H ≥ 0."""
     rows, norm, amount = program.rows(gram), program.norm, program.norm.amount
-    rounding = 32 * UNIT * (8 + program.size)
+    rounding = 32 * UNIT * (8 + program.size + depth(program, gram))
     sigma, copies = copositive_bounds(program, rows) * (1 + rounding), program.copies
     loss, inner, largest = program.loss(gram), products(program, rows, gram), float(sigma.max())
     if norm.is_penalty:
