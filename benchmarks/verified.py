@@ -3,7 +3,8 @@
     python benchmarks/verified.py [--quick]
 
 `Solution.recheck(rigorous=True)` on real class counts, all controls, losses with a slack vector or
-orthogonal classes (no matrix is factorised) and the generic way (`CellGram`), on one thread.
+orthogonal classes (no matrix is factorised), the generic way (`CellGram`) and the logits of
+cross-entropy (`LogitGram`), on one thread.
 "width" is (upper − lower)/upper of the bounds that hold in exact arithmetic, and that of the
 certificate in double precision beside it.
 """
@@ -16,8 +17,9 @@ import warnings
 import script
 
 import screlax
-from screlax import UFM, Ball, Budget, Ridge, Sphere
+from screlax import UFM, Ball, Budget, LayerPeeled, Ridge, Sphere, WeightDecay
 from screlax.bench.provenance import provenance_line
+from screlax.problem.constraints.base import Control
 
 PROFILES = ("cifar10-lt:100", "cifar100-lt:100", "imagenet-lt", "imagenet12k")
 CONTROLS = ((Ridge(0.01), 1.0), (Sphere(1.0), 0.1), (Budget(1.0), 0.2), (Ball(1.0), 1.0))
@@ -26,19 +28,27 @@ KINDS: dict[str, dict[str, str]] = {
     "supcon:views=2": {"loss": "supcon:views=2"},
     "class-averaged": {"loss": "class-averaged"},
     "supcon behind a ReLU": {"features": "nonnegative"},
+    "cross-entropy": {"loss": "cross-entropy"},
 }
+CLASSIFIERS = (
+    (WeightDecay(0.1, 0.1), 1.0),
+    (WeightDecay(1.0, 1.0), 1.0),
+    (WeightDecay(7.0, 7.0), 1.0),
+    (LayerPeeled(5.0, 1.0), 1.0),
+)
+"""Of cross-entropy, whose logits are enclosed from floating-point factors."""
 MOST_GENERIC = 400
 """Orbits up to which the generic way is measured."""
 
 
-def row(profile: str, name: str, control: screlax.Ridge, temperature: float) -> str | None:
+def row(profile: str, name: str, control: Control, temperature: float) -> str | None:
     """Return a row of the table, None where the generic way would take too long."""
     problem = UFM(screlax.profile(profile), control, temperature, **KINDS[name])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", screlax.InaccurateWarning)
         solution = screlax.solve_relaxation(problem)
     form = type(solution.point_gram).__name__
-    if form == "CellGram" and problem.points.orbits > MOST_GENERIC:
+    if form in ("CellGram", "LogitGram") and problem.points.orbits > MOST_GENERIC:
         return None
     start = time.process_time()
     found = solution.recheck(rigorous=True)
@@ -58,7 +68,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for profile in PROFILES[:1] if options.quick else PROFILES:
         for name in KINDS:
-            for control, temperature in CONTROLS:
+            for control, temperature in CLASSIFIERS if name == "cross-entropy" else CONTROLS:
                 line = row(profile, name, control, temperature)
                 if line is not None:
                     print(line, flush=True)

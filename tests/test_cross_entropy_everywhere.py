@@ -204,7 +204,6 @@ def test_text_and_json_have_both_numbers_and_the_classifier(tmp_path, capsys, mo
         (lambda s: screlax.batch_floor(s), "a floor of batches is for losses of embeddings alone"),
         (lambda s: s.sensitivity(), "sensitivity is for losses of embeddings alone"),
         (lambda s: s.determinacy(), "determinacy is for losses of embeddings alone"),
-        (lambda s: s.recheck(rigorous=True), "no proof against rounding"),
         (lambda s: screlax.solve_nonconvex(s.problem, 4), "descent on embeddings is for losses"),
         (lambda s: screlax.survey_landscape(s.problem), "descent on embeddings is for losses"),
         (lambda s: screlax.check_second_order(s.problem, np.eye(4)), "descent on embeddings"),
@@ -401,7 +400,17 @@ def test_features_and_classifier_are_saved_as_arrays(tmp_path, capsys, monkeypat
     assert "--classifier: loss supcon has none" in capsys.readouterr().err
 
 
-def test_what_has_no_proof_against_rounding_is_refused_before_solving(monkeypatch):
+@pytest.mark.parametrize(
+    ("control", "kind"),
+    [
+        (screlax.Normalized(4.0), {}),
+        (WeightDecay(1, 1), {"features": "nonnegative"}),
+        (WeightDecay(1, 1), {"loss": "cross-entropy:bias=true"}),
+    ],
+    ids=str,
+)
+def test_what_has_no_proof_against_rounding_is_refused_before_solving(control, kind, monkeypatch):
     monkeypatch.setattr("screlax.solve.solve.silent_solution", None)
-    with pytest.raises(errors.SolverCapabilityError, match="losses of embeddings alone"):
-        screlax.solve_relaxation(SIZES, WeightDecay(1, 1), loss="cross-entropy", rigorous=True)
+    problem = UFM(SIZES, control, **{"loss": "cross-entropy", **kind})
+    with pytest.raises(errors.SolverCapabilityError, match="no bias and norms that are not fixed"):
+        screlax.solve_relaxation(problem, rigorous=True)

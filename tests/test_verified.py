@@ -206,10 +206,10 @@ def test_without_ball_arithmetic_the_error_says_what_to_install(monkeypatch):
 
 def test_an_extra_that_would_not_help_is_not_asked_for(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "screlax.proof.verified.certifier", None)
-    kind = {"control": screlax.WeightDecay(1.0, 1.0), "loss": "cross-entropy"}
-    with pytest.raises(SolverCapabilityError, match="losses of embeddings alone"):
+    kind = {"control": screlax.Normalized(4.0), "loss": "cross-entropy"}
+    with pytest.raises(SolverCapabilityError, match="norms that are not fixed"):
         screlax.solve_relaxation([5, 3, 2], **kind).recheck(rigorous=True)
-    with pytest.raises(SolverCapabilityError, match="losses of embeddings alone"):
+    with pytest.raises(SolverCapabilityError, match="norms that are not fixed"):
         screlax.solve_relaxation([5, 3, 2], **kind, rigorous=True)
 
 

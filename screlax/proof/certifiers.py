@@ -9,6 +9,7 @@ from ..errors import InvalidInputError, MissingExtraError, SolverCapabilityError
 from ..extensions import load_installed
 from ..gram.cells import Level
 from ..gram.curve import AnyGram
+from ..problem.logits import logit_program
 from ..problem.ufm import UFM
 from .dense import Proof
 from .dual import DualPoint
@@ -67,18 +68,27 @@ def require_verifiable(problem: UFM) -> None:
     Raises
     ------
     SolverCapabilityError
-        If it has a classifier, or constraints of its own.
+        If it has constraints of its own, or a classifier with a bias, nonnegative features or
+        norms that are fixed.
     """
-    if problem.loss.has_classifier:
-        why = "losses of embeddings alone"
-    elif problem.constraints:
-        why = "problems without constraints of their own"
-    else:
+    why = _why_not_verifiable(problem)
+    if not why:
         return
     raise SolverCapabilityError(
         f"there is no proof against rounding for {problem.description}: it is for {why}; leave out "
         "rigorous, and the bounds are proved in double precision"
     )
+
+
+def _why_not_verifiable(problem: UFM) -> str:
+    """Say for which problems of its kind there is a proof against rounding; empty where for it."""
+    if problem.constraints:
+        return "problems without constraints of their own"
+    if problem.loss.has_classifier:
+        program = logit_program(problem)
+        if program.norm.fixes_rows or program.has_bias or program.is_nonnegative:
+            return "cross-entropy with features of any sign, no bias and norms that are not fixed"
+    return ""
 
 
 def prove_verified(

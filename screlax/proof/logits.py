@@ -123,21 +123,37 @@ def _certificate(program: LogitProgram, level: Level, gram: LogitGram) -> Certif
     value, error = at.loss, at.error_of_loss
     if is_penalty:
         value, error = value + amount * gram.nuclear_norm, error + amount * at.error_of_norm
-    softmax = measured(program, at.rows)
-    best = _gap(at, softmax)
-    if best.amount > best.rounding:  # else there is nothing to gain
-        norm = gram.nuclear_norm
-        target = amount if is_penalty else -at.inner(softmax)[0] / norm if norm > 0 else 0.0
-        rows = clipped(program, at.rows, target)
-        if np.isfinite(rows.pair).all():  # not where a softmax row is the identity
-            other = _gap(at, measured(program, rows))
-            best = min(best, other, key=lambda gap: gap.total)
+    tried = _tried(at)
+    best = min((gap for gap, _ in tried), key=lambda gap: gap.total)
     if not math.isfinite(best.total):
         best = _Gap(math.inf, 0.0)
-    room = amount - softmax.sigma if is_penalty else 0.0
+    room = amount - tried[0][1].sigma if is_penalty else 0.0
     return Certificate.around(
         level.value, value, best.amount, 0.0, (error, best.rounding), (0.0, room)
     )
+
+
+def best_rows(at: Evaluated) -> DualRows:
+    """Return the rows that prove most of those tried."""
+    return min(_tried(at), key=lambda pair: pair[0].total)[1]
+
+
+def _tried(at: Evaluated) -> list[tuple[_Gap, DualRows]]:
+    """Return gaps and rows: the softmax, and where that leaves something to gain, it clipped."""
+    program, gram = at.program, at.gram
+    softmax = measured(program, at.rows)
+    gap = _gap(at, softmax)
+    if not gap.amount > gap.rounding:
+        return [(gap, softmax)]
+    norm = gram.nuclear_norm
+    target = program.norm.amount if program.norm.is_penalty else 0.0
+    if not program.norm.is_penalty and norm > 0:
+        target = -at.inner(softmax)[0] / norm
+    rows = clipped(program, at.rows, target)
+    if not np.isfinite(rows.pair).all():  # where a softmax row is the identity
+        return [(gap, softmax)]
+    other = measured(program, rows)
+    return [(gap, softmax), (_gap(at, other), other)]
 
 
 def _gap(at: Evaluated, dual: DualRows) -> _Gap:

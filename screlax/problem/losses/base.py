@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...containers import shown
-from ...errors import InvalidInputError
+from ...errors import InvalidInputError, SolverCapabilityError
 from ...gram.blocks import slack_blocks
 from ...gram.cells import CellGram, Level
 from ...types import Matrix, Vector
@@ -201,6 +201,28 @@ class Loss(ABC):
             Further attributes of the program.
         """
         raise InvalidInputError(f"loss {self} is of embeddings, not of features and a classifier")
+
+    def logit_numbers(
+        self, sizes: ClassSizes, exactly: Callable[[float], Any]
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        """Return a, Δ and t of `logit_program` for every orbit, as numbers that do not round.
+
+        Parameters
+        ----------
+        sizes : ClassSizes
+        exactly : callable
+            Makes such a number of a double; it has arithmetic and a method ``log``.
+
+        Raises
+        ------
+        SolverCapabilityError
+            If the loss has none.
+        """
+        raise SolverCapabilityError(
+            f"there is no proof against rounding for loss {self}, which does not say its numbers "
+            "exactly (logit_numbers); leave out rigorous, and the bounds are proved in double "
+            "precision"
+        )
 
     def class_terms(self, sizes: ClassSizes) -> ClassTerms | None:
         """Return a, o, u, r of every orbit where the targets are the own class, else None.

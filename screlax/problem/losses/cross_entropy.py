@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Never
 
@@ -164,6 +165,26 @@ class CrossEntropy(Loss):
             has_bias=self.bias,
             **others,
         )
+
+    def logit_numbers(
+        self, sizes: ClassSizes, exactly: Callable[[float], Any]
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        """See `Loss.logit_numbers`: what the user gave is exact, and what is computed of it."""
+        size = [exactly(number) for number in sizes.distinct]
+        samples, most = exactly(sizes.samples), exactly(sizes.distinct.max())
+        given = [exactly(number) for number in self.weights_of_anchors(sizes)]
+        anchors = [weight * n for weight, n in zip(given, size, strict=True)]
+        if self.class_weights == BALANCED:
+            anchors = [samples / exactly(sizes.classes) for _ in size]
+        if isinstance(self.multiplicative, PerOrbit):
+            slope = [exactly(number) for number in self.slopes(sizes)]
+        else:
+            slope = [(n / most) ** exactly(self.multiplicative) for n in size]
+        if isinstance(self.additive, PerOrbit):
+            offset = [exactly(number) for number in self.offsets(sizes)]
+        else:
+            offset = [exactly(self.additive) * (n / samples).log() for n in size]
+        return anchors, slope, offset
 
     def zero_threshold(self, sizes: ClassSizes) -> float:
         """See `Loss.zero_threshold`; of √(λ_H λ_W): the largest singular value of the gradient."""

@@ -2,8 +2,9 @@
 
 What double precision proves (`proof.prove`) is taken as a point, and both bounds are enclosed again
 in ball arithmetic (python-flint's arb): from the slack vector where there is one, without a
-factorisation; for orthogonal classes in closed form; else from floating-point factors (`dense`).
-The data are exact: class sizes, λτ and ρ/τ, and weights of classes as the doubles they come to.
+factorisation; for orthogonal classes in closed form; from logits for cross-entropy; else from
+floating-point factors (`dense`). The data are exact: class sizes, λτ and ρ/τ, what cross-entropy
+has of both its numbers, and weights of classes as the doubles they come to.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ...errors import SolverCapabilityError
 from ...gram.cells import CellGram, Level
 from ...gram.curve import AnyGram, SlackVectorGram
 from ...gram.diagonal import DiagonalGram
+from ...gram.logits import LogitGram
 from ...optional import require_memory
 from ...problem.levels import lift_from_orbits
 from ...problem.program import build_program
@@ -35,6 +37,7 @@ from ..repair import products_by_cell
 from ..zero import is_zero
 from .balls import Bounds, balls, precision, rounded_down, rounded_up
 from .dense import DenseBounds
+from .logits import bounds_of as logit_bounds
 from .orthogonal import bounds_of as orthogonal_bounds
 from .slack_vector import Data
 from .slack_vector import bounds_of as slack_vector_bounds
@@ -53,16 +56,25 @@ def prove_verified(
     ------
     SolverCapabilityError
         If there is no such proof for the loss, for nonnegative features that do not end at
-        orthogonal classes, or under constraints of the problem's own.
+        orthogonal classes, under constraints of the problem's own, or for cross-entropy with a
+        bias, nonnegative features or norms that are fixed.
     """
     require_verifiable(problem)
     known = prove_gram(problem, level, gram, duals)
     with precision(_BITS):
-        bounds = _structured(problem, level, known.gram)
-        if bounds is None or not _is_proof(bounds):
-            bounds = _dense(problem, level, known)
+        bounds = _bounds(problem, level, known)
         certificate = _certificate(known.certificate, bounds)
     return dataclasses.replace(known, certificate=certificate)
+
+
+def _bounds(problem: UFM, level: Level, known: Proof) -> Bounds:
+    """Return the bounds that the form of the solution has."""
+    if isinstance(known.gram, LogitGram):
+        return logit_bounds(problem, level, known.gram)
+    bounds = _structured(problem, level, known.gram)
+    if bounds is None or not _is_proof(bounds):
+        return _dense(problem, level, known)
+    return bounds
 
 
 def _structured(problem: UFM, level: Level, gram: AnyGram) -> Bounds | None:

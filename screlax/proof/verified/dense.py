@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 from flint import arb, arb_mat
-from scipy import linalg
 
 from ...gram.cells import CellGram
 from ...problem.constraints.norm_control import NormControl
 from ...problem.losses.softmax_rows import RowWeights, SoftmaxRows
-from ...types import Matrix, Vector
+from ...types import Vector
 from .balls import Balls, about, ball_of, balls, largest, total
+from .factor import factor_of
 
 Table = list[Balls]
 """A matrix of balls, row by row."""
@@ -63,7 +63,7 @@ class DenseBounds:
         shared = gram.pair.copy()
         np.fill_diagonal(shared, gram.own - apart)
         scale = np.sqrt(self._loss.cells.mass)
-        rows = arb_mat((_factor(shared * np.outer(scale, scale)) / scale[:, None]).tolist())
+        rows = arb_mat((factor_of(shared * np.outer(scale, scale)) / scale[:, None]).tolist())
         pair = (rows * rows.transpose()).tolist()
         own = [pair[g][g] + more for g, more in enumerate(balls(apart))]
         for g, (more, count) in enumerate(zip(balls(apart), self._points, strict=True)):
@@ -150,7 +150,7 @@ class DenseBounds:
             [[slack[g][h] / (root[g] * root[h]) for h in range(size)] for g in range(size)]
         )
         middle = np.array([[float(x.mid()) for x in row] for row in scaled.tolist()])
-        factor = arb_mat(_factor(middle).tolist())
+        factor = arb_mat(factor_of(middle).tolist())
         rest = (scaled - factor * factor.transpose()).tolist()
         rows = [total(abs(x) for x in row) for row in rest]
         apart = [-x / mass for x, mass in zip(diagonal, self._mass, strict=True) if x is not None]
@@ -214,9 +214,3 @@ class DenseBounds:
         half = self._parameter / 2 - largest([*off, arb(0)])
         share = missing / (missing + half)
         return (1 - share) * entropy + share * other
-
-
-def _factor(matrix: Matrix) -> Matrix:
-    """Return V with V Vᵀ about a symmetric matrix, its negative eigenvalues left out."""
-    values, vectors = linalg.eigh((matrix + matrix.T) / 2)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
