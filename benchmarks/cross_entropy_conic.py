@@ -43,7 +43,7 @@ def measure(problem: screlax.UFM, **how) -> str:
 def main() -> None:
     parser = script.make_parser(__doc__)
     parser.add_argument("--time-limit", type=float, default=300.0)
-    parser.add_argument("--classes", type=int, nargs="+", default=[10, 20, 40, 100])
+    parser.add_argument("--classes", type=int, nargs="+", default=[10, 20, 40])
     parser.add_argument("--solvers", nargs="+", default=SOLVERS, choices=SOLVERS)
     options = script.parse(parser, classes=[4], time_limit=5.0)
     script.require("clarabel")

@@ -315,7 +315,7 @@ def test_parquet_has_the_same_columns(tmp_path):
 
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    with pytest.raises(InvalidInputError, match="pip install pyarrow"):
+    with pytest.raises(InvalidInputError, match=r"screlax\[parquet\]"):
         sweep(POINTS[:1]).write(tmp_path / "table.parquet")
     with pytest.raises(InvalidInputError, match=r"\.csv or \.parquet"):
         sweep(POINTS[:1]).write(tmp_path / "table.xlsx")
