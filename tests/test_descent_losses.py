@@ -40,7 +40,9 @@ def labels_of(problem: UFM) -> np.ndarray:
 
 
 def test_every_registered_loss_is_tried():
-    of_embeddings = {name for name, kind in screlax.losses.LOSSES.items() if not kind.has_classifier}
+    of_embeddings = {
+        name for name, kind in screlax.losses.LOSSES.items() if not kind.has_classifier
+    }
     assert {loss.name for loss in LOSSES.values()} == of_embeddings, (
         "add the loss and its definition to tests/every_loss.py"
     )
