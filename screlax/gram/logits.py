@@ -46,6 +46,15 @@ class CellMatrix:
         return found
 
     @classmethod
+    def of(cls, own: Vector, pair: Matrix, copies: Vector) -> CellMatrix:
+        """Return the matrix of entries by pair, whose diagonal is `own` where classes are alone.
+
+        Writes that into `pair`.
+        """
+        np.fill_diagonal(pair, np.where(copies > 1, np.diagonal(pair), own))
+        return cls(own, pair)
+
+    @classmethod
     def from_shared(cls, shared: Matrix, split: Vector, copies: Vector) -> CellMatrix:
         """Return the matrix with that action on orbit sums, and on differences within orbits."""
         root = np.sqrt(copies)
@@ -103,19 +112,29 @@ class LogitGram(CompactGram):
         """Inner products ⟨w_j, h_c⟩, without bias."""
         return CellMatrix(self.scale * self.logit_own, self.scale * self.logit_pair)
 
+    @property
+    def roots(self) -> tuple[Vector, Vector]:
+        """√r and √v."""
+        return np.sqrt(self.feature_mass), np.sqrt(self.classifier_mass)
+
+    def _scaled(self) -> tuple[Matrix, Vector]:
+        """Return Y on orbit sums, and its singular values on differences in orbits."""
+        left, right = self.roots
+        shared = self.unit_logits.shared(left, right, self.copies)
+        return shared, np.abs(left * right * self.unit_logits.spread)
+
     @cached_property
-    def _factors(self) -> tuple[Matrix, Vector, Matrix, Vector]:
+    def factors(self) -> tuple[Matrix, Vector, Matrix, Vector]:
         """U, Σ, V of the orbit sums of Y, and the singular values of differences in orbits."""
-        left, right = np.sqrt(self.feature_mass), np.sqrt(self.classifier_mass)
-        u, values, vt = linalg.svd(self.unit_logits.shared(left, right, self.copies))
-        return u, values, vt.T, np.abs(left * right * self.unit_logits.spread)
+        shared, split = self._scaled()
+        u, values, vt = linalg.svd(shared)
+        return u, values, vt.T, split
 
     @cached_property
     def singular_values(self) -> tuple[Vector, Vector]:
         """Those of the orbit sums of Y, falling, and of differences in orbits, κ − 1 times each."""
-        left, right = np.sqrt(self.feature_mass), np.sqrt(self.classifier_mass)
-        shared = linalg.svdvals(self.unit_logits.shared(left, right, self.copies))
-        return shared, np.abs(left * right * self.unit_logits.spread)
+        shared, split = self._scaled()
+        return linalg.svdvals(shared), split
 
     @property
     def nuclear_norm(self) -> float:
@@ -131,13 +150,13 @@ class LogitGram(CompactGram):
     @cached_property
     def features(self) -> CellGram:
         """Gram matrix of the features."""
-        u, values, _, split = self._factors
+        u, values, _, split = self.factors
         return self._gram(u, values, split, self.feature_mass, self.squares[0])
 
     @cached_property
     def classifier(self) -> CellGram:
         """Gram matrix of the rows of the classifier."""
-        _, values, v, split = self._factors
+        _, values, v, split = self.factors
         return self._gram(v, values, split, self.classifier_mass, self.squares[1])
 
     def _gram(
@@ -169,8 +188,7 @@ class LogitGram(CompactGram):
 
     def is_sound(self) -> bool:
         """Whether Y is made of numbers too."""
-        left, right = np.sqrt(self.feature_mass), np.sqrt(self.classifier_mass)
-        shared = self.unit_logits.shared(left, right, self.copies)
+        shared, _ = self._scaled()
         return self.is_finite() and bool(np.isfinite(np.linalg.norm(shared)))
 
     def stored(self) -> dict[str, Any]:

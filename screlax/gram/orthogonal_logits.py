@@ -23,7 +23,7 @@ class OrthogonalLogitGram(LogitGram):
     @cached_property
     def lengths(self) -> Vector:
         """‖Y_c‖ of the row of a class, shape (m,)."""
-        left, right = np.sqrt(self.feature_mass), np.sqrt(self.classifier_mass)
+        left, right = self.roots
         own, pair = left * right * self.logit_own, np.outer(left, right) * self.logit_pair
         top = np.maximum(np.abs(own), np.abs(pair).max(axis=1))
         top = np.where(top > 0, top, 1.0)
@@ -47,7 +47,7 @@ class OrthogonalLogitGram(LogitGram):
     @cached_property
     def classifier(self) -> CellGram:
         """Gram matrix of the rows of the classifier."""
-        left, right = np.sqrt(self.feature_mass), np.sqrt(self.classifier_mass)
+        left, right = self.roots
         left = np.divide(left, np.sqrt(self.lengths), where=self.lengths > 0, out=0 * left)
         action = self.unit_logits.shared(left, right, self.copies)
         split = (left * right * self.unit_logits.spread) ** 2

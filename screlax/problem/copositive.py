@@ -33,7 +33,7 @@ def copositive_bounds(program: LogitProgram, rows: CellMatrix) -> Vector:
 
 
 def _bounds_of(program: LogitProgram, rows: CellMatrix, slack: CellMatrix) -> Vector:
-    left, right = 1 / np.sqrt(program.feature_mass), 1 / np.sqrt(program.classifier_mass)
+    left, right = (1 / root for root in program.roots)
     squares = program.sum_of_others((left[:, None] * slack.pair * right) ** 2)
     squares += (left * slack.own * right) ** 2
     if _is_even(program, rows):

@@ -26,7 +26,7 @@ from scipy import linalg
 from ..gram.logits import CellMatrix, LogitGram
 from ..gram.normalized_logits import NormalizedLogitGram
 from ..gram.orthogonal_logits import OrthogonalLogitGram
-from ..types import Vector
+from ..types import Matrix, Vector
 from .logit_norms import LogitNorm
 
 if TYPE_CHECKING:
@@ -88,6 +88,11 @@ class LogitProgram:
         kind = OrthogonalLogitGram if self.is_nonnegative else LogitGram
         return kind(self.copies, logits.own, logits.pair, *masses, bias, self.balance)
 
+    @property
+    def roots(self) -> tuple[Vector, Vector]:
+        """√r and √v."""
+        return np.sqrt(self.feature_mass), np.sqrt(self.classifier_mass)
+
     def zero(self) -> LogitGram:
         """Return zero logits, with the bias that is best for them: the logarithm of the prior."""
         zero = CellMatrix(np.zeros(self.size), np.zeros((self.size, self.size)))
@@ -112,10 +117,7 @@ class LogitProgram:
         own, pair = np.exp(exponents.own - top), np.exp(exponents.pair - top[:, None])
         others = self.sum_of_others(pair)
         total = own + others
-        pair = pair / total[:, None]
-        own = -others / total
-        np.fill_diagonal(pair, np.where(self.copies > 1, np.diagonal(pair), own))
-        return CellMatrix(own, pair)
+        return CellMatrix.of(-others / total, pair / total[:, None], self.copies)
 
     def losses(self, gram: LogitGram) -> Vector:
         """Return the loss of a sample of each class, shape (m,), with its digits near zero."""
@@ -131,10 +133,8 @@ class LogitProgram:
 
     def sum_of_others(self, entries: np.ndarray) -> Vector:
         """Return Σ over all other classes of entries by pair, shape (m,)."""
-        return np.asarray(
-            self.without_own(entries, 0.0) @ self.copies
-            - np.diagonal(self.without_own(entries, 0.0))
-        )
+        others = self.without_own(entries, 0.0)
+        return np.asarray(others @ self.copies - np.diagonal(others))
 
     def without_own(self, entries: np.ndarray, instead: float) -> np.ndarray:
         """Return entries by pair, with a number where an orbit has no other class."""
@@ -150,17 +150,19 @@ class LogitProgram:
             self.anchors[:, None] * rows.pair * self.slope,
         )
 
+    def scaled_slack(self, rows: CellMatrix) -> tuple[Matrix, Vector]:
+        """Return M = √r⁻¹ a (P − I) Δ √v⁻¹ on orbit sums, and on differences within orbits."""
+        left, right = (1 / root for root in self.roots)
+        slack = self.slack(rows)
+        return slack.shared(left, right, self.copies), left * right * slack.spread
+
     def curvature(self, rows: CellMatrix, step: CellMatrix) -> CellMatrix:
         """Return how `slack` changes along a step of the logits, to first order."""
         own, pair = self.slope * step.own, step.pair * self.slope
         beyond = pair - own[:, None]  # a step of all logits of a row alike changes nothing
         mean = self.sum_of_others(rows.pair * beyond)
         moved = rows.pair * (beyond - mean[:, None])
-        others = self.sum_of_others(moved)
-        np.fill_diagonal(moved, np.where(self.copies > 1, np.diagonal(moved), -others))
-        return CellMatrix(
-            -self.anchors * others * self.slope, self.anchors[:, None] * moved * self.slope
-        )
+        return self.slack(CellMatrix.of(-self.sum_of_others(moved), moved, self.copies))
 
     def _exponents(self, gram: LogitGram) -> CellMatrix:
         """Return what the softmax is of."""
@@ -170,10 +172,8 @@ class LogitProgram:
 
 def largest_singular_value(program: LogitProgram, rows: CellMatrix) -> float:
     """Return σ₁(√r⁻¹ a (P − I) Δ √v⁻¹) of P − I."""
-    left, right = 1 / np.sqrt(program.feature_mass), 1 / np.sqrt(program.classifier_mass)
-    slack = program.slack(rows)
-    shared = slack.shared(left, right, program.copies)
-    split = np.where(program.copies > 1, np.abs(left * right * slack.spread), 0.0)
+    shared, split = program.scaled_slack(rows)
+    split = np.where(program.copies > 1, np.abs(split), 0.0)
     return float(max(linalg.svdvals(shared)[0], split.max()))
 
 

@@ -37,7 +37,7 @@ def brought_onto(program: LogitProgram, gram: LogitGram) -> LogitGram:
     gram = replace(gram, feature_mass=features, classifier_mass=classifier)
     if not gram.is_sound():
         return gram
-    u, values, v, split = gram._factors
+    u, values, v, split = gram.factors
     copies, split = gram.copies, np.where(gram.copies > 1, split, 0.0)
     root, sign = np.sqrt(values), np.sign(gram.unit_logits.spread)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -51,13 +51,11 @@ def clipped(program: LogitProgram, rows: CellMatrix, level: float) -> CellMatrix
 
     Where an entry would be negative all rows move less far.
     """
-    left, right = 1 / np.sqrt(program.feature_mass), 1 / np.sqrt(program.classifier_mass)
-    slack = program.slack(rows)
-    shared = slack.shared(left, right, program.copies)
+    shared, split = program.scaled_slack(rows)
     vectors, values, others = linalg.svd(shared)
     above = values > level
     shared = shared - (vectors[:, above] * (values[above] - level)) @ others[above]
-    split = np.clip(left * right * slack.spread, -level, level)
+    split = np.clip(split, -level, level)
     return _between(program, rows, _rows_of(program, rows, shared, split))
 
 
@@ -65,15 +63,13 @@ def _rows_of(
     program: LogitProgram, rows: CellMatrix, shared: np.ndarray, split: Vector
 ) -> CellMatrix:
     """Return the rows with a given M; those of classes without anchors stay."""
-    left, right = np.sqrt(program.feature_mass), np.sqrt(program.classifier_mass)
+    left, right = program.roots
     found = CellMatrix.from_shared(shared, split, program.copies)
     has_anchors = program.anchors > 0
     anchors = np.where(has_anchors, program.anchors, 1.0)
     pair = found.pair * (left / anchors)[:, None] * (right / program.slope)
     pair = np.where(has_anchors[:, None], pair, rows.pair)
-    own = -program.sum_of_others(pair)
-    np.fill_diagonal(pair, np.where(program.copies > 1, np.diagonal(pair), own))
-    return CellMatrix(own, pair)
+    return CellMatrix.of(-program.sum_of_others(pair), pair, program.copies)
 
 
 def _between(program: LogitProgram, rows: CellMatrix, goal: CellMatrix) -> CellMatrix:
@@ -84,6 +80,4 @@ def _between(program: LogitProgram, rows: CellMatrix, goal: CellMatrix) -> CellM
         return goal
     share = float((have[negative] / (have[negative] - want[negative])).min())
     pair = np.maximum(have + share * (want - have), 0.0)
-    own = -program.sum_of_others(pair)
-    np.fill_diagonal(pair, np.where(program.copies > 1, np.diagonal(pair), own))
-    return CellMatrix(own, pair)
+    return CellMatrix.of(-program.sum_of_others(pair), pair, program.copies)

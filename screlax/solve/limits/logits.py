@@ -32,14 +32,12 @@ def shortest_logits(program: LogitProgram) -> LogitGram:
     pair = -share[:, None] / program.slope
     pair = np.broadcast_to(pair, (program.size, program.size)).copy()
     own = (1 - share) / program.slope
-    np.fill_diagonal(pair, np.where(program.copies > 1, np.diagonal(pair), own))
-    return program.gram(CellMatrix(own, pair))
+    return program.gram(CellMatrix.of(own, pair, program.copies))
 
 
 def multipliers_of(program: LogitProgram, gram: LogitGram) -> Matrix:
     """Return B of two different classes, by orbit, shape (m, m)."""
-    left = np.sqrt(program.feature_mass)
-    right = np.sqrt(program.classifier_mass)
+    left, right = program.roots
     whole = gram.unit_logits.shared(left, right, program.copies)
     if program.is_nonnegative:
         share = program.classifier_mass / program.slope**2

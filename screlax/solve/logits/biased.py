@@ -32,7 +32,6 @@ from .newton import (
     width_of,
 )
 from .penalty import Optimum, rule_of
-from .quadrature import sums_of
 
 
 class BiasedFactors(FactoredLogits):
@@ -91,10 +90,8 @@ def biased_at_nodes(
         return None
     start = None
     if isinstance(near, BiasedOptimum) and near.rule is not None:
-        change = rule.onto @ near.rule.back
-        bias = change @ near.bias
-        rows = _rows(rule.program, weight, bias)
-        start = sums_of(rows, change @ near.rows.logits(near.point).pair @ change.T), bias
+        bias = rule.onto @ near.rule.back @ near.bias
+        start = near.sums_at(rule, _rows(rule.program, weight, bias)), bias
     return replace(_newton(rule.program, weight, start, tolerance), rule=rule)
 
 

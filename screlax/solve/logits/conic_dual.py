@@ -90,7 +90,7 @@ class DualForm(LogitModel):
         shared, split = self._slack(cvxpy)
         if norm.fixes_rows:
             return self._fixed(cvxpy, shared, split)
-        left, right = 1 / np.sqrt(program.feature_mass), 1 / np.sqrt(program.classifier_mass)
+        left, right = (1 / root for root in program.roots)
         shared = cvxpy.multiply(np.outer(left, right), shared)
         # of the order of one, whatever the scale of the loss
         self._unit = norm.amount if norm.is_penalty else float(np.max(program.anchors * left))
@@ -130,14 +130,12 @@ class DualForm(LogitModel):
         if len(self._several):
             others = program.copies[self._several] - 1
             apart[self._several] = scale * self._split_multipliers() / others
-        left, right = np.sqrt(program.feature_mass), np.sqrt(program.classifier_mass)
+        left, right = program.roots
         if program.norm.fixes_rows:
             left = right = np.ones(m)
         action = CellMatrix.from_shared(shared, apart, program.copies)
-        logits = CellMatrix(action.own / (left * right), action.pair / np.outer(left, right))
-        np.fill_diagonal(
-            logits.pair, np.where(program.copies > 1, np.diagonal(logits.pair), logits.own)
-        )
+        own, pair = action.own / (left * right), action.pair / np.outer(left, right)
+        logits = CellMatrix.of(own, pair, program.copies)
         return self._with_masses(program.gram(logits, self._bias()))
 
     def _split_multipliers(self) -> Vector:

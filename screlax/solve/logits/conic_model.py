@@ -135,13 +135,9 @@ class PrimalForm(LogitModel):
         cones = cvxpy.ExpCone(exponents, np.ones(len(row) + m), masses)
         return share @ losses, [cones, sums @ masses <= 1]
 
-    def _roots(self) -> tuple[Vector, Vector]:
-        """Return √r and √v."""
-        return np.sqrt(self._program.feature_mass), np.sqrt(self._program.classifier_mass)
-
     def _scaled(self, cvxpy: Any) -> tuple[Any, Any]:
         """Return Y on orbit sums, and on the differences within orbits of several classes."""
-        left, right = self._roots()
+        left, right = self._program.roots
         root = np.sqrt(self._program.copies)
         shared = cvxpy.multiply(np.outer(root * left, root * right), self._pair)
         if self._spread is None:

@@ -72,7 +72,7 @@ class EliminatedRows:
         self.copies = program.copies
         self.mass = program.copies * program.anchors
         root = np.sqrt(program.copies)
-        left, right = np.sqrt(program.feature_mass), np.sqrt(program.classifier_mass)
+        left, right = program.roots
         self.slopes = program.slope / (np.outer(left * root, right * root))
         self.strength = np.diagonal(self.slopes) * self.copies
         self.steepest = program.anchors * self.strength
@@ -159,8 +159,7 @@ class EliminatedRows:
         """Return the logits."""
         spread = point.gaps / self.strength
         found = CellMatrix.from_shared(point.sums, spread, self.copies)
-        left = np.sqrt(self.program.feature_mass)
-        right = np.sqrt(self.program.classifier_mass)
+        left, right = self.program.roots
         return CellMatrix(found.own / (left * right), found.pair / np.outer(left, right))
 
     @property

@@ -64,8 +64,7 @@ class ClassRows:
         logits = self._plain(weight, moves) if self.is_plain else self._adjusted(weight, moves)
         own = np.where(moves, logits.own, 0.0)
         pair = np.where(moves[:, None], logits.pair, 0.0)
-        np.fill_diagonal(pair, np.where(self.program.copies > 1, np.diagonal(pair), own))
-        return CellMatrix(own, pair)
+        return CellMatrix.of(own, pair, self.program.copies)
 
     def _plain(self, weight: float, moves: NDArray[np.bool_]) -> CellMatrix:
         """Return the closed form; rows that do not move are of no account."""

@@ -11,7 +11,7 @@ from scipy import linalg
 
 from ...gram.logits import CellMatrix, LogitGram
 from ...problem.logits import LogitProgram
-from ...types import Vector
+from ...types import Matrix, Vector
 from .elimination import EliminatedRows, RowPoint
 from .newton import EXACT, first_sums, polish
 from .quadrature import Rule, gauss_rule, sums_of
@@ -57,6 +57,12 @@ class Optimum:
         """‖Y‖_*."""
         return float(self.shared_norm + np.maximum(self.rows.copies - 1, 0) @ self.spreads)
 
+    def sums_at(self, rule: Rule, rows: EliminatedRows) -> Matrix:
+        """Return orbit sums for the rows of another rule, where this optimum is at nodes."""
+        assert self.rule is not None
+        change = rule.onto @ self.rule.back
+        return sums_of(rows, change @ self.rows.logits(self.point).pair @ change.T)
+
     def lifted(self, program: LogitProgram) -> Optimum:
         """Return the point of all orbits of a program, where this one is at nodes."""
         if self.rule is None:
@@ -90,8 +96,7 @@ def at_nodes(
     rows = EliminatedRows(rule.program, weight)
     start = first_sums(rows)
     if near is not None and near.rule is not None:
-        change = rule.onto @ near.rule.back
-        start = sums_of(rows, change @ near.rows.logits(near.point).pair @ change.T)
+        start = near.sums_at(rule, rows)
     point, run = polish(rows, start, tolerance=tolerance)
     return Optimum(rows, point, run.iterations, rule)
 
