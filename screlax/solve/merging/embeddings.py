@@ -70,10 +70,9 @@ def _of_penalty(problem: UFM, terms: ClassTerms) -> MinorityCollapse:
     copies = sizes.multiplicities.astype(float)
     apart = np.minimum(_apart_below(terms, copies) / problem.temperature, zero)
     thresholds = tuple(
-        CollapseThreshold(
-            (orbit,),
-            (int(sizes.distinct[orbit]),),
-            int(copies[orbit]),
+        CollapseThreshold.of_orbit(
+            problem,
+            orbit,
             float(apart[orbit]),
             zero,
             True if mine >= zero else False if mine < apart[orbit] else None,

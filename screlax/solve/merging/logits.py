@@ -56,8 +56,8 @@ class Penalised:
 
 def strengths(program: LogitProgram) -> Vector:
     """Return s of every orbit, shape (m,): the penalty from which on its classes are merged."""
-    mass = np.sqrt(program.feature_mass) * np.sqrt(program.classifier_mass)
-    return np.asarray(program.anchors * program.slope / mass)
+    left, right = program.roots
+    return np.asarray(program.anchors * program.slope / (left * right))
 
 
 def penalised(program: LogitProgram, weight: float) -> Penalised:

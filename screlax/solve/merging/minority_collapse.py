@@ -88,7 +88,9 @@ def _of_penalty(problem: UFM, program: LogitProgram) -> MinorityCollapse:
     """Return the formula: merged ⇔ s ≤ μ."""
     mine, tau = problem.control.parameter, problem.temperature
     thresholds = tuple(
-        _threshold(problem, orbit, at / tau, at / tau, bool(at <= program.norm.amount))
+        CollapseThreshold.of_orbit(
+            problem, orbit, at / tau, at / tau, bool(at <= program.norm.amount)
+        )
         for orbit, at in enumerate(strengths(program).tolist())
     )
     zero = problem.zero_threshold()
@@ -107,15 +109,9 @@ def _of_bound(problem: UFM, program: LogitProgram) -> MinorityCollapse:
         lower, upper = (unit * norm for norm in bounds)
         decided = mine <= lower or mine > upper
         thresholds.append(
-            _threshold(problem, orbit, lower, upper, mine <= lower if decided else None)
+            CollapseThreshold.of_orbit(
+                problem, orbit, lower, upper, mine <= lower if decided else None
+            )
         )
     imbalance = critical_imbalance(problem)
     return MinorityCollapse(problem, tuple(thresholds), False, None, imbalance, BY_SLOPES)
-
-
-def _threshold(
-    problem: UFM, orbit: int, lower: float, upper: float, is_merged: bool | None
-) -> CollapseThreshold:
-    sizes = problem.class_sizes
-    size, classes = int(sizes.distinct[orbit]), int(sizes.multiplicities[orbit])
-    return CollapseThreshold((orbit,), (size,), classes, lower, upper, is_merged)

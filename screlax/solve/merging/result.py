@@ -57,6 +57,15 @@ class CollapseThreshold:
     upper: float
     is_merged: bool | None
 
+    @classmethod
+    def of_orbit(
+        cls, problem: UFM, orbit: int, lower: float, upper: float, is_merged: bool | None
+    ) -> CollapseThreshold:
+        """Return the threshold of the classes of one orbit."""
+        sizes = problem.class_sizes
+        size, classes = int(sizes.distinct[orbit]), int(sizes.multiplicities[orbit])
+        return cls((orbit,), (size,), classes, lower, upper, is_merged)
+
     @property
     def value(self) -> float:
         """The threshold: the middle of what is proved."""

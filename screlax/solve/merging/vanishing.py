@@ -68,17 +68,9 @@ def vanishing_embeddings(problem: UFM, terms: ClassTerms) -> MinorityCollapse:
 def _zero_from(
     problem: UFM, at: Vector, merged: NDArray[np.bool_], *, above: bool
 ) -> MinorityCollapse:
-    sizes = problem.class_sizes
     thresholds = tuple(
-        CollapseThreshold(
-            (orbit,),
-            (int(sizes.distinct[orbit]),),
-            int(sizes.multiplicities[orbit]),
-            float(at[orbit]),
-            float(at[orbit]),
-            bool(merged[orbit]),
-        )
-        for orbit in range(sizes.orbits)
+        CollapseThreshold.of_orbit(problem, orbit, zero, zero, bool(merged[orbit]))
+        for orbit, zero in enumerate(at.tolist())
     )
     most = float(at.max()) if above else None
     return MinorityCollapse(problem, thresholds, above, most, None, BY_CLASS, at_zero=True)
