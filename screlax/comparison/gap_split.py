@@ -32,6 +32,7 @@ from ..proof.repair import products_by_cell
 from ..solution.solution import Solution
 from ..types import Vector
 from .evaluation import Evaluation, evaluated_gram
+from .parts import PROVED, Parts
 
 _STEPS = 40
 """Evaluations of the descent on norms: any norms that it finds prove their part."""
@@ -39,11 +40,9 @@ _STEPS = 40
 _FARTHEST = 0.7
 """Largest logarithm of a norm over that of the optimum: a factor of two."""
 
-PROVED = "each proved to be at least zero"
-
 
 @dataclass(frozen=True)
-class GapSplit:
+class GapSplit(Parts):
     """The parts of a `LossGap.gap`, each proved to be at least zero but for rounding.
 
     Attributes
@@ -79,11 +78,6 @@ class GapSplit:
     how: str
 
     @property
-    def is_known(self) -> bool:
-        """Whether there are parts."""
-        return math.isfinite(self.spread)
-
-    @property
     def parts(self) -> dict[str, float]:
         """The parts by what they are, in words."""
         return {
@@ -91,18 +85,6 @@ class GapSplit:
             "angles between class means": self.angles,
             "norms": self.norms,
         }
-
-    @property
-    def largest(self) -> tuple[str, float]:
-        """The largest part, in words, and its share of all."""
-        return largest_part(self.parts)
-
-
-def largest_part(parts: dict[str, float]) -> tuple[str, float]:
-    """Return the largest part of an excess, in words, and its share of all."""
-    name = max(parts, key=lambda part: parts[part])
-    total = sum(parts.values())
-    return name, parts[name] / total if total > 0 else 0.0
 
 
 def split_of(evaluation: Evaluation, solution: Solution, gap: float) -> GapSplit:

@@ -30,12 +30,12 @@ from ..problem.copositive import copositive_bounds
 from ..problem.logits import LogitProgram, largest_singular_value, logit_program
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
-from .gap_split import PROVED, largest_part
 from .logits_pair import LogitPair, losses_at, slack_at, squares_of
+from .parts import PROVED, Parts
 
 
 @dataclass(frozen=True)
-class LogitSplit:
+class LogitSplit(Parts):
     """The parts of a `LossGap.gap` of cross-entropy, each at least zero but for rounding.
 
     Attributes
@@ -75,11 +75,6 @@ class LogitSplit:
     how: str
 
     @property
-    def is_known(self) -> bool:
-        """Whether there are parts."""
-        return math.isfinite(self.spread)
-
-    @property
     def of_means(self) -> float:
         """What class means alone cost."""
         return self.alignment + self.angles + self.norms
@@ -93,11 +88,6 @@ class LogitSplit:
             "angles of the logits": self.angles,
             "norms": self.norms,
         }
-
-    @property
-    def largest(self) -> tuple[str, float]:
-        """The largest part, in words, and its share of all."""
-        return largest_part(self.parts)
 
 
 def split_of_logits(pair: LogitPair, solution: Solution, gap: float) -> LogitSplit:
@@ -149,7 +139,7 @@ class _Priced:
         if self.is_nonnegative:
             return self.of_means
         program = self.pair.program
-        left, right = np.sqrt(program.feature_mass), np.sqrt(program.classifier_mass)
+        left, right = program.roots
         return float(linalg.svdvals(left[:, None] * self.logits * right).sum())
 
     @property
