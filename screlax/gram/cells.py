@@ -60,6 +60,11 @@ class Cells:
         return self.points * self.samples_each
 
     @property
+    def has_pairs(self) -> NDArray[np.bool_]:
+        """Whether there are two different points, of these cells, shape (m, m)."""
+        return ~np.diag(self.points == 1)
+
+    @property
     def samples(self) -> float:
         """Number of samples n."""
         return float(self.mass.sum())

@@ -119,7 +119,7 @@ def _first_multipliers(relaxation: Program, start: CellGram) -> tuple[Matrix, Ma
     Y has to fall by it times an entry in a few rounds.
     """
     mass, slope = relaxation.cells.mass, relaxation.gradient(start).pair
-    bounded = ~np.diag(relaxation.cells.points == 1)
+    bounded = relaxation.cells.has_pairs
     typical = float(start.own.mean())
     stiffness = np.outer(mass, mass) / mass.sum() / min(typical or 1.0, 1.0)
     entries = np.where(bounded & (start.pair <= 0), np.maximum(slope, 0.0), 0.0)

@@ -84,8 +84,7 @@ class LinearBounds:
         """Return the sum of the sizes of what each value sums, and of its finite bounds."""
         root = np.sqrt(np.maximum(gram.own, 0.0))
         size = abs(self.operator) @ _flat(gram.own, np.outer(root, root))
-        bounds = np.maximum(np.abs(_finite(self.lower)), np.abs(_finite(self.upper)))
-        return np.asarray(np.abs(size) + bounds)
+        return np.asarray(np.abs(size) + self._bound_sizes)
 
     def tolerance(self, gram: CellGram) -> Vector:
         """Return up to what excess a constraint holds: the rounding of its value."""
@@ -111,18 +110,33 @@ class LinearBounds:
 
     def price(self, multipliers: Vector) -> float:
         """Return what admissible multipliers cost in the lower bound."""
-        bound = np.where(multipliers > 0, _finite(self.upper), _finite(self.lower))
-        return float(bound @ multipliers)
+        return float(self._bound_of(multipliers) @ multipliers)
 
     def price_sizes(self, multipliers: Vector) -> float:
         """Return the sum of the sizes of what `price` sums."""
-        bounds = np.maximum(np.abs(_finite(self.lower)), np.abs(_finite(self.upper)))
-        return float(np.abs(multipliers) @ bounds)
+        return float(np.abs(multipliers) @ self._bound_sizes)
 
     def slackness(self, multipliers: Vector, gram: CellGram) -> float:
         """Return Σ z (bound − value), at least zero where the constraints hold."""
-        bound = np.where(multipliers > 0, _finite(self.upper), _finite(self.lower))
-        return float(multipliers @ (bound - self.values(gram)))
+        return float(multipliers @ (self._bound_of(multipliers) - self.values(gram)))
+
+    @cached_property
+    def _bound_sizes(self) -> Vector:
+        """The larger of both bounds in size, zero where there is none."""
+        return np.maximum(np.abs(_finite(self.lower)), np.abs(_finite(self.upper)))
+
+    def _bound_of(self, multipliers: Vector) -> Vector:
+        """Return the bound that each multiplier is of."""
+        return np.where(multipliers > 0, _finite(self.upper), _finite(self.lower))
+
+    def per_mass(self, mass: Vector) -> Any:
+        """Return N^{-1} A_i N^{-1}, row by row, N the masses of the cells."""
+        weights = np.concatenate([1 / mass**2, np.outer(1 / mass, 1 / mass).ravel()])
+        return self.operator.multiply(weights).tocsr()
+
+    def squared_norms(self, mass: Vector) -> Vector:
+        """Return ‖N^{-1/2} A_i N^{-1/2}‖² of every constraint, shape (q,)."""
+        return np.asarray(self.operator.multiply(self.per_mass(mass)).sum(axis=1)).ravel()
 
     def conic(self, own: Any, pair: Any) -> list[Any]:
         """Return the constraints on cvxpy expressions: equations, upper bounds, lower bounds."""

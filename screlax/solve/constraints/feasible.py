@@ -63,7 +63,7 @@ def nearest(
     deadline : float
         Value of `time.perf_counter()` after which to stop.
     """
-    stiffness = 1 / _squared_norms(program, bounds)
+    stiffness = 1 / bounds.squared_norms(program.cells.mass)
     loss = LinearPenalty(NoObjective(program.cells), bounds, np.zeros(len(bounds)), stiffness)
     control = program.control
     if control.is_penalty:
@@ -84,16 +84,8 @@ def nearest(
 
 def _with_entries(program: Program, loss: LinearPenalty) -> EntryPenalty:
     """Add the squares of negative entries, in the same units."""
-    bounded = ~np.diag(program.cells.points == 1)
     mass = np.outer(program.cells.mass, program.cells.mass)
-    return EntryPenalty(loss, np.zeros_like(mass), np.where(bounded, mass, 0.0))
-
-
-def _squared_norms(program: Program, bounds: LinearBounds) -> Vector:
-    """Return ‖N^{-1/2} A_i N^{-1/2}‖² of every constraint."""
-    mass = program.cells.mass
-    weights = np.concatenate([1 / mass**2, np.outer(1 / mass, 1 / mass).ravel()])
-    return np.asarray(bounds.operator.multiply(bounds.operator) @ weights)
+    return EntryPenalty(loss, np.zeros_like(mass), np.where(program.cells.has_pairs, mass, 0.0))
 
 
 def require_feasible(program: Program, start: CellGram, deadline: float = math.inf) -> Nearest:
@@ -164,7 +156,7 @@ def _with_room(program: Program, middle: CellGram, near: CellGram, room: float) 
     bounds = program.linear
     assert bounds is not None
     width = np.where(np.isfinite(bounds.upper - bounds.lower), bounds.upper - bounds.lower, np.inf)
-    margin = np.minimum(room * np.sqrt(_squared_norms(program, bounds)), width / 4)
+    margin = np.minimum(room * np.sqrt(bounds.squared_norms(program.cells.mass)), width / 4)
     scale = float((program.cells.mass * near.own).sum()) or 1.0
     margin = np.minimum(margin * scale / 10, width / 4)
     values = room * bounds.values(middle)

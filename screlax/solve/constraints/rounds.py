@@ -219,9 +219,7 @@ def first_multipliers(program: Program, start: CellGram) -> _Multipliers:
     """
     bounds, mass = program.linear, program.cells.mass
     assert bounds is not None
-    weights = np.concatenate([1 / mass**2, np.outer(1 / mass, 1 / mass).ravel()])
-    scaled = bounds.operator.multiply(weights).tocsr()
-    norms = np.asarray(bounds.operator.multiply(scaled).sum(axis=1)).ravel()
+    scaled, norms = bounds.per_mass(mass), bounds.squared_norms(mass)
     at, slope = program.loss.expand(start), program.gradient(start)
     typical, size = bounds.sizes(start), program.size
     stiffness = np.empty(len(bounds))
@@ -236,7 +234,6 @@ def first_multipliers(program: Program, start: CellGram) -> _Multipliers:
         stiffness[i] = max(10 * bent, along / typical[i], 1e-12 * program.loss.anchor_count)
     entries, entry_stiffness = None, None
     if program.is_nonnegative:
-        bounded = ~np.diag(program.cells.points == 1)
-        entry_stiffness = np.where(bounded, np.outer(mass, mass) / mass.sum(), 0.0)
+        entry_stiffness = np.where(program.cells.has_pairs, np.outer(mass, mass) / mass.sum(), 0.0)
         entries = np.zeros_like(entry_stiffness)
     return _Multipliers(np.zeros(len(bounds)), stiffness, entries, entry_stiffness)
