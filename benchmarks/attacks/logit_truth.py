@@ -187,7 +187,7 @@ def truth_of_logits(problem: UFM, gram: LogitGram) -> LogitTruth:
 
 def _factors(at: LogitGram, cut: float) -> tuple[Any, Any, Any]:
     """Return features and classifier, of high precision, and the bias."""
-    u, values, v, _ = at._factors
+    u, values, v, _ = at.factors
     kept = values > cut * max(values[0], 1e-300)
     root = np.sqrt(values[kept])
     features = u[:, kept] * root / np.sqrt(at.feature_mass)[:, None]
