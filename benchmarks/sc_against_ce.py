@@ -16,7 +16,7 @@ import numpy as np
 import script
 
 import screlax
-from screlax.plots.style import GUIDE, curve
+from screlax.plots.colours import GUIDE, curve
 from screlax.sweeps.loss_comparison import LossComparison, Row
 
 PROFILE, CLASSES = "step:10,10000", 10

@@ -12,7 +12,7 @@ from screlax import plots
 from screlax.cli import main
 from screlax.geometry import cosines_of, gram_distance
 from screlax.losses import ClassAveraged, SupCon
-from screlax.plots.style import curve
+from screlax.plots.colours import curve
 from screlax.solution.frame import classes_sharing_direction, distance_to_frame
 
 TAIL = [100, 50, 10, 2]

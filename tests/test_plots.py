@@ -27,7 +27,7 @@ from screlax import (
 from screlax.cli import main
 from screlax.errors import InvalidInputError, MissingExtraError, ProblemTooLargeError
 from screlax.plots.canvas import short_count
-from screlax.plots.style import OKABE_ITO
+from screlax.plots.colours import CURVES
 
 TEN = [120, 7, 60, 30, 15, 4, 30, 2, 90, 11]
 
@@ -181,7 +181,7 @@ def test_norms_against_class_size(ten):
     assert ax.get_xlabel() == "class size (number of samples)"
     assert ax.get_ylabel() == "norm of the class mean ‖h‖"
     plots.plot_norms(solved(TEN, Ridge(1.0)), ax)
-    assert [to_rgb(line.get_color()) for line in ax.lines] == list(map(to_rgb, OKABE_ITO[:2]))
+    assert [to_rgb(line.get_color()) for line in ax.lines] == list(map(to_rgb, CURVES[:2]))
 
 
 def test_sizes_within_a_decade_have_a_linear_axis():
@@ -635,11 +635,11 @@ def test_negative_is_blue_positive_red_and_zero_white(ten):
 
 
 def test_the_optimum_and_each_reference_have_one_colour(ten):
-    from screlax.plots.style import EMBEDDINGS, OPTIMUM
+    from screlax.plots.colours import ROLES
 
     norms = plots.plot_comparison(ten.class_gram, ten.class_gram, TEN).axes[2]
     colours = {line.get_label(): line.get_color() for line in norms.lines}
-    assert colours == {"embeddings": EMBEDDINGS, "certified optimum": OPTIMUM}
+    assert colours == {"embeddings": ROLES["network"], "certified optimum": ROLES["optimum"]}
     alone = plots.plot_angles(ten, references="nearest").lines[0]
     together = plots.plot_angles(ten).lines[2]
     assert alone.get_color() == together.get_color()

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 
 from ..plots.canvas import new_figure
-from ..plots.style import OKABE_ITO
+from ..plots.colours import CURVES
 from .table import Row, suboptimality
 
 _MARKS = "osD^vP*Xh"
@@ -24,7 +24,7 @@ def draw(rows: Sequence[Row]) -> bytes:
     for axes, group in zip(panels, groups, strict=True):
         for number, method in enumerate(methods):
             style = {
-                "color": OKABE_ITO[number % len(OKABE_ITO)],
+                "color": CURVES[number % len(CURVES)],
                 "marker": _MARKS[number % len(_MARKS)],
             }
             mine = [row for row in ran if (row.group, row.method) == (group, method)]

@@ -14,10 +14,10 @@ from ..io.arrays import real_array
 from ..problem.class_sizes import ClassSizes
 from ..types import Matrix, Vector
 from .canvas import figure_or_new, keep_flat_curves_flat, scale_sizes
+from .colours import ORDERED, ROLES
 from .gram import KINDS, colour_bar, colour_limit, draw_heat_map
 from .labels import drawable
 from .selection import NAMED, Selection, shown_label
-from .style import EMBEDDINGS, OPTIMUM, ORDERED
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -151,8 +151,8 @@ def _draw_heat_maps(
 
 def _draw_norms(ax: Axes, grams: list[Matrix], sizes: NDArray[np.int64]) -> None:
     embedding, optimum = (np.sqrt(np.diagonal(gram)) for gram in grams)
-    ax.plot(sizes, embedding, "o", color=EMBEDDINGS, markersize=4, label="embeddings")
-    ax.plot(sizes, optimum, "-", color=OPTIMUM, label="certified optimum")
+    ax.plot(sizes, embedding, "o", color=ROLES["network"], markersize=4, label="embeddings")
+    ax.plot(sizes, optimum, "-", color=ROLES["optimum"], label="certified optimum")
     scale_sizes(ax, sizes)
     keep_flat_curves_flat(ax)
     ax.set_ylabel("norm of the class mean ‖h‖")
@@ -170,9 +170,9 @@ def _draw_cosines(figure: Figure | SubFigure, ax: Axes, embedding: Matrix, optim
                           extent=(low, high, low, high))  # fmt: skip
         figure.colorbar(pairs, ax=ax, label="pairs of classes")
     else:
-        ax.plot(x, y, "o", color=EMBEDDINGS, markersize=3, label="pair of classes")
+        ax.plot(x, y, "o", color=ROLES["network"], markersize=3, label="pair of classes")
         low, high = _common_range(x, y)
-    ax.plot([low, high], [low, high], color=OPTIMUM, linewidth=1, label="equal")
+    ax.plot([low, high], [low, high], color=ROLES["optimum"], linewidth=1, label="equal")
     ax.set(xlim=(low, high), ylim=(low, high))
     ax.set(xlabel="cosine, certified optimum", ylabel="cosine, embeddings")
     ax.legend(fontsize="small")

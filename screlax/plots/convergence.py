@@ -12,8 +12,8 @@ from ..checks import finite_number
 from ..errors import InvalidInputError
 from ..types import Vector
 from .canvas import axes_or_new, draw_gaps, spans_decades
+from .colours import GUIDE, curve
 from .labels import draw_literally, legend_label
-from .style import GUIDE, curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,9 +12,9 @@ from ..solution.solution import Solution
 from ..types import Matrix, Vector
 from .canvas import axes_or_new, is_spatial, one_two_five, short_count, spans_decades
 from .captions import caption
+from .colours import GUIDE, ORDERED
 from .labels import draw_literally, drawable
 from .selection import Selection, select_classes, selected_gram
-from .style import GUIDE, ORDERED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

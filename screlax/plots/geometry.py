@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,8 @@ from ..solution.solution import Solution
 from ..types import Vector
 from .canvas import axes_or_new, keep_flat_curves_flat, say, scale_sizes, short_count
 from .captions import caption
+from .colours import GUIDE, curve, role
 from .selection import select_orbits
-from .style import CURVE_OF, GUIDE, curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 REFERENCES = ("largest", "smallest", "nearest")
 MOST_SIZES = 500
 """Beyond that many distinct sizes, curves pass through those nearest to geometrically spaced."""
+
+_LOOKS = {"largest": role("frequent"), "smallest": role("rare"), "nearest": role("nearest")}
+"""A reference by class number has the look of a curve in that place."""
 
 _MARKED = 60
 _TILE = 64
@@ -68,7 +71,7 @@ def plot_norms(solution: Solution, ax: Axes | None = None, *, label: str | None 
     ax = axes_or_new(ax, title=caption(solution.problem))
     orbits = select_orbits(solution.problem.class_sizes, MOST_SIZES)
     norm = np.sqrt(solution.orbit_gram.own[orbits])
-    _draw_curve(ax, solution, orbits, norm, label, len(ax.lines))
+    _draw_curve(ax, solution, orbits, norm, label, curve(len(ax.lines)))
     ax.set_ylabel("norm of the class mean ‖h‖")
     _finish(ax, solution)
     return ax
@@ -118,17 +121,17 @@ def plot_angles(
     if isinstance(references, str | int | np.integer):
         references = [references]
     named = [
-        (CURVE_OF.get(str(reference), len(CURVE_OF) + place), _reference(solution, reference))
+        (_LOOKS.get(str(reference)) or curve(place), _reference(solution, reference))
         for place, reference in enumerate(references)
     ]
     orbits = select_orbits(solution.problem.class_sizes, MOST_SIZES)
-    for number, (name, orbit) in named:
+    for look, (name, orbit) in named:
         cosine = (
             _nearest_cosines(solution, orbits)
             if orbit is None
             else _cosines_with(solution, orbits, orbit)
         )
-        _draw_curve(ax, solution, orbits, cosine, name, number)
+        _draw_curve(ax, solution, orbits, cosine, name, look)
     balanced = -1 / (solution.problem.classes - 1)
     ax.axhline(balanced, color=GUIDE, linestyle=":", label="balanced: −1/(k−1)", zorder=1)
     ax.set_ylabel("cosine between class means")
@@ -147,13 +150,13 @@ def _draw_curve(
     orbits: NDArray[np.int64],
     y: Vector,
     label: str | None,
-    number: int,
+    look: dict[str, Any],
 ) -> None:
     sizes = solution.problem.class_sizes
-    style, marker = curve(number), "o" if len(orbits) <= _MARKED else ""
+    marker = "o" if len(orbits) <= _MARKED else ""
     if sizes.sizes_repeat:  # several norms of one size: no line joins them
-        style["linestyle"], marker = "", "o" if len(orbits) <= _MARKED else "."
-    ax.plot(sizes.distinct[orbits], y, label=label, marker=marker, markersize=4, **style)
+        look, marker = look | {"linestyle": ""}, "o" if len(orbits) <= _MARKED else "."
+    ax.plot(sizes.distinct[orbits], y, label=label, marker=marker, markersize=4, **look)
 
 
 def _finish(ax: Axes, solution: Solution) -> None:

@@ -17,9 +17,9 @@ from ..solution.solution import Solution
 from ..types import Matrix
 from .canvas import axes_or_new, short_count
 from .captions import caption
+from .colours import SIGNED, UNDEFINED
 from .labels import draw_literally, drawable
 from .selection import NAMED, Selection, select_classes, selected_gram
-from .style import SIGNED, UNDEFINED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

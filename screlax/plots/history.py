@@ -10,8 +10,8 @@ import numpy as np
 from ..errors import InvalidInputError
 from ..types import Vector
 from .canvas import figure_or_new, number_whole, spans_decades
+from .colours import curve
 from .labels import draw_literally, legend_label
-from .style import curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

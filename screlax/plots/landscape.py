@@ -13,7 +13,7 @@ from ..landscape import Landscape
 from ..types import Vector
 from .canvas import axes_or_new, draw_gaps, number_whole, spans_decades
 from .captions import caption
-from .style import ENDS, GUIDE, OKABE_ITO
+from .colours import CURVES, ENDS, GUIDE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,7 +102,7 @@ def _draw_runs(ax: Axes, place: Vector, gaps: Vector, ends: Sequence[Any]) -> No
     for end in [*ENDS, None]:
         mine = np.array([(known if known in ENDS else None) == end for known in ends])
         if mine.any():
-            colour, label = (ENDS[end], _SAID.get(end, end)) if end else (OKABE_ITO[5], "one run")
+            colour, label = (ENDS[end], _SAID.get(end, end)) if end else (CURVES[5], "one run")
             draw_gaps(ax, place[mine], gaps[mine], label, color=colour, linestyle="", marker="o",
                       markersize=3)  # fmt: skip
 
@@ -121,7 +121,7 @@ def _draw_summaries(ax: Axes, dims: Vector, gaps: Vector) -> None:
     """Join the medians, and the smallest gaps, where they are positive numbers."""
     distinct = np.unique(dims)
     for label, of, colour, line in (
-        ("median", np.median, OKABE_ITO[6], "-"),
+        ("median", np.median, CURVES[2], "-"),
         ("smallest", np.min, GUIDE, "-."),
     ):
         found = np.array([of(gaps[dims == dim]) for dim in distinct])

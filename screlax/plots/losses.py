@@ -10,8 +10,8 @@ from ..errors import InvalidInputError
 from ..sweeps.loss_comparison import LossComparison
 from ..types import Vector
 from .canvas import figure_or_new, keep_flat_curves_flat, scale_horizontally
+from .colours import CURVES, GUIDE, curve
 from .labels import draw_literally, drawable, legend_label
-from .style import GUIDE, OKABE_ITO, curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -155,7 +155,7 @@ def _draw_bars(ax: Axes, comparison: LossComparison, column: str) -> None:
             names.append(drawable(f"{name}, classifier"))
             values.append(_values(rows, f"classifier_{column}")[0])
     shown = np.nan_to_num(values)
-    colours = [OKABE_ITO[number % len(OKABE_ITO)] for number in range(len(names))]
+    colours = [CURVES[number % len(CURVES)] for number in range(len(names))]
     ax.barh(np.arange(len(names)), shown, color=colours)
     ax.axvline(0.0, color=GUIDE, linewidth=0.8)
     ax.set_yticks(np.arange(len(names)), names, fontsize="small")

@@ -25,14 +25,16 @@ from .canvas import (
     short_count,
 )
 from .captions import model_in_words
+from .colours import GUIDE, ROLES, role
 from .selection import orbits_at
-from .style import CURVE_OF, GUIDE, OKABE_ITO, curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
 _SHARES = {"largest": 0.0, "median": 0.5, "smallest": 1.0}
+
+_ROLES = {"largest": "frequent", "median": "median", "smallest": "rare"}
 
 
 def plot_path(
@@ -185,7 +187,7 @@ def _strength(control: Control, controls: Sequence[Control]) -> tuple[str, Vecto
 
 def _draw_value(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
     value = [solution.mean_value for solution in solutions]
-    ax.plot(place, value, color=OKABE_ITO[0])
+    ax.plot(place, value, color=ROLES["optimum"])
     ax.set_ylabel(f"objective per {solutions[0].problem.mean_unit}")
     keep_flat_curves_flat(ax)
 
@@ -199,7 +201,7 @@ def _draw_norms(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
         norm = np.sqrt([solution.orbit_gram.own[orbit] for solution in solutions])
         size = short_count(sizes.distinct[orbit])
         label = f"{name} class ({size})" if sizes.orbits > 1 else "every class"
-        ax.plot(place, norm, label=label, **curve(CURVE_OF[name]))
+        ax.plot(place, norm, label=label, **role(_ROLES[name]))
     ax.set_ylabel("norm of the class mean ‖h‖")
     ax.legend(fontsize="small")
     keep_flat_curves_flat(ax)
@@ -207,7 +209,7 @@ def _draw_norms(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
 
 def _draw_rank(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
     classes = solutions[0].problem.classes
-    ax.plot(place, [solution.rank for solution in solutions], color=OKABE_ITO[0])
+    ax.plot(place, [solution.rank for solution in solutions], color=ROLES["optimum"])
     ax.axhline(classes - 1, color=GUIDE, linestyle=":", label=f"k − 1 = {classes - 1:,}", zorder=1)
     ax.set_ylim(-0.05 * classes, 1.1 * classes)
     number_whole(ax.yaxis)
@@ -217,7 +219,7 @@ def _draw_rank(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
 
 def _draw_gap(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
     gaps = [solution.relative_gap for solution in solutions]
-    draw_gaps(ax, place, gaps, "certified gap", color=OKABE_ITO[0])
+    draw_gaps(ax, place, gaps, "certified gap", color=ROLES["optimum"])
     tol = max(solution.tol for solution in solutions)
     ax.axhline(tol, color=GUIDE, linestyle="--", label=f"tolerance {tol:.0e}", zorder=1)
     ax.set_ylabel("certified relative gap")
@@ -226,7 +228,7 @@ def _draw_gap(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
 
 def _draw_determinacy(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
     excess = path_table(solutions, determinacy=True)["excess_at_0.05"]
-    ax.plot(place, excess, color=OKABE_ITO[0], marker="o", markersize=3)
+    ax.plot(place, excess, color=ROLES["optimum"], marker="o", markersize=3)
     ax.axhline(2.0**-24, color=GUIDE, linestyle="--", label="one rounding of float32", zorder=1)
     ax.set_yscale("log")
     ax.set_ylabel("relative excess that a distance of 0.05 costs")

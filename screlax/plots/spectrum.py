@@ -11,7 +11,7 @@ from ..solution.solution import Solution
 from ..types import Vector
 from .canvas import axes_or_new, number_whole, spans_decades
 from .captions import caption
-from .style import GUIDE, OKABE_ITO
+from .colours import GUIDE, ROLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,7 +75,7 @@ def plot_spectrum(solution: Solution, ax: Axes | None = None) -> Axes:
     if kept < classes:
         label += f" ({classes - kept:,} zero)"
     few = len(position) <= _MARKED
-    ax.plot(position, values[position - 1], color=OKABE_ITO[0], linestyle="" if few else "-",
+    ax.plot(position, values[position - 1], color=ROLES["optimum"], linestyle="" if few else "-",
             marker="o" if few else "", label=label)  # fmt: skip
     ax.axvline(kept, color=GUIDE, linestyle=":", zorder=1)
     _scale(ax, values, classes)

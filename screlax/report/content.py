@@ -13,7 +13,7 @@ from ..comparison import Comparison
 from ..errors import InaccurateWarning, InvalidInputError
 from ..gram.geometry import cosines_of
 from ..io.shown import one_line
-from ..plots import style
+from ..plots import colours
 from ..plots.gram import colour_limit, shown_matrix, without_itself
 from ..plots.selection import (
     class_names,
@@ -88,14 +88,14 @@ def _require_same(solution: Solution, name: str, found: Comparison) -> None:
 
 def _colours() -> dict[str, Any]:
     """Return the colours that pictures have, the signed ones as plotly takes them."""
-    steps = len(style.SIGNED) - 1
+    steps = len(colours.SIGNED) - 1
     return {
-        "signed": [[place / steps, colour] for place, colour in enumerate(style.SIGNED)],
-        "undefined": style.UNDEFINED,
-        "guide": style.GUIDE,
-        "optimum": style.OPTIMUM,
-        "embeddings": style.EMBEDDINGS,
-        **{name: style.curve(number)["color"] for name, number in style.CURVE_OF.items()},
+        "signed": [[place / steps, colour] for place, colour in enumerate(colours.SIGNED)],
+        "undefined": colours.UNDEFINED,
+        "guide": colours.GUIDE,
+        **colours.ROLES,
+        "embeddings": colours.ROLES["network"],
+        "largest": colours.ROLES["frequent"],
     }
 
 
