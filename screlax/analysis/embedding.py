@@ -12,10 +12,12 @@ from ..checks import finite_number, whole_number
 from ..errors import EmbeddingDimensionError, InvalidInputError
 from ..io.arrays import real_array
 from ..optional import require_memory
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .nonnegative import nonnegative_factor
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class Embeddings:
     """Embeddings recovered from a Gram matrix; `numpy.asarray` gives the vectors.

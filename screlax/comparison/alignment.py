@@ -6,9 +6,11 @@ import numpy as np
 from scipy import linalg
 
 from ..gram.geometry import angles_between
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class Alignment:
     """The solution of the orthogonal Procrustes problem min ‖a M Q − H*‖_F.

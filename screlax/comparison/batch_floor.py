@@ -12,10 +12,12 @@ from ..errors import InvalidInputError
 from ..io.notebook import TextInNotebook
 from ..problem.losses.batch_terms import BatchTerms
 from ..problem.losses.in_fixed import InFixedBatches
+from ..short_repr import short_repr
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
 
 
+@short_repr
 @dataclass(frozen=True)
 class BatchFloor(TextInNotebook):
     """A certified floor of the expected loss of batches, and drawn batches at the optimum.

@@ -58,6 +58,9 @@ class GeometryCallback:
         self.every = whole_number(every, "every")
         self.epochs = 0
 
+    def __repr__(self) -> str:
+        return f"<GeometryCallback after {self.epochs:,} epochs: {self.tracker!r}>"
+
     @property
     def measures(self) -> bool:
         """Whether the epoch under way is one of those measured."""

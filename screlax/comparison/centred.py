@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .between import within_between
 from .frame import FrameMetrics, frame_metrics, ratio
@@ -19,6 +20,7 @@ _ROUNDING = 64 * np.finfo(float).eps
 """Class means nearer than this to their centre, relative to the largest, are at it."""
 
 
+@short_repr
 @dataclass(frozen=True)
 class CentredMetrics(FrameMetrics):
     """Class means μ_c about one centre μ: `FrameMetrics` of the μ_c − μ, and NC1.

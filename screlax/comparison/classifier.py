@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..gram.geometry import angles_between, gram_distance
 from ..io.tables import text_lines
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .centred import about_centres
 from .decisions import decide
@@ -59,6 +60,7 @@ class DualityMetrics:
     largest_angle: float
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class ClassifierMetrics:
     """A linear classifier h ↦ argmax_c ⟨w_c, h⟩ + b_c against the embeddings.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..analysis.determinacy import Determinacy, Reference
 from ..errors import InvalidInputError, ScrelaxError
+from ..short_repr import short_repr
 from ..solution.solution import Solution
 from .gap_split import GapSplit
 
@@ -34,6 +35,7 @@ def in_words(reference: Reference) -> str:
     return _IN_WORDS.get(name, name)
 
 
+@short_repr
 @dataclass(frozen=True)
 class Decision:
     """What the loss decides at an excess, to second order; see `Solution.determinacy`.

@@ -22,6 +22,7 @@ from ..problem.losses.base import Loss
 from ..problem.losses.registry import check_loss
 from ..problem.losses.supcon import SupCon
 from ..problem.ufm import UFM
+from ..short_repr import short_repr
 from ..solution.solution import Solution
 from ..solve.path import regularization_path
 from ..solve.solve import solve_relaxation
@@ -39,6 +40,7 @@ _WITHIN = 1.1
 """Parameters whose distance is at most this many times the least count as fitting as well."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class ControlFit(TextInNotebook):
     """The control whose optimum is nearest to given embeddings.

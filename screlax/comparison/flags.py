@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..gram.cells import Cells
 from ..problem.ufm import UFM
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .blocks import blocks
 
@@ -18,6 +19,7 @@ _OFF = 1e-3
 """Relative amount by which squared norms may miss the control without a word."""
 
 
+@short_repr
 @dataclass(frozen=True)
 class Flag:
     """Something that embeddings and the problem of an optimum do not agree in.

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..gram.geometry import cosines_of
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 
 _FAR_FROM_ROUNDING = 1e-5
 """Squared differences above this share of their terms keep ten digits."""
 
 
+@short_repr
 @dataclass(frozen=True)
 class FrameMetrics:
     """Norms and angles of k vectors v_c: class means about some centre, or rows of a classifier.

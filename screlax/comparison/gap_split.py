@@ -29,6 +29,7 @@ from ..problem.levels import lift_from_orbits
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..proof.repair import products_by_cell
+from ..short_repr import short_repr
 from ..solution.solution import Solution
 from ..types import Vector
 from .evaluation import Evaluation, evaluated_gram
@@ -41,6 +42,7 @@ _FARTHEST = 0.7
 """Largest logarithm of a norm over that of the optimum: a factor of two."""
 
 
+@short_repr
 @dataclass(frozen=True)
 class GapSplit(Parts):
     """The parts of a `LossGap.gap`, each proved to be at least zero but for rounding.

@@ -15,10 +15,12 @@ from ..optional import require_memory
 from ..problem.label_files import as_labels
 from ..samples.positives import class_sums
 from ..samples.rows import Rows
+from ..short_repr import short_repr
 from ..solution.solution import Solution
 from ..types import Matrix
 
 
+@short_repr
 class PenaltyGradient(NamedTuple):
     """A penalty and its derivative.
 

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from ..gram.geometry import cosines_of, gram_distance
 from ..io.tables import text_lines
+from ..short_repr import short_repr
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
 from .classifier import DualityMetrics, duality_metrics
 from .logits_reader import Brought
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class LogitMetrics:
     """A linear classifier and its logits at the class means, beside a cross-entropy optimum.

@@ -28,12 +28,14 @@ from scipy import linalg, optimize
 from ..gram.logits import LogitGram
 from ..problem.copositive import copositive_bounds
 from ..problem.logits import LogitProgram, largest_singular_value, logit_program
+from ..short_repr import short_repr
 from ..solution.solution import Solution
 from ..types import Matrix, Vector
 from .logits_pair import LogitPair, losses_at, slack_at, squares_of
 from .parts import PROVED, Parts
 
 
+@short_repr
 @dataclass(frozen=True)
 class LogitSplit(Parts):
     """The parts of a `LossGap.gap` of cross-entropy, each at least zero but for rounding.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import InvalidInputError, SolverFailedError
 from ..proof.certificate import relative_gap
+from ..short_repr import short_repr
 from ..solution.solution import Solution
 from .evaluation import Evaluation, Objective, objective_of
 
@@ -14,6 +15,7 @@ _MISTRUST = 1e-9
 """Relative amount by which a height may be below the optimum's before the proof is doubted."""
 
 
+@short_repr
 @dataclass(frozen=True)
 class LossGap:
     """How far the objective of the problem at the embeddings is from the best possible one.

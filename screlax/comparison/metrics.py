@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..io.tables import text_lines
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .centred import CentredMetrics, about_centres, centred_metrics, grams_of
 from .frame import mean, ratio, squared_distances
@@ -17,6 +18,7 @@ from .statistics import ClassStatistics
 _CENTRES = ("class_centred", "sample_centred", "uncentred")
 
 
+@short_repr
 @dataclass(frozen=True)
 class CollapseMetrics:
     """How far embeddings have collapsed, and onto what.

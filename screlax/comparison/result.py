@@ -9,6 +9,7 @@ import numpy as np
 
 from ..io.shown import json_label
 from ..io.tables import finite
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .classifier import ClassifierMetrics
 from .decision import Decision
@@ -34,6 +35,7 @@ _NUMBERS = (
 _RECORDS = ("verdict", "recipe", "loss", "decision", "split", "drawn", "metrics")
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class PerClass:
     """One entry per class, in class order.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..gram.geometry import cosines_of
 from ..io.tables import text_lines
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .statistics import ClassStatistics
 
@@ -17,6 +18,7 @@ _MOST = 10
 """Groups up to which there is something to see: step profiles, not long tails."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class SizeGroups:
     """Averages over the classes of each size, largest first, with no centre taken off.

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from ..errors import InvalidInputError
 from ..problem.labels import label_array
 from ..samples.layout import encode
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .accumulator import Accumulator
 from .blocks import blocks, share
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class ClassStatistics:
     """Counts, means and scatter within classes.

@@ -83,6 +83,13 @@ class GeometryTracker:
         self._gathered = Gathered(self._names)
         self.history: list[dict[str, Any]] = []
 
+    def __repr__(self) -> str:
+        beside = "" if self._solution is None else f" beside {self._solution.problem.description}"
+        return (
+            f"<GeometryTracker of {len(self._names):,} classes{beside}, epochs closed: "
+            f"{len(self.history):,}>"
+        )
+
     @property
     def statistics(self) -> ClassStatistics | None:
         """Statistics of the epoch so far; None before its first batch."""

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ..io.notebook import TextInNotebook
+from ..short_repr import short_repr
 from .decision import RESOLVED, Decision, in_words
 from .drawn import DrawnLoss
 from .gap_split import GapSplit
@@ -23,6 +24,7 @@ _MOSTLY = 0.5
 """Share of the excess below which that of the class means is said apart."""
 
 
+@short_repr
 @dataclass(frozen=True)
 class Verdict(TextInNotebook):
     """What a comparison comes to.

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from ..checks import finite_number
 from ..problem.program import level_size
 from ..problem.ufm import UFM
+from ..short_repr import short_repr
 from ..solve.lifted import Lifted, LiftedPoint
 from ..types import Matrix
 from .bound import best_bound, gaps_to, relaxation_bound
@@ -39,6 +40,7 @@ curvature is a softmax probability."""
 _HALVINGS = 40
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class SecondOrder:
     """What gradient, Hessian and certificate say about embeddings.

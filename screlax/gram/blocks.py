@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .cells import CellGram, Cells
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class Blocks:
     """An invariant matrix in block-diagonal form.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 
 
@@ -27,6 +28,7 @@ class Level(StrEnum):
     ORBITS = "orbits"
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class Cells:
     """What the rows and columns of a cell matrix stand for.
@@ -70,6 +72,7 @@ class Cells:
         return float(self.mass.sum())
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class CellGram:
     """A Gram matrix that is invariant under exchanging points of the same cell.
@@ -131,6 +134,7 @@ class CellGram:
         return cls(np.diagonal(matrix).copy(), matrix)
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class ScatteredGram(CellGram):
     """A Gram matrix of class means whose samples do not coincide, but are exchangeable.

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .cells import CellGram
 from .compact import CompactGram
 from .kernels import log_cosh_half
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class SlackVectorGram(CompactGram):
     """Gram matrix of class means with pair_gh = g_g + g_h − log cosh((β_g − β_h)/2).

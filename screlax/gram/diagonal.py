@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .compact import CompactGram
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class DiagonalGram(CompactGram):
     """Gram matrix of class means that are orthogonal to each other, by distinct class size.

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .cells import CellGram
 from .compact import CompactGram
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class CellMatrix:
     """A k×k matrix, not symmetric, that is invariant under exchanging classes of an orbit.
@@ -69,6 +71,7 @@ class CellMatrix:
         return matrix
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class LogitGram(CompactGram):
     """Logits of a linear classifier by orbit; as a Gram matrix, that of the features behind them.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..short_repr import short_repr
 from .logits import LogitGram
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class NormalizedLogitGram(LogitGram):
     """Logits at unit temperature of rows with ‖h‖² = ‖w‖² = s/τ, and `balance` τ/s.

@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .compact import CompactGram
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class OppositeGram(CompactGram):
     """Gram matrix norm · side sideᵀ of class means that are all on one of two opposite points.

@@ -7,11 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
+from ..short_repr import short_repr
 from ..types import Vector
 from .cells import CellGram
 from .logits import CellMatrix, LogitGram
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class OrthogonalLogitGram(LogitGram):
     """Logits whose features are orthogonal: nonnegative ones, of disjoint support.

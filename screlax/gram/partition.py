@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .cells import CellGram
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class Partition:
     """A grouping of points into cells.

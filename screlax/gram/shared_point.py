@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .compact import CompactGram
 from .kernels import log_cosh_half
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class SingletonGram(CompactGram):
     """Gram matrix of class means where all classes without anchors, singletons, share one point.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
+from ..short_repr import short_repr
 from ..types import Vector
 from .compact import CompactGram
 
@@ -21,6 +22,7 @@ WHY = (
 """What is said when it is asked for."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class UndecidedGram(CompactGram):
     """Stands where the Gram matrix of class means would, and refuses to be read."""

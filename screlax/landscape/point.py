@@ -6,6 +6,7 @@ import numpy as np
 
 from ..descent import check_second_order, solve_nonconvex
 from ..problem.ufm import UFM
+from ..short_repr import short_repr
 from ..types import Matrix
 
 _TOLERANCE = 1e-15
@@ -17,6 +18,7 @@ CLASSIFICATIONS = ("global", "strict saddle", "spurious", "not stationary")
 """What `check_second_order` may say."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class LandscapePoint:
     """Where descent from one random start ended.

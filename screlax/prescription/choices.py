@@ -12,6 +12,7 @@ from ..errors import InvalidInputError, ScrelaxError
 from ..problem.losses.base import Loss
 from ..problem.losses.registry import LOSSES, check_loss
 from ..problem.ufm import UFM
+from ..short_repr import short_repr
 from ..solution.solution import Solution
 from ..solve.solve import silent_solution
 from .target import Target
@@ -20,6 +21,7 @@ _SIZES = tuple(2**power for power in range(3, 13))
 """Batch sizes that are tried."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class Alternative:
     """One of the things that can be chosen, and how near its optimum is.

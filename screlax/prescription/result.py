@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from ..io.notebook import TextInNotebook
 from ..problem.ufm import UFM
+from ..short_repr import short_repr
 from ..solution.solution import Solution
 from .choices import Alternative
 from .target import Target
 from .text import design_text, left_open
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class DesignStep:
     """Some knobs turned, all others left as they were.
@@ -80,6 +82,7 @@ def settings_of(problem: UFM) -> dict[str, Any]:
     }
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class Design(TextInNotebook):
     """A problem whose certified optimum is as near to a wanted geometry as its knobs bring it.

@@ -22,6 +22,7 @@ from ..problem.class_sizes import ClassSizes
 from ..problem.levels import classes_to_orbits
 from ..problem.per_orbit import PerOrbit
 from ..problem.ufm import UFM
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 
 ETF, ORTHOGONAL = "etf", "orthogonal"
@@ -33,6 +34,7 @@ _ROUNDING = 1e-9
 """Asymmetry and negative eigenvalues, relative to the largest entry, that count as rounding."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class Target:
     """A Gram matrix of class means by orbit, with k×k norms and distances.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..containers import as_numpy, index_of
 from ..errors import InvalidInputError
+from ..short_repr import short_repr
 from ..types import Matrix, Vector
 from .class_sizes import ClassSizes
 from .per_class import PerClass, per_class
@@ -20,6 +21,7 @@ _ROUNDING = 1e-6
 """How far a row may sum from one: single precision, thousands of classes."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class PerClassPair:
     """A row-stochastic matrix over classes, and their labels where the container has any."""
@@ -45,6 +47,7 @@ class PerClassPair:
         return np.asarray(self.numbers[np.ix_(order, order)])
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class PerOrbitPair:
     """A matrix over classes that exchanging classes of an orbit leaves as it is.

@@ -24,9 +24,11 @@ from ..containers import (
     shown,
 )
 from ..errors import InvalidInputError
+from ..short_repr import short_repr
 from .labels import in_order, label_array, other_type
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class PerClass:
     """Numbers, and the label of each; None where the container has no labels.

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from ..checks import real_number
 from ..containers import shown
 from ..errors import InvalidInputError
+from ..short_repr import short_repr
 from ..types import Vector
 from .per_class import PerClass, numbers_in_words, per_class
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class PerOrbit:
     """One number per orbit of a problem's `class_sizes`: an option as `UFM` resolved it."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..gram.cells import CellGram, Cells, Level
 from ..optional import require_level_memory
+from ..short_repr import short_repr
 from ..types import Vector
 from .constraints.norm_control import NormControl
 from .losses.gram_loss import GramLoss
@@ -26,6 +27,7 @@ from .own_constraints.linear import Linear
 from .ufm import UFM
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class Program:
     """The semidefinite program of a `UFM` at one level, in units where the temperature is one.

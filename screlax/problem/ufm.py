@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInputError
+from ..short_repr import short_repr
 from ..types import Vector
 from .batches.base import Batches
 from .class_sizes import ClassSizes
@@ -33,6 +34,7 @@ _NAMED = 3
 """Constraints that are written out."""
 
 
+@short_repr
 @dataclass(frozen=True)
 class UFM:
     """A supervised contrastive problem whose embeddings are free variables.

@@ -6,7 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..short_repr import short_repr
 
+
+@short_repr
 class LossGradient(NamedTuple):
     """A loss and its derivatives.
 

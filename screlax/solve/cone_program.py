@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
 from ..io.atomic import refuse_unwritable, write_bytes
+from ..short_repr import short_repr
 from ..types import Vector
 from .cone_files import cbf_text, npz_bytes
 from .cvxpy_run import cone_sizes
@@ -19,6 +20,7 @@ SUFFIXES = (".cbf", ".npz")
 """Kinds of files that a cone program is written to."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class ConeProgram:
     """A relaxation in the form that SCS takes.

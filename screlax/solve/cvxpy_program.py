@@ -55,6 +55,9 @@ class CvxpyProgram:
         self.problem: Any = self._model.problem
         self.gram: Any = self._model.gram
 
+    def __repr__(self) -> str:
+        return f"<CvxpyProgram at level {self._level}: {self._ufm.description}>"
+
     @cached_property
     def _posed(self) -> Posed:
         """The matrices that SCS gets, and the way back."""

@@ -12,9 +12,11 @@ from ...gram.cells import CellGram
 from ...gram.partition import Partition
 from ...optional import require_memory
 from ...problem.class_sizes import ClassSizes
+from ...short_repr import short_repr
 from ...types import Matrix, Vector
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class Direction:
     """A symmetric matrix over classes, of length one, in numbers by orbit.

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...problem.class_sizes import ClassSizes
+from ...short_repr import short_repr
 from .direction import Direction
 from .form import Form
 
 
+@short_repr
 @dataclass(frozen=True)
 class Exchange:
     """The smallest of these numbers, and the orbits that it is for, equal where it is within."""

@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 from ...gram.cells import CellGram
 from ...gram.class_products import squared_norm
 from ...problem.losses.row_curvature import RowCurvature
+from ...short_repr import short_repr
 from ...types import Matrix, Vector
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class Form:
     """What q is made of.

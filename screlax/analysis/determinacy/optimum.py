@@ -14,6 +14,7 @@ from ...problem.losses.row_curvature import RowCurvature
 from ...problem.program import Program, build_program
 from ...problem.ufm import UFM
 from ...proof.repair import products_by_cell
+from ...short_repr import short_repr
 from ...types import Matrix, Vector
 from .form import Form
 
@@ -24,6 +25,7 @@ _NO_SLACK = 1e-12
 """Eigenvalues of the slack below this share of the largest are rounding."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class Optimum:
     """A certified optimum by orbit, in units of τ.

@@ -10,6 +10,7 @@ from typing import Any
 from ...errors import InvalidInputError
 from ...io.notebook import TextInNotebook
 from ...problem.ufm import UFM
+from ...short_repr import short_repr
 from .bound import LevelSetBound
 from .direction import Direction
 from .optimum import Optimum
@@ -25,6 +26,7 @@ _SINGLE, _DOUBLE = 2.0**-24, 2.0**-53
 """Roundings of float32 and float64, relative to the value."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class Determinacy(TextInNotebook):
     """What a loss excess leaves open of the geometry; see `screlax.analysis.determinacy`.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gram.cells import Cells, Level
+from ...short_repr import short_repr
 from ...types import Matrix, Vector
 from ..class_matrix import PerOrbitPair
 from ..class_sizes import ClassSizes
@@ -17,6 +18,7 @@ from .softmax_rows import RowWeights, SoftmaxRows
 from .within import WithinClass, within_class
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class ClassTerms:
     """The numbers of the family for the classes of each orbit, all of shape (m,).

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...short_repr import short_repr
 from ...types import Matrix, Vector
 
 _NOTHING = 1e-15
 """Factors below this share of the diagonal are rounding."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class RowCurvature:
     """Σ_g Σ_h diagonal_gh δ_gh² + Σ_j signs_jg (Σ_h factors_jgh δ_gh)², δ_gh = pair_gh − own_g.

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ...gram.blocks import slack_blocks
 from ...gram.cells import CellGram, Cells
 from ...gram.rounding import TINY, entry_sizes, exponential_remainder, summation
+from ...short_repr import short_repr
 from ...types import Matrix, Vector
 from .conic_rows import ConicRows
 from .gram_loss import GramLoss
@@ -34,6 +35,7 @@ _SMALL = -0.5
 """Below this excess a row's loss is well below zero, and is taken as the logarithm that it is."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class RowWeights:
     """One number for each entry of each row's softmax: on itself (`own`) and on cells (`pair`).
@@ -53,6 +55,7 @@ class RowWeights:
         )
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class SoftmaxRows(GramLoss):
     """The loss above at one level; see `GramLoss`.

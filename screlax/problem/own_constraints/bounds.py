@@ -24,6 +24,7 @@ from scipy import sparse
 from ...gram.cells import CellGram, Level
 from ...gram.rounding import UNIT, summation
 from ...optional import require_memory
+from ...short_repr import short_repr
 from ...types import Matrix, Vector
 from ..class_sizes import ClassSizes
 from ..levels import samples_to_classes
@@ -37,6 +38,7 @@ _ROUNDING = 64 * UNIT
 """Relative error of what a constraint sums: entries of G are sums of products themselves."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class LinearBounds:
     """Linear constraints on a cell Gram matrix at unit temperature.

@@ -13,6 +13,7 @@ from scipy import sparse
 from ...checks import real_number
 from ...containers import as_numpy, index_of, shown
 from ...errors import InvalidInputError
+from ...short_repr import short_repr
 from ...types import Matrix, Vector
 from ..labels import ClassNumbers
 
@@ -23,6 +24,7 @@ _SHOWN = 3
 """Terms up to which they are written out."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class Terms:
     """Σ_t weight_t G[first_t, second_t], every pair of classes at most once.

@@ -16,9 +16,11 @@ from ...optional import require_memory
 from ...problem.levels import classes_to_orbits
 from ...problem.ufm import UFM
 from ...proof.certificate import Certificate
+from ...short_repr import short_repr
 from ...types import Matrix
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class MaxMarginLimit(TextInNotebook):
     """The limit of the optima of a problem as its control lets go of them, at margin one.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...io.notebook import TextInNotebook
 from ...io.shown import shortened
 from ...problem.ufm import UFM
+from ...short_repr import short_repr
 
 _LISTED = 16
 """Thresholds that text lists: those nearest to the control."""
@@ -21,6 +22,7 @@ _NAMED = 3
 """Classes of one threshold that text names."""
 
 
+@short_repr
 @dataclass(frozen=True)
 class CollapseThreshold:
     """Where the classes of some orbits come to share their mean, and whether they do now.
@@ -74,6 +76,7 @@ class CollapseThreshold:
         return (self.lower + self.upper) / 2
 
 
+@short_repr
 @dataclass(frozen=True)
 class MinorityCollapse(TextInNotebook):
     """Which classes share one mean at the optimum, and where each would begin to.
