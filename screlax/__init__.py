@@ -251,7 +251,10 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = importlib.import_module(f".{name}", __name__)
     else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .spelling import hint
+
+        names = [*__all__, *_MODULES]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint(name, names)}")
     globals()[name] = value
     return value
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from .containers import plain, shown
 from .errors import InvalidInputError
+from .spelling import hint
 
 MOST_TASKS = 1_000_000
 """Problems, descents or points of a path that one call takes."""
@@ -119,7 +120,9 @@ def check_choice(value: object, name: str, choices: tuple[Any, ...]) -> None:
     """Raise an `InvalidInputError` that lists the choices unless the value is one of them."""
     if not any(value is choice or value == choice for choice in choices):
         listed = ", ".join(map(repr, choices))
-        raise InvalidInputError(f"{name} must be one of {listed}; got {value!r}")
+        raise InvalidInputError(
+            f"{name} must be one of {listed}; got {value!r}{hint(value, choices)}"
+        )
 
 
 def _number_or_nan(value: object) -> float:

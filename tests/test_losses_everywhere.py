@@ -212,7 +212,7 @@ def test_keys_tell_every_option_apart_and_are_the_old_ones_without_options():
 
 
 def test_numbers_that_do_not_fit_the_profile_are_refused_before_any_work():
-    with pytest.raises(screlax.ScrelaxError, match="class_weights are 3 numbers, but there are 4"):
+    with pytest.raises(screlax.ScrelaxError, match="class_weights: 3 numbers for 4"):
         screlax.SweepPoint("mine", CONTROL, counts=SIZES, loss=SupCon(class_weights=[1, 2, 3]))
 
 
@@ -256,8 +256,8 @@ def test_class_weights_come_from_an_array_and_have_whole_numbers_as_labels(tmp_p
         ("w.json", "3", "holds a single int"),
         ("w.json", "[true, 1]", "True is no class weight"),
         ("w.json", '{"a": 1, "a": 2}', "label 'a' is there twice"),
-        ("w.csv", "cat,1\ndog,2\n", "class_weights have no number for label 'emu'"),
-        ("w.txt", "1\n2\n", "class_weights are 2 numbers, but there are 4 classes"),
+        ("w.csv", "cat,1\ndog,2\n", "class_weights: no number for label 'emu'"),
+        ("w.txt", "1\n2\n", "class_weights: 2 numbers for 4 classes"),
     ],
 )
 def test_bad_files_of_class_weights_end_in_exit_code_two(

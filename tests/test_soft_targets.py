@@ -140,7 +140,7 @@ def test_what_is_no_target_is_refused(options, message):
 
 
 def test_matrices_of_other_classes_are_refused():
-    with pytest.raises(InvalidInputError, match="3 numbers, but there are 4 classes"):
+    with pytest.raises(InvalidInputError, match="3 numbers for 4 classes"):
         UFM(SIZES, Sphere(1.0), loss=SoftTargets(MATRIX))
     nested = {"ant": {"ant": 1}, "bee": {"bee": 1}}
     with pytest.raises(InvalidInputError, match="no number for label 'cat'"):

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..checks import positive_number
 from ..errors import InvalidInputError
 from ..io.atomic import write_bytes
+from ..spelling import hint
 from ..tasks.run import Tasks
 from ..tasks.store import store_folder
 from ..version import __version__
@@ -87,5 +88,6 @@ def _check_names(what: str, wanted: Sequence[str], known: Sequence[str]) -> None
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise InvalidInputError(
-            f"no {what} is called {unknown[0]!r}; there are {', '.join(dict.fromkeys(known))}"
+            f"no {what} is called {unknown[0]!r}{hint(unknown[0], known)}; "
+            f"there are {', '.join(dict.fromkeys(known))}"
         )

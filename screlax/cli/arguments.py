@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from ..errors import InvalidInputError
 from ..io.shown import one_line
+from ..spelling import hint
 
 _MOST_BYTES = 1 << 20
 """Size up to which a file of arguments is read."""
@@ -19,8 +20,39 @@ class Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line, whatever it was given."""
 
     def error(self, message: str) -> NoReturn:
-        """Print the usage and the message and exit."""
-        super().error(one_line(message))
+        """Print where the options are told and the message, which says what was meant, and exit."""
+        told = one_line(self._numbered(self._spelled(message)))
+        usage = f"usage: {self.prog} …; {self.prog} --help tells what it takes\n"
+        self.exit(2, f"{usage}{self.prog}: error: {told}\n")
+
+    def _spelled(self, message: str) -> str:
+        """Add the option or choice that was meant."""
+        chosen = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        if chosen:
+            choices = re.findall(r"[\w-]+", chosen[2])
+            return message + hint(chosen[1], choices)
+        unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message)
+        if unknown is None:
+            return message
+        return f"{message}{hint(unknown[1], list(self._long_options()))}"
+
+    def _long_options(self) -> Iterator[str]:
+        """Yield all options, with those of commands."""
+        for action in self._actions:
+            yield from (option for option in action.option_strings if option.startswith("--"))
+            if isinstance(action.choices, dict):
+                for command in action.choices.values():
+                    yield from command._long_options()
+
+    def _numbered(self, message: str) -> str:
+        """Name the values of an option that takes several."""
+        short = re.match(r"argument (--[\w-]+): expected (\d+) arguments", message)
+        for action in self._actions if short else ():
+            if short and short[1] in action.option_strings and isinstance(action.metavar, tuple):
+                names = " and ".join(action.metavar)
+                meaning = (action.help or "").replace("%%", "%")
+                return f"{short[1]} takes {short[2]} numbers, {names}: {meaning}"
+        return message
 
 
 def expanded(arguments: Sequence[str]) -> list[str]:

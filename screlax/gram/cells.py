@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
 from ..short_repr import short_repr
+from ..spelling import hint
 from ..types import Matrix, Vector
 
 
@@ -188,4 +189,6 @@ def check_level(level: str) -> Level:
         return Level(level)
     except ValueError:
         names = ", ".join(known.value for known in Level)
-        raise InvalidInputError(f"level must be auto, {names}; got {level!r}") from None
+        raise InvalidInputError(
+            f"level must be auto, {names}; got {level!r}{hint(level, ['auto', *Level])}"
+        ) from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InvalidInputError
+from ..spelling import hint
 from ..types import Vector
 from .canvas import figure_or_new, number_whole, spans_decades
 from .colours import curve
@@ -97,7 +98,10 @@ def plot_history(
 def _column(rows: Sequence[Mapping[str, Any]], name: str) -> Vector:
     """Return a column, NaN where a row has no such number."""
     if not any(name in row for row in rows):
-        raise InvalidInputError(f"the history has no column {name!r}; it has {', '.join(rows[-1])}")
+        raise InvalidInputError(
+            f"the history has no column {name!r}{hint(name, rows[-1])}; "
+            f"it has {', '.join(rows[-1])}"
+        )
     try:
         entries = [row.get(name) for row in rows]
         return np.array([np.nan if entry is None else float(entry) for entry in entries])

@@ -23,6 +23,7 @@ from ..problem.levels import classes_to_orbits
 from ..problem.per_orbit import PerOrbit
 from ..problem.ufm import UFM
 from ..short_repr import short_repr
+from ..spelling import hint
 from ..types import Matrix, Vector
 
 ETF, ORTHOGONAL = "etf", "orthogonal"
@@ -132,7 +133,8 @@ def target_of(given: Any, problem: UFM) -> tuple[Target, UFM]:
 def _named(name: str, copies: Vector) -> Target:
     if name not in NAMES:
         raise InvalidInputError(
-            f"there is no target {shown(name)}; give {ETF!r}, {ORTHOGONAL!r} or a Gram matrix"
+            f"there is no target {shown(name)}{hint(name, NAMES)}; "
+            f"give {ETF!r}, {ORTHOGONAL!r} or a Gram matrix"
         )
     classes, m = float(copies.sum()), len(copies)
     between = -1 / (classes - 1) if name == ETF else 0.0

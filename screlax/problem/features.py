@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from ..errors import InvalidInputError
+from ..spelling import hint
 
 
 class Features(StrEnum):
@@ -30,4 +31,6 @@ def check_features(features: object) -> Features:
         return Features(str(features))
     except ValueError:
         names = " or ".join(f"{known.value!r}" for known in Features)
-        raise InvalidInputError(f"features must be {names}, got {features!r}") from None
+        raise InvalidInputError(
+            f"features must be {names}, got {features!r}{hint(features, list(Features))}"
+        ) from None

@@ -23,6 +23,7 @@ from ..containers import (
     shown,
 )
 from ..errors import InvalidInputError
+from ..spelling import hint
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -154,8 +155,8 @@ class ClassNumbers:
         listed = "" if self._names is None else f": {', '.join(map(shown, self._names[:5]))}"
         listed += ", …" if len(self._names or ()) > 5 else ""
         raise InvalidInputError(
-            f"label {shown(label)} is no class; there are {self._classes:,}{numbered}"
-            + (other_type(label, known) or listed)
+            f"label {shown(label)} is no class{hint(label, known)}; "
+            f"there are {self._classes:,}{numbered}" + (other_type(label, known) or listed)
         )
 
 

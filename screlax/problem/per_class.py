@@ -25,6 +25,7 @@ from ..containers import (
 )
 from ..errors import InvalidInputError
 from ..short_repr import short_repr
+from ..spelling import hint
 from .labels import in_order, label_array, other_type
 
 
@@ -56,8 +57,8 @@ class PerClass:
             return self.numbers_of(range(classes) if labels is None else labels, what)
         if len(self.numbers) != classes:
             raise InvalidInputError(
-                f"{what} are {len(self.numbers)} numbers, but there are {classes} classes; give "
-                "one for each class"
+                f"{what}: {len(self.numbers)} numbers for {classes} classes; give one for each "
+                "class"
             )
         return self.numbers
 
@@ -73,7 +74,7 @@ class PerClass:
         missing = [label for label in wanted if label not in place]
         if missing:
             raise InvalidInputError(
-                f"{what} have no number for label {shown(missing[0])}"
+                f"{what}: no number for label {shown(missing[0])}{hint(missing[0], place)}"
                 + (other_type(missing[0], place) or "; give one for every label")
             )
         return self.numbers[[place[label] for label in wanted]]

@@ -1,6 +1,5 @@
 """Class-size profiles of the long-tailed recognition literature, in closed form."""
 
-import difflib
 import math
 from collections.abc import Callable
 
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..checks import positive_number, whole_number
 from ..errors import InvalidInputError, ProblemTooLargeError
+from ..spelling import hint
 from .class_sizes import _MAX_CLASSES_LISTED, MAX_SIZE
 from .real_profiles import REAL_PROFILES
 
@@ -278,12 +278,9 @@ def _parse_name(name: object) -> tuple[str, list[float]]:
     family = family.strip()
     known = [*_BENCHMARKS, *_FAMILIES, *REAL_PROFILES]
     if family not in known:
-        close = difflib.get_close_matches(family, known, n=1)
         written = [name for name, _ in profile_names()]
         raise InvalidInputError(
-            f"unknown profile {name!r}"
-            + (f", did you mean {close[0]!r}?" if close else ";")
-            + f" known profiles: {', '.join(written)}"
+            f"unknown profile {name!r}{hint(family, known)}; known profiles: {', '.join(written)}"
         )
     return family, [_parse_number(text, name) for text in rest.split(",")] if colon else []
 

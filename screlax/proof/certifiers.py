@@ -11,6 +11,7 @@ from ..gram.cells import Level
 from ..gram.curve import AnyGram
 from ..problem.logits import logit_program
 from ..problem.ufm import UFM
+from ..spelling import hint
 from .dense import Proof
 from .dual import DualPoint
 from .prove import prove_gram
@@ -140,7 +141,8 @@ def certifier_named(name: str) -> Certifier:
         load_installed()
     if name not in CERTIFIERS:
         raise InvalidInputError(
-            f"there is no certifier {name!r}; choose one of {', '.join(CERTIFIERS)}, or load the "
+            f"there is no certifier {name!r}{hint(name, CERTIFIERS)}; "
+            f"choose one of {', '.join(CERTIFIERS)}, or load the "
             "module that registers it (--with MODULE)"
         )
     return CERTIFIERS[name]

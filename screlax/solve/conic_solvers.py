@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import SolverCapabilityError, SolverUnavailableError
-from .base import SolverOptions
+from ..spelling import hint
+from .base import METHODS, SolverOptions
 
 FIRST_ORDER = frozenset({"SCS", "COSMO"})
 """Solvers that factor only the constraint matrix; all others are taken as interior-point."""
@@ -48,8 +49,9 @@ def resolve_conic_solver(name: str) -> str:
         usable = ", ".join(installed_conic_solvers()) or "none"
         known = wanted in _EXTRAS or wanted in cvxpy.settings.SOLVERS
         remedy = _EXTRAS.get(wanted, f"install the Python package of {name}")
+        near = "" if known else hint(name, [*METHODS, "auto", *cvxpy.settings.SOLVERS])
         raise SolverUnavailableError(
-            f"solver {name!r} is {'not installed' if known else 'unknown'}; "
+            f"solver {name!r} is {'not installed' if known else 'unknown'}{near}; "
             f"installed solvers that take this problem: {usable}"
             + (f"; to add it: {remedy}" if known else "")
         )

@@ -14,7 +14,6 @@ file of linear constraints there (`screlax.constraints.read_constraints`), or li
 ``constraints = [{ terms = [[0, 1, 1.0]], upper = 0.2 }]``.
 """
 
-import difflib
 import inspect
 import tomllib
 from pathlib import Path
@@ -28,6 +27,7 @@ from ..io.files import existing_file, text_of
 from ..problem.constraints.norms import CONTROLS
 from ..problem.count_files import read_counts
 from ..problem.own_constraints.files import read_constraints
+from ..spelling import hint
 from .grid import grid
 from .point import SweepPoint
 
@@ -84,9 +84,9 @@ def _refuse_unknown(entries: dict[str, Any], where: str) -> None:
     known = list(dict.fromkeys(["counts", *named, *CONTROLS]))
     for key in entries:
         if key not in known and key.replace("_", "-") not in CONTROLS:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f", did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
-            raise InvalidInputError(f"{where}: unknown entry {key!r}{hint}")
+            raise InvalidInputError(
+                f"{where}: unknown entry {key!r}{hint(key, known)}; there are {', '.join(known)}"
+            )
 
 
 def _profiles(named: Any, files: Any, folder: Path) -> dict[str, Any] | list[Any]:

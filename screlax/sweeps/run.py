@@ -11,6 +11,7 @@ from typing import Any
 from ..checks import check_jobs
 from ..errors import InvalidInputError, SolverUnavailableError
 from ..solve.registry import available_solvers
+from ..spelling import hint
 from ..tasks.progress import progress as sign_of_life
 from ..tasks.run import Tasks
 from .evaluate import FAILED, Result
@@ -143,5 +144,6 @@ def _check(points: Sequence[Any]) -> None:
     for solver in sorted(wanted):
         if solver.lower() not in map(str.lower, known):
             raise SolverUnavailableError(
-                f"solver {solver!r} is not installed here; there are: {', '.join(known)}"
+                f"solver {solver!r} is not installed here{hint(solver, known)}; "
+                f"there are: {', '.join(known)}"
             )

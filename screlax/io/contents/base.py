@@ -9,6 +9,7 @@ from typing import Any
 
 from ...containers import shown
 from ...errors import FileFormatError
+from ...spelling import hint
 from ..shown import one_line
 
 _LISTED = 12
@@ -65,7 +66,8 @@ class Contents:
         """
         if name not in self.entries:
             raise FileFormatError(
-                f"{self.file} has no {self.what} {name!r}; it holds {one_line(self)}"
+                f"{self.file} has no {self.what} {name!r}{hint(name, self.entries)}; it holds "
+                f"{one_line(self)}"
             )
         return self.entries[name]
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...containers import shown
 from ...errors import InvalidInputError
 from ...extensions import load_installed
+from ...spelling import hint
 from ...types import Vector
 from ..batch_files import is_batch_file
 from ..class_sizes import ClassSizes
@@ -226,13 +227,15 @@ def _sampler_named(name: str, options: dict[str, Any]) -> type[Batches]:
         load_installed()
     if name not in BATCHES:
         raise InvalidInputError(
-            f"there is no sampler {name!r}; choose one of {', '.join(sorted(BATCHES))}"
+            f"there is no sampler {name!r}{hint(name, BATCHES)}; "
+            f"choose one of {', '.join(sorted(BATCHES))}"
         )
     known = {option.name for option in fields(BATCHES[name])}
     for option in options:
         if option not in known:
             raise InvalidInputError(
-                f"sampler {name!r} has no option {option!r}; it has {', '.join(sorted(known))}"
+                f"sampler {name!r} has no option {option!r}{hint(option, known)}; it has "
+                f"{', '.join(sorted(known))}"
             )
     needed = [option.name for option in fields(BATCHES[name]) if option.default is MISSING]
     missing = [name for name in needed if name not in options]

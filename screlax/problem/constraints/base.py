@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from ...checks import positive_number
 from ...errors import InvalidInputError
 from ...extensions import load_installed
+from ...spelling import hint
 
 if TYPE_CHECKING:
     from ..logit_norms import LogitNorm
@@ -122,7 +123,7 @@ class Control(ABC):
         known = [field.name for field in fields(self)]
         if name not in known:
             raise InvalidInputError(
-                f"{self.name} has no number {name!r}; it has {', '.join(known)}"
+                f"{self.name} has no number {name!r}{hint(name, known)}; it has {', '.join(known)}"
             )
         return name
 
@@ -219,7 +220,8 @@ def control_named(name: str, *numbers: Any) -> Control:
         load_installed()
     if name not in CONTROLS:
         raise InvalidInputError(
-            f"there is no control {name!r}; choose one of {', '.join(CONTROLS)}, or load the "
+            f"there is no control {name!r}{hint(name, CONTROLS)}; "
+            f"choose one of {', '.join(CONTROLS)}, or load the "
             "module that registers it (--with MODULE)"
         )
     known = [field.name for field in fields(CONTROLS[name])]

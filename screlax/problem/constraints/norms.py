@@ -12,6 +12,7 @@ from ...errors import InvalidInputError
 from ...gram.cells import Cells
 from ...gram.manifold import Manifold
 from ...gram.rounding import UNIT, summation
+from ...spelling import hint
 from ...types import Vector
 from .base import (
     CONTROLS,
@@ -366,12 +367,13 @@ def check_control(control: object) -> Control:
     """Return `control` unchanged, or raise an `InvalidInputError` that lists the choices."""
     if isinstance(control, Control):
         return control
+    kinds = [kind.__name__ for kind in CONTROLS.values()]
     known = ", ".join(
         f"{kind.__name__}({', '.join(kind.symbols or (kind.symbol,))})"
         for kind in CONTROLS.values()
     )
     raise InvalidInputError(
-        f"control must be one of {known}, got {control!r}; "
+        f"control must be one of {known}, got {control!r}{hint(control, kinds)}; "
         "without a control the loss has no minimiser"
     )
 

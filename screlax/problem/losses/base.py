@@ -20,6 +20,7 @@ from ...containers import shown
 from ...errors import InvalidInputError, SolverCapabilityError
 from ...gram.blocks import slack_blocks
 from ...gram.cells import CellGram, Level
+from ...spelling import hint
 from ...types import Matrix, Vector
 from ..class_matrix import PerClassPair, PerOrbitPair, by_orbit, interchangeable
 from ..class_sizes import ClassSizes
@@ -520,7 +521,8 @@ class Loss(ABC):
         for option in options:
             if option not in known:
                 raise InvalidInputError(
-                    f"loss {cls.name!r} has no option {shown(option)}; it has "
+                    f"loss {cls.name!r} has no option {shown(option)}"
+                    f"{hint(option, known)}; it has "
                     f"{', '.join(known) or 'none'}"
                 )
 

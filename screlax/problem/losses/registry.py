@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ...containers import shown
 from ...errors import InvalidInputError
 from ...extensions import load_installed
+from ...spelling import hint
 from ..class_matrix import PerOrbitPair
 from ..per_orbit import of_list
 
@@ -84,7 +85,8 @@ def _loss_named(name: str, options: dict[str, Any]) -> Loss:
         load_installed()
     if name not in LOSSES:
         raise InvalidInputError(
-            f"there is no loss {shown(name)}; choose one of {', '.join(sorted(LOSSES))}, or load "
+            f"there is no loss {shown(name)}{hint(name, LOSSES)}; "
+            f"choose one of {', '.join(sorted(LOSSES))}, or load "
             "the module that registers it (--with MODULE)"
         )
     loss = LOSSES[name]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ...checks import finite_number, whole_number
 from ...errors import InvalidInputError
 from ...optional import require_memory
+from ...spelling import hint
 from ..class_matrix import interchangeable
 from ..class_sizes import ClassSizes
 from .base import OwnConstraint
@@ -205,7 +206,8 @@ def linear_of_record(record: Any) -> Linear:
         raise InvalidInputError(f"a constraint must be a table of entries, got {record!r}")
     if unknown := sorted(set(record) - _FIELDS):
         raise InvalidInputError(
-            f"a constraint has no entry {unknown[0]!r}; there are {', '.join(sorted(_FIELDS))}"
+            f"a constraint has no entry {unknown[0]!r}{hint(unknown[0], _FIELDS)}; there are "
+            f"{', '.join(sorted(_FIELDS))}"
         )
     if ("terms" in record) == ("matrix" in record):
         raise InvalidInputError(
