@@ -17,6 +17,7 @@ from screlax import (
     Solution,
     Sphere,
     path_table,
+    profile,
     regularization_path,
     solve_relaxation,
 )
@@ -187,6 +188,15 @@ def test_just_below_the_threshold_the_solution_is_small_and_certified():
     assert norms == sorted(norms)
     assert norms[0] <= 1e-6
     assert all(point.relative_gap <= 1e-12 for point in path)
+
+
+@every_control
+def test_the_default_path_of_a_long_tail_needs_no_descent(control):
+    path = regularization_path(UFM(profile("imagenet-lt"), control))
+    assert len(path) == 100
+    assert {point.solver_reason for point in path if point.point_gram.own.any()} == {"path"}
+    assert {point.solver_message for point in path[1:]} == {"slack-vector Newton"}
+    assert all(point.relative_gap <= 1e-13 for point in path)
 
 
 @pytest.mark.parametrize("control", [Ball(1.0), Sphere(1.0), Budget(1.0)], ids=str)

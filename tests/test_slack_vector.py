@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import Case, assert_optimal, class_objective, optimality
 
-from screlax import UFM, Ball, Budget, ClassSizes, Ridge, Sphere
+from screlax import UFM, Ball, Budget, ClassSizes, Ridge, Sphere, profile
 from screlax.equations.linear import StructuredJacobian
 from screlax.equations.slack_vector import SlackVectorEquations, State, equations_for
 from screlax.gram.cells import CellGram
@@ -17,8 +17,10 @@ from screlax.gram.curve import SlackVectorGram
 from screlax.problem.constraints.norms import Control
 from screlax.problem.levels import classes_to_orbits
 from screlax.problem.losses.class_rows import ClassTerms
-from screlax.solve.slack_vector.newton import initial_state, newton
+from screlax.proof.structured import prove
+from screlax.solve.slack_vector.newton import newton
 from screlax.solve.slack_vector.solver import solve_slack_vector
+from screlax.solve.slack_vector.start import initial_state
 
 seeds = st.integers(0, 2**32 - 1)
 FEW = (9, 5, 5, 4, 2, 2, 2)
@@ -398,6 +400,37 @@ def test_a_batch_of_parameters_equals_one_by_one(control, sizes):
             strict=True,
         ):
             assert np.abs(part - single).max() <= 1e-9
+
+
+@pytest.mark.parametrize("sizes", [FEW, MANY, (5000, 3, 2), (10**7, 4)], ids=len)
+def test_small_budgets_start_next_to_their_root(sizes):
+    """As ρ → 0 the start is the solution at G = 0: v = n_c √(λ/2n), Z = n − 1, λ = λ_max."""
+    problem = UFM(sizes, Budget(1.0))
+    radii = np.geomspace(1e-9, 0.1, 8) * min(sizes) / max(sizes)
+    equations = equations_for(problem, radii)
+    start = initial_state(equations)
+    result = newton(equations, start)
+    assert result.converged.all()
+    assert result.steps <= 4
+    own, _ = equations.own(result.state, equations.moments(result.state))
+    n = sum(sizes)  # p, 1/n and less, is a difference of numbers around one
+    assert own @ equations.mass == pytest.approx(n * radii, rel=1e-6, abs=n**2 * 1e-15)
+    top = problem.zero_threshold()
+    assert np.exp(start.log_strength[0]) == pytest.approx(top, rel=1e-8)
+    zero = np.log(equations.embeddings) + math.log(top / (2 * n)) / 2
+    assert np.abs(start.log_slack[0] - zero).max() <= 1e-6
+    assert np.abs(start.log_normalizer[0] - math.log(n - 1)).max() <= 1e-6
+
+
+@pytest.mark.parametrize("name", ["imagenet-lt", "imagenet12k", "covtype", "cifar10-lt:100"])
+def test_budgets_of_real_profiles_need_a_few_steps(name):
+    radii = np.geomspace(1e-6, 10, 15)
+    equations = equations_for(UFM(profile(name), Budget(1.0)), radii)
+    result = newton(equations, initial_state(equations))
+    assert result.converged.all()
+    assert result.steps <= 8
+    proof = prove(equations, result.state)
+    assert all(proof.is_near(1e-12, index) for index in range(len(radii)))
 
 
 def test_one_breakdown_does_not_spoil_the_batch():

@@ -18,8 +18,8 @@ from screlax.problem.program import build_program
 from screlax.proof.dense import certify
 from screlax.proof.prove import prove_gram
 from screlax.proof.structured import StructuredProof, prove, state_of_gram
-from screlax.solve.slack_vector.newton import initial_state
 from screlax.solve.slack_vector.solver import solve_slack_vector
+from screlax.solve.slack_vector.start import initial_state
 
 CONTROLS = controls_of(classifier=False)
 

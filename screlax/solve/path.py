@@ -35,7 +35,8 @@ from .base import SolverOptions, reject_options
 from .batch_path import batch_columns, problems_of_sizes
 from .cascade import Native, SlackVector
 from .in_turn import point_named, solved_in_turn
-from .slack_vector.newton import initial_state, newton
+from .slack_vector.newton import newton
+from .slack_vector.start import initial_state
 from .solve import check_limits, solve_relaxation, warn_of_gap
 
 _REFINEMENTS = (2, 3, 4, 5)

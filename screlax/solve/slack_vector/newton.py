@@ -7,12 +7,12 @@ profile tried. Where the step count runs out, continuation in the parameter take
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...equations.linear import StructuredJacobian
-from ...equations.slack_vector import ROUGH, SlackVectorEquations, State, kernel_moves
+from ...equations.slack_vector import ROUGH, SlackVectorEquations, State
 from ...gram.kernels import EXACT, Array
 
 MAX_MOVE = 2.0
@@ -23,13 +23,8 @@ STALLED_STEP = 1e-4
 """Steps below this that no longer shrink are rounding, in a badly conditioned problem."""
 CHORD_STEP = 5e-5
 """After a step below this the Jacobian is taken once more: what it misses is of that size."""
-_TRACE_STEPS = 2
-"""Newton steps towards the λ of a budget: squared norms are nearly linear in its logarithm."""
-_MOST_OF_SLACK = 0.15
 _FAR = 1e-2
 """After a step above this, sums are as rough as the Jacobian, and their kernels serve both."""
-_WIDE_RADIUS = 6.0
-"""ρ/τ per unit of log(largest/smallest size) from which the slack vector starts out alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,90 +149,3 @@ def _direction(
     strength = (excess + gained) / lost
     direction = both[..., 0] - both[..., 1] * strength[:, None, None]
     return direction, strength, before, jacobian
-
-
-def initial_state(equations: SlackVectorEquations) -> State:
-    """Return the balanced solution's formula applied class by class; `alike_state` far out.
-
-    On a ball or sphere with v moved so that it nearly is in the kernel of G.
-    """
-    terms, classes = equations.terms, equations.copies.sum()
-    log_ratio = np.log(terms.pair / terms.anchors)  # of Z to the sum of a row's exponentials
-    log_strength = _initial_log_strength(equations)
-    if equations.is_penalty:
-        own, _ = _balanced_own(equations, log_strength)
-    else:
-        own = np.repeat(equations.parameters[:, None], len(log_ratio), axis=1)
-    mean = own @ equations.mass / equations.total_mass
-    pair = np.repeat(-mean[:, None] / (classes - 1), len(log_ratio), axis=1)
-    with np.errstate(divide="ignore"):  # nothing inside where there is no own weight
-        inside, outside = np.log(terms.own) + own, np.log(equations.others) + pair
-        beta = np.logaddexp(inside, outside) + log_ratio
-    start = State(np.log(terms.pair) + pair / 2 - beta / 2, beta, log_strength)
-    if equations.is_penalty or classes < 3:
-        return start
-    range_of_sizes = max(np.ptp(np.log(terms.pair)), np.ptp(np.log(terms.anchors)))
-    wide = equations.parameters >= _WIDE_RADIUS * range_of_sizes
-    if wide.any() and equations.has_own:
-        alike = alike_state(equations).log_slack
-        start = replace(start, log_slack=np.where(wide[:, None], alike, start.log_slack))
-    return _nearer_the_kernel(equations, start)
-
-
-def _balanced_own(equations: SlackVectorEquations, log_strength: Array) -> tuple[Array, Array]:
-    """Return the squared norms of classes among others like them, and their slope by log λ."""
-    terms, classes = equations.terms, equations.copies.sum()
-    # in logarithms: where ρ/τ is large the share of the negatives underflows
-    share = (classes - 1) / (2 * classes) * (terms.embeddings / terms.anchors)
-    miss = np.minimum(log_strength[:, None] + np.log(share), -1e-3)
-    log_odds = np.log(-np.expm1(miss)) - miss + np.log(equations.others / terms.own)
-    own = np.maximum((classes - 1) / classes * log_odds, 1e-3)
-    return own, (classes - 1) / classes / np.expm1(miss)
-
-
-def _nearer_the_kernel(equations: SlackVectorEquations, state: State) -> State:
-    """Return a state of a ball or sphere with centres moved so that G v = 0 at the old v.
-
-    That is not done where a class carries so much of v that the new one is quite another.
-    """
-    with np.errstate(all="ignore"):
-        moments = equations.moments(state, ROUGH)
-        residual = moments.product + equations.parameters[:, None] * moments.slack
-        move = kernel_moves(moments, equations.copies, residual)
-        largest = (moments.slack / moments.total).max(axis=1, keepdims=True)
-        size = np.abs(move).max(axis=1, keepdims=True)
-        move = np.where((size < MAX_MOVE) & (largest < _MOST_OF_SLACK), move, 0.0)
-    return replace(state, log_slack=state.log_slack + move)
-
-
-def alike_state(equations: SlackVectorEquations) -> State:
-    """Return Z of separate classes, and the v alike for all that solves (E2) summed over them.
-
-    For a ball or sphere, which tends to that as ρ grows beyond the differences of log sizes.
-    """
-    beta = np.log(equations.weight) + equations.parameters[:, None]
-    flat, none = np.zeros_like(beta), np.zeros(len(beta))
-    moments = equations.moments(State(flat, beta, none))
-    classes = equations.copies.sum()
-    rows = (equations.parameters[:, None] + moments.product) @ equations.copies
-    return State(flat - rows[:, None] / (2 * classes * (classes - 1)), beta, none)
-
-
-def _initial_log_strength(equations: SlackVectorEquations) -> Array:
-    """Return log λ; of a budget, where balanced squared norms have the trace that it allows."""
-    if equations.control.is_penalty:
-        return np.asarray(np.log(equations.parameters))
-    if not equations.is_budget:
-        return np.zeros_like(equations.parameters)
-    classes, terms, copies = equations.copies.sum(), equations.terms, equations.copies
-    ratio = (classes - 1) * float(copies @ terms.pair) / float(copies @ terms.own)
-    log_odds = equations.parameters * classes / (classes - 1) - np.log(ratio)
-    pole = 2 * classes / (classes - 1) * float(copies @ terms.anchors) / equations.total_mass
-    balanced = np.log(pole) - np.logaddexp(0.0, log_odds)
-    log_strength = balanced
-    for _ in range(_TRACE_STEPS):
-        own, slope = _balanced_own(equations, log_strength)
-        excess = own @ equations.mass - equations.total_mass * equations.parameters
-        log_strength = log_strength - excess / (slope @ equations.mass)
-    # beyond the pole norms are zero, and nothing pulls them back
-    return np.asarray(np.where(log_strength < np.log(pole), log_strength, balanced))

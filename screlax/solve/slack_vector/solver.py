@@ -12,7 +12,8 @@ import numpy as np
 from ...equations.slack_vector import SlackVectorEquations, State
 from ...gram.kernels import Array
 from ...problem.constraints.norms import Ridge
-from .newton import NewtonResult, alike_state, initial_state, newton
+from .newton import NewtonResult, newton
+from .start import alike_state, initial_state
 
 _MAX_CONTINUATION_STEPS = 60
 _MAX_CLOSING = 20
