@@ -11,6 +11,7 @@ from ..errors import InvalidInputError
 from ..problem.losses.base import Loss
 from ..problem.losses.negatives_only import NegativesOnly
 from ..problem.losses.supcon import SupCon
+from ..types import Vector
 from .census import Census
 from .chunked_gradient import differentiate, new_or_given
 from .chunked_problem import ChunkedProblem, cut, dask_module, loaded
@@ -75,20 +76,9 @@ def supcon_loss_chunked(
     >>> bool(np.isclose(loss, screlax.supcon_loss(whole, labels, temperature=0.5)))
     True
     """
-    options = Options(
-        temperature=temperature,
-        base_temperature=base_temperature,
-        reduction=reduction,
-        mean_over=mean_over,
-        normalize=normalize,
-    )
-    dask, source = dask_module(), open_source(embeddings)
-    names = class_weights is not None
-    codes = encode(loaded(labels), ((source.shape[0],),), names=names)
-    census = Census.of_codes(codes, LossTerms(NegativesOnly() if negatives_only else SupCon()))
-    weights = None if class_weights is None else weights_of_classes(codes, class_weights)
-    parts = cut(source, block_rows)
-    return ChunkedProblem(source, codes.codes, census, weights, options, parts, dask).solve()
+    options = Options(temperature, base_temperature, reduction, mean_over, normalize)
+    loss = NegativesOnly() if negatives_only else SupCon()
+    return _problem_of(embeddings, labels, loss, options, block_rows, class_weights).solve()
 
 
 def contrastive_loss_chunked(
@@ -140,13 +130,7 @@ def contrastive_loss_chunked(
     >>> bool(np.isclose(value, screlax.contrastive_loss(whole, labels, loss="class-averaged")))
     True
     """
-    options = Options(
-        temperature=temperature,
-        base_temperature=base_temperature,
-        reduction=reduction,
-        mean_over=mean_over,
-        normalize=normalize,
-    )
+    options = Options(temperature, base_temperature, reduction, mean_over, normalize)
     return _problem_of(embeddings, labels, loss, options, block_rows).solve()
 
 
@@ -205,31 +189,32 @@ def contrastive_loss_chunked_and_grad(
     >>> np.allclose(found.gradient, expected.gradient)
     True
     """
-    options = Options(
-        temperature=temperature,
-        base_temperature=base_temperature,
-        reduction=reduction,
-        mean_over=mean_over,
-        normalize=normalize,
-    )
+    options = Options(temperature, base_temperature, reduction, mean_over, normalize)
     problem = _problem_of(embeddings, labels, loss, options, block_rows)
     return differentiate(problem, new_or_given(out, problem.source))
 
 
 def _problem_of(
-    embeddings: Any, labels: Any, loss: Loss | str, options: Options, block_rows: int | None
+    embeddings: Any,
+    labels: Any,
+    loss: Loss | str,
+    options: Options,
+    block_rows: int | None,
+    class_weights: Any = None,
 ) -> ChunkedProblem:
     """Check what is given, and cut it into blocks."""
     known = check_unresolved(loss)
     dask, source = dask_module(), open_source(embeddings)
-    terms = LossTerms(known)
-    codes = encode(loaded(labels), ((source.shape[0],),), names=terms.needs_labels)
+    terms, named = LossTerms(known), class_weights is not None
+    codes = encode(loaded(labels), ((source.shape[0],),), names=terms.needs_labels or named)
     if known.view_count > 1 or known.prototypes(codes.classes, codes.names) is not None:
         raise InvalidInputError(
             f"the loss {known} has views or prototypes, which embeddings in chunks do not have; "
             "contrastive_loss takes it, also of a memory-mapped file"
         )
-    census = Census.of_codes(codes, terms)
-    every = np.ones(codes.classes, dtype=bool)
-    weights, parts = terms.class_weights(census.samples, codes, every), cut(source, block_rows)
+    census, parts = Census.of_codes(codes, terms), cut(source, block_rows)
+    if named:
+        weights: Vector | None = weights_of_classes(codes, class_weights)
+    else:
+        weights = terms.class_weights(census.samples, codes, np.ones(codes.classes, dtype=bool))
     return ChunkedProblem(source, codes.codes, census, weights, options, parts, dask)

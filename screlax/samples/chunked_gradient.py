@@ -16,14 +16,11 @@ from ..errors import InvalidInputError
 from ..io.arrays import as_floats
 from ..types import Matrix, Vector
 from .chunk_tasks import Block, ClassSums, Known, checked_rows, rows_of
-from .chunked_problem import ChunkedProblem, Evaluated
+from .chunked_problem import ChunkedProblem, Evaluated, tree
 from .loss_gradient import LossGradient
 from .positives import class_sums
 from .sources import Source
 from .workers import Workers
-
-_FAN_IN = 8
-"""Shares that one task adds up."""
 
 
 class Pull(NamedTuple):
@@ -93,14 +90,18 @@ def _of_block(
         products(mine, problem.block(one), known[part.start], known[one.start])
         for one in problem.parts
     ]
-    while len(shares) > 1:
-        shares = [add(shares[n : n + _FAN_IN]) for n in range(0, len(shares), _FAN_IN)]
     present, local = np.unique(mine[2], return_inverse=True)
     pull = Pull(*(one[present] for one in pulls))
     finish = problem.task(_finished)
     options = problem.options
     done = finish(
-        shares[0], mine, local, found.weights[part], pull, options.temperature, options.normalize
+        tree(add, shares),
+        mine,
+        local,
+        found.weights[part],
+        pull,
+        options.temperature,
+        options.normalize,
     )
     gradient, along = problem.dask.compute(done)[0]
     return gradient, along

@@ -50,7 +50,7 @@ _WAVE = 8
 """Rounds of disjoint pairs that go out together; each leaves one number for every row."""
 
 _FAN_IN = 8
-"""Class sums added up by one task."""
+"""Results that one task merges."""
 
 
 class Evaluated(NamedTuple):
@@ -170,10 +170,7 @@ class ChunkedProblem:
 
     def tree(self, sums: list[Any]) -> Any:
         """Add up class sums, a few at a time."""
-        add = self.task(add_class_sums)
-        while len(sums) > 1:
-            sums = [add(sums[first : first + _FAN_IN]) for first in range(0, len(sums), _FAN_IN)]
-        return sums[0]
+        return tree(self.task(add_class_sums), sums)
 
     def _waves(self) -> Iterator[list[tuple[int, int]]]:
         """Deal out all pairs of blocks, some rounds of disjoint pairs at a time."""
@@ -195,6 +192,13 @@ class ChunkedProblem:
             merge(shares, part.stop - part.start)
             for shares, part in zip(received, self.parts, strict=True)
         ]
+
+
+def tree(merge: Any, found: list[Any]) -> Any:
+    """Return one of many results: a task that takes a list merges a few at a time."""
+    while len(found) > 1:
+        found = [merge(found[first : first + _FAN_IN]) for first in range(0, len(found), _FAN_IN)]
+    return found[0]
 
 
 def loaded(labels: Any) -> Any:
