@@ -398,7 +398,7 @@ def test_several_optima_of_the_same_classes_measure_the_embeddings_once(monkeypa
         calls.append(given)
         return screlax.geometry.class_statistics(*given, **options)
 
-    monkeypatch.setattr("screlax.comparison.given.class_statistics", counted)
+    monkeypatch.setattr("screlax.comparison.rows.class_statistics", counted)
     rows, labels = np.random.default_rng(0).normal(size=(30, 5)), np.repeat([0, 1, 2], [15, 10, 5])
     sphere = screlax.Sphere(1.0)
     optima = [screlax.solve_relaxation([15, 10, 5], sphere, temperature=t) for t in (0.2, 1.0)]

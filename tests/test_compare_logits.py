@@ -498,12 +498,13 @@ def test_the_stated_rounding_holds():
     """Against forty digits, also where logits are long."""
     mpmath = pytest.importorskip("mpmath")
     from screlax.comparison.logits_reader import FeatureReader
+    from screlax.comparison.rows import HeldRows
 
     solution = solved()
     for seed, scale in enumerate([1e-3, 0.3, 3.0, 30.0, 3e3]):
         rows, W = drawn(seed, scale=scale)
         found = screlax.compare(rows, LABELS, solution, classifier=W, search=False)
-        reader = FeatureReader(solution.problem, rows, LABELS, normalize=False)
+        reader = FeatureReader(solution.problem, HeldRows(rows), LABELS, normalize=False)
         sums = reader.sums()
         pair = reader.pair(sums, reader.classifier(W), np.zeros(4)).pair
         with mpmath.workdps(40):

@@ -1,12 +1,15 @@
 """Nearest-class-mean agreement, a second pass over the embeddings."""
 
+import operator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..types import Matrix, Vector
-from .blocks import blocks, share, working_type
+from .blocks import blocks, working_type
+from .rows import HeldRows, Rows
 from .statistics import ClassStatistics
 
 _SCORES = 1 << 20
@@ -51,35 +54,50 @@ def nearest_mean_agreement(
     >>> nearest_mean_agreement(rows, number, class_statistics(rows, number))
     0.875
     """
-    dtype = working_type(embeddings)
-    present = statistics.present
+    return agreement_of(HeldRows(embeddings), number, statistics, normalize=normalize)
+
+
+def agreement_of(
+    rows: Rows, number: NDArray[np.int64], statistics: ClassStatistics, *, normalize: bool
+) -> float:
+    """Return the share of rows that are nearest to the mean of their own class."""
+    dtype, present = working_type(rows), statistics.present
     place = np.full(len(statistics.counts), -1)
     place[present] = np.arange(len(present))
     centre = statistics.class_mean
     means = statistics.means[present] - centre
-    half_to_next = _half_to_next(means)
     rough: NDArray[Any] = statistics.means[present].astype(dtype)
     # where single precision blurs the means themselves, nothing is safe
     blur = np.finfo(dtype).eps * np.abs(statistics.means[present]).max() * rough.shape[1]
-    safe = np.maximum(half_to_next * (1 - _CAUTION) - 2 * blur, 0.0) ** 2
-    agreeing: dict[int, int] = {}
+    safe = np.maximum(_half_to_next(means) * (1 - _CAUTION) - 2 * blur, 0.0) ** 2
+    count = _Agreeing(place, centre, means, rough, safe, normalize)
+    agreeing: int = rows.read(count, number, operator.add, len(means))
+    return agreeing / len(rows)
 
-    def count(part: slice, worker: int) -> None:
-        total = 0
-        for first, rows in blocks(embeddings, part, normalize=normalize):
-            own = place[number[first : first + len(rows)]]
-            apart = rough.take(own, axis=0)
+
+@dataclass(frozen=True, eq=False)
+class _Agreeing:
+    """Counts rows that are nearest to their own mean."""
+
+    place: NDArray[np.intp]
+    centre: Vector
+    means: Matrix
+    rough: NDArray[Any]
+    safe: Vector
+    normalize: bool
+
+    def __call__(self, given: NDArray[Any], number: NDArray[np.int64], start: int) -> int:
+        total, step = 0, max(1, _SCORES // len(self.means))
+        for first, rows in blocks(given, slice(0, len(given)), normalize=self.normalize):
+            own = self.place[number[first : first + len(rows)]]
+            apart = self.rough.take(own, axis=0)
             np.subtract(rows, apart, out=apart)
-            doubtful = np.flatnonzero(np.einsum("ij,ij->i", apart, apart) >= safe[own])
+            doubtful = np.flatnonzero(np.einsum("ij,ij->i", apart, apart) >= self.safe[own])
             total += len(rows) - len(doubtful)
-            step = max(1, _SCORES // len(means))
-            for start in range(0, len(doubtful), step):
-                some = doubtful[start : start + step]
-                total += _nearest_to_own(rows[some] - centre, own[some], means)
-        agreeing[part.start] = total
-
-    share(count, embeddings, len(means))
-    return sum(agreeing.values()) / len(embeddings)
+            for few in range(0, len(doubtful), step):
+                some = doubtful[few : few + step]
+                total += _nearest_to_own(rows[some] - self.centre, own[some], self.means)
+        return total
 
 
 def _nearest_to_own(rows: Matrix, own: NDArray[np.int64], means: Matrix) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,14 @@ _SHARED = 1 << 22
 
 _LARGEST_RESULT = 1 << 20
 """Numbers of a slice's own result beyond which there is one slice only."""
+
+
+class HasType(Protocol):
+    """An array, or what reads one."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its entries."""
 
 
 def blocks(
@@ -44,7 +52,7 @@ def blocks(
         yield first, normalized(rows) if normalize else rows
 
 
-def working_type(embeddings: NDArray[Any]) -> np.dtype[Any]:
+def working_type(embeddings: HasType) -> np.dtype[Any]:
     """Return single precision for that and half precision, else double."""
     given = embeddings.dtype
     return np.dtype(np.float32 if given.kind == "f" and given.itemsize <= 4 else np.float64)

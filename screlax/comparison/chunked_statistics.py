@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,16 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..samples.chunk_tasks import rows_of
-from ..samples.chunked_problem import cut, dask_module, loaded
+from ..samples.chunked_problem import cut, dask_module, loaded, tree
 from ..samples.layout import encode
-from ..samples.sources import open_source
+from ..samples.sources import Source, open_source
 from ..samples.workers import Workers
 from .accumulator import Accumulator
 from .blocks import blocks
 from .statistics import ClassStatistics
-
-_FAN_IN = 8
-"""Statistics that one task merges."""
 
 
 def class_statistics_chunked(
@@ -64,19 +62,31 @@ def class_statistics_chunked(
     >>> found.names == whole.names, np.allclose(found.within, whole.within)
     (True, True)
     """
-    dask, source = dask_module(), open_source(embeddings)
+    source = open_source(embeddings)
     codes = encode(loaded(labels), ((source.shape[0],),), names=True)
     assert codes.names is not None
+    parts, options = cut(source, block_rows), {"within": within, "normalize": normalize}
+    return statistics_of_chunks(source, parts, codes.codes, codes.names, **options)
+
+
+def statistics_of_chunks(
+    source: Source,
+    parts: list[slice],
+    number: NDArray[np.int64],
+    names: Sequence[Hashable],
+    *,
+    within: bool,
+    normalize: bool,
+) -> ClassStatistics:
+    """Return statistics of all classes, which have samples, by a task for each part."""
+    dask = dask_module()
     measure, merge = (dask.delayed(one, pure=False) for one in (_of_block, _merged))
-    parts = [
-        measure(source.block(part), codes.codes[part], part.start, within, normalize)
-        for part in cut(source, block_rows)
+    found = [
+        measure(source.block(part), number[part], part.start, within, normalize) for part in parts
     ]
-    while len(parts) > 1:
-        parts = [merge(parts[first : first + _FAN_IN]) for first in range(0, len(parts), _FAN_IN)]
     with Workers[int](1):  # local schedulers share this process's BLAS
-        found: ClassStatistics = dask.compute(parts[0])[0]
-    return replace(found, names=codes.names)
+        whole: ClassStatistics = dask.compute(tree(merge, found))[0]
+    return replace(whole, names=tuple(names))
 
 
 def _of_block(

@@ -15,6 +15,7 @@ from ..types import Matrix, Vector
 from .centred import about_centres
 from .decisions import decide
 from .frame import FrameMetrics, frame_metrics
+from .rows import HeldRows, Rows
 from .statistics import ClassStatistics
 
 _CENTRES = ("class_centred", "sample_centred", "uncentred")
@@ -199,20 +200,35 @@ def classifier_metrics(
     >>> round(classifier_metrics(rows, number, statistics, weights, bias).accuracy, 6)
     0.666667
     """
+    return classifier_metrics_of(
+        HeldRows(embeddings), number, statistics, weights, bias, normalize=normalize
+    )
+
+
+def classifier_metrics_of(
+    rows: Rows,
+    number: NDArray[np.int64],
+    statistics: ClassStatistics,
+    weights: Matrix,
+    bias: Vector | None,
+    *,
+    normalize: bool,
+) -> ClassifierMetrics:
+    """Measure a linear classifier on rows, wherever they are."""
     present = statistics.present
-    rows = weights[present]
-    rows = rows / (np.abs(rows).max() or 1.0)
+    chosen = weights[present]
+    chosen = chosen / (np.abs(chosen).max() or 1.0)
     centres = about_centres(statistics.means[present], statistics.counts[present])
-    first, second, third = (duality_metrics(rows, means) for means in centres)
-    made = decide(embeddings, number, statistics, weights, bias, normalize=normalize)
+    first, second, third = (duality_metrics(chosen, means) for means in centres)
+    made = decide(rows, number, statistics, weights, bias, normalize=normalize)
     return ClassifierMetrics(
         class_centred=first,
         sample_centred=second,
         uncentred=third,
-        frame=frame_metrics(rows),
+        frame=frame_metrics(chosen),
         norms=np.linalg.norm(weights, axis=1),
-        agreement=made.agreeing / len(embeddings),
-        accuracy=float(made.right.sum() / len(embeddings)),
+        agreement=made.agreeing / len(rows),
+        accuracy=float(made.right.sum() / len(rows)),
         balanced_accuracy=float((made.right[present] / statistics.counts[present]).mean()),
     )
 

@@ -14,9 +14,9 @@ from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
-from .agreement import nearest_mean_agreement
+from .agreement import agreement_of
 from .alignment import align
-from .classifier import ClassifierMetrics, classifier_metrics
+from .classifier import ClassifierMetrics, classifier_metrics_of
 from .classifier_input import as_classifier
 from .given import rows_and_labels, usable_statistics
 from .logits_reading import check_bias, read_logits
@@ -24,6 +24,7 @@ from .metrics import CollapseMetrics, collapse_metrics
 from .reading import Given, read_out
 from .recipe import Recipe
 from .result import Comparison
+from .row_facts import row_facts
 from .side_by_side import per_class_of, sample_distance
 from .size_groups import size_groups
 
@@ -86,19 +87,26 @@ def compare(
 ) -> Comparison | list[Comparison]:
     """Measure embeddings against the certified optimum for their classes.
 
-    Embeddings are read in blocks, once, and once more for `agreement`; memory does not grow with
-    their number when they come from a file or a memory map.
+    Embeddings are read in blocks, several times; memory does not grow with their number when they
+    come from a file or a memory map. Those in chunks (dask and zarr arrays, several files) are read
+    by tasks of Dask's active scheduler, a cluster where there is a `distributed.Client`: a worker
+    holds a block a thread, and class statistics are merged; here are class numbers, one for each
+    sample, k×k and k×d numbers. Everything is that of one array up to rounding, but for batches,
+    which are not drawn.
 
     Parameters
     ----------
     embeddings : array-like, torch tensor or path, shape (n, d)
         One row per sample; .npy files are memory-mapped, .npz files hold one array or one that is
-        called embeddings or features. With a loss of V views also shape (n, V, d), the layout of
-        SupContrast: every view counts as an embedding. Only there a loss is evaluated by samples
-        that draws the views of one sample together (`InstanceMix`). Another number of views is
-        taken as well, and flagged.
+        called embeddings or features. In chunks: a dask array, a dask frame, whose index has to be
+        that of its labels, a zarr array, a list of .npy files one below the other, or a folder of
+        them, in the order of their names, or a zarr store. With a loss of V views also shape
+        (n, V, d), the layout of SupContrast: every view counts as an embedding. Only there a loss
+        is evaluated by samples that draws the views of one sample together (`InstanceMix`). Another
+        number of views is taken as well, and flagged.
     labels : array-like, torch tensor or path, shape (n,)
-        Labels of the problem's classes (`problem.class_labels`, or class numbers from 0).
+        Labels of the problem's classes (`problem.class_labels`, or class numbers from 0). A dask or
+        zarr array or a list of .npy files is loaded as a whole.
     solution : Solution, or sequence of Solution
         The optimum to compare with, of whatever loss its problem has: the objective is evaluated by
         that loss, which the result names, not by the one the embeddings were made with. Distances
@@ -111,7 +119,8 @@ def compare(
         the problem are nonnegative and these are not. "auto" is the samples, or the class means
         where the counts are not those of all embeddings of the problem, views and prototypes
         included (`problem.points`), or there are more than 20,000 samples; more than 3,000 under a
-        loss with prototypes or of one's own.
+        loss with prototypes or of one's own. Of samples in chunks it takes every pair of blocks, a
+        time that grows with n², and a number or two for each sample here.
     scale : {"free", "fixed"}
         Whether the Procrustes alignment may rescale the embeddings.
     normalize : bool, default False
@@ -165,7 +174,7 @@ def compare(
     several = isinstance(solution, Sequence) and bool(solution)
     optima: Any = solution if several else [solution]
     measured: dict[Hashable, _Measured] = {}
-    found = []
+    found, drawing = [], bool(draws) and any(_has_batches(one) for one in optima)
     for one in optima:
         if not isinstance(one, Solution):
             raise InvalidInputError(
@@ -175,7 +184,7 @@ def compare(
         key = one.problem.class_labels, one.problem.classes, one.problem.loss.view_count
         if key not in measured:  # the same for optima of the same classes
             measured[key] = _measured(
-                one.problem, embeddings, labels, normalize, agreement, (classifier, bias)
+                one.problem, embeddings, labels, normalize, agreement, (classifier, bias), drawing
             )
         read = {"how": loss, "draws": draws, "seed": seed, "search": search}
         found.append(_compared(measured[key], one, scale, read))
@@ -201,22 +210,27 @@ def _measured(
     normalize: bool,
     agreement: bool,
     classifier: tuple[Any, Any],
+    drawing: bool,
 ) -> _Measured:
     """Read embeddings in the classes of a problem, and measure them."""
     rows, labels, together = rows_and_labels(embeddings, labels, problem.loss, any_views=True)
+    if drawing and rows.array is None:
+        raise InvalidInputError(
+            "draws: no batches are drawn of embeddings in chunks, over which the samples of a "
+            "batch are scattered; leave draws out, or give the embeddings as one file or array"
+        )
     linear = as_classifier(*classifier, problem.classes, rows.shape[1])
     check_bias(problem, linear)
     number, statistics = usable_statistics(problem, rows, labels, normalize=normalize)
+    facts = row_facts(rows, number, statistics, normalize=normalize)
     class_gram = statistics.means @ statistics.means.T
     return _Measured(
-        Given(rows, number, statistics, together, normalize, class_gram, linear),
+        Given(rows, number, statistics, facts, together, normalize, class_gram, linear),
         collapse_metrics(statistics),
         None
         if linear is None
-        else classifier_metrics(rows, number, statistics, *linear, normalize=normalize),
-        nearest_mean_agreement(rows, number, statistics, normalize=normalize)
-        if agreement
-        else None,
+        else classifier_metrics_of(rows, number, statistics, *linear, normalize=normalize),
+        agreement_of(rows, number, statistics, normalize=normalize) if agreement else None,
     )
 
 
@@ -270,6 +284,10 @@ def _compared(
         optimal_gram=optimal_gram,
         logits=reading.logits,
     )
+
+
+def _has_batches(solution: Any) -> bool:
+    return isinstance(solution, Solution) and solution.problem.batches is not None
 
 
 def _nearest_first(found: list[Comparison]) -> list[Comparison]:

@@ -1,5 +1,7 @@
 """What a linear classifier and the nearest class mean decide, sample by sample."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..types import Matrix, Vector
-from .blocks import blocks, share
+from .blocks import blocks
+from .rows import Rows
 from .statistics import ClassStatistics
 
 _SCORES = 1 << 20
@@ -23,9 +26,13 @@ class Decisions:
     agreeing: int
     right: NDArray[np.int64]
 
+    def add(self, other: Decisions) -> Decisions:
+        """Return those of both sets of samples."""
+        return Decisions(self.agreeing + other.agreeing, self.right + other.right)
+
 
 def decide(
-    embeddings: NDArray[Any],
+    rows: Rows,
     number: NDArray[np.int64],
     statistics: ClassStatistics,
     weights: Matrix,
@@ -36,24 +43,33 @@ def decide(
     """Count decisions, argmax_c ⟨w_c, h⟩ + b_c, the first of equal ones; in double precision."""
     present, centre = statistics.present, statistics.class_mean
     means = statistics.means[present] - centre
-    offset = 0.0 if bias is None else bias
-    step = max(1, _SCORES // max(weights.shape))
-    found: dict[int, tuple[int, NDArray[np.int64]]] = {}
+    offset = np.zeros(len(weights)) if bias is None else bias
+    count = _Deciding(present, centre, means, weights, offset, normalize)
+    return rows.read(count, number, Decisions.add, len(weights))
 
-    def count(part: slice, worker: int) -> None:
-        agreeing, right = 0, np.zeros(len(weights), np.int64)
-        for first, block in blocks(embeddings, part, normalize=normalize, block_rows=step):
+
+@dataclass(frozen=True, eq=False)
+class _Deciding:
+    """Counts decisions on some rows."""
+
+    present: NDArray[np.intp]
+    centre: Vector
+    means: Matrix
+    weights: Matrix
+    offset: Vector
+    normalize: bool
+
+    def __call__(self, given: NDArray[Any], number: NDArray[np.int64], start: int) -> Decisions:
+        agreeing, right = 0, np.zeros(len(self.weights), np.int64)
+        step, every = max(1, _SCORES // max(self.weights.shape)), slice(0, len(given))
+        for first, block in blocks(given, every, normalize=self.normalize, block_rows=step):
             rows = block.astype(float)
-            decided = np.argmax(rows @ weights.T + offset, axis=1)
-            agreeing += int((decided == present[nearest(rows - centre, means)]).sum())
+            decided = np.argmax(rows @ self.weights.T + self.offset, axis=1)
+            closest = self.present[nearest(rows - self.centre, self.means)]
+            agreeing += int((decided == closest).sum())
             own = number[first : first + len(rows)]
-            right += np.bincount(own[decided == own], minlength=len(weights))
-        found[part.start] = agreeing, right
-
-    share(count, embeddings, len(weights))
-    parts = found.values()
-    right = np.sum([own for _, own in parts], axis=0)
-    return Decisions(sum(agreeing for agreeing, _ in parts), right)
+            right += np.bincount(own[decided == own], minlength=len(self.weights))
+        return Decisions(agreeing, right)
 
 
 def nearest(rows: Matrix, means: Matrix) -> NDArray[np.intp]:

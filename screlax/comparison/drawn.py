@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..checks import whole_number
 from ..problem.ufm import UFM
 from .drawn_batches import DrawnBatches, why_not_drawn
-from .evaluation import Evaluation
+from .objective import Evaluation
 from .statistics import ClassStatistics
 
 _WORK = 1e10

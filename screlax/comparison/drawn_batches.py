@@ -15,7 +15,7 @@ from ..problem.ufm import UFM
 from ..samples.supcon import supcon_loss
 from ..types import Matrix, Vector
 from .blocks import blocks, normalized
-from .evaluation import make_feasible
+from .objective import make_feasible
 from .statistics import ClassStatistics
 
 _HELD = 1 << 21

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
-
 import numpy as np
 
 from ..errors import InvalidInputError
-from ..gram.cells import CellGram, Cells, Level
+from ..gram.cells import CellGram, Level
 from ..optional import require_memory
-from ..problem.levels import cells_at, lift_from_orbits
-from ..problem.program import Program, build_program
+from ..problem.levels import cells_at
+from ..problem.program import build_program
 from ..problem.ufm import UFM
 from ..samples.contrastive import contrastive_loss
 from ..samples.heights import heights_of_samples
-from ..solution.solution import Solution
 from ..types import Matrix, Vector
 from .blocks import normalized
+from .chunked_evaluation import of_chunks
+from .objective import (
+    Evaluation,
+    Objective,
+    evaluated_gram,
+    make_feasible,
+    of_height,
+    of_value,
+    penalty_of,
+)
+from .row_facts import RowFacts
+from .rows import Rows
 from .statistics import ClassStatistics
-
-_ROUNDING = 64 * np.finfo(float).eps
-"""Relative error of a height, in units of one plus the largest logit."""
 
 LARGEST_EXACT = 20_000
 """Samples up to which `loss="auto"` evaluates the loss of all pairs: about a second."""
@@ -34,71 +39,27 @@ _BLOCK = 4096
 """Rows whose differences from their means are taken at a time."""
 
 
-@dataclass(frozen=True)
-class Objective:
-    """An objective above a base, the infimum or zero, and a bound on its rounding error."""
-
-    base: float
-    above: float
-    rounding: float
-
-    def less(self, other: Objective) -> float:
-        """Return the difference to another one."""
-        return float(self.base - other.base + (self.above - other.above))
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """The objective at embeddings that were brought within the control, and their class means.
-
-    Attributes
-    ----------
-    level : {"samples", "class means"}
-    reason : str
-        Why this level.
-    objective : Objective
-    violation : float
-        By how much squared norms had to change, relative to ρ.
-    gram : CellGram
-        Gram matrix of the class means, at unit temperature.
-    squares, scatter : ndarray, shape (k,)
-        Mean squared norm of the embeddings of a class, and mean squared distance from their mean,
-        at unit temperature.
-    """
-
-    level: str
-    reason: str
-    objective: Objective
-    violation: float
-    gram: CellGram
-    squares: Vector
-    scatter: Vector
-
-    @property
-    def is_of_samples(self) -> bool:
-        """Whether all embeddings were evaluated, not their class means."""
-        return self.level == "samples"
-
-
 def evaluate(
-    embeddings: Matrix,
+    rows: Rows,
     number: np.ndarray,
     statistics: ClassStatistics,
+    facts: RowFacts,
     problem: UFM,
     how: str,
     normalize: bool,
     together: int = 1,
 ) -> Evaluation | None:
-    """Evaluate the objective as `how` says, of embeddings (n, d) and their class statistics.
+    """Evaluate the objective as `how` says, of embeddings and what is known of them.
 
     So many rows one after the other are known to be views `together` of one sample. None where
     there is no objective and none is insisted on.
     """
     if how == "none":
         return None
-    missing = _why_not_samples(problem, statistics, together)
+    missing = _why_not_samples(problem, statistics, together, in_chunks=rows.source is not None)
     reason = _why_means(problem, len(number), how, missing)
-    refusal = _why_nothing(problem, len(number), statistics.means if reason else embeddings)
+    signs = bool((statistics.means >= 0).all()) if reason else facts.are_nonnegative
+    refusal = _why_nothing(problem, len(number), signs)
     if refusal and how == "auto":
         return None
     if refusal:
@@ -110,9 +71,12 @@ def evaluate(
             f"{len(number):,} embeddings have no objective by samples of a problem with "
             f"{problem.points.samples:,}: {missing}; use loss='class-means'"
         )
-    require_memory(3 * 8 * embeddings.size, "the embeddings in double precision")
-    rows = np.array(embeddings, dtype=np.float64)
-    return _of_samples(normalized(rows) if normalize else rows, number, problem)
+    if rows.source is not None:
+        return of_chunks(rows.source, number, problem, normalize=normalize)
+    assert rows.array is not None
+    require_memory(3 * 8 * rows.array.size, "the embeddings in double precision")
+    array = np.array(rows.array, dtype=np.float64)
+    return _of_samples(normalized(array) if normalize else array, number, problem)
 
 
 def _why_means(problem: UFM, count: int, how: str, missing: str) -> str:
@@ -124,7 +88,7 @@ def _why_means(problem: UFM, count: int, how: str, missing: str) -> str:
     return missing or (many if count > most else "")
 
 
-def _why_nothing(problem: UFM, count: int, evaluated: Matrix) -> str:
+def _why_nothing(problem: UFM, count: int, are_nonnegative: bool) -> str:
     """Say why the problem has no objective at embeddings, or nothing."""
     if problem.constraints:
         return (
@@ -137,7 +101,7 @@ def _why_nothing(problem: UFM, count: int, evaluated: Matrix) -> str:
             f"{count:,} embeddings of samples have no objective under loss {problem.loss}, "
             "whose prototypes are variables of their own; use loss='none'"
         )
-    if problem.features.are_nonnegative and not (evaluated >= 0).all():
+    if problem.features.are_nonnegative and not are_nonnegative:
         return (
             "the embeddings of this problem are nonnegative and some of these are below zero, so "
             "that they have no objective of it; use loss='none', or a solution of real features"
@@ -145,8 +109,13 @@ def _why_nothing(problem: UFM, count: int, evaluated: Matrix) -> str:
     return ""
 
 
-def _why_not_samples(problem: UFM, statistics: ClassStatistics, together: int) -> str:
+def _why_not_samples(
+    problem: UFM, statistics: ClassStatistics, together: int, *, in_chunks: bool
+) -> str:
     """Say why embeddings with these counts are not all embeddings of a problem, or nothing."""
+    known = problem.loss.is_supcon_of_points or problem.loss.view_count == 1
+    if in_chunks and not (known and _has_kernels(problem)):
+        return f"of embeddings in chunks loss {problem.loss} is evaluated at class means alone"
     if problem.batches is not None:
         return "the expected loss of batches is one of class means"
     if np.array_equal(statistics.counts, np.asarray(problem.points)):
@@ -165,8 +134,8 @@ def _of_samples(rows: Matrix, number: np.ndarray, problem: UFM) -> Evaluation:
     squares = np.einsum("ij,ij->i", feasible, feasible)
     if problem.loss.is_supcon_of_points:
         heights, spread = heights_of_samples(feasible, number, problem.temperature)
-        height = float(heights.sum()) + _penalty(problem, float(squares.sum()))
-        found = _of_height(problem, height, spread, float(squares.max()))
+        height = float(heights.sum()) + penalty_of(problem, float(squares.sum()))
+        found = of_height(problem, height, spread, float(squares.max()))
     elif _has_kernels(problem) and len(rows) > LARGEST_DENSE:
         found = _by_kernels(problem, feasible, number)
     else:
@@ -224,7 +193,7 @@ def _by_kernels(problem: UFM, rows: Matrix, number: np.ndarray) -> Objective:
         temperature=problem.temperature,
         reduction="sum",
     )
-    return _of_value(problem, float(value) + _penalty(problem, squares.sum()), squares.max())
+    return of_value(problem, float(value) + penalty_of(problem, squares.sum()), squares.max())
 
 
 def _of_means(statistics: ClassStatistics, problem: UFM, reason: str) -> Evaluation:
@@ -233,63 +202,3 @@ def _of_means(statistics: ClassStatistics, problem: UFM, reason: str) -> Evaluat
     gram = CellGram.from_matrix(feasible @ feasible.T).scaled(1 / problem.temperature)
     found, zeros = evaluated_gram(problem, program, gram), np.zeros(len(gram.own))
     return Evaluation("class means", reason, found, violation, gram, gram.own, zeros)
-
-
-def objective_of(solution: Solution) -> Objective:
-    """Return the objective of the solution, of its class means where all embeddings have them."""
-    problem = solution.problem
-    level = Level.CLASSES if problem.loss.collapses else Level.INSTANCES
-    gram = solution.point_gram.dense().scaled(1 / problem.temperature)
-    lifted = lift_from_orbits(problem.points, level, gram)
-    return evaluated_gram(problem, build_program(problem, level), lifted)
-
-
-def evaluated_gram(problem: UFM, program: Program, unit: CellGram) -> Objective:
-    """Return the objective of a Gram matrix G/τ, by its height where the loss knows it."""
-    largest = problem.temperature * float(unit.own.max())
-    penalty = float(program.penalty @ unit.own)
-    height, spread = program.loss.height(unit)
-    if math.isfinite(height):
-        found = _of_height(problem, height + penalty, spread, largest)
-        return replace(found, rounding=found.rounding + program.loss.unit * height)
-    return _of_value(problem, program.loss.value(unit) + penalty, largest)
-
-
-def _of_value(problem: UFM, value: float, largest: float) -> Objective:
-    """Bound the rounding errors of an objective, of squared norms up to `largest`."""
-    size = abs(value) + problem.anchors * (1 + largest / problem.temperature)
-    return Objective(0.0, float(value), _ROUNDING * float(size))
-
-
-def _of_height(problem: UFM, height: float, spread: float, largest: float) -> Objective:
-    """Bound the rounding errors of a height: of the exponents, of the spread, of what underflows.
-
-    `spread` is its part due to differences d within classes; each counts as d²/2 and is off by the
-    rounding of the embeddings, of squared norms up to `largest`.
-    """
-    unit = _ROUNDING * (1 + largest / problem.temperature)
-    errors = unit * height + problem.anchors * np.finfo(float).tiny
-    if spread > 0:
-        errors += unit * (math.sqrt(spread * problem.anchors) + unit * problem.anchors)
-    return Objective(problem.infimum, height, errors)
-
-
-def _penalty(problem: UFM, trace: float) -> float:
-    """Return (λ/2) tr G for ridge, else zero."""
-    return problem.control.parameter / 2 * trace if problem.control.is_penalty else 0.0
-
-
-def make_feasible(rows: Matrix, problem: UFM, cells: Cells) -> tuple[Matrix, float]:
-    """Scale embeddings, in place, to the nearest ones in their direction that the control allows.
-
-    Returns them, and the largest change of a squared norm (or of their mean) relative to ρ.
-    """
-    squares = np.einsum("ij,ij->i", rows, rows)
-    violation = max(problem.embedding_control.violation(squares, cells), 0.0)
-    scale = problem.embedding_control.scale(squares, cells)
-    lost = np.isinf(scale)
-    if lost.any():
-        rows[lost, 0] = 1.0  # a zero embedding has no direction: any is feasible
-        scale = problem.embedding_control.scale(np.einsum("ij,ij->i", rows, rows), cells)
-    rows *= scale[:, None]
-    return rows, violation

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gram.cells import Cells
 from ..problem.ufm import UFM
 from ..short_repr import short_repr
-from ..types import Matrix, Vector
-from .blocks import blocks
+from .drawn_batches import why_not_drawn
+from .row_facts import RowFacts
+from .statistics import ClassStatistics
 
 _OFF = 1e-3
 """Relative amount by which squared norms may miss the control without a word."""
@@ -27,7 +26,8 @@ class Flag:
     Attributes
     ----------
     name : str
-        "nonnegative", "zero rows", "dimension", "views", "temperature", "norms" or "class counts".
+        "nonnegative", "zero rows", "dimension", "views", "temperature", "norms", "class counts" or
+        "chunks".
     sentence : str
         What was found.
     numbers : mapping of str to float
@@ -48,46 +48,21 @@ class Flag:
     numbers: Mapping[str, float]
 
 
-@dataclass(frozen=True, eq=False)
-class RowFacts:
-    """What a pass over the rows tells of them.
-
-    Attributes
-    ----------
-    squares : ndarray, shape (n,)
-        Squared norms.
-    are_nonnegative : bool
-        Whether no entry is below zero.
-    """
-
-    squares: Vector
-    are_nonnegative: bool
-
-
-def row_facts(rows: NDArray[Any], means: Matrix, *, normalize: bool) -> RowFacts:
-    """Read all rows once, in blocks; their class means say whether all can be nonnegative."""
-    squares, nonnegative = np.empty(len(rows)), bool((means >= 0).all())
-    for first, block in blocks(rows, slice(0, len(rows)), normalize=normalize):
-        np.einsum("ij,ij->i", block, block, out=squares[first : first + len(block)])
-        nonnegative = nonnegative and bool(block.min() >= 0)
-    return RowFacts(squares, nonnegative)
-
-
 def flags_of_rows(
     problem: UFM, counts: NDArray[np.int64], facts: RowFacts, together: int
 ) -> Iterator[Flag]:
     """Yield what norms, counts and views show; so many rows `together` are views of one sample."""
-    yield from _of_norms(problem, facts.squares)
-    yield from flags_of_zeros(facts.squares)
+    yield from _of_norms(problem, facts)
+    yield from flags_of_zeros(facts)
     yield from _of_views(problem, counts, together)
     yield from flags_of_counts(problem, counts // together)
 
 
-def _of_norms(problem: UFM, squares: Vector) -> Iterator[Flag]:
-    beyond = problem.embedding_control.violation(squares, Cells.of_samples(np.ones(len(squares))))
+def _of_norms(problem: UFM, facts: RowFacts) -> Iterator[Flag]:
+    beyond = problem.embedding_control.violation(*facts.typical)
     if not beyond > _OFF:
         return
-    low, high, mean = (float(of) for of in (squares.min(), squares.max(), squares.mean()))
+    low, high, mean = facts.least, facts.largest, facts.mean
     yield Flag(
         "norms",
         f"Squared norms are from {low:.4g} to {high:.4g}, {mean:.4g} on average, and the control "
@@ -97,15 +72,14 @@ def _of_norms(problem: UFM, squares: Vector) -> Iterator[Flag]:
     )
 
 
-def flags_of_zeros(squares: Vector) -> Iterator[Flag]:
+def flags_of_zeros(facts: RowFacts) -> Iterator[Flag]:
     """Yield how many rows are zero."""
-    zero = int(np.count_nonzero(squares == 0))
-    if zero:
+    if facts.zeros:
         yield Flag(
             "zero rows",
-            f"{zero:,} of {len(squares):,} embeddings are zero in every entry, as a dead ReLU "
+            f"{facts.zeros:,} of {facts.rows:,} embeddings are zero in every entry, as a dead ReLU "
             "leaves them: they have no direction, and count as they are in the class means.",
-            {"rows": zero, "share": zero / len(squares)},
+            {"rows": facts.zeros, "share": facts.zeros / facts.rows},
         )
 
 
@@ -144,4 +118,15 @@ def _of_views(problem: UFM, counts: NDArray[np.int64], together: int) -> Iterato
             f"The loss has {views} views of each sample and here is one embedding of each: the "
             "objective is that of the class means in the place of all views.",
             numbers,
+        )
+
+
+def flags_of_chunks(problem: UFM, statistics: ClassStatistics, together: int) -> Iterator[Flag]:
+    """Yield what is left out of embeddings in chunks: batches drawn of them."""
+    if not why_not_drawn(problem, statistics, together):
+        yield Flag(
+            "chunks",
+            "The embeddings are in chunks, of which no batches are drawn: the expected loss is "
+            "that of class means, without what differences within classes add to it.",
+            {"samples": statistics.samples},
         )

@@ -32,7 +32,7 @@ from ..proof.repair import products_by_cell
 from ..short_repr import short_repr
 from ..solution.solution import Solution
 from ..types import Vector
-from .evaluation import Evaluation, evaluated_gram
+from .objective import Evaluation, evaluated_gram
 from .parts import PROVED, Parts
 
 _STEPS = 40

@@ -11,8 +11,12 @@ from ..optional import require_memory
 from ..problem.label_files import as_labels
 from ..problem.losses.base import Loss
 from ..problem.ufm import UFM
+from ..samples.chunked_problem import loaded
+from ..samples.sources import open_source
 from ..types import Matrix, Vector
-from .statistics import ClassStatistics, class_statistics
+from .rows import ChunkedRows, HeldRows, Rows
+from .shards import one_below_the_other, shards_of
+from .statistics import ClassStatistics
 
 Linear = tuple[Matrix, Vector | None]
 """Weights, shape (k, d), and biases, shape (k,), of a classifier."""
@@ -23,15 +27,22 @@ LARGEST_ENTRY = 1e60
 
 def rows_and_labels(
     embeddings: Any, labels: Any, loss: Loss, *, any_views: bool = False
-) -> tuple[NDArray[Any], NDArray[Any], int]:
+) -> tuple[Rows, NDArray[Any], int]:
     """Return embeddings as rows, their labels, and how many rows are views of one sample."""
-    rows, together = as_view_embeddings(embeddings, loss.view_count, any_number=any_views)
+    rows: Rows
+    shards = shards_of(embeddings, labels)
+    if shards is None:
+        array, together = as_view_embeddings(embeddings, loss.view_count, any_number=any_views)
+        rows = HeldRows(array)
+    else:
+        shards, together = one_below_the_other(shards, loss.view_count, any_number=any_views)
+        rows, labels = ChunkedRows(open_source(shards)), loaded(labels)
     given = as_labels(labels, len(rows) // together)
     return rows, given if together == 1 else np.repeat(given, together), together
 
 
 def usable_statistics(
-    problem: UFM, rows: NDArray[Any], labels: Any, *, normalize: bool, within: bool = True
+    problem: UFM, rows: Rows, labels: Any, *, normalize: bool, within: bool = True
 ) -> tuple[NDArray[np.int64], ClassStatistics]:
     """Return class numbers and statistics; refuse classes without samples, and means all zero."""
     number, k = problem.class_index(labels), problem.classes
@@ -44,8 +55,7 @@ def usable_statistics(
             "none; compare with a solution for the classes that are there"
         )
     require_memory(8 * 6 * k * k, f"comparing Gram matrices of {k:,} classes")
-    classes = np.arange(k)
-    found = class_statistics(rows, number, classes=classes, within=within, normalize=normalize)
+    found = rows.statistics(number, k, within=within, normalize=normalize)
     largest = float(np.abs(found.means).max())
     if largest == 0:
         raise InvalidInputError("all class means are zero: there is no geometry to compare")

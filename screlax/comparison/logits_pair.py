@@ -16,7 +16,7 @@ import numpy as np
 from ..problem.logits import LogitProgram, logit_program
 from ..problem.ufm import UFM
 from ..types import Matrix, Vector
-from .evaluation import Objective
+from .objective import Objective
 
 _EPS = float(np.finfo(float).eps)
 

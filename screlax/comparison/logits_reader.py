@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,17 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..problem.logits import LogitProgram
 from ..problem.ufm import UFM
 from ..types import Matrix, Vector
 from .accumulator import class_sums
-from .blocks import blocks, normalized, share
+from .blocks import blocks, normalized
 from .logits_pair import LogitPair, class_program, losses_at, squares_of
+from .rows import Numbers, Rows
 
 _SCORES = 1 << 19
 """Logits held at a time."""
 
 _WITHIN = 64 * np.finfo(float).eps
 """Share by which a bound is kept from being exceeded by rounding, for every class."""
+
+_Sums = tuple[Vector, Matrix, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,72 +68,105 @@ class Brought:
     balance: float
 
 
+@dataclass(frozen=True, eq=False)
+class _Units:
+    """Turns rows of so many classes into features in the units of `logits_pair`."""
+
+    classes: int
+    factor: float
+    normalizes: bool
+
+    def blocks(
+        self, rows: NDArray[Any], number: Numbers
+    ) -> Iterator[tuple[Numbers, Matrix, Matrix]]:
+        """Yield class numbers, rows as they were given, and features."""
+        step = max(1, _SCORES // max(self.classes, rows.shape[1]))
+        for first, block in blocks(rows, slice(0, len(rows)), normalize=False, block_rows=step):
+            given = block.astype(float)
+            features = self.factor * (normalized(given) if self.normalizes else given)
+            yield number[first : first + len(block)], given, features
+
+
+@dataclass(frozen=True, eq=False)
+class _Summing:
+    """Adds up squares and features by class; finds the largest square, and how far any is off."""
+
+    units: _Units
+    observes: bool
+
+    def __call__(self, rows: NDArray[Any], number: Numbers, start: int) -> _Sums:
+        k = self.units.classes
+        squares, sums, largest, off = np.zeros(k), np.zeros((k, rows.shape[1])), 0.0, 0.0
+        for own, given, features in self.units.blocks(rows, number):
+            each = squares_of(features)
+            squares += np.bincount(own, weights=each, minlength=k)
+            sums += class_sums(features, own, k)
+            largest = max(largest, float(each.max()))
+            if self.observes:
+                off = max(off, float(np.abs(squares_of(given) - 1).max()))
+        return squares, sums, largest, off
+
+    @staticmethod
+    def merge(one: _Sums, other: _Sums) -> _Sums:
+        """Add up sums."""
+        most = max(one[2], other[2]), max(one[3], other[3])
+        return one[0] + other[0], one[1] + other[1], *most
+
+
+@dataclass(frozen=True, eq=False)
+class _Losing:
+    """Adds up losses by class."""
+
+    units: _Units
+    program: LogitProgram
+    weights: Matrix
+    bias: Vector
+
+    def __call__(self, rows: NDArray[Any], number: Numbers, start: int) -> Vector:
+        total = np.zeros(self.units.classes)
+        for own, _, features in self.units.blocks(rows, number):
+            each = losses_at(self.program, features @ self.weights.T, self.bias, own)
+            total += np.bincount(own, weights=each, minlength=self.units.classes)
+        return total
+
+
 class FeatureReader:
-    """Reads features in blocks, in double precision.
+    """Reads features in double precision.
 
     Parameters
     ----------
     problem : UFM
-    rows : ndarray, shape (n, d)
+    rows : Rows, shape (n, d)
     number : ndarray of int, shape (n,)
         Class of each row; every class has some.
     normalize : bool
         Whether to divide rows by their norms; always done where the control fixes them.
     """
 
-    def __init__(
-        self, problem: UFM, rows: NDArray[Any], number: NDArray[np.int64], *, normalize: bool
-    ) -> None:
+    def __init__(self, problem: UFM, rows: Rows, number: Numbers, *, normalize: bool) -> None:
         self.program = class_program(problem)
         self.rows, self.number = rows, number
         self.counts = np.bincount(number, minlength=problem.classes)
         fixes = self.program.norm.fixes_rows
-        self._normalizes, self._observes = normalize or fixes, fixes and not normalize
+        self._observes = fixes and not normalize
         # where norms are fixed that number is the squared norm of both at unit temperature
         squared = self.program.norm.amount if fixes else 1 / problem.temperature
-        self._of_features = math.sqrt(squared / problem.control.balance)
+        factor = math.sqrt(squared / problem.control.balance)
+        self._units = _Units(problem.classes, factor, normalize or fixes)
         self._of_classifier = math.sqrt(squared * problem.control.balance)
 
     def sums(self) -> FeatureSums:
         """Read all rows once."""
-        k, dim = len(self.counts), self.rows.shape[1]
-        found: dict[int, tuple[Vector, Matrix, float, float]] = {}
-
-        def gather(part: slice, worker: int) -> None:
-            squares, sums, largest, off = np.zeros(k), np.zeros((k, dim)), 0.0, 0.0
-            for own, given in self._blocks(part):
-                rows = self._scaled(given)
-                each = squares_of(rows)
-                squares += np.bincount(own, weights=each, minlength=k)
-                sums += class_sums(rows, own, k)
-                largest = max(largest, float(each.max()))
-                if self._observes:
-                    off = max(off, float(np.abs(squares_of(given) - 1).max()))
-            found[part.start] = squares, sums, largest, off
-
-        share(gather, self.rows, k * dim)
-        squares, sums, largest, off = zip(*(found[key] for key in sorted(found)), strict=True)
-        return FeatureSums(
-            np.sum(squares, axis=0) / self.counts,
-            np.sum(sums, axis=0) / self.counts[:, None],
-            math.sqrt(max(largest)),
-            max(off),
-        )
+        task, kept = _Summing(self._units, self._observes), len(self.counts) * self.rows.shape[1]
+        squares, sums, largest, off = self.rows.read(task, self.number, _Summing.merge, kept)
+        counts = self.counts
+        return FeatureSums(squares / counts, sums / counts[:, None], math.sqrt(largest), off)
 
     def losses(self, weights: Matrix, bias: Vector) -> Vector:
         """Read all rows once more, and return the mean loss of each class."""
-        k = len(self.counts)
-        found: dict[int, Vector] = {}
-
-        def evaluate(part: slice, worker: int) -> None:
-            total = np.zeros(k)
-            for own, given in self._blocks(part):
-                each = losses_at(self.program, self._scaled(given) @ weights.T, bias, own)
-                total += np.bincount(own, weights=each, minlength=k)
-            found[part.start] = total
-
-        share(evaluate, self.rows, k)
-        return np.asarray(np.sum([found[key] for key in sorted(found)], axis=0) / self.counts)
+        task = _Losing(self._units, self.program, weights, bias)
+        found = self.rows.read(task, self.number, operator.add, len(self.counts))
+        return np.asarray(found / self.counts)
 
     def classifier(self, weights: Matrix) -> Matrix:
         """Return a classifier in the units of `logits_pair`."""
@@ -177,11 +215,3 @@ class FeatureReader:
         beyond = math.sqrt(costs[0]) * math.sqrt(costs[1]) / norm.amount
         kept = math.sqrt(min(1.0, 1 / beyond)) * (1 - _WITHIN * len(self.counts))
         return beside * kept, kept / beside, max(beyond - 1, 0.0)
-
-    def _blocks(self, part: slice) -> Iterator[tuple[NDArray[np.int64], Matrix]]:
-        step = max(1, _SCORES // max(len(self.counts), self.rows.shape[1]))
-        for first, block in blocks(self.rows, part, normalize=False, block_rows=step):
-            yield self.number[first : first + len(block)], block.astype(float)
-
-    def _scaled(self, rows: Matrix) -> Matrix:
-        return self._of_features * (normalized(rows) if self._normalizes else rows)

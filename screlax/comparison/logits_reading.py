@@ -18,7 +18,7 @@ from ..solution.solution import Solution
 from ..solve.solve import silent_solution
 from ..types import Matrix
 from .decision import DECIDED, RESOLVED, Decision
-from .flags import Flag, RowFacts, flags_of_counts, flags_of_zeros, row_facts
+from .flags import Flag, flags_of_counts, flags_of_zeros
 from .given import Linear
 from .logits_classifier import best_classifier
 from .logits_flags import flags_of_pair
@@ -29,6 +29,8 @@ from .logits_split import LogitSplit, split_of_logits
 from .loss_gap import LossGap, gap_above
 from .reading import Given, Reading
 from .recipe import Recipe
+from .row_facts import RowFacts
+from .rows import HeldRows, Rows
 from .verdict import NOT_TRAINED, Verdict, by_largest, short
 
 _MOST_SEARCHED = 200
@@ -72,7 +74,7 @@ def read_logits(
     """
     problem = solution.problem
     check_bias(problem, given.classifier)
-    facts = row_facts(given.rows, given.statistics.means, normalize=given.normalize)
+    facts = given.facts
     refusal = _why_nothing(problem, facts)
     if refusal and how in ("samples", "class-means"):
         raise InvalidInputError(refusal)
@@ -85,7 +87,7 @@ def read_logits(
         split = split_of_logits(read.brought.pair, solution, loss.gap)
         decision = _decision(solution, loss, split)
     flags = list(flags_of_pair(read.brought, solution, given=read.was_given))
-    flags += [*flags_of_zeros(facts.squares), *flags_of_counts(problem, _counts(given))]
+    flags += [*flags_of_zeros(facts), *flags_of_counts(problem, _counts(given))]
     verdict = _verdict(Recipe.of(solution), distance, metrics, decision, split)
     if search:
         for flag in _searched(given, solution, distance, read, facts):
@@ -107,9 +109,14 @@ class _Read:
 
 def _read(given: Given, problem: UFM, *, of_means: bool) -> _Read:
     """Bring features and classifier within the control of a problem."""
-    rows, number, normalize = given.rows, given.number, given.normalize
+    rows: Rows = given.rows
+    number, normalize = given.number, given.normalize
     if of_means:
-        rows, number, normalize = given.statistics.means, np.arange(problem.classes), False
+        rows, number, normalize = (
+            HeldRows(given.statistics.means),
+            np.arange(problem.classes),
+            False,
+        )
     reader = FeatureReader(problem, rows, number, normalize=normalize)
     sums, zeros = reader.sums(), np.zeros(problem.classes)
     if given.classifier is None:

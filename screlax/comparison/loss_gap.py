@@ -9,7 +9,7 @@ from ..errors import InvalidInputError, SolverFailedError
 from ..proof.certificate import relative_gap
 from ..short_repr import short_repr
 from ..solution.solution import Solution
-from .evaluation import Evaluation, Objective, objective_of
+from .objective import Evaluation, Objective, objective_of
 
 _MISTRUST = 1e-9
 """Relative amount by which a height may be below the optimum's before the proof is doubted."""

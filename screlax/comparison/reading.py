@@ -14,15 +14,18 @@ from ..solution.solution import Solution
 from ..types import Matrix
 from .decision import Decision, decision_of
 from .drawn import DrawnLoss, drawn_loss
-from .evaluation import Evaluation, evaluate
-from .flags import Flag, RowFacts, flags_of_rows, row_facts
+from .evaluation import evaluate
+from .flags import Flag, flags_of_chunks, flags_of_rows
 from .gap_split import GapSplit, split_of
 from .given import Linear
 from .logits_metrics import LogitMetrics
 from .logits_split import LogitSplit
 from .loss_gap import LossGap, gap_of
+from .objective import Evaluation
 from .other_optima import flag_of_dimension, flag_of_temperature, nonnegative_optimum
 from .recipe import Recipe
+from .row_facts import RowFacts
+from .rows import Rows
 from .statistics import ClassStatistics
 from .verdict import Verdict, verdict_of
 
@@ -33,10 +36,11 @@ class Given:
 
     Attributes
     ----------
-    rows : ndarray, shape (n, d)
+    rows : Rows, shape (n, d)
     number : ndarray of int, shape (n,)
         Class of each row.
     statistics : ClassStatistics
+    facts : RowFacts
     together : int
         How many rows, one after the other, are views of one sample.
     normalize : bool
@@ -47,9 +51,10 @@ class Given:
         Weights and biases that came with them.
     """
 
-    rows: NDArray[Any]
+    rows: Rows
     number: NDArray[np.int64]
     statistics: ClassStatistics
+    facts: RowFacts
     together: int
     normalize: bool
     class_gram: Matrix
@@ -80,18 +85,20 @@ def read_out(
     search: bool,
 ) -> Reading:
     """Read out the excess of embeddings over an optimum, and what does not fit."""
-    problem, statistics = solution.problem, given.statistics
+    problem, statistics, facts = solution.problem, given.statistics, given.facts
     kind: dict[str, Any] = {"normalize": given.normalize, "together": given.together}
-    evaluation = evaluate(given.rows, given.number, statistics, problem, how, **kind)
+    evaluation = evaluate(given.rows, given.number, statistics, facts, problem, how, **kind)
     loss = decision = split = drawn = None
     if evaluation is not None:
         loss = gap_of(evaluation, solution)
         split = split_of(evaluation, solution, loss.gap)
         decision = decision_of(solution, loss.gap, split)
-        of = given.rows, given.number, statistics, evaluation, problem
-        drawn = drawn_loss(*of, gap=loss.gap, draws=draws, seed=seed, **kind)
-    facts = row_facts(given.rows, statistics.means, normalize=given.normalize)
+        if given.rows.array is not None:
+            of = given.rows.array, given.number, statistics, evaluation, problem
+            drawn = drawn_loss(*of, gap=loss.gap, draws=draws, seed=seed, **kind)
     flags = list(flags_of_rows(problem, statistics.counts, facts, given.together))
+    if given.rows.array is None:
+        flags += flags_of_chunks(problem, statistics, given.together)
     parts = loss, decision, split, drawn
     verdict = verdict_of(Recipe.of(solution), distance, *parts)
     if loss is None and problem.constraints:

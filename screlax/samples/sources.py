@@ -52,14 +52,53 @@ def read_block(block: Any) -> Any:
     return block.read() if isinstance(block, RowBlock) else block
 
 
+class _Changed:
+    """Rows of a source that a function changes in the task that reads them."""
+
+    def __init__(self, source: Source, change: Any, each: Sequence[NDArray[Any]]) -> None:
+        self._source, self._change, self._each = source, change, each
+        self.shape, self.dtype = source.shape, np.dtype(np.float64)
+        self.chunk_rows = source.chunk_rows
+
+    def block(self, part: slice) -> Any:
+        """Return what reads and changes rows: another reader, or a task where rows are in one."""
+        block, each = self._source.block(part), [one[part] for one in self._each]
+        if isinstance(block, RowBlock):
+            return RowBlock(_ChangeOf(block, self._change, each), slice(None))
+        import dask
+
+        return dask.delayed(self._change, pure=False)(block, *each)
+
+
+class _ChangeOf:
+    """Reads a block and changes its rows. Not a dataclass, as `RowBlock`."""
+
+    def __init__(self, block: RowBlock, change: Any, each: list[NDArray[Any]]) -> None:
+        self._block, self._change, self._each = block, change, each
+
+    def __call__(self, part: slice) -> Any:
+        return self._change(self._block.read(), *self._each)
+
+
+def with_rows(source: Source, change: Any, *each: NDArray[Any]) -> Source:
+    """Return a source of rows, in double precision, that a function makes of those of another.
+
+    It is called with some rows and with what there is for each of them.
+    """
+    return _Changed(source, change, each)
+
+
 def open_source(embeddings: Any) -> Source:
-    """Return the source for whatever the user has.
+    """Return the source for whatever the user has, or a source as it is.
 
     Raises
     ------
     InvalidInputError
         If it is none of the known kinds, or not two-dimensional.
     """
+    if hasattr(embeddings, "block") and hasattr(embeddings, "chunk_rows"):
+        opened: Source = embeddings
+        return opened
     if isinstance(embeddings, str | os.PathLike):
         embeddings = [embeddings]
     source: Source
