@@ -10,6 +10,10 @@ height of the optimum above the loss without negatives.
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processor time of one thread
+
 import statistics
 import time
 import warnings
@@ -88,7 +92,7 @@ def main() -> None:
         found[problem.control.name, problem.batches.name, method].append(row)
         if solution.relative_gap > 1e-10:
             print(f"{number}: gap {row[0]:.1e}, {of_height:.1e} of height, {problem}", flush=True)
-    print(provenance_line())
+    print(provenance_line() + "\n")
     print(
         "| control | sampler | ended by | number | worst gap | of height | median s | slowest s |"
     )

@@ -113,11 +113,11 @@ def of_random(problems: int) -> None:
             excess = max(excess, solution.constraint_excess)
         (low, high), (other_low, other_high) = bounds
         apart = max(apart, low - other_high, other_low - high)
-    print(f"\n| solver | of {problems} proved to 1e-9 | to 1e-6 | median gap | worst | median s |")
-    print("|---|---|---|---|---|---|")
+    print("\n| solver | problems | proved to 1e-9 | to 1e-6 | median gap | worst | median s |")
+    print("|---|---|---|---|---|---|---|")
     for solver, found in gaps.items():
         print(
-            f"| {solver} | {sum(gap <= 1e-9 for gap in found)} "
+            f"| {solver} | {problems} | {sum(gap <= 1e-9 for gap in found)} "
             f"| {sum(gap <= 1e-6 for gap in found)} | {np.median(found):.1e} | {max(found):.1e} "
             f"| {np.median(times[solver]):.2f} |"
         )

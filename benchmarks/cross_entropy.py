@@ -6,10 +6,14 @@ Weight decay at μ² = λ_H λ_W from 0.01 to beyond the largest class, the laye
 E_W = 1 at E_H from 0.1 to 100. Random profiles: 2 to 50 distinct sizes, log-uniform up to 10 … 10⁷,
 single, repeated, equal, some of one sample; μ² anywhere below the threshold of zero, and at, just
 above and just below a class size and that threshold; one third with norm budgets. Process time of
-solve and certificate; set OPENBLAS_NUM_THREADS=1.
+solve and certificate, on one thread.
 """
 
 from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processor time of one thread
 
 import statistics
 import time

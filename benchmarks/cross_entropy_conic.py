@@ -24,6 +24,8 @@ CONTROLS = {
 }
 FORMS = ("dual", "nuclear", "psd")
 SOLVERS = ("SCS", "CLARABEL")
+LARGEST = {"SCS": 100, "CLARABEL": 40}
+"""So many classes at most: beyond, minutes an iteration."""
 
 
 def measure(problem: screlax.UFM, **how) -> str:
@@ -43,7 +45,7 @@ def measure(problem: screlax.UFM, **how) -> str:
 def main() -> None:
     parser = script.make_parser(__doc__)
     parser.add_argument("--time-limit", type=float, default=300.0)
-    parser.add_argument("--classes", type=int, nargs="+", default=[10, 20, 40])
+    parser.add_argument("--classes", type=int, nargs="+", default=[10, 20, 40, 100])
     parser.add_argument("--solvers", nargs="+", default=SOLVERS, choices=SOLVERS)
     options = script.parse(parser, classes=[4], time_limit=5.0)
     script.require("clarabel")
@@ -57,7 +59,10 @@ def main() -> None:
             native = measure(problem, solver="native")
             for form in FORMS:
                 how = {"form": form, "time_limit": options.time_limit}
-                cells = [measure(problem, solver=solver, **how) for solver in options.solvers]
+                cells = [
+                    measure(problem, solver=solver, **how) if k <= LARGEST[solver] else "not run"
+                    for solver in options.solvers
+                ]
                 title = f"{k} (m = {problem.class_sizes.orbits})"
                 print(
                     f"| {title} | {label} | {form} | {' | '.join([*cells, native])} |", flush=True

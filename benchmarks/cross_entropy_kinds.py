@@ -6,6 +6,10 @@ bias that is free of penalty, on published class counts.
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processor time of one thread
+
 import time
 from collections.abc import Iterator
 from typing import Any

@@ -24,6 +24,15 @@ from screlax.samples import supcon_loss, supcon_loss_and_grad
 
 FEATURES, CLASSES, TEMPERATURE = 128, 100, 0.1
 PEERS = ("SupContrastStyle", "MetricLearning", "LeanTorch")
+TITLES = {
+    "SupContrastStyle": "SupContrast-style",
+    "MetricLearning": "metric-learning",
+    "LeanTorch": "lean torch",
+    "BatchedTorch": "batched torch",
+    "ScrelaxTorch": "screlax.torch",
+}
+"""What tables call them."""
+
 BATCH = (256, 64, 32)
 TURN = 0.02
 
@@ -130,8 +139,9 @@ def seconds_per_call(call, count: int) -> float:
 
 
 def time_tables(shapes, names, threads, repeats) -> None:
-    head = ["shape", "threads", "pass", *(f"{name} ms" for name in (*names, "screlax", "floor"))]
-    head += [*(f"{name} / screlax" for name in names), "screlax / floor"]
+    peers = [TITLES[name] for name in names]
+    head = ["shape", "threads", "pass", *(f"{name} ms" for name in (*peers, "screlax", "floor"))]
+    head += [*(f"{name} / screlax" for name in peers), "screlax / floor"]
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
     for shape in shapes:
         H, y = problem(shape)
@@ -147,7 +157,7 @@ def time_tables(shapes, names, threads, repeats) -> None:
 
 
 def print_row(shape, count, gradient, names, row) -> None:
-    label = "forward + backward" if gradient else "forward"
+    label = "both" if gradient else "forward"
     cells = ["×".join(map(str, shape)), str(count), label]
     cells += [f"{1e3 * row[name]:.3g}" for name in (*names, "screlax", "floor")]
     cells += [f"{row[name] / row['screlax']:.3g}×" for name in names]
@@ -177,7 +187,8 @@ print(status("VmHWM") - before)
 
 
 def memory_table(counts) -> None:
-    print("\n| n | pass | " + " | ".join(f"{name} MB" for name in (*PEERS, "screlax")) + " |")
+    peers = [TITLES[name] for name in PEERS]
+    print("\n| n | pass | " + " | ".join(f"{name} MB" for name in (*peers, "screlax")) + " |")
     print("|" + "---|" * (len(PEERS) + 3))
     for count, peers in counts:
         for gradient in (False, True):
@@ -187,7 +198,7 @@ def memory_table(counts) -> None:
                     cells.append("not run")
                     continue
                 cells.append(f"{float(script.fresh(MEMORY, name, count, gradient)):.0f}")
-            label = "forward + backward" if gradient else "forward"
+            label = "both" if gradient else "forward"
             print(f"| {count} | {label} | {' | '.join(cells)} |", flush=True)
 
 

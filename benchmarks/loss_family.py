@@ -11,6 +11,10 @@ time limit. Classes of one sample are left out.
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processor time of one thread
+
 import argparse
 import time
 import warnings

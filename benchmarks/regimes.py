@@ -41,7 +41,7 @@ def main() -> None:
     parser = script.make_parser(__doc__)
     parser.add_argument("--imbalances", type=int, nargs="+", default=IMBALANCES)
     parser.add_argument("--radii", type=float, nargs="+", default=RADII)
-    options = script.parse(parser, imbalances=[10, 1000], radii=[0.01, 1.0])
+    options = script.parse(parser, imbalances=[10, 1000])
     show(options.imbalances, options.radii)
 
 

@@ -148,7 +148,7 @@ def survey(count: int, seed: int) -> None:
         endings[key] += 1
         taken[key].append(time.process_time() - start)
         gaps[key].append(solution.relative_gap)
-    print(f"\n| {count:,} random ones: control | ended by | status | number | worst gap | CPU ms |")
+    print("\n| random ones: control | ended by | status | number | worst gap | CPU ms |")
     print("|---|---|---|---|---|---|")
     for control, method, status in sorted(endings):
         key = control, method, status

@@ -37,8 +37,8 @@ def check_agreement(entries) -> None:
 
 
 def time_table(sizes, threads, repeats) -> None:
-    names = [*(f"{name} ms" for name in (*PEERS, "screlax.torch"))]
-    ratios = [f"{name} / screlax.torch" for name in PEERS]
+    names = [f"{loss.TITLES[name]} ms" for name in (*PEERS, OURS)]
+    ratios = [f"{loss.TITLES[name]} / screlax.torch" for name in PEERS]
     print(f"| n | threads | {' | '.join(names + ratios)} |\n|{'---|' * 7}")
     for count in sizes:
         for jobs in threads:
@@ -53,7 +53,7 @@ def time_table(sizes, threads, repeats) -> None:
 
 
 def memory_table(counts) -> None:
-    print(f"\n| n | {' | '.join(f'{name} MB' for name in (*PEERS, 'screlax.torch'))} |")
+    print(f"\n| n | {' | '.join(f'{loss.TITLES[name]} MB' for name in (*PEERS, OURS))} |")
     print("|" + "---|" * 4)
     for count in counts:
         cells = [

@@ -11,6 +11,10 @@ certificate in double precision beside it.
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processor time of one thread
+
 import time
 import warnings
 

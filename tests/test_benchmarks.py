@@ -10,13 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.evidence.tables import places_of, table_at, tables_of, unmarked
+
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
 pytestmark = pytest.mark.slow  # each test starts a process or more
 
 SCRIPTS = sorted(set(re.findall(r"python benchmarks/(\w+\.py[^`\n]*)", TEXT)))
 COMMANDS = sorted(set(re.findall(r"`screlax ((?:bench|landscape|profiles) [^`]*)`", TEXT)))
+TABLES = {(place.command, place.number): table_at(TEXT, place) for place in places_of(TEXT)}
+"""The measured tables of the page, by the command that prints them and their number."""
+
 SMALLER = {
+    "all.py": "--only losses_by_imbalance --results .",
     "attack.py": "--kinds comparisons",  # test_attack.py makes all kinds of attacks
     "conic.py": "--time-limit 1",
     "bench": "--quick --set balanced --method native",
@@ -33,14 +39,30 @@ def run(command, folder, **environment):
     )
 
 
+def plain(command):
+    """Split a command, without its [optional] parts."""
+    return shlex.split(re.sub(r"\[.*?\]", "", command))
+
+
 def words(command):
-    """Split a command, without its [optional] parts, and make it small."""
-    name, *arguments = shlex.split(re.sub(r"\[.*?\]", "", command))
-    return [name, *arguments, *SMALLER.get(name, "").split()]
+    """Split a command and make it small; what it reads of the clone is found from any folder."""
+    name, *arguments = plain(command)
+    smaller = SMALLER.get(name, "").split()
+    return [
+        name,
+        *(str(ROOT / a) if (ROOT / a).is_file() else a for a in arguments),
+        *smaller,
+    ]
 
 
-def has_table(text):
-    return re.search(r"^\|.*\|\n\|[- |:]+\|\n\|.*\|$", text, flags=re.MULTILINE)
+def check_tables(command, printed):
+    """Compare the headers of what was printed with those that the page has of this command."""
+    found = tables_of(printed)
+    assert found, printed
+    known = " ".join(plain(command))
+    for (other, number), table in TABLES.items():
+        if other == known:
+            assert found[number - 1].header == table.header, f"table {number} of {command}"
 
 
 @pytest.mark.parametrize("command", SCRIPTS)
@@ -52,7 +74,7 @@ def test_a_script_runs_small(command, tmp_path):
     if done.returncode == 2 and missing and importlib.util.find_spec(missing[1]) is None:
         pytest.skip(f"needs {missing[1]}: {missing[2]}")
     assert done.returncode == 0, done.stderr
-    assert has_table(done.stdout), done.stdout
+    check_tables(command, done.stdout)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -63,6 +85,18 @@ def test_a_command_runs_small(command, tmp_path):
     done = run(screlax, tmp_path, PYTHONPATH=str(ROOT))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") > 5
+    if f"screlax {command}" in {command for command, _ in TABLES}:
+        check_tables(f"screlax {command}", done.stdout)
+
+
+def test_every_table_says_what_prints_it():
+    assert not unmarked(TEXT), (
+        "tables without a mark: see 'A new table' at the top of benchmarks/README.md"
+    )
+    named = {" ".join(plain(command)) for command in SCRIPTS}
+    named |= {f"screlax {command}" for command in COMMANDS}
+    unknown = {command for command, _ in TABLES} - named
+    assert not unknown, "the page must also say `python benchmarks/…` with exactly these arguments"
 
 
 def test_every_script_is_named_with_its_command():

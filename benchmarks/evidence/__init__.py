@@ -1,0 +1,1 @@
+"""Measured tables: which command printed them, when, and how they come back into the page."""
