@@ -90,7 +90,10 @@ def test_options_that_contradict_each_other(files, capsys):
     assert main([*arguments, "--negatives-only", "--loss", "prototypes"]) == 2
     assert "leave out one" in capsys.readouterr().err
     assert main([*arguments, "--keys", "keys.npy"]) == 2
-    assert "belong together" in capsys.readouterr().err
+    assert (
+        "keys.npy holds embeddings alone; give the label of each: --key-labels"
+        in capsys.readouterr().err
+    )
 
 
 def test_bad_input(files, capsys):

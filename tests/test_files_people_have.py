@@ -14,7 +14,9 @@ import screlax
 from screlax.cli import main
 from screlax.errors import FileFormatError, InvalidInputError, MissingExtraError
 from screlax.geometry import InFile, as_embeddings, as_labels
+from screlax.problem.batch_files import read_batches
 from screlax.problem.count_files import read_labelled_counts
+from screlax.problem.weight_files import read_class_weights
 
 NAMES = ["cat"] * 4 + ["dog"] * 3 + ["owl"] * 2
 NUMBERS = [0] * 4 + [1] * 3 + [2] * 2
@@ -162,6 +164,44 @@ def test_a_classifier_is_a_layer_as_it_is_saved(write):
     found = screlax.compare(ROWS, NUMBERS, solution, classifier=file)
     expected = screlax.compare(ROWS, NUMBERS, solution, classifier=ROWS[:3], bias=np.arange(3.0))
     assert found.classifier.agreement == expected.classifier.agreement
+
+    layers = write(**{"fc.weight": ROWS[:3], "fc.bias": np.arange(3.0), "conv.weight": ROWS})
+    for name in ("fc", "fc.weight"):
+        found = screlax.compare(ROWS, NUMBERS, solution, classifier=InFile(layers, name))
+        assert found.classifier.agreement == expected.classifier.agreement
+        assert (found.classifier.norms == expected.classifier.norms).all()
+    with pytest.raises(FileFormatError, match="--classifier-array NAME"):
+        screlax.compare(ROWS, NUMBERS, solution, classifier=layers)
+
+
+def test_class_weights_with_labels_beside_them(write):
+    weights = {"label": np.array([5, 3, 9]), "weight": np.array([0.5, 2.0, 1.0])}
+    assert read_class_weights(write(**weights)) == {5: 0.5, 3: 2.0, 9: 1.0}
+    assert read_class_weights(write(weight=np.array([1.0, 2.0]))) == [1.0, 2.0]
+    more = write(**weights, other=np.array([1, 2, 3]))
+    assert read_class_weights(InFile(more, "other")) == {5: 1.0, 3: 2.0, 9: 3.0}
+    with pytest.raises(FileFormatError, match="no class weight"):
+        read_class_weights(write(weight=np.array([1.0, np.nan])))
+    with pytest.raises(FileFormatError, match="--weights-column"):
+        read_class_weights(write(a=np.ones(2), b=np.ones(2)))
+
+
+def test_class_weights_in_a_column_of_text(tmp_path):
+    (tmp_path / "w.csv").write_text("label,count,weight\ncat,9,0.5\ndog,5,2\n")
+    assert read_class_weights(InFile(tmp_path / "w.csv", "weight")) == {"cat": 0.5, "dog": 2.0}
+    assert read_class_weights(InFile(tmp_path / "w.csv", "count")) == {"cat": 9.0, "dog": 5.0}
+
+
+def test_batches_are_read_as_labels_are(write, tmp_path):
+    number = np.array([0, 1, 0, 1, 1])
+    assert read_batches(write(batch=number, label=number * 2)).tolist() == number.tolist()
+    assert read_batches(InFile(write(a=number, b=number[::-1].copy()), "b"))[0] == 1
+    rows = np.array([[0, 1, 2], [2, 3, 4]])
+    assert np.array_equal(read_batches(write(indices=rows)), rows)
+    with pytest.raises(FileFormatError, match="batch or batches"):
+        read_batches(write(a=number, b=number))
+    (tmp_path / "batch.csv").write_text('"batch"\n0\n1\n0\n')
+    assert read_batches(tmp_path / "batch.csv") == [0, 1, 0]
 
 
 # ------------------------------------------------------------------- PyTorch, pickles
@@ -504,6 +544,37 @@ def test_names_on_the_command_line(write, optimum, capsys):
     assert "'species'" in told
     assert "--column NAME" in told
     assert main(["solve", "--labels", file, "--column", "species", "--sphere", "1"]) == 0
+
+
+@pytest.mark.parametrize("write", WRITERS[:3], indirect=True)  # no table: of several lengths
+def test_names_of_everything_else_on_the_command_line(write, optimum, capsys):
+    tensors = {"h": ROWS, "y": np.array(NUMBERS), "k": ROWS[:3], "z": np.arange(3)}
+    file = str(write(**tensors, u=np.ones(3), w=np.array([1.0, 2.0, 1.0])))
+    rows = ["--array", "h", "--column", "y", "--normalize"]
+    weights = ["--class-weights", file, "--weights-column", "w"]
+    keys = ["--keys", file, "--keys-array", "k", "--key-column", "z"]
+    assert main(["loss", file, *rows, *weights, *keys]) == 0
+    expected = screlax.contrastive_loss(
+        ROWS,
+        NUMBERS,
+        loss=screlax.losses.SupCon(class_weights=[1.0, 2.0, 1.0]),
+        keys=ROWS[:3],
+        key_labels=[0, 1, 2],
+        temperature=0.1,
+        normalize=True,
+    )
+    assert float(capsys.readouterr().out.split()[0]) == pytest.approx(expected, rel=1e-11)
+    layer = ["--classifier", file, "--classifier-array", "k"]
+    assert main(["compare", str(optimum), file, *rows, *layer, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["classifier"]["norms"] == pytest.approx(
+        np.linalg.norm(ROWS[:3], axis=1)
+    )
+    target = ["design", "--counts", "4,3,2", "--sphere", "1", "--knob", "temperature"]
+    square = str(write(gram=np.eye(3), other=np.eye(2)))
+    assert main([*target, "--target", square, "--array", "gram"]) == 0
+    assert main([*target, "--target", square, "--array", "other"]) == 2
+    assert main(["loss", file, *rows, "--key-column", "z"]) == 2
+    assert "--keys FILE" in capsys.readouterr().err
 
 
 def test_embeddings_alone_need_labels(tmp_path, optimum, capsys):

@@ -51,6 +51,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "The objective of cross-entropy is with it; else with the one best for the class means",
     )
     add(
+        "--classifier-array",
+        metavar="NAME",
+        help="its weights in a file of several: fc or fc.weight, with fc.bias where there is one",
+    )
+    add(
         "--solution",
         dest="others",
         action="append",
@@ -106,4 +111,4 @@ def run(options: argparse.Namespace) -> bool:
 
 
 def _classifier(options: argparse.Namespace) -> InFile:
-    return InFile(options.classifier, allow_pickle=options.allow_pickle)
+    return InFile(options.classifier, options.classifier_array, allow_pickle=options.allow_pickle)

@@ -46,6 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE.npy",
         help=f"{' or '.join(NAMES)}, or a Gram matrix k×k in class order (default etf)",
     )
+    add("--array", metavar="NAME", help="array of this matrix, in a file of several")
     add(
         "--knob",
         action="append",
@@ -75,7 +76,7 @@ def run(options: argparse.Namespace) -> bool:
             problem.class_sizes,
             problem.control,
             problem.temperature,
-            _target(options.target),
+            _target(options),
             options.knob,
             loss=problem.loss,
             features=problem.features,
@@ -94,10 +95,16 @@ def run(options: argparse.Namespace) -> bool:
     return found.solution.status == "optimal"
 
 
-def _target(text: str) -> Any:
+def _target(options: argparse.Namespace) -> Any:
     """Return the name of a target, or the matrix in a file."""
+    text = options.target
     known = Path(text).suffix.lower() in (".npy", *FORMATS)
-    return real_array(array_from_file(InFile(text)), f"the target in {text}") if known else text
+    return _matrix(options) if known else text
+
+
+def _matrix(options: argparse.Namespace) -> Any:
+    place = InFile(options.target, options.array, options.allow_pickle)
+    return real_array(array_from_file(place), f"the target in {place}")
 
 
 def _pair(text: str | None) -> Any:

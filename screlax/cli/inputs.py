@@ -68,8 +68,16 @@ def embeddings_in(options: argparse.Namespace, file: str) -> InFile:
 
 def labels_beside(options: argparse.Namespace, file: str) -> InFile:
     """Return where the labels of embeddings are: in a file of their own, or beside them."""
-    if options.labels is not None:
-        return InFile(options.labels, options.column, options.allow_pickle)
-    if Path(file).suffix.lower() not in (*FORMATS, *TEXT):
-        raise InvalidInputError(f"{file} holds embeddings alone; give the label of each: --labels")
-    return InFile(file, options.column, options.allow_pickle)
+    place = options.labels, options.column, options.allow_pickle
+    return labels_beside_rows(file, "--labels", *place)
+
+
+def labels_beside_rows(
+    file: str, option: str, labels: str | None, column: str | None, allow_pickle: bool
+) -> InFile:
+    """Return where the labels of rows are: beside them, or in the file of `option`."""
+    if labels is None and Path(file).suffix.lower() not in (*FORMATS, *TEXT):
+        raise InvalidInputError(
+            f"{file} holds embeddings alone; give the label of each: {option} FILE"
+        )
+    return InFile(file if labels is None else labels, column, allow_pickle)

@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
 from ..io.arrays import as_view_embeddings
+from ..io.contents.in_file import InFile
 from ..io.tables import json_text
 from ..problem.label_files import as_labels
 from ..problem.losses.base import Loss
 from ..problem.losses.negatives_only import NegativesOnly
 from ..samples import contrastive_loss
 from ..tasks.progress import progress
-from .inputs import embeddings_in, labels_beside
+from .inputs import embeddings_in, labels_beside, labels_beside_rows
 from .shared_options import add_embeddings, add_loss, loss_of
 from .standard_input import InputPath
 
@@ -52,7 +53,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="embeddings that are contrasted with: a queue, prototypes",
     )
-    add("--key-labels", type=InputPath, metavar="FILE", help="one label per key")
+    add("--keys-array", metavar="NAME", help="array or column of the keys, in a file of several")
+    add(
+        "--key-labels",
+        type=InputPath,
+        metavar="FILE",
+        help="one label per key, where the file of keys has none beside them",
+    )
+    add("--key-column", metavar="NAME", help="column or array of these labels, in such a file")
     add("--contrast-with", default="all", choices=("all", "keys"), help="or with keys alone")
     add("--ignore", metavar="LABEL", help="label of samples that have no class")
     add("--ignored", default="left out", choices=("left out", "negatives"), help="what they are")
@@ -62,7 +70,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     """Evaluate and print; a value needs no certificate, so the exit code is 0."""
-    loss = _loss(options)
+    loss, keys = _loss(options), _keys(options)
     file = options.embeddings
     with progress(f"reading {file}"):
         rows, views = as_view_embeddings(embeddings_in(options, file), loss.view_count)
@@ -82,7 +90,7 @@ def run(options: argparse.Namespace) -> bool:
             ignore=_label(options.ignore, labels),
             ignored=options.ignored,
             n_jobs=options.jobs,
-            **_keys(options),
+            **keys,
         )
     if not isinstance(value, float):
         raise InvalidInputError(f"one loss was expected, got {value!r}")
@@ -111,12 +119,16 @@ def _loss(options: argparse.Namespace) -> Loss:
 
 def _keys(options: argparse.Namespace) -> dict[str, Any]:
     """Return keys and their labels, nothing where there are none."""
-    if (options.keys is None) != (options.key_labels is None):
-        raise InvalidInputError("--keys and --key-labels belong together; give both, or neither")
     if options.keys is None:
+        for name in ("key_labels", "keys_array", "key_column"):
+            if getattr(options, name) is not None:
+                option = name.replace("_", "-")
+                raise InvalidInputError(f"--{option} is about keys; give them too: --keys FILE")
         return {}
-    keys, _ = as_view_embeddings(options.keys, 1)
-    return {"keys": keys, "key_labels": as_labels(options.key_labels, len(keys))}
+    places = options.key_labels, options.key_column, options.allow_pickle
+    beside = labels_beside_rows(options.keys, "--key-labels", *places)
+    keys, _ = as_view_embeddings(InFile(options.keys, options.keys_array, options.allow_pickle), 1)
+    return {"keys": keys, "key_labels": as_labels(beside, len(keys))}
 
 
 def _label(text: str | None, labels: NDArray[Any]) -> Hashable | None:

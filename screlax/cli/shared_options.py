@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInputError
+from ..io.contents.in_file import InFile
 from ..problem.batches.base import BATCHES, read_sampler
 from ..problem.constraints.norms import CONTROLS, Control
 from ..problem.count_files import read_pairs
@@ -55,8 +56,12 @@ def add_loss(parser: argparse.ArgumentParser) -> None:
     add_batches(loss)
     loss.add_argument(
         "--class-weights",
+        type=InputPath,
         metavar="FILE",
-        help="weights, or labels and weights: .csv, .txt, .npy, .json; or 'balanced': n/(k n_c)",
+        help=f"weights, or labels and weights: {KINDS}; or 'balanced': n/(k n_c)",
+    )
+    loss.add_argument(
+        "--weights-column", metavar="NAME", help="column or array of the weights, in such a file"
     )
 
 
@@ -76,7 +81,7 @@ def add_batches(parser: argparse._ActionsContainer) -> None:
         metavar="NAME[:OPTION=VALUE,…]",
         help=f"how batches are drawn: one of {', '.join(BATCHES)} (default shuffle); classes takes "
         "classes=P,samples=K, poisson rate=Q; fixed:FILE has a line of sample indices for each "
-        "batch, or the batch of each sample (.csv, .txt, .npy, .json)",
+        "batch, or the batch of each sample (.csv, .tsv, .txt, .json, .npy, .npz, .parquet, .pt)",
     )
 
 
@@ -185,9 +190,7 @@ def loss_of(options: argparse.Namespace) -> Loss:
         given["views"] = options.views
     if options.class_weights is not None:
         listed = options.class_weights != BALANCED
-        given["class_weights"] = (
-            read_class_weights(options.class_weights) if listed else options.class_weights
-        )
+        given["class_weights"] = _listed_weights(options) if listed else BALANCED
     for name in given:
         if name in loss.options:
             raise InvalidInputError(
@@ -196,6 +199,12 @@ def loss_of(options: argparse.Namespace) -> Loss:
     loss = loss.with_options(**given)
     batches = batches_of(options)
     return loss if batches is None else loss.in_batches(batches)
+
+
+def _listed_weights(options: argparse.Namespace) -> Any:
+    """Return the class weights in a file."""
+    file, column = options.class_weights, options.weights_column
+    return read_class_weights(InFile(file, column, options.allow_pickle))
 
 
 def batches_of(options: argparse.Namespace) -> tuple[str, dict[str, Any]] | None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..errors import FileFormatError, InvalidInputError
 from ..io.arrays import arrays_from_file, real_array
 from ..io.contents.base import Contents, Entry
-from ..io.contents.in_file import in_file
+from ..io.contents.in_file import InFile, in_file, say_which
 from ..types import Matrix, Vector
 
 _LARGEST = 1e100
@@ -22,7 +22,8 @@ def as_classifier(
     """Return weights (k, d) and biases (k,), if there are any, in double precision; or nothing.
 
     A path is of an .npy file of weights, or of a file (.npz, .pt, .safetensors) with arrays
-    `weight` and, if it has any, `bias`, as PyTorch calls them.
+    `weight` and, if it has any, `bias`, as PyTorch calls them; `InFile` names others, "fc" for
+    fc.weight and fc.bias.
 
     Raises
     ------
@@ -34,7 +35,7 @@ def as_classifier(
             raise InvalidInputError("bias without a classifier; give its weights as classifier=")
         return None
     if isinstance(weights, str | os.PathLike):
-        found = arrays_from_file(in_file(weights), "a classifier", _weight_and_bias)
+        found = _in_file(in_file(weights))
         if len(found) > 1 and bias is not None:
             raise InvalidInputError(f"{weights} has biases already; leave out bias=")
         weights, bias = found[0], found[1] if len(found) > 1 else bias
@@ -65,12 +66,27 @@ def _checked(values: Any, name: str) -> NDArray[np.float64]:
     return array
 
 
+def _in_file(place: InFile) -> list[NDArray[Any]]:
+    """Return weights, and biases if there are any."""
+    name = place.name
+    choose = _weight_and_bias if name is None else lambda contents: _named(contents, name)
+    return arrays_from_file(place, "a classifier", choose)
+
+
+def _named(contents: Contents, name: str) -> list[Entry]:
+    """Return weights of that name, or of that layer, and the biases beside them."""
+    weight = f"{name}.weight" if f"{name}.weight" in contents.entries else name
+    bias = f"{weight.removesuffix('weight')}bias"
+    beside = weight.endswith("weight") and bias in contents.entries
+    return [contents.named(weight), *([contents.named(bias)] if beside else [])]
+
+
 def _weight_and_bias(contents: Contents) -> list[Entry]:
     others = [name for name in contents.entries if name != "bias"]
     if len(others) != 1 and "weight" not in others:
         raise FileFormatError(
             f"{contents.file} holds {contents}; name the array of weights weight, and that of "
-            "biases bias"
+            f"biases bias, or {say_which('--classifier-array')}"
         )
     names = ["weight" if "weight" in others else others[0], "bias"]
     return [contents.entries[name] for name in names if name in contents.entries]

@@ -6,8 +6,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..containers import as_numpy
 from ..errors import FileFormatError
+from ..io.contents.base import Contents, Entry
+from ..io.contents.in_file import InFile, in_file
+from ..io.contents.opened import FORMATS, entries_of
 from ..io.files import SUFFIXES, array_of, existing_file, json_of, lines_of
+
+BATCH_HEADERS = frozenset({"batch", "batches", "batch_id", "batch_index", "indices"})
+"""Names of a column or array of batches, whatever their case."""
 
 
 def read_batches(path: str | os.PathLike[str]) -> Any:
@@ -18,9 +25,11 @@ def read_batches(path: str | os.PathLike[str]) -> Any:
     path : str or path-like
         - .csv, .tsv, .txt: a batch a line, the indices of its samples separated by commas,
           semicolons, tabs or spaces; or one number a line, the batch of each sample in turn, −1 for
-          none. Blank lines are skipped.
+          none. Blank lines are skipped, and a first line that is one of `BATCH_HEADERS`.
         - .npy: whole numbers of shape (batches, size), indices, or (n,), the batch of each sample.
         - .json: a list of lists of indices, or a list with the batch of each sample.
+        - .npz, .pt, .safetensors, .parquet: an array as in .npy, the only one or the one called
+          so (`geometry.InFile` names another).
 
     Returns
     -------
@@ -39,12 +48,14 @@ def read_batches(path: str | os.PathLike[str]) -> Any:
     >>> read_batches("batches.csv")
     [[0, 3, 4], [1, 2, 5]]
     """
-    file = existing_file(path)
+    file = existing_file(path, (*SUFFIXES, *FORMATS))
     suffix = file.suffix.lower()
     if suffix == ".npy":
         return array_of(file)
     if suffix == ".json":
         return json_of(file)
+    if suffix in FORMATS:
+        return _named_array(in_file(path))
     lines = _lines(file)
     if not lines:
         raise FileFormatError(f"{file} holds no batches; write the indices of a batch a line")
@@ -54,7 +65,19 @@ def read_batches(path: str | os.PathLike[str]) -> Any:
 
 def is_batch_file(text: str) -> bool:
     """Whether text is the name of a file of batches rather than options."""
-    return "=" not in text and Path(text).suffix.lower() in SUFFIXES
+    return "=" not in text and Path(text).suffix.lower() in (*SUFFIXES, *FORMATS)
+
+
+def _named_array(place: InFile) -> Any:
+    """Return the array or column that batches are."""
+
+    def choose(contents: Contents) -> list[Entry]:
+        if place.name is not None:
+            return [contents.named(place.name)]
+        return [contents.meant(BATCH_HEADERS, "batches", "name that of batches batch or batches")]
+
+    values = entries_of(place, choose)[0]
+    return values if isinstance(values, list) else as_numpy(values, f"batches of {place}")
 
 
 def _lines(file: Path) -> list[list[int]]:
@@ -62,6 +85,8 @@ def _lines(file: Path) -> list[list[int]]:
     rows = []
     for number, line in enumerate(lines_of(file), 1):
         words = line.translate(_BLANKS).split()
+        if number == 1 and len(words) == 1 and words[0].strip('"').lower() in BATCH_HEADERS:
+            continue
         try:
             row = [int(word) for word in words]
         except ValueError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +29,7 @@ def column_counts(file: Path, name: str) -> tuple[list[int] | list[str] | None, 
     beside: int | None = None
     for line, fields in rows:
         if not lines:
-            beside = _labels_beside(header or [""] * len(fields), column)
+            beside = labels_beside(header or [""] * len(fields), column)
         lines.append(line)
         counts.append(count_of(fields[column], file, f"line {line}"))
         if beside is not None:
@@ -43,7 +45,7 @@ def column_counts(file: Path, name: str) -> tuple[list[int] | list[str] | None, 
     return typed_labels(labels, lambda position: f"{file}, line {lines[position]}"), counts
 
 
-def _labels_beside(names: list[str], column: int) -> int | None:
+def labels_beside(names: list[str], column: int) -> int | None:
     """Return the place of the labels beside counts: of their name, or the only other column."""
     known = [n for n, name in enumerate(names) if n != column and name.lower() in LABEL_HEADERS]
     if len(known) == 1:
@@ -55,28 +57,38 @@ def counts_in_contents(
     place: InFile,
 ) -> tuple[list[int] | list[str] | None, NDArray[np.int64]]:
     """Read an array or column of counts, and that of labels if there is one."""
+    labels, counts = numbers_in_contents(place, COUNT_HEADERS, "count")
+    return labels, counts_from_array(Path(place), counts)
+
+
+def numbers_in_contents(
+    place: InFile, usual: Collection[str], what: str, option: str = "--column"
+) -> tuple[list[int] | list[str] | None, NDArray[Any]]:
+    """Read an array or column of numbers, one per class, and that of labels if there is one.
+
+    `usual` are its names, `what` one of the numbers, `option` that which names it otherwise.
+    """
 
     def choose(contents: Contents) -> list[Entry]:
-        remedy = f"name that of counts count or counts, or {say_which('--column')}"
+        remedy = f"name that of {what}s {what} or {what}s, or {say_which(option)}"
         chosen = (
-            contents.meant(COUNT_HEADERS, "counts", remedy)
+            contents.meant(usual, f"{what}s", remedy)
             if place.name is None
             else contents.named(place.name)
         )
         names = [name for name, one in contents.entries.items() if one.shape == chosen.shape]
         column = next(n for n, name in enumerate(names) if contents.entries[name] is chosen)
-        beside = _labels_beside(names, column)
+        beside = labels_beside(names, column)
         return [chosen, *([] if beside is None else [contents.entries[names[beside]]])]
 
     file = Path(place)
-    counts, *labels = (as_numpy(values, str(place)) for values in entries_of(place, choose))
-    numbers = counts_from_array(file, counts)
+    numbers, *labels = (as_numpy(values, str(place)) for values in entries_of(place, choose))
     if not labels:
         return None, numbers
-    names = label_array(labels[0], what=f"labels of {file}", one_per="count").tolist()
+    names = label_array(labels[0], what=f"labels of {file}", one_per=what).tolist()
     if len(names) != len(numbers) or len(set(names)) < len(names):
         raise FileFormatError(
-            f"{file} holds {len(numbers):,} counts of {len(set(names)):,} different labels; give "
-            "one count per class"
+            f"{file} holds {len(numbers):,} {what}s of {len(set(names)):,} different labels; give "
+            f"one {what} per class"
         )
     return names, numbers

@@ -10,8 +10,12 @@ from typing import Any
 
 from ..containers import shown
 from ..errors import FileFormatError
-from ..io.files import JsonObject, array_of, existing_file, json_of
-from ..io.text_tables import filled_rows
+from ..io.contents.in_file import InFile, in_file
+from ..io.contents.opened import FORMATS
+from ..io.files import SUFFIXES, JsonObject, array_of, existing_file, json_of
+from ..io.text_tables import filled_rows, named_column
+from .label_files import refuse_name
+from .named_counts import labels_beside, numbers_in_contents
 from .text_labels import typed_labels
 
 WEIGHT_HEADERS = frozenset({"weight", "weights", "class_weight", "class_weights", "alpha"})
@@ -24,11 +28,15 @@ def read_class_weights(path: str | os.PathLike[str]) -> list[float] | dict[int |
     Parameters
     ----------
     path : str or path-like
+        `geometry.InFile` names one column or array of several.
+
         - .csv, .tsv, .txt: one weight a line, or two columns of different labels and weights,
           separated by commas, semicolons or tabs; decimals have a point. Blank lines are skipped. A
           first line whose last column is one of `WEIGHT_HEADERS` is a header.
         - .npy: a one-dimensional array of numbers.
         - .json: a list of weights, or an object that maps labels to weights.
+        - .npz, .pt, .safetensors, .parquet: the only array or column, or the one called so; with
+          labels beside them by label.
 
     Returns
     -------
@@ -48,25 +56,23 @@ def read_class_weights(path: str | os.PathLike[str]) -> list[float] | dict[int |
     >>> read_class_weights("weights.csv")
     {'cat': 0.5, 'dog': 2.0}
     """
-    file = existing_file(path)
+    file, place = existing_file(path, (*SUFFIXES, *FORMATS)), in_file(path)
     suffix = file.suffix.lower()
-    if suffix == ".npy":
-        array = array_of(file)
-        if array.ndim != 1 or array.dtype.kind not in "iuf":
-            raise FileFormatError(
-                f"{file} holds {array.dtype} values of shape {array.shape}; weights must be a "
-                "one-dimensional array of numbers"
-            )
-        entries: _Entries = [(None, weight) for weight in array.tolist()]
+    if suffix in (".npy", ".json"):
+        refuse_name(place)
+    if suffix == ".npy" or suffix in FORMATS:
+        entries = _array_entries(place)
         places = [f"entry {number} (from 0)" for number in range(len(entries))]
     else:
-        entries, places = _json_entries(file) if suffix == ".json" else _text_entries(file)
+        entries, places = _json_entries(file) if suffix == ".json" else _text_entries(place)
     if not entries:
         raise FileFormatError(f"{file} holds no weights; give one number per class")
     weights = [_weight(value, file, at) for (_, value), at in zip(entries, places, strict=True)]
     labels = [label for label, _ in entries if label is not None]
     if not labels:
         return weights
+    if suffix in FORMATS:  # typed, and each there once
+        return dict(zip(labels, weights, strict=True))
     if len(set(labels)) < len(labels):
         again = next(n for n, label in enumerate(labels) if label in labels[:n])
         raise FileFormatError(f"{file}, {places[again]}: label {labels[again]!r} is there twice")
@@ -74,11 +80,29 @@ def read_class_weights(path: str | os.PathLike[str]) -> list[float] | dict[int |
     return dict(zip(typed, weights, strict=True))
 
 
-_Entries = list[tuple[str | None, Any]]
+_Entries = list[tuple[Any, Any]]
 
 
-def _text_entries(file: Path) -> tuple[_Entries, list[str]]:
+def _array_entries(place: InFile) -> _Entries:
+    """Return label, or None, and weight of every entry of an array or column."""
+    labels: list[int] | list[str] | None = None
+    if Path(place).suffix.lower() == ".npy":
+        array = array_of(Path(place))
+    else:
+        labels, array = numbers_in_contents(place, WEIGHT_HEADERS, "weight", "--weights-column")
+    if array.ndim != 1 or array.dtype.kind not in "iuf":
+        raise FileFormatError(
+            f"{place} holds {array.dtype} values of shape {array.shape}; weights must be a "
+            "one-dimensional array of numbers"
+        )
+    return list(zip(labels or [None] * len(array), array.tolist(), strict=True))
+
+
+def _text_entries(place: InFile) -> tuple[_Entries, list[str]]:
     """Return label, or None, and weight of every line, and where each is."""
+    file = Path(place)
+    if place.name is not None:
+        return _named_entries(file, place.name)
     rows = iter(filled_rows(file))
     first = next(rows, None)
     if first is not None and first[1][-1].lower() not in WEIGHT_HEADERS:
@@ -94,6 +118,15 @@ def _text_entries(file: Path) -> tuple[_Entries, list[str]]:
         entries.append((fields[0] if len(fields) == 2 else None, fields[-1]))
         places.append(f"line {line}")
     return entries, places
+
+
+def _named_entries(file: Path, name: str) -> tuple[_Entries, list[str]]:
+    """Return the same of a column among several, with the labels beside it."""
+    header, column, rows = named_column(file, name)
+    found = list(rows)
+    beside = labels_beside(header or [""] * len(found[0][1]), column) if found else None
+    entries = [(None if beside is None else f[beside], f[column]) for _, f in found]
+    return entries, [f"line {line}" for line, _ in found]
 
 
 def _json_entries(file: Path) -> tuple[_Entries, list[str]]:
