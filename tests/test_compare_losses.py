@@ -288,3 +288,27 @@ def test_the_command_line_compares_in_batches(tmp_path, capsys):
     assert columns["batches"] == [None, "shuffle:size=16"]
     assert main([*command, "--sampler", "poisson:rate=2"]) == 2
     assert "rate" in capsys.readouterr().err
+
+
+def test_each_control_has_its_own_temperature(tmp_path, capsys):
+    controls = [screlax.Sphere(1.0), screlax.WeightDecay(1.0, 1.0)]
+    taus = {"sphere": 0.1, screlax.WeightDecay(1.0, 1.0): 0.5}
+    losses = ["supcon", "cross-entropy"]
+    found = screlax.compare_losses([20, 5], controls, taus, losses)
+    assert [row["temperature"] for row in found.rows] == [0.1, 0.5]
+    for row, control, loss in zip(found.rows, controls, losses, strict=True):
+        alone = screlax.compare_losses([20, 5], control, row["temperature"], loss).rows[0]
+        assert row["value"] == alone["value"]
+    assert "sphere 1 at temperature 0.1 or weight-decay 1 1 at temperature 0.5" in found.table()
+    line = "losses --counts 20,5 --sphere 1 --weight-decay 1 1 --loss supcon --loss cross-entropy"
+    told = ["--temperature", "sphere=0.1,weight-decay=0.5"]
+    assert main([*line.split(), *told]) == 0
+    assert capsys.readouterr().out.strip() == found.table().strip()
+    for wrong, said in (
+        ("sphere=0.1", "no temperature is given for weight-decay"),
+        ("sphere=0.1,weightdecay=1", "did you mean 'weight-decay'"),
+        ("sphere=x,weight-decay=1", "--temperature takes a number"),
+        ("0", "temperature must be positive"),
+    ):
+        assert main([*line.split(), "--temperature", wrong]) == 2
+        assert said in capsys.readouterr().err

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from ..errors import InvalidInputError
 from ..io.tables import check_table_path, json_text
 from ..plots import plot_losses
 from ..problem.class_sizes import ClassSizes
@@ -39,7 +40,7 @@ EXAMPLES = """examples:
   screlax losses --counts counts.csv --sphere 1 --batch-size 64 --sampler shuffle
   screlax losses --profile step:10,500 --imbalance 1,10,100 --sphere 1 --plot losses.png --json
   screlax losses --profile step:10,500 --imbalance 1,10,100 --loss supcon --loss cross-entropy \\
-      --sphere 1 --weight-decay 1 1 --plot sc-against-ce.png
+      --sphere 1 --weight-decay 1 1 --temperature sphere=0.1,weight-decay=1 --plot sc-ce.png
 """
 
 
@@ -47,7 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
     add = parser.add_argument
     add_class_sizes(parser)
-    add_model(parser)
+    add_model(parser, own_temperatures=True)
     add(
         "--loss",
         action="append",
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> bool:
         comparison = compare_losses(
             sizes,
             controls,
-            options.temperature,
+            _temperature(options.temperature),
             options.loss,
             imbalance=numbers_of(options.imbalance),
             features=options.features,
@@ -89,6 +90,20 @@ def run(options: argparse.Namespace) -> bool:
         print(comparison.table())
         say_written(options.out, options.plot)
     return comparison.all_optimal
+
+
+def _temperature(text: str) -> float | dict[str, float]:
+    """Read one temperature, or one for each control: ``sphere=0.1,weight-decay=1``."""
+    try:
+        if "=" not in text:
+            return float(text)
+        pairs = [part.partition("=") for part in text.split(",")]
+        return {name.strip(): float(number) for name, _, number in pairs}
+    except ValueError:
+        raise InvalidInputError(
+            "--temperature takes a number, or one for each control, such as "
+            f"sphere=0.1,weight-decay=1; got {text!r}"
+        ) from None
 
 
 def _sizes(options: argparse.Namespace) -> Any:

@@ -108,8 +108,8 @@ def add_class_sizes(parser: argparse.ArgumentParser) -> None:
     add_reading(parser)
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Register control, temperature and features."""
+def add_model(parser: argparse.ArgumentParser, *, own_temperatures: bool = False) -> None:
+    """Register control, temperature and features; one temperature, or one for each control."""
     control = parser.add_argument_group("control (choose one)")
     for kind in CONTROLS.values():
         numbers = [field.name.upper() for field in fields(kind)]
@@ -121,7 +121,13 @@ def add_model(parser: argparse.ArgumentParser) -> None:
             metavar=kind.symbol if len(numbers) == 1 else tuple(numbers),
             help=kind.meaning.replace("%", "%%"),
         )
-    parser.add_argument("--temperature", type=float, default=1.0, metavar="τ", help=_TEMPERATURE)
+    parser.add_argument(
+        "--temperature",
+        type=str if own_temperatures else float,
+        default="1" if own_temperatures else 1.0,
+        metavar="τ|CONTROL=τ,…" if own_temperatures else "τ",
+        help=_TEMPERATURE,
+    )
     parser.add_argument(
         "--features",
         choices=[sign.value for sign in Features],

@@ -145,6 +145,9 @@ class LossComparison:
         Of several controls all, each loss being under those of its kind.
         """
         row = self.rows[0]
+        if len({row["temperature"] for row in self.rows}) > 1:
+            at = (f"{control_in_words(r)} at temperature {r['temperature']:g}" for r in self.rows)
+            return f"{' or '.join(dict.fromkeys(at))}, {row['features']} features"
         controls = dict.fromkeys(map(control_in_words, self.rows))
         return (
             f"{' or '.join(controls)}, temperature {row['temperature']:g}, "

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ..checks import require_few
+from ..containers import shown
 from ..errors import InaccurateWarning, InvalidInputError, ScrelaxError
 from ..gram.logits import LogitGram
 from ..problem.batches.base import Batches
@@ -22,6 +23,7 @@ from ..problem.ufm import UFM
 from ..solution.frame import classes_sharing_direction, distance_to_frame
 from ..solution.solution import Solution
 from ..solve.solve import check_limits, solve_relaxation
+from ..spelling import hint
 from .evaluate import FAILED, geometry_of_ends
 from .grid import listed, numbers
 from .loss_comparison import REFUSED, LossComparison, Row
@@ -35,7 +37,7 @@ Sizes = str | ArrayLike | Mapping[Any, int] | ClassSizes
 def compare_losses(
     class_sizes: Sizes,
     control: Control | Iterable[Control],
-    temperature: float = 1.0,
+    temperature: float | Mapping[Any, float] = 1.0,
     losses: Iterable[Loss | str] | Loss | str | None = None,
     *,
     imbalance: ArrayLike | None = None,
@@ -55,8 +57,9 @@ def compare_losses(
         Of several each loss is under all that are of its kind, so that cross-entropy is compared
         under WeightDecay, LayerPeeled or Normalized beside losses of embeddings under theirs. Which
         numbers of the one match those of the other, nothing says but the one who asks.
-    temperature : float, default 1.0
-        τ, of logits ⟨w, h⟩/τ too.
+    temperature : float, or mapping from control or its name to float, default 1.0
+        τ, of logits ⟨w, h⟩/τ too; by control ``{"sphere": 0.1, "weight-decay": 1.0}``, say, as a
+        contrastive loss and cross-entropy are trained.
     losses : sequence of Loss or str, optional
         What to compare, in this order; by default the supervised contrastive loss without and with
         balanced class weights, and every other registered loss that needs no options.
@@ -82,8 +85,8 @@ def compare_losses(
     Raises
     ------
     InvalidInputError
-        If class sizes, control or temperature make no problem for any loss, or there is no such
-        loss, option or sampler.
+        If class sizes, control or temperature make no problem for any loss, there is no such
+        loss, option or sampler, or temperatures are not those of the controls.
 
     Examples
     --------
@@ -110,7 +113,7 @@ def compare_losses(
     [('sphere', 0.55), ('weight-decay', -0.29)]
     """
     controls = _checked_controls(control)
-    tau = check_temperature(temperature)
+    taus = _temperatures(temperature, controls)
     check_limits("auto", tol, None)
     sign, chosen = check_features(features), variants(_losses(losses), batches, views)
     factors = [None] if imbalance is None else numbers(imbalance, "imbalance")
@@ -130,7 +133,7 @@ def compare_losses(
                 "control": under.name,
                 "numbers": under.numbers_in_words,
                 "parameter": under.parameter,
-                "temperature": tau,
+                "temperature": taus[under],
             }
             results.append(_row(settings, sizes, under, variant, sign, tol))
     return LossComparison(
@@ -145,6 +148,27 @@ def _checked_controls(given: Any) -> list[Control]:
     if twice is not None:
         raise InvalidInputError(f"{twice} is there twice; a comparison needs each once")
     return controls
+
+
+def _temperatures(given: Any, controls: list[Control]) -> dict[Control, float]:
+    """Return the temperature of every control: the one given, or its own."""
+    if not isinstance(given, Mapping):
+        tau = check_temperature(given)
+        return dict.fromkeys(controls, tau)
+    names = [control.name for control in controls]
+    for name in given:
+        if name not in controls and name not in names:
+            raise InvalidInputError(
+                f"temperature is given for {shown(name)}{hint(name, names)}, which is no control "
+                f"here; there are {', '.join(names)}"
+            )
+    taus = {}
+    for control in controls:
+        tau = given.get(control, given.get(control.name))
+        if tau is None:
+            raise InvalidInputError(f"no temperature is given for {control.name}; give one to each")
+        taus[control] = check_temperature(tau)
+    return taus
 
 
 def _controls_of(variant: Variant, controls: list[Control]) -> list[Control]:
