@@ -306,3 +306,10 @@ def test_a_first_order_solver_cut_short_claims_nothing():
     assert rough.status == "inaccurate"
     assert rough.lower <= truth.upper
     assert rough.upper >= truth.lower
+
+
+def test_a_function_that_fails_says_how_classes_are_called():
+    for wrong in (lambda G: G["cat", "dog"] <= 0.2, lambda G: G[7, 0] <= 0, lambda G: G.nosuch):
+        problem = screlax.UFM({"cat": 3, "dog": 2}, screlax.Sphere(1.0), constraints=wrong)
+        with pytest.raises(screlax.ScrelaxError, match=r"by number, in class order .* Linear"):
+            screlax.solve_relaxation(problem)

@@ -79,3 +79,8 @@ def test_the_temperatures_are_told_where_they_meet(capsys):
         with pytest.raises(SystemExit):
             main([command, "--help"])
         assert said in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_fit_says_which_temperature_to_give():
+    with pytest.raises(screlax.ScrelaxError, match=r"temperature=0\.1 say"):
+        screlax.fit_control(ROWS, LABELS)

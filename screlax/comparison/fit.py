@@ -105,7 +105,7 @@ def fit_control(
     labels: Any,
     kind: str = "ridge",
     *,
-    temperature: float,
+    temperature: float | None = None,
     class_sizes: ArrayLike | ClassSizes | None = None,
     loss: Loss | str | None = None,
     scale: str = "free",
@@ -129,7 +129,9 @@ def fit_control(
         of features and of the classifier, the geometric mean is fitted, on which features depend
         up to their scale, and both are set to it.
     temperature : float
-        τ of the training loss. Sphere, ball and budget with a free scale determine ρ/τ only.
+        τ of the training loss, which has to be given: problems take 1 by default, as the theory
+        does, and losses of embeddings 0.1, as training code does; embeddings that are there were
+        trained at one. Sphere, ball and budget with a free scale determine ρ/τ only.
     class_sizes : array-like of int, mapping or Series, optional
         Sizes of the classes in training: in sorted label order, or by label; by default the counts
         of `labels`.
@@ -151,8 +153,8 @@ def fit_control(
     Raises
     ------
     InvalidInputError
-        If an argument does not fit, all class means are zero, or the scale is fixed and the
-        control has two numbers.
+        If an argument does not fit, there is no temperature, all class means are zero, or the scale
+        is fixed and the control has two numbers.
 
     Examples
     --------
@@ -172,6 +174,11 @@ def fit_control(
         raise InvalidInputError(
             f"{kind} has two numbers, and features alone tell their geometric mean: how long they "
             "are depends on both; use scale='free'"
+        )
+    if temperature is None:
+        raise InvalidInputError(
+            "fit_control has no default temperature: the embeddings were trained at one; give it, "
+            "temperature=0.1 say, as training code has it (1 in the theory and for cross-entropy)"
         )
     tau = check_temperature(temperature)
     problem, gram = _class_gram(

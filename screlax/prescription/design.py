@@ -71,7 +71,7 @@ def design(
         What keeps the embeddings bounded. Angles depend on λτ or ρ/τ alone, so that the knob
         ``temperature`` is that of the control's parameter too.
     temperature : float, default 1.0
-        τ.
+        τ: that of the training loss, as for `UFM`.
     target : "etf", "orthogonal", array-like of shape (k, k), or CellGram
         The wanted Gram matrix of class means, up to scale: the simplex equiangular tight frame, an
         orthogonal frame, or any symmetric positive semidefinite matrix in class order; a `CellGram`

@@ -97,7 +97,15 @@ class Convex(OwnConstraint):
         """
         import cvxpy
 
-        made = self.function(gram)
+        try:
+            made = self.function(gram)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise InvalidInputError(
+                f"the constraint {self} cannot be made of the {gram.shape[0]}x{gram.shape[1]} Gram "
+                f"matrix: {type(error).__name__}: {error}; a function counts classes by number, in "
+                "class order from 0, as in G[0, 1]; by label there is Linear({('cat', 'dog'): 1.0},"
+                " upper=0.2)"
+            ) from error
         listed = list(made) if isinstance(made, list | tuple) else [made]
         for one in listed:
             if not isinstance(one, cvxpy.constraints.constraint.Constraint):
