@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import signal
+import time
+from pathlib import Path
 
 from screlax import Sphere, SweepPoint
 
@@ -17,3 +19,16 @@ class KillsItsWorker(SweepPoint):
 
 def poison() -> SweepPoint:
     return KillsItsWorker("cifar10-lt", Sphere(1.0))
+
+
+@dataclasses.dataclass(frozen=True)
+class NeverEnds(SweepPoint):
+    """A point that takes for ever, and writes which process does it to the file of its name."""
+
+    def problem(self):
+        Path(self.profile).write_text(str(os.getpid()))
+        time.sleep(600)
+
+
+def endless(file) -> SweepPoint:
+    return NeverEnds(str(file), Sphere(1.0), counts=(3, 2))

@@ -144,7 +144,7 @@ def test_bad_outputs_are_refused_before_any_work(capsys, config, monkeypatch, ou
     assert "missing.toml" in capsys.readouterr().err
 
 
-def interrupted(points, *, n_jobs, cache, progress):
+def interrupted(points, *, n_jobs, cache, progress, time_limit):
     def stop(report):
         if report.done == 2:
             raise KeyboardInterrupt

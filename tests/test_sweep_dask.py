@@ -5,7 +5,8 @@ import signal
 
 import joblib
 import pytest
-from sweep_points import poison
+from sweep_points import endless, poison
+from test_sweep_limit import wait_for_end
 
 from screlax import grid, sweep
 
@@ -85,3 +86,14 @@ def test_a_point_that_kills_every_worker_it_gets_is_a_row(client, serial):
     assert table.counts == {"optimal": 12, "failed": 1}
     assert table["status"][6] == "failed"
     assert "the worker process dies on this point" in table["error"][6]
+
+
+def test_a_point_over_its_time_limit_is_a_row_and_its_process_is_gone(client, serial, tmp_path):
+    file = tmp_path / "pid"
+    workers = client.run(os.getpid)
+    with joblib.parallel_config(backend="dask"):
+        table = sweep([*POINTS[:3], endless(file), *POINTS[3:6]], time_limit=5.0)
+    assert table["status"] == ["optimal"] * 3 + ["time limit"] + ["optimal"] * 3
+    assert table["value"][:3] == serial["value"][:3]
+    wait_for_end(int(file.read_text()))
+    assert client.run(os.getpid) == workers  # none of the workers had to die for it

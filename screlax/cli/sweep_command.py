@@ -8,7 +8,7 @@ from ..errors import InvalidInputError
 from ..io.shown import one_line, shortened
 from ..io.tables import SUFFIXES, check_table_path, json_text, text_lines
 from ..sweeps import SweepInterrupted, SweepTable, sweep
-from ..sweeps.config import read_sweep
+from ..sweeps.config import read_sweep, read_time_limit
 from .output import say_written
 
 _SHOWN = (
@@ -29,7 +29,7 @@ _LONGEST = 48
 
 DESCRIPTION = (
     "Solve every combination of the values in a TOML file, certify each, and write one table. A "
-    "point that fails is a row with its error."
+    "point that fails or takes too long is a row that says so."
 )
 
 EXAMPLES = """examples:
@@ -48,6 +48,7 @@ a sweep.toml:
                                     # weight_decay = [[1, 1], [0.1, 1]], layer_peeled, normalized
   temperature = { start = 0.05, stop = 1.0, points = 10 }
   seeds = [0, 1]                    # random draws of the class sizes; leave out for none
+  time_limit = 600                  # seconds for each point; leave out for none
 
 With --cache every finished point is kept at once: interrupt or kill the sweep at any moment and
 run the same command again.
@@ -60,18 +61,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("config", type=Path, metavar="CONFIG.toml", help="the grid, see below")
     add("--jobs", type=int, metavar="N", help="worker processes, -1 for all cores")
     add("--cache", type=Path, metavar="DIR", help="folder for finished points")
+    add(
+        "--time-limit",
+        type=float,
+        metavar="SECONDS",
+        help="per point: one that takes longer is a row that says so, and the rest go on",
+    )
     add("--out", type=Path, metavar="FILE", help="write the table as .csv or .parquet")
     add("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(options: argparse.Namespace) -> bool:
     """Sweep, save, print; return whether every point is certified."""
-    points = read_sweep(options.config)
+    points, limit = read_sweep(options.config), options.time_limit
+    limit = read_time_limit(options.config) if limit is None else limit
     check_table_path(options.out)
     try:
         if options.jobs == 0:
             raise InvalidInputError("--jobs must be a positive number, or -1 for all cores; got 0")
-        table = sweep(points, n_jobs=options.jobs, cache=options.cache, progress=True)
+        table = sweep(
+            points, n_jobs=options.jobs, cache=options.cache, progress=True, time_limit=limit
+        )
     except SweepInterrupted as interruption:
         raise _with_partial_table(interruption, options) from None
     if options.out is not None:
@@ -106,7 +116,8 @@ def _lines(table: SweepTable) -> list[str]:
     hidden = len(table.rows) - len(rows)
     if hidden:
         lines.append(f"… and {hidden:,} more rows ({' or '.join(SUFFIXES)} with --out have all)")
-    lines += [f"failed: {one_line(error)}" for error in dict.fromkeys(filter(None, table["error"]))]
+    said = ((row["status"], row["error"]) for row in table.rows if row["error"])
+    lines += [f"{status}: {one_line(error)}" for status, error in dict.fromkeys(said)]
     return [*lines, f"{len(table.rows)} points: {counts}"]
 
 

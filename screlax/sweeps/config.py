@@ -11,7 +11,8 @@
 or as many tables `[[grid]]` with such entries as wanted. `counts = { name = "counts.csv" }` adds
 class sizes from files, found from the folder of the TOML file. `constraints = "own.json"` names a
 file of linear constraints there (`screlax.constraints.read_constraints`), or lists them:
-``constraints = [{ terms = [[0, 1, 1.0]], upper = 0.2 }]``.
+``constraints = [{ terms = [[0, 1, 1.0]], upper = 0.2 }]``. `time_limit`, in seconds for each point,
+is of the whole file and stands before all tables.
 """
 
 import inspect
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import MOST_TASKS, whole_number
+from ..checks import MOST_TASKS, positive_number, whole_number
 from ..errors import FileFormatError, InvalidInputError
 from ..io.files import existing_file, text_of
 from ..problem.constraints.norms import CONTROLS
@@ -30,6 +31,8 @@ from ..problem.own_constraints.files import read_constraints
 from ..spelling import hint
 from .grid import grid
 from .point import SweepPoint
+
+_LIMIT = "time_limit"
 
 _RANGE_KEYS = {"start", "stop", "points", "scale"}
 
@@ -42,6 +45,7 @@ def read_sweep(path: str | Path) -> list[SweepPoint]:
     """
     file = Path(path)
     content = _load(file)
+    content.pop(_LIMIT, None)
     several = content.get("grid")
     if several is None:
         return _points(content, file, str(file))
@@ -54,6 +58,12 @@ def read_sweep(path: str | Path) -> list[SweepPoint]:
     for number, entries in enumerate(several, start=1):
         points += _points(entries, file, f"{file}, grid {number}")
     return points
+
+
+def read_time_limit(path: str | Path) -> float | None:
+    """Read how many seconds a point of a sweep may take, None where the file does not say."""
+    limit = _load(Path(path)).get(_LIMIT)
+    return None if limit is None else positive_number(limit, f"{path}: {_LIMIT}, in seconds,")
 
 
 def _load(file: Path) -> dict[str, Any]:
@@ -81,8 +91,12 @@ def _points(entries: Any, file: Path, where: str) -> list[SweepPoint]:
 def _refuse_unknown(entries: dict[str, Any], where: str) -> None:
     """Refuse what is no argument of `grid`, no files of counts and no control."""
     named = [name for name in inspect.signature(grid).parameters if name != "controls"]
-    known = list(dict.fromkeys(["counts", *named, *CONTROLS]))
+    known = list(dict.fromkeys(["counts", *named, *CONTROLS, _LIMIT]))
     for key in entries:
+        if key == _LIMIT:
+            raise InvalidInputError(
+                f"{where}: {key} is of the whole file; write it before [[grid]]"
+            )
         if key not in known and key.replace("_", "-") not in CONTROLS:
             raise InvalidInputError(
                 f"{where}: unknown entry {key!r}{hint(key, known)}; there are {', '.join(known)}"

@@ -26,6 +26,9 @@ _ENDS = [0, 1, -2, -1]
 FAILED = "failed"
 """The status of a row that has an error instead of a solution."""
 
+TIME_LIMIT = "time limit"
+"""The status of a row whose point took longer than it might."""
+
 
 def evaluate(point: SweepPoint) -> Result:
     """Solve a point, certify it, and return its part of the table."""
@@ -44,6 +47,12 @@ def evaluate(point: SweepPoint) -> Result:
 def failure(error: str) -> Result:
     """Return the result of a point that has none."""
     return {"status": FAILED, "error": error, "seconds": None}
+
+
+def out_of_time(limit: float) -> Result:
+    """Return the result of a point that was not done within so many seconds."""
+    error = f"stopped at its time limit of {limit:g} s"
+    return {"status": TIME_LIMIT, "error": error, "seconds": float(limit)}
 
 
 def _record(solution: Solution) -> Result:

@@ -91,7 +91,8 @@ def grid(
     Raises
     ------
     InvalidInputError
-        If a value makes no problem, there is none, or no control is of the kind of a loss.
+        If a value makes no problem, which is named, there is none, or no control is of the kind of
+        a loss.
 
     Examples
     --------
@@ -117,7 +118,7 @@ def grid(
     require_few(math.prod(map(len, axes)), "points of a grid")
     _require_pairs(axes[6], bounds)
     return [
-        SweepPoint(
+        _point(
             profile=name,
             control=control,
             temperature=tau,
@@ -136,9 +137,28 @@ def grid(
     ]
 
 
+def _point(**settings: Any) -> SweepPoint:
+    """Return a point; what is no problem is refused under its name, before anything is solved."""
+    try:
+        return SweepPoint(**settings)
+    except InvalidInputError as error:
+        name, control, loss = (settings[part] for part in ("profile", "control", "loss"))
+        if name in str(error):
+            raise
+        raise type(error)(f"point {name}, {control}, loss {loss}: {error}") from None
+
+
 def _drawn(loss: Loss, batches: Batches | str) -> Loss:
-    """Return the loss as a sampler sees it."""
-    return loss if batches == ALL else loss.in_batches(batches)
+    """Return the loss as a sampler sees it, or refuse both by name."""
+    if batches == ALL:
+        return loss
+    try:
+        return loss.in_batches(batches)
+    except InvalidInputError as error:
+        raise type(error)(
+            f"loss {loss} with batches {batches}: {error} for this loss, by a grid of its own "
+            "(grids are lists, and can be added)"
+        ) from None
 
 
 def _controls(given: dict[str, Any]) -> list[Control]:

@@ -15,7 +15,7 @@ class SweepProgress:
     found : int
         Those among `done` that were in the cache.
     failed : int
-        Those among `done` that have an error.
+        Those among `done` that have an error, their time limit perhaps.
     elapsed : float
         Seconds since the first point was handed out.
     remaining : float or None

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..checks import check_jobs
+from ..checks import check_jobs, positive_number
 from ..errors import InvalidInputError, SolverUnavailableError
 from ..solve.registry import available_solvers
 from ..spelling import hint
+from ..tasks.limited import close_process
 from ..tasks.progress import progress as sign_of_life
 from ..tasks.run import Tasks
-from .evaluate import FAILED, Result
+from .evaluate import FAILED, TIME_LIMIT, Result
 from .point import SweepPoint
 from .progress import Report, SweepProgress
 from .table import COLUMNS, Row, SweepTable
@@ -43,6 +44,7 @@ def sweep(
     n_jobs: int | None = None,
     cache: str | Path | None = None,
     progress: Report | bool | None = None,
+    time_limit: float | None = None,
 ) -> SweepTable:
     """Solve and certify many problems, in parallel, and return one table.
 
@@ -67,6 +69,11 @@ def sweep(
         By default a line with an estimate of the time left where standard error is a terminal; True
         and False force it on (elsewhere a line now and then) or off; a callable is given a
         `SweepProgress` after each point.
+    time_limit : float, optional
+        Seconds that a point may take, by the clock, without the start of a process. Each worker,
+        also one of Dask, then hands its points to a process of its own, which is killed at the
+        limit whatever the solver does: the row has status "time limit" and no numbers. It is kept
+        in the cache, and its point is tried again only with a larger limit, or with none.
 
     Returns
     -------
@@ -75,8 +82,8 @@ def sweep(
     Raises
     ------
     InvalidInputError
-        If something is no point, a solver is not installed, joblib is missing, or the cache cannot
-        be written.
+        If something is no point, a solver is not installed, joblib is missing, the time limit is
+        not positive, or the cache cannot be written.
     SweepInterrupted
         A `KeyboardInterrupt` that has the finished part of the table and says where it is kept.
 
@@ -90,14 +97,15 @@ def sweep(
     listed = list(points)
     _check(listed)
     check_jobs(n_jobs)
-    tasks = Tasks(SweepWork(), listed, cache)
+    limit = None if time_limit is None else positive_number(time_limit, "time_limit, in seconds,")
+    tasks = Tasks(SweepWork(limit), listed, cache)
     state = SweepProgress(tasks.found, tasks.total, tasks.found, 0, 0.0)
     shown = sys.stderr.isatty() if progress is None else progress is True
     start = time.monotonic()
     try:
         with sign_of_life(lambda: str(state)) if shown else contextlib.nullcontext():
             for result in tasks.in_parallel(n_jobs):
-                failed = state.failed + (result["status"] == FAILED)
+                failed = state.failed + (result["status"] in (FAILED, TIME_LIMIT))
                 done, elapsed = len(tasks.outcomes), time.monotonic() - start
                 state = SweepProgress(done, tasks.total, tasks.found, failed, elapsed)
                 _LOG.info("sweep: %s", state)
@@ -105,6 +113,8 @@ def sweep(
                     progress(state)
     except KeyboardInterrupt as error:
         raise SweepInterrupted(_interruption(tasks), _table(listed, tasks.outcomes)) from error
+    finally:
+        close_process()
     return _table(listed, tasks.outcomes)
 
 

@@ -62,11 +62,12 @@ class SweepTable(dict[str, list[Any]]):
     Columns are profile, imbalance, seed, classes, samples, loss (its text, in full), control,
     numbers (all of the control, as text), parameter (λ or ρ; of several numbers the geometric mean,
     which logits depend on), temperature, constraints (its own, in words), dim; status ("optimal",
-    "inaccurate", "failed"); value (summed over anchors), lower, upper, gap, relative_gap, rounding
-    (the part of the gap for rounding errors); rank; the norms of a class of the largest and of the
-    smallest size; the cosines between the two largest classes, the largest and the smallest, and
-    the two smallest, all of class means, and of the rows of a classifier where there is one; the
-    mean squared distance from class means, zero where classes collapse; solver; error; seconds.
+    "inaccurate", "failed", "time limit"); value (summed over anchors), lower, upper, gap,
+    relative_gap, rounding (the part of the gap for rounding errors); rank; the norms of a class of
+    the largest and of the smallest size; the cosines between the two largest classes, the largest
+    and the smallest, and the two smallest, all of class means, and of the rows of a classifier
+    where there is one; the mean squared distance from class means, zero where classes collapse;
+    solver; error; seconds.
     Entries are text, whole or real numbers; None where there is nothing to say.
     The dict is read-only; `dict(table)` and `to_dict` make one to change.
 

@@ -4,20 +4,31 @@ from typing import Any
 
 from ..errors import Status
 from ..problem.losses.supcon import SupCon
+from ..tasks.limited import OverTimeError, ProcessDiedError, run_limited
 from ..tasks.work import Work
-from .evaluate import FAILED, Result, evaluate, failure
+from .evaluate import FAILED, TIME_LIMIT, Result, evaluate, failure, out_of_time
 from .point import SweepPoint, hashed
 from .table import COLUMNS
 
 
 class SweepWork(Work[SweepPoint, Result]):
-    """Solve a point and certify it."""
+    """Solve a point and certify it, within so many seconds if there is a limit."""
 
     mark = "screlax-sweep-2"
 
+    def __init__(self, time_limit: float | None = None) -> None:
+        self.time_limit = time_limit
+
     def run(self, task: SweepPoint) -> Result:
-        """Return the result; an error is one too."""
-        return evaluate(task)
+        """Return the result; an error is one too, and so is the limit."""
+        if self.time_limit is None:
+            return evaluate(task)
+        try:
+            return run_limited(evaluate, task, self.time_limit)
+        except OverTimeError:
+            return out_of_time(self.time_limit)
+        except ProcessDiedError:
+            return failure("ProcessDiedError: the process dies on this point (memory?)")
 
     def failure(self, task: SweepPoint, reason: str) -> Result:
         """Return a row that says so."""
@@ -44,12 +55,21 @@ class SweepWork(Work[SweepPoint, Result]):
         """Keep what did not fail."""
         return None if outcome["status"] == FAILED else outcome
 
+    def stands(self, outcome: Result) -> bool:
+        """Whether more time is no reason to try a point again."""
+        if outcome["status"] != TIME_LIMIT:
+            return True
+        limit = self.time_limit
+        return limit is not None and limit <= outcome["seconds"]
+
     def restore(self, task: SweepPoint, record: dict[str, Any]) -> Result:
         """Return the record if it is a row: to prove it again would be to solve it again."""
         for name, entry in record.items():
             kinds = (float, int) if COLUMNS[name] is float else (COLUMNS[name],)
             if not (entry is None or type(entry) in kinds) or entry != entry:
                 raise ValueError(f"{name} is {entry!r}")
+        if record["status"] == TIME_LIMIT:
+            return out_of_time(record["seconds"])
         if record["status"] not in tuple(Status):
             raise ValueError(f"status is {record['status']!r}")
         return {"within_class_variability": 0.0, **record}  # classes collapsed in all rows of old

@@ -52,16 +52,19 @@ class Store(Generic[Task, Outcome]):
     def find(self, task: Task) -> Outcome | None:
         """Return the outcome of a task, or None where there is none that can be believed."""
         try:
-            return self._read(task)
+            outcome = self._read(task)
         except _MALFORMED:
             return None
+        return outcome if self.work.stands(outcome) else None
 
     def find_all(self, tasks: Iterable[Task]) -> dict[Task, Outcome]:
         """Return the outcomes there are; a `StoreWarning` tells of those not believed."""
         found, damaged, former = {}, [], 0
         for task in tasks:
             try:
-                found[task] = self._read(task)
+                outcome = self._read(task)
+                if self.work.stands(outcome):
+                    found[task] = outcome
             except FileNotFoundError:
                 name = self.work.former(task)
                 former += name is not None and (self.folder / name).exists()

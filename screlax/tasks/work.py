@@ -46,6 +46,10 @@ class Work(ABC, Generic[Task, Outcome]):
         What can be computed from the rest for little is computed here and not believed.
         """
 
+    def stands(self, outcome: Outcome) -> bool:
+        """Whether an outcome that was kept is one, or to be tried again."""
+        return True
+
     def former(self, task: Task) -> str | None:
         """Return the name of the file that screlax 0.1 kept of a task, if it kept any."""
         return None
