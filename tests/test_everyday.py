@@ -1,6 +1,5 @@
 """Small things of everyday use: logging, other systems, types, shares of a loss gap."""
 
-import builtins
 import logging
 import math
 
@@ -8,7 +7,6 @@ import numpy as np
 import pytest
 
 import screlax
-from screlax.bench import worker
 from screlax.cli import main
 
 SPHERE = screlax.Sphere(1.0)
@@ -31,19 +29,6 @@ def test_solutions_comparisons_and_sweeps_are_logged(caplog):
 def test_nothing_is_logged_unasked(caplog):
     screlax.solve_relaxation([3, 2], SPHERE)
     assert not caplog.records
-
-
-def test_memory_is_unknown_where_the_system_does_not_tell(monkeypatch):
-    assert worker._peak_megabytes() > 10
-    known = builtins.__import__
-
-    def without_resource(name, *rest, **options):
-        if name == "resource":
-            raise ImportError(name)
-        return known(name, *rest, **options)
-
-    monkeypatch.setattr(builtins, "__import__", without_resource)
-    assert math.isnan(worker._peak_megabytes())
 
 
 def test_the_shares_of_a_comparison_are_numbers_with_a_loss_and_without():

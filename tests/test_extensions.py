@@ -17,7 +17,9 @@ import screlax
 from screlax import UFM, Ball, Budget, Ridge, Sphere
 from screlax.bench import problem_sets, problems
 from screlax.bench.methods import all_methods
-from screlax.bench.work import BenchWork, Case
+from screlax.bench.rounds import pickled
+from screlax.bench.server import serving
+from screlax.bench.worker import Request
 from screlax.cli import main
 from screlax.errors import FileFormatError, InvalidInputError
 from screlax.gram.cells import CellGram, Level
@@ -198,9 +200,11 @@ def test_methods_and_bench_problems_reach_the_processes_of_the_suite(monkeypatch
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]))
     method = next(method for method in all_methods() if method.name == "careful")
     assert BENCH_PROBLEM in problem_sets(quick=True)
-    row = BenchWork(60.0).run(Case(BENCH_PROBLEM, method, 1e-9))
-    assert (row.outcome, row.method, row.problem) == ("ran", "careful", "soft margin")
-    assert row.relative_gap <= 1e-9
+    assert method.asks
+    with serving(threads=1) as server:
+        found = server.ask(Request(pickled(BENCH_PROBLEM), method.name, 1e-9, 60.0))
+    assert found["outcome"] == "ran"
+    assert found["relative_gap"] <= 1e-9
 
 
 def test_a_module_that_cannot_be_imported_is_named(capsys):

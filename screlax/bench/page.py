@@ -1,138 +1,156 @@
-"""One page of results: Markdown, a picture, and both as HTML."""
+"""What a run of the suite leaves: one page readable offline, Markdown, a picture, and the rows."""
 
-import base64
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 
 from ..io.atomic import write_bytes
 from ..io.shown import html_text, markdown_text
-from ..io.tables import html_table, markdown_lines
-from .picture import draw
-from .table import Row, scores, suboptimality
-
-ACCURACIES = (1e-4, 1e-6, 1e-9)
+from ..io.tables import markdown_lines
+from .chart import STYLE, charts_file, legend, profile_chart
+from .content import Shown, facts, rules, tables
+from .detail import problem_table, runs_table, trouble
+from .results import NAME, Results
+from .scores import profile, times_to
+from .table import own_gaps, suboptimality
 
 _TITLE = "Benchmark of the relaxation"
-_EXCEPTIONS = "Not run or without an answer:"
+_SHORT = 28
+"""Characters of a cell that are not broken."""
+
+_PROFILES = "Performance profiles"
+_PROFILES_SAID = (
+    "Share of all problems that a method solves within so many times the least time of any "
+    "method; where its line ends is the share that it solves at all. (Dolan and Moré, 2002. Curves "
+    "of other methods than the fastest depend on which methods are there.)"
+)
+_REASONS = "Reasons of refusals, and what failed"
+_TROUBLE = "Failures, timeouts and contradictions"
 
 
-Cells = tuple[list[str], list[list[str]]]
-"""Header and rows of a table."""
+def write_page(
+    results: Results, folder: Path, conditions: Mapping[str, str], before: Sequence[Shown] = ()
+) -> list[Path]:
+    """Write results.html, .md, .json and .csv, and profiles.svg; return their paths.
 
-
-def write_page(rows: Sequence[Row], folder: Path, limit: float, provenance: str) -> list[Path]:
-    """Write results.md, results.png and results.html, and return their paths."""
-    picture = draw(rows)
+    `conditions` are those of each method, `before` are tables that come first.
+    """
     written = {
-        "md": markdown(rows, limit, provenance).encode(),
-        "png": picture,
-        "html": _html(rows, limit, provenance, picture).encode(),
+        "results.html": html(results, conditions, before).encode(),
+        "results.md": markdown(results, conditions, before).encode(),
+        "profiles.svg": charts_file(_charts(results), results.methods).encode(),
+        "results.csv": results.csv(),
+        NAME: results.json().encode(),
     }
-    return [write_bytes(data, folder / f"results.{suffix}") for suffix, data in written.items()]
+    return [write_bytes(data, folder / name) for name, data in written.items()]
 
 
-def markdown(rows: Sequence[Row], limit: float, provenance: str) -> str:
-    """Return the scores, then every problem, as Markdown tables."""
-    parts = [f"# {_TITLE}", markdown_text(provenance), _said(limit)]
-    for caption, table in _tables(rows, limit).items():
-        parts += [caption, "\n".join(markdown_lines(*table))]
-    exceptions = "\n".join(f"- {markdown_text(line)}" for line in _exceptions(rows))
-    return "\n\n".join([*parts, _EXCEPTIONS, exceptions or "none"]) + "\n"
+def markdown(results: Results, conditions: Mapping[str, str], before: Sequence[Shown] = ()) -> str:
+    """Return everything but single runs as Markdown."""
+    problems, reasons = problem_table(results)
+    parts = [f"# {_TITLE}"]
+    parts += ["\n".join(f"* {name}: {markdown_text(said)}" for name, said in facts(results))]
+    parts += [markdown_text(rules(results))]
+    for shown in (*before, *tables(results, conditions), problems):
+        lines = "\n".join(markdown_lines(shown.header, shown.rows))
+        parts += [f"## {shown.title}", markdown_text(shown.caption), lines]
+    parts += [f"## {_REASONS}", _numbered(reasons)]
+    parts += [f"## {_TROUBLE}", _listed(trouble(results))]
+    return "\n\n".join(parts) + "\n"
 
 
-def _said(limit: float) -> str:
-    return (
-        f"Everything is certified by screlax, whatever the method says. Time limit {limit:g} s. "
-        "Means are shifted geometric means of the time to the accuracy, with the limit where it "
-        "was not reached; skipped problems do not count."
+def html(results: Results, conditions: Mapping[str, str], before: Sequence[Shown] = ()) -> str:
+    """Return the page: everything is in it, and nothing is asked of a network."""
+    problems, reasons = problem_table(results)
+    said = "".join(
+        f"<dt>{html_text(name)}</dt><dd>{html_text(of)}</dd>" for name, of in facts(results)
     )
-
-
-def _tables(rows: Sequence[Row], limit: float) -> dict[str, Cells]:
-    """Return every table of the page under what is said of it."""
-    return {
-        "By value: how far above the best certified lower bound of any method.": _score_table(
-            rows, limit, suboptimality(rows)
-        ),
-        "By the gap that the method's own points certify, a proof without help:": _score_table(
-            rows, limit, {row: row.relative_gap for row in rows}
-        ),
-        "Best certified gap of each method's own points, and the time of that run:": _problem_table(
-            rows
-        ),
-    }
-
-
-def _score_table(rows: Sequence[Row], limit: float, excess: Mapping[Row, float]) -> Cells:
-    header = ["method", "problems"]
-    header += [f"solved to {a:g} (mean time)" for a in ACCURACIES]
-    by_accuracy = [scores(rows, accuracy, limit, excess) for accuracy in ACCURACIES]
-    body = []
-    for entries in zip(*by_accuracy, strict=True):
-        if entries[0].problems:
-            cells = [f"{entry.solved} ({_seconds(entry.mean_seconds)})" for entry in entries]
-            body.append([entries[0].method, str(entries[0].problems), *cells])
-    return header, body
-
-
-def _problem_table(rows: Sequence[Row]) -> Cells:
-    """Return for each problem and method the best certified gap and the time it took."""
-    methods = list(dict.fromkeys(row.method for row in rows if row.outcome != "skipped"))
-    body = []
-    for name in dict.fromkeys(row.problem for row in rows):
-        mine = [row for row in rows if row.problem == name]
-        cells = [_cell([row for row in mine if row.method == method]) for method in methods]
-        body.append([mine[0].group, name, mine[0].loss, str(mine[0].distinct_sizes), *cells])
-    return ["set", "problem", "loss", "m", *methods], body
-
-
-def _cell(rows: Sequence[Row]) -> str:
-    if not rows:
-        return ""
-    if rows[0].outcome == "skipped":
-        return "skipped"
-    best = min(rows, key=lambda row: row.relative_gap)
-    if not math.isfinite(best.relative_gap):
-        return rows[-1].outcome if rows[-1].outcome != "ran" else "no bound"
-    return f"{best.relative_gap:.0e} in {_seconds(best.seconds)}"
-
-
-def _exceptions(rows: Sequence[Row]) -> list[str]:
-    reasons: dict[str, list[str]] = {}
-    for row in rows:
-        if row.reason:
-            reasons.setdefault(f"{row.method}: {row.outcome}: {row.reason}", []).append(row.problem)
-    excess = suboptimality(rows)
-    for row in rows:
-        if math.isfinite(row.value) and math.isinf(excess[row]):
-            reasons.setdefault(f"{row.method}: no bound, or below one", []).append(row.problem)
-    return [f"{key} ({', '.join(dict.fromkeys(names))})" for key, names in reasons.items()]
-
-
-def _html(rows: Sequence[Row], limit: float, provenance: str, picture: bytes) -> str:
-    image = base64.b64encode(picture).decode()
-    tables = _tables(rows, limit).items()
-    sections = "\n".join(
-        f"<p>{html_text(said)}</p>\n{html_table(*cells)}" for said, cells in tables
-    )
-    exceptions = "".join(f"<li>{html_text(line)}</li>" for line in _exceptions(rows))
+    score_tables, rest = _split(tables(results, conditions), len(results.accuracies))
+    charts = "".join(chart for several in _charts(results) for chart in several)
+    body = [
+        *map(_section, before),
+        *map(_section, score_tables),
+        f'<section><h2>{_PROFILES}</h2><p class="caption">{html_text(_PROFILES_SAID)}</p>'
+        f'<div class="legend">{legend(results.methods)}</div>'
+        f'<div class="charts">{charts}</div></section>',
+        *map(_section, rest),
+        _section(problems),
+        f"<section><h2>{_REASONS}</h2>{_html_list(reasons, 'ol')}</section>",
+        f"<section><h2>{_TROUBLE}</h2>{_html_list(trouble(results), 'ul')}</section>",
+        _section(runs_table(results)),
+    ]
+    style, script = _file("page.css") + STYLE, _file("page.js")
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{_TITLE}</title>
-<style>body {{ font: 15px/1.4 system-ui, sans-serif; margin: 24px; }}
-table {{ border-collapse: collapse; margin: 16px 0; }}
-td, th {{ border-bottom: 1px solid #ccc; padding: 3px 9px; text-align: left; }}
-img {{ max-width: 100%; }}</style></head><body>
-<h1>{_TITLE}</h1>
-<p>{html_text(provenance)}</p>
-<p>{_said(limit)}</p>
-<img alt="Certified gap against time" src="data:image/png;base64,{image}">
-{sections}
-<p>{_EXCEPTIONS}</p>
-<ul>{exceptions or "<li>none</li>"}</ul>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<style>{style}</style></head><body>
+<header><h1>{_TITLE}</h1>
+<dl class="facts">{said}</dl>
+<p>{html_text(rules(results))}</p></header>
+<main>{"".join(body)}</main>
+<script>{script}</script>
 </body></html>
 """
 
 
-def _seconds(seconds: float) -> str:
-    return f"{1e3 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+def _charts(results: Results) -> list[list[str]]:
+    """Return for each accuracy the profiles of both ways to judge."""
+    kinds = {"Proved to": own_gaps(results.rows), "Near by value to": suboptimality(results.rows)}
+    return [
+        [
+            profile_chart(
+                f"{kind} {accuracy:g}",
+                profile(times_to(results.rows, accuracy, results.limit, excess)),
+            )
+            for kind, excess in kinds.items()
+        ]
+        for accuracy in results.accuracies
+    ]
+
+
+def _split(shown: Sequence[Shown], count: int) -> tuple[Sequence[Shown], Sequence[Shown]]:
+    return shown[:count], shown[count:]
+
+
+def _section(shown: Shown) -> str:
+    """Return a table under its heading; a long one folded, with a field to search it."""
+    title, caption = html_text(shown.title), html_text(shown.caption)
+    head = "".join(f'<th scope="col">{html_text(cell)}</th>' for cell in shown.header)
+    lines = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in shown.rows)
+    table = (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+    said = f'<p class="caption">{caption}</p>'
+    if not shown.is_long:
+        return f"<section><h2>{title}</h2>{said}{table}</section>"
+    search = (
+        '<p hidden><label>Search <input id="search" type="search" '
+        'placeholder="words, such as: native batches" /></label> <span id="shown" role="status">'
+        "</span></p>"
+    )
+    return f'<details id="runs"><summary>{title}</summary>{said}{search}{table}</details>'
+
+
+def _cell(text: str) -> str:
+    kind = text if text in ("worse", "better") else "short" if len(text) < _SHORT else ""
+    return f'<td class="{kind}">{html_text(text)}</td>' if kind else f"<td>{html_text(text)}</td>"
+
+
+def _file(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _numbered(lines: Iterable[str]) -> str:
+    found = [f"{number}. {markdown_text(line)}" for number, line in enumerate(lines, start=1)]
+    return "\n".join(found) or "none"
+
+
+def _listed(lines: Iterable[str]) -> str:
+    return "\n".join(f"* {markdown_text(line)}" for line in lines) or "none"
+
+
+def _html_list(lines: Iterable[str], kind: str) -> str:
+    found = "".join(f"<li>{html_text(line)}</li>" for line in lines)
+    return f"<{kind}>{found}</{kind}>" if found else "<p>none</p>"

@@ -1,50 +1,79 @@
-"""Rows of results, and what is computed from them."""
+"""Rows of results, and what each says of how far its method got."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-SHIFT = 0.01
-"""Seconds added before the geometric mean and subtracted after: times far below count the same."""
 
 CONTRADICTION = 1e-9
 """Relative amount by which a value may be below another row's bound: more, and one is wrong."""
+
+RAN, TIMEOUT, FAILED, REFUSED, NOT_TRIED = "ran", "timeout", "failed", "refused", "not tried"
+"""Outcomes: ended by itself; was stopped; raised an error or crashed; cannot take the problem;
+could, but is not tried on one so large."""
+
+OUTCOMES = (RAN, TIMEOUT, FAILED, REFUSED, NOT_TRIED)
+
+MEASURED = (
+    *("outcome", "reason", "ran", "seconds", "cpu_seconds", "runs", "relative_gap"),
+    *("value", "lower", "scale", "megabytes", "iterations"),
+)
+"""Columns that runs add to those that name a case."""
 
 
 @dataclass(frozen=True)
 class Row:
     """One method on one problem at one requested relative accuracy.
 
-    `outcome` is "ran", "time-out", "failed" or "skipped", `reason` says why. `seconds` is the wall
-    time of the method without certifying (the limit where it ran out), `megabytes` the peak memory
-    of the process; `relative_gap`, `value` and `lower` are certified, `loss` is the problem's.
+    Attributes
+    ----------
+    group, problem, method : str
+        Names of the set of problems, the problem and the method.
+    about : str
+        Loss, control and features of the problem.
+    classes, distinct_sizes : int
+        Of the problem.
+    tolerance : float
+        Relative accuracy asked for; of a method that takes none, the smallest of the run.
+    outcome : str
+        One of those above; `reason` says why, where it is not "ran".
+    ran : str
+        What really ran, by the method's own report, and why it stopped.
+    seconds, cpu_seconds : float
+        Medians of `runs` runs: wall time of the method without certifying (the limit where it was
+        stopped), and processor time of the whole call, the certificate included.
+    relative_gap, value, lower : float
+        Certified for the method's own points.
+    scale : float
+        What gaps are relative to: |value| + value − infimum of the loss.
+    megabytes : float
+        Peak memory above what the process had before; NaN where the system does not tell.
+    iterations : int or None
+        As the method counts them.
     """
 
     group: str
     problem: str
     method: str
+    about: str
     classes: int
     distinct_sizes: int
     tolerance: float
-    outcome: str
+    outcome: str = FAILED
     reason: str = ""
+    ran: str = ""
     seconds: float = math.inf
+    cpu_seconds: float = math.nan
+    runs: int = 0
     relative_gap: float = math.inf
     value: float = math.nan
     lower: float = math.nan
+    scale: float = math.nan
     megabytes: float = math.nan
-    loss: str = "supcon"
-
-
-def shifted_geometric_mean(seconds: Sequence[float], shift: float = SHIFT) -> float:
-    """Return exp(mean log(t + shift)) − shift (the convention of Mittelmann's benchmarks)."""
-    if not seconds:
-        return math.nan
-    return math.exp(sum(math.log(t + shift) for t in seconds) / len(seconds)) - shift
+    iterations: int | None = None
 
 
 def suboptimality(rows: Sequence[Row]) -> dict[Row, float]:
-    """Return for each row (value − bound)/|value| with the best bound of any row of its problem.
+    """Return for each row (value − bound)/scale with the best bound of any row of its problem.
 
     Any certified bound proves how good a value is. Infinite where there is no value or bound, and
     where a value is below a bound: one certificate is wrong then, which must not look like success.
@@ -58,37 +87,12 @@ def suboptimality(rows: Sequence[Row]) -> dict[Row, float]:
 
 def _excess(row: Row, bound: float) -> float:
     """Return how far a value is above a bound; infinite without either, or far below the bound."""
-    if not (math.isfinite(row.value) and row.value != 0 and math.isfinite(bound)):
+    if not (math.isfinite(row.value) and row.scale > 0 and math.isfinite(bound)):
         return math.inf
-    excess = (row.value - bound) / abs(row.value)
+    excess = (row.value - bound) / row.scale
     return math.inf if excess < -CONTRADICTION else max(excess, 0.0)
 
 
-@dataclass(frozen=True)
-class Score:
-    """A method over the problems it was not skipped on: how many it solved within the limit.
-
-    The mean of the times to the accuracy is shifted geometric, with the limit where not reached.
-    """
-
-    method: str
-    problems: int
-    solved: int
-    mean_seconds: float
-
-
-def scores(
-    rows: Sequence[Row], accuracy: float, limit: float, excess: Mapping[Row, float]
-) -> list[Score]:
-    """Return a score per method, in the order of the rows; `excess` has to reach `accuracy`."""
-    found = []
-    for method in dict.fromkeys(row.method for row in rows):
-        times: dict[str, float] = {}
-        for row in rows:
-            if row.method == method and row.outcome != "skipped":
-                reached = row.seconds if excess[row] <= accuracy else math.inf
-                times[row.problem] = min(reached, times.get(row.problem, math.inf))
-        solved = sum(t <= limit for t in times.values())
-        mean = shifted_geometric_mean([min(t, limit) for t in times.values()])
-        found.append(Score(method, len(times), solved, mean))
-    return found
+def own_gaps(rows: Sequence[Row]) -> dict[Row, float]:
+    """Return for each row the gap that its own points certify."""
+    return {row: row.relative_gap for row in rows}

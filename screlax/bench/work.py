@@ -1,29 +1,21 @@
-"""Cases of the suite as tasks of the engine: a process each, whose row is kept."""
+"""Cases of the suite and their rows on disk: one small file each, so that nothing is done twice."""
 
+import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import asdict, replace
+from typing import Any, NamedTuple, get_type_hints
 
-from ..extensions import loaded_modules
-from ..problem.losses.supcon import SupCon
+import numpy as np
+
+from ..problem.ufm import UFM
 from ..tasks.work import Work
 from .methods import Method
 from .problems import BenchProblem
-from .table import Row
-from .worker import blank_row
+from .table import MEASURED, OUTCOMES, RAN, TIMEOUT, Row
 
-_GRACE = 10.0
-"""Seconds beyond the limit for start, warm-up and certificate before a process is stopped."""
-
-_KEPT = ("ran", "time-out")
-"""Outcomes that are kept; the others may go better next time."""
-
-_MEASURED = ("outcome", "reason", "seconds", "relative_gap", "value", "lower", "megabytes")
-"""Columns that a run adds to those that name its case."""
+_KEPT = (RAN, TIMEOUT)
+"""Outcomes that are kept; the others cost nothing, or may go better next time."""
 
 
 class Case(NamedTuple):
@@ -34,37 +26,26 @@ class Case(NamedTuple):
     tolerance: float
 
 
+def blank_row(case: BenchProblem, method: Method, tolerance: float) -> Row:
+    """Return the row of a case before anything is known."""
+    problem = case.problem
+    sizes, control = problem.class_sizes, problem.control
+    about = f"{problem.loss}, {control.name} {control.numbers_in_words}, {problem.features.value}"
+    size = (sizes.classes, sizes.orbits)
+    return Row(case.group, case.name, method.name, about, *size, tolerance)
+
+
 class BenchWork(Work[Case, Row]):
-    """Run a case in a process of its own, which ends at the time limit whatever the method does."""
+    """What is kept of a case; the runner does the work, as cases take turns."""
 
-    mark = "screlax-bench-2"
+    mark = "screlax-bench-3"
 
-    def __init__(self, limit: float) -> None:
-        self.limit = limit
+    def __init__(self, limit: float, repeats: int) -> None:
+        self.limit, self.repeats = limit, repeats
 
     def run(self, task: Case) -> Row:
-        """Return the row of a case; a crash and a time-out are rows too."""
-        row, reason = blank_row(*task), task.method.why_not(task.problem.problem)
-        if reason:
-            return replace(row, outcome="skipped", reason=reason)
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "screlax.bench.worker"],
-                input=json.dumps(
-                    {**self.identity(task), "parent": os.getpid(), "modules": loaded_modules()}
-                ),
-                capture_output=True,
-                text=True,
-                timeout=self.limit + _GRACE,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            reason = f"stopped at {self.limit:g} s"
-            return replace(row, outcome="time-out", seconds=self.limit, reason=reason)
-        if done.returncode != 0:
-            last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-            return self.failure(task, f"process ended with {done.returncode}: {last[0]}")
-        return Row(**json.loads(done.stdout.strip().splitlines()[-1]))
+        """Refuse: one case is never run alone."""
+        raise NotImplementedError("cases of a problem take turns; see run_suite")
 
     def failure(self, task: Case, reason: str) -> Row:
         """Return a row that says so."""
@@ -73,31 +54,63 @@ class BenchWork(Work[Case, Row]):
     def place(self, task: Case) -> str:
         """Name files so that one finds them."""
         plain = re.sub(r"[^A-Za-z0-9.=]+", "-", f"{task.problem.name}_{task.method.name}")
-        return f"{plain}_{task.tolerance:g}_{self.limit:g}s"
+        text = json.dumps(self.identity(task), sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()[:12]
+        return f"{plain[:80]}_{task.tolerance:g}_{key}"
 
     def identity(self, task: Case) -> dict[str, Any]:
-        """Return what the process is told; machine and versions are those of the whole folder."""
-        loss = task.problem.problem.loss
+        """Return what the row depends on; machine and versions are those of the whole folder."""
         return {
-            "problem": task.problem.name,
+            "set": task.problem.group,
+            "name": task.problem.name,
+            "problem": problem_record(task.problem.problem),
             "method": task.method.name,
             "tolerance": task.tolerance,
             "limit": self.limit,
-            **({} if loss == SupCon() else {"loss": loss.text}),
+            "repeats": self.repeats,
         }
 
     def record(self, outcome: Row) -> dict[str, Any] | None:
         """Keep what was measured, if it ran."""
-        kept = outcome.outcome in _KEPT
-        return {name: getattr(outcome, name) for name in _MEASURED} if kept else None
+        if outcome.outcome not in _KEPT:
+            return None
+        return {name: getattr(outcome, name) for name in MEASURED}
 
     def restore(self, task: Case, record: dict[str, Any]) -> Row:
         """Return the row; its bounds are believed, as the Gram matrix behind them is not kept."""
-        blank = blank_row(*task)
-        for name in _MEASURED:
-            if type(record[name]) is not type(getattr(blank, name)):
-                raise ValueError(f"{name} is {record[name]!r}")
-        possible = record["seconds"] > 0 and record["relative_gap"] >= 0  # not so of NaN
-        if record["outcome"] not in _KEPT or not possible:
-            raise ValueError("it says what no case can")
-        return replace(blank, **{name: record[name] for name in _MEASURED})
+        return row_of({**asdict(blank_row(*task)), **{name: record[name] for name in MEASURED}})
+
+
+def row_of(record: dict[str, Any]) -> Row:
+    """Return the row of a record that a run can have left.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none.
+    """
+    row = Row(**record)
+    for name, kind in get_type_hints(Row).items():
+        if not isinstance(getattr(row, name), kind):
+            raise ValueError(f"{name} is {record[name]!r}")
+    if row.outcome not in OUTCOMES or not (row.seconds > 0 and row.relative_gap >= 0):  # or NaN
+        raise ValueError("it says what no run can")
+    return row
+
+
+def problem_record(problem: UFM) -> dict[str, Any]:
+    """Return everything that a problem depends on, as JSON has it; sizes as their hash."""
+    sizes = problem.class_sizes
+    orbits = () if sizes.orbit_of_class is None else sizes.orbit_of_class
+    counts = (sizes.distinct, sizes.multiplicities, orbits)
+    digest = hashlib.sha256()
+    for numbers in counts:
+        digest.update(np.asarray(numbers, dtype="<i8").tobytes() + b"|")
+    return {
+        "sizes": digest.hexdigest(),
+        "control": problem.control.record(),
+        "temperature": problem.temperature,
+        "loss": problem.loss.record(),
+        "features": problem.features.value,
+        "constraints": [one.record() if one.is_linear else str(one) for one in problem.constraints],
+    }

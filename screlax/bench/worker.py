@@ -1,101 +1,180 @@
-"""One case in a process of its own: ``python -m screlax.bench.worker``, settings on standard input.
+"""The process that measures: ``python -m screlax.bench.worker``, started by `screlax.bench.server`.
 
-Prints one line of JSON. A process of its own can be stopped at the time limit whatever the method
-does, its peak memory is its own, and a crash is a row of the table.
+It runs what standard input asks for, one pickled request after the other, and answers each by one
+line of JSON. A process of its own can be stopped at the time limit whatever the method does, and a
+crash is a row of the table. All methods share it, warmed up on a tiny problem each, so that no
+import is measured; whatever solvers print goes to standard error.
 """
 
+import ctypes
+import gc
 import json
 import math
+import os
+import pickle
 import sys
 import time
 import warnings
-from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, TextIO
 
-from ..errors import InaccurateWarning, ScrelaxError
+from threadpoolctl import threadpool_limits
+
+from ..errors import (
+    InaccurateWarning,
+    InvalidInputError,
+    MissingExtraError,
+    ProblemTooLargeError,
+    ScrelaxError,
+    SolverCapabilityError,
+    SolverUnavailableError,
+)
 from ..extensions import load_installed, load_modules
 from ..gram.cells import CellGram, Level
+from ..problem.constraints.norms import Sphere
 from ..problem.ufm import UFM
-from ..proof.certificate import Certificate
+from ..proof.certificate import Certificate, value_and_spread
 from ..proof.prove import prove_gram
 from ..solution.solution import Solution
 from ..tasks.orphans import end_with
-from .methods import Gram, Method, all_methods
-from .problems import BenchProblem, problem_sets
-from .table import Row
+from .methods import Answer, Method, method_named
+from .provenance import provenance
+from .table import FAILED, RAN, REFUSED
 
-_REPEAT_BELOW, _REPEATS = 0.5, 5
-_KILOBYTES = 1024.0
+_REFUSALS = (
+    *(InvalidInputError, MissingExtraError, ProblemTooLargeError),
+    *(SolverCapabilityError, SolverUnavailableError),
+)
+"""What a method says of a problem that it cannot take, before any work."""
+
+_ERRORS = (ScrelaxError, ArithmeticError, ValueError)
+"""What a run may raise; anything else ends the process, and its row says so."""
+
+_CLEAR = Path("/proc/self/clear_refs")
+
+_WARM_UP = 5.0
+"""Seconds that a warm-up has."""
 
 
-def blank_row(case: BenchProblem, method: Method, tolerance: float) -> Row:
-    """Return the row of a case before anything is known."""
-    sizes, loss = case.problem.class_sizes, str(case.problem.loss)
-    size = (sizes.classes, sizes.orbits)
-    return Row(case.group, case.name, method.name, *size, tolerance, "failed", loss=loss)
+class Request(NamedTuple):
+    """A run that is asked for; the problem is pickled, so that every run gets a fresh one."""
+
+    problem: bytes
+    method: str
+    tolerance: float
+    limit: float
 
 
-def run_case(case: BenchProblem, method: Method, tolerance: float, limit: float) -> Row:
-    """Run a method and certify what it returns; quick ones are repeated, the median counts."""
-    row = blank_row(case, method, tolerance)
+def run_once(problem: UFM, method: Method, tolerance: float, limit: float) -> dict[str, Any]:
+    """Run a method and certify what it returns: what a run adds to a row, as JSON has it."""
     warnings.simplefilter("ignore", InaccurateWarning)
-    times: list[float] = []
+    before = _reset_peak()
+    wall, processor = time.perf_counter(), time.process_time()
     try:
-        while len(times) < _REPEATS and sum(times) < _REPEAT_BELOW:
-            start = time.perf_counter()
-            found = method.run(case.problem, tolerance, limit)
-            times.append(time.perf_counter() - start)
-            if isinstance(found, Solution):
-                times[-1] -= found.seconds.get("certify", 0.0)
-        certificate = _certificate(case.problem, found)
-    except (ScrelaxError, ArithmeticError, ValueError) as error:
-        return replace(row, reason=f"{type(error).__name__}: {error}")
-    return replace(
-        row,
-        outcome="ran",
-        seconds=sorted(times)[len(times) // 2],
-        relative_gap=certificate.relative_gap,
-        value=certificate.upper,
-        lower=certificate.lower,
-        megabytes=_peak_megabytes(),
-    )
-
-
-def _peak_megabytes() -> float:
-    """Return the peak memory of this process; NaN on Windows, which does not tell it so."""
+        answer = method.run(problem, tolerance, limit)
+    except _REFUSALS as error:
+        return {"outcome": REFUSED, "reason": _said(error)}
+    except _ERRORS as error:
+        return _failure(error)
+    seconds = time.perf_counter() - wall
     try:
-        import resource
-    except ImportError:
-        return math.nan
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (_KILOBYTES**2 if sys.platform == "darwin" else _KILOBYTES)
+        certificate = _certificate(problem, answer)
+    except _ERRORS as error:
+        return _failure(error)
+    cpu = time.process_time() - processor
+    return {
+        "outcome": RAN,
+        "ran": answer.ran,
+        "seconds": answer.seconds if answer.seconds is not None else _uncertified(answer, seconds),
+        "cpu_seconds": cpu,
+        "relative_gap": certificate.relative_gap,
+        "value": certificate.upper,
+        "lower": certificate.lower,
+        "scale": value_and_spread(certificate.upper, certificate.infimum),
+        "megabytes": _peak() - before,
+        "iterations": answer.iterations,
+    }
 
 
-def _certificate(problem: UFM, found: Gram) -> Certificate:
-    if isinstance(found, Solution):
-        return found.certificate
-    gram = CellGram.from_matrix(found / problem.temperature)
+def _failure(error: BaseException) -> dict[str, Any]:
+    return {"outcome": FAILED, "reason": f"{type(error).__name__}: {_said(error)}"}
+
+
+def _said(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _uncertified(answer: Answer, seconds: float) -> float:
+    """Return the time of a call without the certificate that is part of it."""
+    if isinstance(answer.found, Solution):
+        return seconds - answer.found.seconds.get("certify", 0.0)
+    return seconds
+
+
+def _certificate(problem: UFM, answer: Answer) -> Certificate:
+    if isinstance(answer.found, Solution):
+        return answer.found.certificate
+    gram = CellGram.from_matrix(answer.found / problem.temperature)
     return prove_gram(problem, Level.CLASSES, gram).certificate
 
 
+def _reset_peak() -> float:
+    """Let the peak begin anew, where the system can (Linux), and return it in megabytes."""
+    trim = getattr(ctypes.CDLL(None) if os.name == "posix" else None, "malloc_trim", None)
+    if trim is not None:  # of glibc: what was freed before must not be there for nothing
+        trim(0)
+    try:
+        _CLEAR.write_text("5")
+    except OSError:
+        return math.nan
+    return _peak()
+
+
+def _peak() -> float:
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return math.nan
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
+
+
 def main() -> None:
-    """Run the case that standard input names and print its row."""
-    wanted = json.load(sys.stdin)
-    end_with(wanted["parent"])
+    """Answer requests until there are no more."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what solvers print, in C as well, must not stand between the answers
+    settings = pickle.load(sys.stdin.buffer)
+    end_with(settings["parent"])
     load_installed()
-    load_modules(wanted["modules"])
-    case = next(c for c in problem_sets(quick=False) if c.name == wanted["problem"])
-    method = next(m for m in all_methods() if m.name == wanted["method"])
-    _warm_up(method)
-    row = run_case(case, method, wanted["tolerance"], wanted["limit"])
-    json.dump(asdict(row), sys.stdout)
+    load_modules(settings["modules"])
+    with threadpool_limits(settings["threads"]):
+        print(json.dumps(provenance()), file=answers, flush=True)
+    _serve(settings["threads"], sys.stdin.buffer, answers)
+
+
+def _serve(threads: int, requests: BinaryIO, answers: TextIO) -> None:
+    warm: set[str] = set()
+    while True:
+        try:
+            request = pickle.load(requests)
+        except EOFError:
+            return
+        problem, method = pickle.loads(request.problem), method_named(request.method)
+        if method.name not in warm:
+            warm.add(method.name)
+            _warm_up(method)
+        gc.collect()
+        with threadpool_limits(threads):  # each time: solvers bring libraries of their own
+            found = run_once(problem, method, request.tolerance, request.limit)
+        print(json.dumps(found), file=answers, flush=True)
 
 
 def _warm_up(method: Method) -> None:
-    """Solve a tiny problem first, so that no import is measured."""
-    case = next(c for c in problem_sets(quick=True) if c.name == "balanced k=10")
-    tiny = UFM([3, 2], case.problem.control, 1.0)
+    """Solve a tiny problem first, one of a formula as well; what is loaded is no garbage later."""
+    tiny = UFM([2, 2, 2], Sphere(1.0))
     if not method.why_not(tiny):
-        run_case(BenchProblem("", "", tiny), method, 1e-2, 5.0)
+        run_once(tiny, method, 1e-2, _WARM_UP)
+    gc.freeze()
 
 
 if __name__ == "__main__":

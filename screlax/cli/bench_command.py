@@ -2,60 +2,118 @@
 
 import argparse
 import sys
-from dataclasses import asdict
+from collections.abc import Iterable
 from pathlib import Path
 
-from ..bench import BenchSettings, Row, run_suite
+from ..bench import BenchSettings, Results, Row, run_suite
+from ..bench.against import changes, changes_table
+from ..bench.content import Shown
+from ..bench.methods import KINDS, Method
 from ..bench.page import markdown, write_page
-from ..bench.provenance import provenance_line
+from ..bench.problems import BenchProblem, size_in_words
+from ..bench.results import read_results
+from ..bench.runner import chosen
 from ..io.shown import one_line
-from ..io.tables import json_text
-from ..plots.canvas import require_matplotlib
+from ..io.tables import text_lines
 from ..tasks.progress import is_silent
 
 DESCRIPTION = (
-    "Run all methods on all problems, each case in a process of its own, and write one page of "
-    "results. Run again after an interruption: what is done is not done again."
+    "Run all methods on all problems, certify what each returns, and write one page of results, "
+    "readable offline, with all rows as CSV and JSON. Run again after an interruption: what is "
+    "done is not done again."
 )
 
 EXAMPLES = """examples:
   screlax bench --quick
+  screlax bench --list
   screlax bench --out results --time-limit 120
   screlax bench --method native --method SCS --set long-tailed
+  screlax bench --problems sweep.toml --accuracy 1e-5     (the file as for screlax sweep)
+  screlax --with my_methods bench --quick                 (methods and problems of your own)
+  screlax bench --quick --out now --against before        (what became worse, what better)
 """
+
+_QUICK, _WHOLE = {"limit": 3.0, "repeats": 3, "enough": 0.06}, {"limit": 60.0}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
     add = parser.add_argument
-    add("--quick", action="store_true", help="two minutes: small problems")
-    add("--out", type=Path, default=Path("screlax-bench"), metavar="FOLDER")
-    add("--time-limit", type=float, metavar="SECONDS", help="per case (5 or 60)")
-    add("--method", action="append", default=[], metavar="NAME")
-    add("--set", action="append", default=[], metavar="NAME", dest="sets")
+    add("--quick", action="store_true", help="two minutes: small problems, one accuracy")
+    add("--list", action="store_true", help="print the sets and the methods, and run nothing")
+    add("--out", type=Path, default=Path("screlax-bench"), metavar="FOLDER", help="for results")
+    add("--time-limit", type=float, metavar="SECONDS", help="per run (3 or 60)")
+    add("--method", action="append", default=[], metavar="NAME", help="only this one, or several")
+    add("--set", action="append", default=[], metavar="NAME", dest="sets", help="only this one …")
+    add(
+        "--problems",
+        type=Path,
+        metavar="CONFIG.toml",
+        help="problems of your own in place of the suite's: a file as screlax sweep takes it",
+    )
+    add(
+        "--accuracy",
+        type=float,
+        action="append",
+        default=[],
+        metavar="GAP",
+        help="relative accuracy to ask for and to judge by, or several (1e-4, 1e-6 and 1e-9)",
+    )
+    add("--repeats", type=int, metavar="N", help="runs of a case at most, the median counts")
+    add("--threads", type=int, default=1, metavar="N", help="of linear algebra (1)")
+    add("--against", type=Path, metavar="FOLDER", help="results of an earlier run to compare with")
     add("--json", action="store_true", help="print JSON instead of Markdown")
 
 
 def run(options: argparse.Namespace) -> bool:
     """Run, write the page, print it; always successful once all cases have a row."""
-    require_matplotlib()
-    limit = options.time_limit if options.time_limit is not None else 5 if options.quick else 60
-    settings = BenchSettings(
-        folder=options.out / "rows",
-        quick=options.quick,
-        limit=float(limit),
-        methods=tuple(options.method),
-        groups=tuple(options.sets),
-    )
-    rows = run_suite(settings, _report)
-    provenance = provenance_line()
-    paths = write_page(rows, options.out, settings.limit, provenance)
-    if options.json:
-        print(json_text({"provenance": provenance, "rows": [asdict(row) for row in rows]}))
-    else:
-        print(markdown(rows, settings.limit, provenance))
+    settings = _settings(options)
+    problems, methods = chosen(settings)
+    if options.list:
+        print("\n".join(_listing(problems, methods)))
+        return True
+    then = None if options.against is None else read_results(options.against)
+    results = run_suite(settings, _report)
+    before = [] if then is None else [_changes(results, then, options.against)]
+    conditions = {method.name: method.conditions for method in methods}
+    paths = write_page(results, options.out, conditions, before)
+    print(results.json() if options.json else markdown(results, conditions, before))
     print(f"written: {', '.join(map(one_line, paths))}", file=sys.stderr)
     return True
+
+
+def _settings(options: argparse.Namespace) -> BenchSettings:
+    given = {"limit": options.time_limit, "repeats": options.repeats}
+    chosen_by_hand = {name: value for name, value in given.items() if value is not None}
+    return BenchSettings(
+        folder=options.out / "rows",
+        quick=options.quick,
+        methods=tuple(options.method),
+        groups=tuple(options.sets),
+        accuracies=tuple(options.accuracy),
+        problems=options.problems,
+        threads=options.threads,
+        **{**(_QUICK if options.quick else _WHOLE), **chosen_by_hand},
+    )
+
+
+def _changes(results: Results, then: Results, folder: Path) -> Shown:
+    found, shared = changes(results, then)
+    there = then.provenance != results.provenance
+    name = f"{one_line(folder)}, of another machine or other versions" if there else str(folder)
+    return changes_table(found, shared, name)
+
+
+def _listing(problems: Iterable[BenchProblem], methods: Iterable[Method]) -> list[str]:
+    """Return sets with their problems, and methods with their conditions."""
+    rows = [(case.group, case.name, size_in_words(case.problem)) for case in problems]
+    lines = text_lines(("set", "problem", "size"), rows)
+    for method in methods:
+        of_kind = f" A {method.kind}." if method.kind else ""
+        lines += ["", method.name, f"  {method.conditions or 'No conditions are stated.'}{of_kind}"]
+    for kind, said in KINDS.items():
+        lines += ["", f"Every {kind}", f"  {said}"]
+    return lines
 
 
 def _report(done: int, total: int, row: Row) -> None:
