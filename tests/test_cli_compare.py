@@ -179,3 +179,22 @@ def test_bounds_of_batches_are_said_to_be_of_an_expectation(files, several, caps
         assert main([command, str(files / "batches.npz"), *rest]) == 0
         said = "loss supcon in shuffle:size=8 (the expectation over mini-batches, not a single one)"
         assert said in capsys.readouterr().out
+
+
+def test_shards_are_one_below_the_other(files, capsys):
+    pytest.importorskip("dask", reason="needs dask: pip install 'screlax[dask]'")
+    rows, folder = np.load(files / "embeddings.npy"), files / "shards"
+    folder.mkdir()
+    shards = [folder / "rows0.npy", folder / "rows1.npy"]
+    for file, part in zip(shards, (slice(0, 5), slice(5, 18)), strict=True):
+        np.save(file, rows[part])
+    found = []
+    for given in ([files / "embeddings.npy"], shards, [folder]):
+        names = [str(files / "solution.npz"), *map(str, given)]
+        assert main(["compare", *names, "--labels", str(files / "labels.npy"), "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    for one in found[1:]:
+        assert one["gram_distance"] == pytest.approx(found[0]["gram_distance"], rel=1e-5)
+        assert one["loss"]["value"] == pytest.approx(found[0]["loss"]["value"], rel=1e-12)
+    assert main(["compare", str(files / "solution.npz"), *map(str, shards)]) == 2
+    assert "give the label of each: --labels" in capsys.readouterr().err

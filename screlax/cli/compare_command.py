@@ -29,6 +29,7 @@ DESCRIPTION = (
 EXAMPLES = """examples:
   screlax solve --labels labels.npy --sphere 1 --temperature 0.1 --out solution.npz
   screlax compare solution.npz embeddings.npy --labels labels.npy
+  screlax compare solution.npz shard0.npy shard1.npy --labels labels.npy
   screlax compare solution.npz run.pt --array features --column targets --json
   screlax compare solution.npz embeddings.npy --labels labels.npy --classifier layer.npz
   screlax compare whole.npz embeddings.npy --labels labels.npy --solution batches.npz
@@ -39,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Register the options."""
     add = parser.add_argument
     add_solution(parser)
-    add_embeddings(parser)
+    add_embeddings(parser, shards=True)
     add("--loss", default="auto", choices=LOSSES, help="what to evaluate the objective at")
     add("--scale", default="free", choices=SCALES, help="of the Procrustes alignment")
     add(
@@ -77,10 +78,12 @@ def run(options: argparse.Namespace) -> bool:
     files = [options.solution, *options.others]
     with progress(f"reading {', '.join(map(str, files))}"):
         solutions = [Solution.load(file) for file in files]
-    with progress(f"comparing {options.embeddings} with {', '.join(map(str, files))}"):
+    given = options.embeddings
+    what = f"{len(given)} files" if isinstance(given, list) else given
+    with progress(f"comparing {what} with {', '.join(map(str, files))}"):
         found = compare(
-            embeddings_in(options, options.embeddings),
-            labels_beside(options, options.embeddings),
+            embeddings_in(options, given),
+            labels_beside(options, given),
             solutions,
             loss=options.loss,
             scale=options.scale,

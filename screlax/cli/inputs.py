@@ -61,15 +61,19 @@ def labels_of(options: argparse.Namespace) -> list[int] | list[str]:
     return read_labels(InFile(options.labels, options.column, options.allow_pickle))
 
 
-def embeddings_in(options: argparse.Namespace, file: str) -> InFile:
-    """Return where the embeddings of a file are."""
+def embeddings_in(options: argparse.Namespace, file: str | list[str]) -> InFile | list[str]:
+    """Return where the embeddings of a file are, or their shards."""
+    if isinstance(file, list):
+        if options.array is not None:
+            raise InvalidInputError("--array names one of a file of several, and shards have one")
+        return file
     return InFile(file, options.array, options.allow_pickle)
 
 
-def labels_beside(options: argparse.Namespace, file: str) -> InFile:
+def labels_beside(options: argparse.Namespace, file: str | list[str]) -> InFile:
     """Return where the labels of embeddings are: in a file of their own, or beside them."""
     place = options.labels, options.column, options.allow_pickle
-    return labels_beside_rows(file, "--labels", *place)
+    return labels_beside_rows(file[0] if isinstance(file, list) else file, "--labels", *place)
 
 
 def labels_beside_rows(

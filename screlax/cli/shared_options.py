@@ -259,11 +259,24 @@ def add_solution(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("solution", type=Path, metavar="SOLUTION.npz")
 
 
-def add_embeddings(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
-    """Register the file of embeddings and what is said of its rows; or any number of files."""
+class _OneOrShards(argparse.Action):
+    """Stores one file as it is, and several as a list: shards one below the other."""
+
+    def __call__(self, parser: Any, options: Any, values: Any, option: str | None = None) -> None:
+        setattr(options, self.dest, values if len(values) > 1 else values[0])
+
+
+def add_embeddings(
+    parser: argparse.ArgumentParser, *, several: bool = False, shards: bool = False
+) -> None:
+    """Register the file of embeddings and what is said of its rows; any number of files; shards."""
     add = parser.add_argument
     if several:
         add("inputs", type=InputPath, nargs="*", metavar="EMBEDDINGS", help=f"to show: {_ROWS}")
+    elif shards:
+        many = "; several .npy files one below the other, a folder of them, or a zarr store"
+        options: dict[str, Any] = {"type": InputPath, "nargs": "+", "action": _OneOrShards}
+        add("embeddings", metavar="EMBEDDINGS", help=f"{_ROWS}{many} (extra dask)", **options)
     else:
         add("embeddings", type=InputPath, metavar="EMBEDDINGS", help=_ROWS)
     add("--array", metavar="NAME", help="array or column of the embeddings, in a file of several")
