@@ -251,10 +251,8 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = importlib.import_module(f".{name}", __name__)
     else:
-        from .spelling import hint
-
-        names = [*__all__, *_MODULES]
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint(name, names)}")
+        meant = importlib.import_module(".spelling", __name__).hint(name, [*__all__, *_MODULES])
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{meant}")
     globals()[name] = value
     return value
 

@@ -13,11 +13,14 @@ it is; linear ones also into sweeps, and from a JSON file (`read_constraints`) i
 >>> gram = solution.class_gram
 >>> print(solution.status, round(float(gram[0, 1] - gram[0, 2]), 6))
 optimal 0.3
+>>> print(solution.constraint_multipliers[0])  # what the bound costs: by how much per unit
+G[0, 1] - G[0, 2] ≥ 0.3: binds at 0.3, value by its lower bound 5.72
 """
 
 from .problem.own_constraints.base import OwnConstraint
 from .problem.own_constraints.convex import Convex
 from .problem.own_constraints.files import read_constraints
 from .problem.own_constraints.linear import Linear
+from .solution.constraint_multipliers import ConstraintMultiplier
 
-__all__ = ["Convex", "Linear", "OwnConstraint", "read_constraints"]
+__all__ = ["ConstraintMultiplier", "Convex", "Linear", "OwnConstraint", "read_constraints"]

@@ -304,3 +304,53 @@ def test_a_path_says_at_which_point_constraints_exclude_each_other(problem, solv
     """Its points are made from a range that knows nothing of the constraints."""
     with pytest.raises(InvalidInputError, match=r"near.*point of the path at .*Sphere\(.*=0\.1"):
         screlax.regularization_path(problem, [0.1, 1.0], solver=solver)
+
+
+# ------------------------------------------------------------------- the price of a bound
+
+
+def priced(bounds, **options):
+    upper, lower, equal = bounds
+    own = [
+        Linear({(2, 3): 1.0}, upper=upper),
+        Linear({(0, 1): 1.0}, lower=lower),
+        Linear({(0, 2): 1.0}, equal=equal, name="angle"),
+        Linear({(0, 2): 1.0}, upper=50.0),
+    ]
+    problem = UFM([30, 10, 4, 4], Sphere(1.0), 0.7, constraints=own)
+    return solve_relaxation(problem, **options)
+
+
+PRICED = np.array([-0.5, -0.5, -0.4])
+
+
+def test_a_multiplier_is_the_derivative_by_its_bound():
+    step = 1e-4
+    found = priced(PRICED).constraint_multipliers
+    assert [one.bound for one in found] == ["upper", "lower", "equal", "none"]
+    assert [one.limit for one in found[:3]] == pytest.approx(PRICED)
+    assert [one.value for one in found[:3]] == pytest.approx(PRICED, abs=1e-9)
+    for place, one in enumerate(found[:3]):
+        move = step * np.eye(3)[place]
+        up, down = (priced(PRICED + sign * move).value for sign in (1, -1))
+        assert one.by_bound == pytest.approx((up - down) / (2 * step), rel=1e-4)
+    assert found[0].by_bound < 0 < found[1].by_bound
+    assert (found[3].by_bound, str(found[3])[:14]) == (0.0, "G[0, 2] ≤ 50: ")
+
+
+def test_multipliers_of_another_solver_and_of_a_file_are_the_same(tmp_path, capsys):
+    native, conic = priced(PRICED), priced(PRICED, solver="Clarabel")
+    again = Solution.load(native.save(tmp_path / "s.npz"))
+    assert again.constraint_multipliers == native.constraint_multipliers
+    for one, other in zip(native.constraint_multipliers, conic.constraint_multipliers, strict=True):
+        assert one.bound == other.bound
+        assert one.by_bound == pytest.approx(other.by_bound, rel=1e-3)
+    (tmp_path / "c.json").write_text(json.dumps([{"terms": [[1, 2, 1.0]], "upper": -0.5}]))
+    line = ["solve", "--counts", "30,10,4", "--sphere", "1", "--constraints"]
+    assert main([*line, str(tmp_path / "c.json")]) == 0
+    told = capsys.readouterr().out
+    assert "constraint   G[1, 2] ≤ -0.5: binds at -0.5, value by its upper bound -" in told
+    assert main([*line, str(tmp_path / "c.json"), "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)["constraint_multipliers"]
+    assert record["bound"] == "upper"
+    assert record["by_bound"] < 0

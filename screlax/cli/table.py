@@ -11,6 +11,7 @@ from ..problem.averaging import averaged_over
 from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..solution.components import components_in_words
+from ..solution.constraint_multipliers import ConstraintMultiplier
 from ..solution.orbit_geometry import solution_geometry
 from ..solution.quick_determinacy import quick_determinacy
 from ..solution.solution import Solution
@@ -20,6 +21,9 @@ SMALL = 20
 
 MOST_LISTED = 2000
 """Up to this many distinct sizes JSON lists all of them; beyond, the quantiles of class size."""
+
+_LONGEST = 120
+"""Characters of a constraint in words."""
 
 _QUANTILES = (1.0, 0.9, 0.75, 0.5, 0.25, 0.1, 0.0)
 
@@ -82,7 +86,21 @@ def _constraints(solution: Solution) -> list[str]:
     known = ""
     if not problem.has_linear_constraints:
         known = "; no bound knows of those that are functions: the lower one is that without them"
-    return [f"constraints  hold up to {solution.constraint_excess:.1e}{known}"]
+    shown = [f"constraint   {shortened(one, _LONGEST)}" for one in _binding(solution)]
+    hidden = len(shown) - SMALL
+    return [
+        f"constraints  hold up to {solution.constraint_excess:.1e}{known}",
+        *shown[:SMALL],
+        *([f"constraint   … and {hidden:,} more (--json has all)"] if hidden > 0 else []),
+    ]
+
+
+def _binding(solution: Solution) -> list[ConstraintMultiplier]:
+    """Return the constraints that cost something, the dearest first; all where they are few."""
+    found = solution.constraint_multipliers
+    few = len(found) <= SMALL
+    dear = sorted(found, key=lambda one: -abs(one.by_bound))
+    return list(found) if few else [one for one in dear if one.by_bound]
 
 
 def _left_open(solution: Solution) -> list[str]:
@@ -153,7 +171,7 @@ def solution_record(solution: Solution) -> dict[str, Any]:
         "collapses": solution.collapses,
         "is_tight": solution.is_tight,
         "within_class_variability": solution.within_class_variability,
-        **({"constraint_excess": solution.constraint_excess} if problem.constraints else {}),
+        **(_constraints_record(solution) if problem.constraints else {}),
         "problem": {
             "classes": sizes.classes,
             "samples": sizes.samples,
@@ -174,6 +192,14 @@ def solution_record(solution: Solution) -> dict[str, Any]:
             if apart
             else {"geometry": geometry_record(solution)}
         ),
+    }
+
+
+def _constraints_record(solution: Solution) -> dict[str, Any]:
+    multipliers = [one.record() for one in solution.constraint_multipliers]
+    return {
+        "constraint_excess": solution.constraint_excess,
+        "constraint_multipliers": multipliers,
     }
 
 

@@ -31,6 +31,7 @@ from ..proof.dual import DualPoint
 from ..types import Matrix, Vector
 from .classifier_points import classifier_points
 from .components import Component, between_components, certificate_of
+from .constraint_multipliers import ConstraintMultiplier, constraint_multipliers
 from .determinacy import left_open
 from .onto import checked_onto, refuse_nonnegative, turned_onto
 from .own_constraints import is_nearly_within, largest_excess
@@ -230,6 +231,14 @@ class Solution:
         cvxpy variable what the solver left, up to 1e-6 of the largest squared norm (at least one).
         """
         return largest_excess(self.problem, self.point_gram)
+
+    @property
+    def constraint_multipliers(self) -> tuple[ConstraintMultiplier, ...]:
+        """What the bound of each linear constraint of the problem's own costs, in their order.
+
+        Empty where a constraint is a function of the cvxpy variable, which has no multiplier.
+        """
+        return constraint_multipliers(self)
 
     @property
     def within_class_variability(self) -> float:
