@@ -46,9 +46,7 @@ def test_a_loss_of_embeddings_is_none_of_batches(more, capsys):
 
 
 def test_a_saved_solution_in_the_place_of_embeddings_is_named(capsys):
-    said = refusal(
-        capsys, "report", "whole.npz", "whole.npz", "--labels", "labels.npy", "-o", "page.html"
-    )
+    said = refusal(capsys, "compare", "whole.npz", "whole.npz", "--labels", "labels.npy")
     assert "whole.npz is a saved solution" in said
 
 

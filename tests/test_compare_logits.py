@@ -483,14 +483,15 @@ def test_a_forged_optimum_is_not_believed():
 
 
 def test_the_page_and_notebooks_say_every_part():
-    from screlax.report.content import _comparison
+    from screlax.report.metrics import metric_columns
+    from screlax.report.page import page_html
 
     solution, (rows, W) = solved(), drawn(4)
     found = screlax.compare(rows, LABELS, solution, classifier=W)
-    content = _comparison("features.npy", found)
-    assert content["split"] == found.split.parts
-    assert content["metrics"]["joint_distance"] == found.logits.joint_distance
-    assert content["metrics"]["duality_self_duality"] == found.logits.duality.self_duality
+    text, metrics = page_html(solution, {"features.npy": found}), metric_columns(found)
+    assert all(f"{name} {part:,.3g}" in text for name, part in found.split.parts.items())
+    assert metrics["joint_distance"] == found.logits.joint_distance
+    assert metrics["duality_self_duality"] == found.logits.duality.self_duality
     assert found.verdict.sentence.split(";")[0] in found._repr_html_()
 
 

@@ -277,10 +277,10 @@ def test_a_cvxpy_program_of_ones_own_has_the_constraints(problem, solution):
 
 def test_pictures_and_reports_say_that_there_are_constraints(solution, tmp_path):
     from screlax.plots.captions import caption
-    from screlax.report.content import _summary
+    from screlax.report.words import optimum_of_in_words
 
     assert "constraints [near; " in caption(solution.problem)
-    assert "near" in _summary(solution)["constraints"]
+    assert "constraints [near; " in optimum_of_in_words(solution)
 
 
 def test_zero_needs_no_constraints_to_be_optimal():

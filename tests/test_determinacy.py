@@ -26,7 +26,7 @@ from screlax.gram.cells import CellGram, Level
 from screlax.losses import ClassAveraged, Prototypes, SelfSupervised, SupCon
 from screlax.plots import plot_path
 from screlax.problem.program import build_program
-from screlax.report.content import page_data
+from screlax.report.words import verdict_of_solution, what_is_decided
 
 
 def objective(problem, gram):
@@ -225,9 +225,13 @@ def test_where_every_change_costs_to_first_order_the_bound_is_said():
 
 def test_the_report_has_what_the_loss_decides():
     few = solve_relaxation(profile("cifar10-lt:100"), Sphere(1.0), temperature=0.07)
-    assert page_data(few, {})["determinacy"] == few.determinacy().record()
+    decided = what_is_decided(few)
+    assert decided.record() == few.determinacy().record()
+    assert "leaves the geometry open within a distance of about 1.1" in verdict_of_solution(
+        few, decided
+    )
     unknown = solve_relaxation(UFM([5, 3], Sphere(1.0), features="nonnegative"))
-    assert page_data(unknown, {})["determinacy"] is None
+    assert "determinacy is known for real features" in what_is_decided(unknown)
 
 
 def test_a_loss_that_has_underflowed_decides_nothing():

@@ -1,6 +1,7 @@
 """Every loss through every entry point, and each result says which loss it is about."""
 
 import csv
+import html
 import json
 import re
 import subprocess
@@ -15,7 +16,9 @@ from screlax.cli import main
 from screlax.landscape.work import DescentWork
 from screlax.losses import LOSSES, SupCon, check_loss
 from screlax.problem.weight_files import read_class_weights
-from screlax.report.content import page_data
+from screlax.report.classes import class_data
+from screlax.report.page import page_html
+from screlax.report.words import verdict_of_solution
 from screlax.sweeps.config import read_sweep
 
 SIZES = (12, 8, 3, 3)
@@ -128,7 +131,7 @@ def test_results_say_where_classes_do_not_collapse(counts, capsys, text):
     assert main(["solve", *arguments_of(text), "--loss", text]) == 0
     assert "does not collapse within classes" in capsys.readouterr().out
     solution = screlax.solve_relaxation(problem_of(text))
-    assert "does not collapse" in page_data(solution, {})["summary"]["within"]
+    assert "does not collapse" in verdict_of_solution(solution, "")
     assert "does not collapse" in plots.plot_solution(solution).get_suptitle()
     (row,) = screlax.compare_losses(SIZES, CONTROL, 0.5, losses=text).rows
     assert row["within_class_variability"] == solution.within_class_variability > 1e-3
@@ -165,9 +168,9 @@ def test_pictures_and_page_say_the_loss(text):
         assert shown(text) in draw(solution).figure.get_suptitle()
     path = screlax.regularization_path(solution.problem, [1.0, 2.0])
     assert shown(text) in plots.plot_path_overview(path).get_suptitle()
-    page = page_data(solution, {})
-    assert page["summary"]["loss"] == shown(text)
-    assert page["summary"]["loss_options"] == solution.problem.loss.record()
+    page = page_html(solution)
+    assert html.escape(f"The optimum is that of loss {shown(text)}, ") in page
+    assert html.escape(json.dumps(solution.problem.loss.record(), ensure_ascii=False)) in page
 
 
 def test_sweep_files_take_the_same_text(tmp_path, capsys):
@@ -309,8 +312,8 @@ def test_classes_of_one_size_that_weights_tell_apart_are_shown_apart(capsys):
     axes = plots.plot_norms(solution)
     assert "those of one size differ in class weights" in axes.get_xlabel()
     assert axes.lines[0].get_linestyle() == "None"
-    table = page_data(solution, {})["table"]
-    assert "class weights" in table["columns"]
+    columns = class_data(solution, {})["columns"]
+    assert "class weights" in [column["title"] for column in columns]
     same = screlax.solve_relaxation(problem_of("supcon"))
     assert same.problem.kinds_in_words == ""
     assert plots.plot_norms(same).lines[0].get_linestyle() == "-"
@@ -358,7 +361,7 @@ def test_comparison_of_the_optimum_with_itself_names_the_loss(counts, tmp_path, 
     assert found.gram_distance < 1e-9
     other = screlax.solve_relaxation(problem_of("supcon:views=3"))
     with pytest.raises(screlax.ScrelaxError, match="and this solution is that of loss"):
-        page_data(other, {"mine": found})
+        page_html(other, {"mine": found})
 
 
 @every_loss

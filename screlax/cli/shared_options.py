@@ -272,7 +272,8 @@ def add_embeddings(
     """Register the file of embeddings and what is said of its rows; any number of files; shards."""
     add = parser.add_argument
     if several:
-        add("inputs", type=InputPath, nargs="*", metavar="EMBEDDINGS", help=f"to show: {_ROWS}")
+        help = f"more saved optima, and embeddings to show: {_ROWS}"
+        add("inputs", type=InputPath, nargs="*", metavar="FILE", help=help)
     elif shards:
         many = "; several .npy files one below the other, a folder of them, or a zarr store"
         options: dict[str, Any] = {"type": InputPath, "nargs": "+", "action": _OneOrShards}

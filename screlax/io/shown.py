@@ -1,7 +1,7 @@
 r"""Text from outside (class labels, names of files and runs) where it is shown: never obeyed.
 
 Everywhere it is one line without control characters (`one_line`). HTML, Markdown and spreadsheets
-need more, below; charts of matplotlib have `plots.labels`, of plotly `plain` in the page's script.
+need more, below; charts of matplotlib have `plots.labels`, and the pages of HTML `report.markup`.
 
 >>> from screlax.io.shown import one_line, spreadsheet_cell
 >>> one_line("a\x1b[31mb")
@@ -27,7 +27,8 @@ _FORMULA = tuple("=+-@＝＋－＠")
 
 def one_line(text: object) -> str:
     r"""Return text with control, bidirectional and other invisible characters as \-escapes."""
-    return "".join(map(_visible, str(text)))
+    line = str(text)
+    return line if line.isprintable() else "".join(map(_visible, line))
 
 
 def _visible(character: str) -> str:
