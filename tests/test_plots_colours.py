@@ -53,6 +53,7 @@ def test_frequent_and_rare_differ_in_a_grey_print():
 def test_a_curve_and_its_role_have_one_look_and_no_two_looks_are_the_same():
     assert role("optimum") == curve(0)
     assert {role(name)["color"] for name in ROLES} <= set(CURVES)
+    assert ":" not in {role(name)["linestyle"] for name in ROLES}  # guides are dotted
     looks = [tuple(curve(number).values()) for number in range(len(CURVES) * len(LINE_STYLES))]
     assert all(one != other for one, other in itertools.combinations(looks, 2))
 

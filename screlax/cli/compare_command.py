@@ -96,13 +96,15 @@ def run(options: argparse.Namespace) -> bool:
     nearest = found[0]
     write_picture(
         options.plot,
-        lambda: plot_comparison(
+        lambda style: plot_comparison(
             nearest.class_gram,
             nearest.optimal_gram,
             nearest.per_class.sizes,
             class_labels=nearest.per_class.names,
             title=f"{nearest.recipe}: {nearest.recipe.kind}",
+            style=style,
         ),
+        options.style,
     )
     if options.json:
         records = [{"status": one.recipe.status, **one.to_dict()} for one in found]

@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> bool:
         )
     if options.out is not None:
         found.solution.save(options.out)
-    write_picture(options.plot, lambda: plot_design(found))
+    write_picture(options.plot, lambda style: plot_design(found, style=style), options.style)
     if options.json:
         print(json_text(_record(found)))
     else:

@@ -79,7 +79,9 @@ def run(options: argparse.Namespace) -> bool:
             store=options.store,
             progress=count,
         )
-    write_picture(options.plot, lambda: plot_landscape(landscape).figure)
+    write_picture(
+        options.plot, lambda style: plot_landscape(landscape, style=style).figure, options.style
+    )
     if options.json:
         print(json_text(_record(landscape)))
     else:

@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> bool:
         )
     if options.out is not None:
         comparison.write(options.out)
-    write_picture(options.plot, lambda: plot_losses(comparison))
+    write_picture(options.plot, lambda style: plot_losses(comparison, style=style), options.style)
     if options.json:
         print(json_text({"counts": comparison.counts, "columns": comparison.to_dict()}))
     else:

@@ -1,9 +1,11 @@
 """`screlax path`: a problem at many strengths, radii or temperatures."""
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from ..analysis.determinacy import DECIDED
 from ..io.atomic import refuse_unwritable
 from ..io.tables import Table, json_text, rows_of, text_lines, write_table
 from ..plots import plot_path, plot_path_overview
+from ..plots.style import Style
 from ..solution.solution import Solution
 from ..solve.path import path_table, regularization_path
 from ..tasks.progress import progress
@@ -18,6 +21,9 @@ from ..types import Vector
 from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .shared_options import add_constraints, add_problem_options, numbers_of, problem_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DESCRIPTION = (
     "Solve a problem at many values of its control's parameter (whose own value is then only a "
@@ -93,7 +99,11 @@ def run(options: argparse.Namespace) -> bool:
     table: Table = {"loss": [str(solution.problem.loss) for solution in solutions], **numbers}
     if options.out:
         write_table(table, options.out)
-    write_picture(options.plot, lambda: _picture(solutions, options.determinacy))
+    write_picture(
+        options.plot,
+        lambda style: _picture(solutions, options.determinacy, style),
+        options.style,
+    )
     if options.json:
         print(json_text(table))
     else:
@@ -118,8 +128,8 @@ def _undecided(numbers: Mapping[str, Vector]) -> str:
     return f"single precision does not decide the geometry at {name} {places}"
 
 
-def _picture(solutions: Sequence[Solution], determinacy: bool) -> Any:
+def _picture(solutions: Sequence[Solution], determinacy: bool, style: Style | None) -> Figure:
     """Draw the path, or what it leaves open of the geometry."""
     if determinacy:
-        return plot_path(solutions, quantity="determinacy").figure
-    return plot_path_overview(solutions)
+        return plot_path(solutions, quantity="determinacy", style=style).figure
+    return plot_path_overview(solutions, style=style)

@@ -130,7 +130,7 @@ def run(options: argparse.Namespace) -> bool:
         rows = solution.classifiers(options.dim, truncate=options.truncate).vectors
         with atomic_file(options.classifier) as sink:
             np.save(sink, rows)
-    write_picture(options.plot, lambda: plot_solution(solution))
+    write_picture(options.plot, lambda style: plot_solution(solution, style=style), options.style)
     known = _determinacy(solution) if options.determinacy else None
     _print(solution, recovered, known, options)
     return solution.status == "optimal"

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import InvalidInputError, MissingExtraError
-from .labels import drawable
+from ..errors import InvalidInputError
+from .labels import draw_literally, write_title
+from .style import Style, inches, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
-    from matplotlib.figure import Figure, SubFigure
     from matplotlib.ticker import LogLocator
 
-    from .figure import NotebookFigure
+    from .figure import AnyAxes, AnyFigure, NotebookFigure
 
 DECADE = 10.0
 """An axis is logarithmic where its values are positive and span at least this factor."""
@@ -25,43 +24,51 @@ DECADE = 10.0
 LOWEST_GAP = 1e-20
 """Relative gaps below it are drawn as nothing but that: rounding is at 1e-16."""
 
+_PANEL, _NARROWEST_PANEL = 4.5, 1.8
+"""Inches of a panel on a screen, and the least of one in a paper."""
+
+_PAGE = 8.8
+"""Inches that the page of a paper is high."""
+
 _FLAT = 1e-6
 """Relative range below which a curve is flat, and its axis must not magnify rounding."""
 
 
-def require_matplotlib() -> None:
-    """Raise a `MissingExtraError` that names the extra unless matplotlib can be imported."""
-    try:
-        importlib.import_module("matplotlib.figure")
-    except ImportError as error:
-        raise MissingExtraError(
-            "pictures need matplotlib, which is not installed: pip install 'screlax[plot]'"
-        ) from error
-
-
-def new_figure(width: float, height: float) -> NotebookFigure:
-    """Return a figure of that size in inches, unknown to pyplot."""
+def new_figure(width: float, height: float, style: Style | None = None) -> NotebookFigure:
+    """Return a figure of that size in inches, unknown to pyplot; a style scales it to its width."""
     require_matplotlib()
     from .figure import NotebookFigure
 
-    return NotebookFigure(figsize=(width, height), layout="constrained")
+    wanted = inches(style)
+    size = (width, height) if wanted is None else (wanted, height * wanted / width)
+    return NotebookFigure(figsize=size, layout="constrained")
 
 
-def axes_or_new(ax: Axes | None, dim: int = 2, title: str = "") -> Axes:
+def axes_or_new(
+    ax: AnyAxes | None,
+    dim: int = 2,
+    title: str = "",
+    style: Style | None = None,
+    *,
+    square: bool = False,
+) -> AnyAxes:
     """Return the axes given, refused unless of that dimension, or those of a new figure.
 
     A figure of its own has a title that says what it is of; axes given have one already, or none.
+    Where its axes are square they are packed closely.
     """
     require_matplotlib()
     from matplotlib.axes import Axes
 
     if ax is None:
-        projection: dict[str, Any] = {"projection": "3d"} if dim == 3 else {}
-        figure = new_figure(5.2, 4.2)
-        figure.suptitle(drawable(title), fontsize="small")
-        created: Axes = figure.add_subplot(**projection)
-        created._repr_png_ = figure._repr_png_  # type: ignore[attr-defined]  # a cell shows both
-        return created
+        from .figure import add_axes
+
+        wide = (inches(style) or 0.0) > _PANEL
+        figure = new_figure(5.2, 4.2 if square or not wide else 2.9, style)
+        if square and style is not None:
+            figure.set_layout_engine("compressed")
+        write_title(figure, title, "small")
+        return cast("AnyAxes", add_axes(figure, spatial=dim == 3))
     if not isinstance(ax, Axes):
         raise InvalidInputError(f"ax must be a matplotlib Axes or None, got {type(ax).__name__}")
     if (dim == 3) != is_spatial(ax):
@@ -74,19 +81,53 @@ def axes_or_new(ax: Axes | None, dim: int = 2, title: str = "") -> Axes:
 
 
 def figure_or_new(
-    figure: Figure | SubFigure | None, width: float, height: float
-) -> Figure | SubFigure:
+    figure: AnyFigure | None,
+    width: float,
+    height: float,
+    style: Style | None = None,
+) -> AnyFigure:
     """Return the empty figure given, checked, or a new one of that size in inches."""
     require_matplotlib()
     from matplotlib.figure import FigureBase
 
     if figure is None:
-        return new_figure(width, height)
+        return cast("AnyFigure", new_figure(width, height, style))
     if not isinstance(figure, FigureBase):
         raise InvalidInputError(
             f"figure must be a matplotlib Figure, SubFigure or None, got {type(figure).__name__}"
         )
     return figure
+
+
+def panels_or_new(
+    figure: AnyFigure | None,
+    rows: int,
+    columns: int,
+    style: Style | None,
+    *,
+    height: float = 0.8,
+    sharey: bool = False,
+) -> tuple[AnyFigure, list[Axes]]:
+    """Return a figure and its panels, `height` of their width high.
+
+    On a screen as many in a row as are asked for, of 4.5 inches; in a style as many as have room,
+    at least 1.8 inches each.
+    """
+    wanted, count = inches(style), rows * columns
+    if wanted is not None:
+        columns = max(1, min(columns, int(wanted / _NARROWEST_PANEL)))
+        rows = -(-count // columns)
+    across = _PANEL * columns if wanted is None else wanted
+    high = min(across / columns * height * rows, _PAGE)
+    figure = figure_or_new(figure, across, high, style)
+    grid = figure.add_gridspec(rows, columns)
+    panels: list[Axes] = []
+    for place in range(count):
+        left = panels[place - place % columns] if sharey and place % columns else None
+        panels.append(figure.add_subplot(grid[divmod(place, columns)], sharey=left))
+        if left is not None:
+            panels[place].tick_params(labelleft=False)
+    return figure, panels
 
 
 def is_spatial(ax: Any) -> bool:
@@ -178,6 +219,18 @@ def draw_gaps(ax: Axes, x: ArrayLike, gaps: ArrayLike, label: str, **style: Any)
                     label=f"{label}: {meaning}")  # fmt: skip
     if not positive.any():
         ax.set_ylim(LOWEST_GAP, 1.0)
+
+
+def write_legend(ax: Axes) -> None:
+    """Explain curves beside them, or above axes of which that would take a fifth."""
+    from .fitting import room_of
+
+    legend = ax.legend(fontsize="small")
+    draw_literally(legend.get_texts())
+    wide, high = room_of(legend)
+    if wide * high > 0.2 * ax.bbox.width * ax.bbox.height:
+        legend.set_loc("lower center")
+        legend.set_bbox_to_anchor((0.5, 1.0), ax.transAxes)
 
 
 def say(ax: Axes, message: str) -> None:

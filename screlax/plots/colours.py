@@ -24,23 +24,23 @@ SIGNED = (
 )  # fmt: skip
 """From blue for negative to red for positive (ColorBrewer's RdBu), evenly spaced."""
 
-_NUMBERS = {
-    "optimum": 0,
-    "primal": 0,
-    "network": 1,
-    "frequent": 2,
-    "rare": 3,
-    "dual": 4,
-    "mean": 4,
-    "nearest": 5,
-    "median": 5,
+_ROLES = {
+    "optimum": (0, "-"),
+    "primal": (0, "-"),
+    "network": (1, "--"),
+    "frequent": (2, "-"),
+    "rare": (3, "--"),
+    "dual": (4, "--"),
+    "mean": (4, "-."),
+    "nearest": (5, "-."),
+    "median": (5, "-."),
 }
-"""Number of the curve of each role; roles that share one are never in one panel."""
+"""Number of the colour, and line style, of each role; dotted lines are guides."""
 
-ROLES = {role: CURVES[number] for role, number in _NUMBERS.items()}
+ROLES = {role: CURVES[number] for role, (number, _) in _ROLES.items()}
 """Colour of the certified optimum (its objective is the primal bound), of a network next to it, of
 the most frequent and the rarest class, of the dual bound, and of the mean over other classes, the
-nearest other class and the class of median size."""
+nearest other class and the class of median size. Roles that share one are never in one panel."""
 
 ENDS = {
     "global": ROLES["optimum"],
@@ -66,4 +66,5 @@ def curve(number: int) -> dict[str, Any]:
 
 def role(name: str) -> dict[str, Any]:
     """Return colour and line style of a role, as keywords of `Axes.plot`."""
-    return curve(_NUMBERS[name])
+    number, linestyle = _ROLES[name]
+    return {"color": CURVES[number], "linestyle": linestyle}

@@ -13,11 +13,12 @@ from ..gram.geometry import cosines_of
 from ..io.arrays import real_array
 from ..problem.class_sizes import ClassSizes
 from ..types import Matrix, Vector
-from .canvas import figure_or_new, keep_flat_curves_flat, scale_sizes
+from .canvas import keep_flat_curves_flat, panels_or_new, scale_sizes, write_legend
 from .colours import ORDERED, ROLES
 from .gram import KINDS, colour_bar, colour_limit, draw_heat_map
-from .labels import drawable
-from .selection import NAMED, Selection, shown_label
+from .labels import write_title
+from .selection import NAMED, Selection, shown_labels
+from .style import Style, in_style, line, mark
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -25,20 +26,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
+    from .figure import AnyFigure
+
 _MOST_DOTS = 3000
 
 
+@in_style
 def plot_comparison(
     embedding_gram: ArrayLike,
     optimal_gram: ArrayLike,
     class_sizes: ArrayLike | ClassSizes,
-    figure: Figure | SubFigure | None = None,
+    figure: AnyFigure | None = None,
     *,
     class_labels: Sequence[Hashable] | None = None,
     kind: str = "cosines",
     max_classes: int = 1000,
     title: str = "",
-) -> Figure | SubFigure:
+    style: Style | None = None,
+) -> AnyFigure:
     """Draw the class Gram matrix of embeddings next to the optimum, with norms and cosines.
 
     Four panels: both heat maps with the same colours, classes in order of size; the norms of both
@@ -64,6 +69,8 @@ def plot_comparison(
         say so: classes of one size need not be alike in trained embeddings.
     title : str, optional
         What the optimum is of, written above the panels.
+    style : "one-column", "two-column" or float, optional
+        Width in a paper, or in inches; text and lines to match, as `screlax.plots` says.
 
     Returns
     -------
@@ -95,13 +102,11 @@ def plot_comparison(
     ]
     chosen, selection = _select(sizes, labels, max_classes)
     grams = [gram[np.ix_(chosen, chosen)] for gram in grams]
-    figure = figure_or_new(figure, 10.5, 8.0)
-    if title:
-        figure.suptitle(drawable(title))
-    axes = figure.subplots(2, 2)
-    _draw_heat_maps(figure, axes[0], grams, selection, kind)
-    _draw_norms(axes[1, 0], grams, selection.sizes)
-    _draw_cosines(figure, axes[1, 1], *map(cosines_of, grams))
+    figure, axes = panels_or_new(figure, 2, 2, style)
+    write_title(figure, title)
+    _draw_heat_maps(figure, axes[:2], grams, selection, kind)
+    _draw_norms(axes[2], grams, selection.sizes)
+    _draw_cosines(figure, axes[3], *map(cosines_of, grams))
     return figure
 
 
@@ -117,7 +122,7 @@ def _select(
     names = None
     if len(sizes) <= min(most, NAMED):
         given: Any = range(len(sizes)) if labels is None else labels
-        names = [shown_label(given[number]) for number in order]
+        names = shown_labels(given[number] for number in order)
     orbits = np.unique(-sizes, return_inverse=True)[1][order]
     return order, Selection(orbits, sizes[order], rule, names)
 
@@ -151,12 +156,14 @@ def _draw_heat_maps(
 
 def _draw_norms(ax: Axes, grams: list[Matrix], sizes: NDArray[np.int64]) -> None:
     embedding, optimum = (np.sqrt(np.diagonal(gram)) for gram in grams)
-    ax.plot(sizes, embedding, "o", color=ROLES["network"], markersize=4, label="embeddings")
+    ax.plot(
+        sizes, embedding, "o", color=ROLES["network"], markersize=mark(2 / 3), label="embeddings"
+    )
     ax.plot(sizes, optimum, "-", color=ROLES["optimum"], label="certified optimum")
     scale_sizes(ax, sizes)
     keep_flat_curves_flat(ax)
     ax.set_ylabel("norm of the class mean ‖h‖")
-    ax.legend(fontsize="small")
+    write_legend(ax)
 
 
 def _draw_cosines(figure: Figure | SubFigure, ax: Axes, embedding: Matrix, optimum: Matrix) -> None:
@@ -170,12 +177,12 @@ def _draw_cosines(figure: Figure | SubFigure, ax: Axes, embedding: Matrix, optim
                           extent=(low, high, low, high))  # fmt: skip
         figure.colorbar(pairs, ax=ax, label="pairs of classes")
     else:
-        ax.plot(x, y, "o", color=ROLES["network"], markersize=3, label="pair of classes")
+        ax.plot(x, y, "o", color=ROLES["network"], markersize=mark(1 / 2), label="pair of classes")
         low, high = _common_range(x, y)
-    ax.plot([low, high], [low, high], color=ROLES["optimum"], linewidth=1, label="equal")
+    ax.plot([low, high], [low, high], color=ROLES["optimum"], linewidth=line(2 / 3), label="equal")
     ax.set(xlim=(low, high), ylim=(low, high))
     ax.set(xlabel="cosine, certified optimum", ylabel="cosine, embeddings")
-    ax.legend(fontsize="small")
+    write_legend(ax)
 
 
 def _common_range(x: Vector, y: Vector) -> tuple[float, float]:

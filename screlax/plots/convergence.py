@@ -11,25 +11,28 @@ from numpy.typing import ArrayLike
 from ..checks import finite_number
 from ..errors import InvalidInputError
 from ..types import Vector
-from .canvas import axes_or_new, draw_gaps, spans_decades
+from .canvas import axes_or_new, draw_gaps, spans_decades, write_legend
 from .colours import GUIDE, curve
-from .labels import draw_literally, legend_label
+from .labels import legend_label
+from .style import Style, in_style
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from .figure import AnyAxes
 
 Histories = ArrayLike | Mapping[str, ArrayLike] | Sequence[ArrayLike]
 
 
+@in_style
 def plot_convergence(
     histories: Histories,
-    ax: Axes | None = None,
+    ax: AnyAxes | None = None,
     *,
     lower: float | None = None,
     tol: float | None = None,
     xlabel: str = "iteration",
     ylabel: str | None = None,
-) -> Axes:
+    style: Style | None = None,
+) -> AnyAxes:
     """Draw the objective of one or several runs against the iteration.
 
     Parameters
@@ -47,6 +50,8 @@ def plot_convergence(
         A dashed line at this height.
     xlabel, ylabel : str
         Names of the axes; by default "iteration", and "objective" or "relative gap".
+    style : "one-column", "two-column" or float, optional
+        Width in a paper, or in inches; text and lines to match, as `screlax.plots` says.
 
     Returns
     -------
@@ -75,7 +80,7 @@ def plot_convergence(
     for name, bound in (("lower", lower), ("tol", tol)):
         if bound is not None:
             finite_number(bound, name)
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, style=style)
     for number, (name, place, value) in enumerate(tables):
         name = legend_label(name)
         if lower is None:
@@ -89,7 +94,7 @@ def plot_convergence(
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel or ("objective" if lower is None else "relative gap to the lower bound"))
     if len(ax.get_legend_handles_labels()[1]) > 1:
-        draw_literally(ax.legend(fontsize="small").get_texts())
+        write_legend(ax)
     return ax
 
 

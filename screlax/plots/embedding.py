@@ -9,23 +9,30 @@ import numpy as np
 from ..analysis.embedding import Embeddings, recover_embeddings
 from ..checks import check_choice
 from ..solution.solution import Solution
-from ..types import Matrix, Vector
+from ..types import Matrix
 from .canvas import axes_or_new, is_spatial, one_two_five, short_count, spans_decades
 from .captions import caption
 from .colours import GUIDE, ORDERED
 from .labels import draw_literally, drawable
 from .selection import Selection, select_classes, selected_gram
+from .style import Style, in_style, line, mark
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from .figure import AnyAxes
 
-_APART = 0.09
-"""Names closer than this share of the picture's reach would cover each other."""
+_WIDE = 25.0
+"""Width of axes, of the size of their labels, from which on there is room around spatial ones."""
 
 
+@in_style
 def plot_embedding(
-    solution: Solution, ax: Axes | None = None, *, dim: int | None = None, max_classes: int = 1000
-) -> Axes:
+    solution: Solution,
+    ax: AnyAxes | None = None,
+    *,
+    dim: int | None = None,
+    max_classes: int = 1000,
+    style: Style | None = None,
+) -> AnyAxes:
     """Draw the optimal embeddings of the classes, projected on their leading principal components.
 
     With Gram matrix G = U diag(w) Uᵀ the coordinates are √w_1 u_1, √w_2 u_2 (, √w_3 u_3): principal
@@ -46,6 +53,8 @@ def plot_embedding(
         Beyond it one class of each distinct size is drawn (up to `max_classes` of them, nearest to
         geometrically spaced); components and shares are then those of the classes drawn, and the
         title says so.
+    style : "one-column", "two-column" or float, optional
+        Width in a paper, or in inches; text and lines to match, as `screlax.plots` says.
 
     Returns
     -------
@@ -70,7 +79,7 @@ def plot_embedding(
     if dim is None:
         dim = 3 if is_spatial(ax) else 2
     check_choice(dim, "dim", (2, 3))
-    ax = axes_or_new(ax, dim, caption(solution.problem))
+    ax = axes_or_new(ax, dim, caption(solution.problem), style, square=True)
     selection = select_classes(solution.problem, max_classes)
     gram = selected_gram(solution.orbit_gram, selection.orbits)
     found = recover_embeddings(gram, dim, truncate=True, tolerance=solution.rank_tolerance)
@@ -95,7 +104,7 @@ def _draw_points(ax: Any, points: Matrix, selection: Selection) -> None:
         c=sizes,
         cmap=ORDERED,
         norm=scale(float(sizes.min()), float(sizes.max())),
-        s=36 if selection.names is not None else 8,
+        s=mark(1.0 if selection.names is not None else 0.47) ** 2,
     )
     _one_scale(ax, points)
     if sizes.min() < sizes.max():
@@ -103,29 +112,19 @@ def _draw_points(ax: Any, points: Matrix, selection: Selection) -> None:
 
 
 def _draw_rays(ax: Any, points: Matrix, names: list[str]) -> None:
-    """Draw each class mean from the origin, and its name a little beyond it."""
-    reach = float(np.abs(points).max(initial=0.0))
-    apart = (2 if is_spatial(ax) else 1) * _APART * reach  # depth brings points together
-    taken: list[Vector] = []
-    for point, name in zip(points, map(drawable, names), strict=True):
+    """Draw each class mean from the origin, and its name beside it where there is room."""
+    from .fitting import place_names
+
+    for point in points:
         ray = np.stack([np.zeros_like(point), point], axis=1)
-        ax.plot(*ray, color=GUIDE, linewidth=0.8, zorder=1)
-        if all(np.linalg.norm(point - other) > apart for other in taken):
-            taken.append(point)
-            _write_name(ax, point, name, reach)
-
-
-def _write_name(ax: Any, point: Vector, name: str, reach: float) -> None:
-    """Write a name outwards of a point, above it near the origin."""
-    if is_spatial(ax):
-        draw_literally([ax.text(*point, f" {name}", fontsize="small")])
-        return
-    length = float(np.linalg.norm(point))
-    x, y = point / length if length > _APART * reach else (0.0, 1.0)
-    side = "center" if abs(x) < 0.5 else "left" if x > 0 else "right"
-    text = ax.annotate(name, point, (9 * x, 9 * y), textcoords="offset points", fontsize="small",
-                       ha=side, va="center")  # fmt: skip
-    draw_literally([text])
+        ax.plot(*ray, color=GUIDE, linewidth=line(0.5), zorder=1)
+    texts = [
+        ax.annotate(drawable(name), (0.0, 0.0), (0.0, 0.0), textcoords="offset points",
+                    fontsize="small", annotation_clip=False)
+        for name in names
+    ]  # fmt: skip
+    draw_literally(texts)
+    place_names(ax, texts, points, gap=mark())
 
 
 def _one_scale(ax: Any, points: Matrix) -> None:
@@ -136,9 +135,14 @@ def _one_scale(ax: Any, points: Matrix) -> None:
         getattr(ax, f"set_{name}lim")(centre - half, centre + half)
         getattr(ax, f"{name}axis").get_major_locator().set_params(nbins=5)
     if is_spatial(ax):
-        ax.set_box_aspect((1, 1, 1), zoom=0.85)
+        ax.set_box_aspect((1, 1, 1), zoom=0.85 if _is_wide(ax) else 0.75)
     else:
         ax.set_aspect("equal", adjustable="box")
+
+
+def _is_wide(ax: Any) -> bool:
+    """Whether axes are wide for the size of their text, so that labels take little of them."""
+    return bool(ax.bbox.width / ax.figure.dpi * 72 > _WIDE * ax.xaxis.label.get_fontsize())
 
 
 def _size_bar(ax: Any, dots: Any, narrow: bool) -> None:
@@ -169,5 +173,6 @@ def _label_axes(ax: Any, found: Embeddings, dim: int) -> None:
     for number, value in enumerate(np.pad(values, (0, dim - len(values))), 1):
         share = _percent(value / total) if total > 0 else "0 %"
         long = f"principal component {number} ({share} of Σ‖h‖²)"
-        labels["_xyz"[number] + "label"] = long if dim == 2 else f"component {number} ({share})"
+        short = f"component {number} ({share})"
+        labels["_xyz"[number] + "label"] = long if dim == 2 and _is_wide(ax) else short
     ax.set(**labels)

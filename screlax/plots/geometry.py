@@ -12,26 +12,40 @@ from ..errors import InvalidInputError
 from ..gram.geometry import cosines_of
 from ..solution.solution import Solution
 from ..types import Vector
-from .canvas import axes_or_new, keep_flat_curves_flat, say, scale_sizes, short_count
+from .canvas import axes_or_new, keep_flat_curves_flat, say, scale_sizes, short_count, write_legend
 from .captions import caption
 from .colours import GUIDE, curve, role
 from .selection import select_orbits
+from .style import Style, in_style, mark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from .figure import AnyAxes
 
 REFERENCES = ("largest", "smallest", "nearest")
 MOST_SIZES = 500
 """Beyond that many distinct sizes, curves pass through those nearest to geometrically spaced."""
 
-_LOOKS = {"largest": role("frequent"), "smallest": role("rare"), "nearest": role("nearest")}
-"""A reference by class number has the look of a curve in that place."""
+_LOOKS = {
+    "largest": role("frequent"),
+    "smallest": role("rare"),
+    "nearest": role("nearest") | {"zorder": 1.9},
+}
+"""The nearest class often is one of the other two, and lies below them."""
 
 _MARKED = 60
 _TILE = 64
 
 
-def plot_norms(solution: Solution, ax: Axes | None = None, *, label: str | None = None) -> Axes:
+@in_style
+def plot_norms(
+    solution: Solution,
+    ax: AnyAxes | None = None,
+    *,
+    label: str | None = None,
+    style: Style | None = None,
+) -> AnyAxes:
     """Draw the norm ‖h_c‖ of the class means against class size.
 
     One point per distinct size, joined; beyond 500 sizes, those nearest to geometrically spaced
@@ -45,6 +59,8 @@ def plot_norms(solution: Solution, ax: Axes | None = None, *, label: str | None 
         Where to draw, next to what is there; by default the axes of a new figure.
     label : str, optional
         Name of the curve in a legend.
+    style : "one-column", "two-column" or float, optional
+        Width in a paper, or in inches; text and lines to match, as `screlax.plots` says.
 
     Returns
     -------
@@ -68,7 +84,7 @@ def plot_norms(solution: Solution, ax: Axes | None = None, *, label: str | None 
     >>> [line.get_label() for line in axes.lines]
     ['λ = 0.01', 'λ = 0.1']
     """
-    ax = axes_or_new(ax, title=caption(solution.problem))
+    ax = axes_or_new(ax, title=caption(solution.problem), style=style)
     orbits = select_orbits(solution.problem.class_sizes, MOST_SIZES)
     norm = np.sqrt(solution.orbit_gram.own[orbits])
     _draw_curve(ax, solution, orbits, norm, label, curve(len(ax.lines)))
@@ -77,12 +93,14 @@ def plot_norms(solution: Solution, ax: Axes | None = None, *, label: str | None 
     return ax
 
 
+@in_style
 def plot_angles(
     solution: Solution,
-    ax: Axes | None = None,
+    ax: AnyAxes | None = None,
     *,
     references: str | int | Sequence[str | int] = REFERENCES,
-) -> Axes:
+    style: Style | None = None,
+) -> AnyAxes:
     """Draw cosines between class means against class size, a curve for each reference.
 
     The dotted line is −1/(k−1), the cosine of a balanced problem (simplex equiangular tight
@@ -96,6 +114,8 @@ def plot_angles(
     references : "largest", "smallest", "nearest", a class number, or several of these
         The class with which each class's cosine is taken: (another) class of the largest or of the
         smallest size, the class nearest in angle, or the one with that number, 0 … k−1.
+    style : "one-column", "two-column" or float, optional
+        Width in a paper, or in inches; text and lines to match, as `screlax.plots` says.
 
     Returns
     -------
@@ -117,7 +137,7 @@ def plot_angles(
     >>> [line.get_label() for line in axes.lines]
     ['with the largest class (500)', 'with the nearest class', 'balanced: −1/(k−1)']
     """
-    ax = axes_or_new(ax, title=caption(solution.problem))
+    ax = axes_or_new(ax, title=caption(solution.problem), style=style)
     if isinstance(references, str | int | np.integer):
         references = [references]
     named = [
@@ -135,7 +155,7 @@ def plot_angles(
     balanced = -1 / (solution.problem.classes - 1)
     ax.axhline(balanced, color=GUIDE, linestyle=":", label="balanced: −1/(k−1)", zorder=1)
     ax.set_ylabel("cosine between class means")
-    ax.legend(fontsize="small")
+    write_legend(ax)
     _finish(ax, solution)
     if not solution.orbit_gram.own.any():
         ax.set_ylim(-1.05, 1.05)
@@ -156,7 +176,7 @@ def _draw_curve(
     marker = "o" if len(orbits) <= _MARKED else ""
     if sizes.sizes_repeat:  # several norms of one size: no line joins them
         look, marker = look | {"linestyle": ""}, "o" if len(orbits) <= _MARKED else "."
-    ax.plot(sizes.distinct[orbits], y, label=label, marker=marker, markersize=4, **look)
+    ax.plot(sizes.distinct[orbits], y, label=label, marker=marker, markersize=mark(2 / 3), **look)
 
 
 def _finish(ax: Axes, solution: Solution) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,31 +12,44 @@ from numpy.typing import NDArray
 from ..checks import check_choice
 from ..gram.curve import AnyGram
 from ..gram.geometry import cosines_of
-from ..io.shown import width_of
 from ..solution.solution import Solution
 from ..types import Matrix
 from .canvas import axes_or_new, short_count
 from .captions import caption
 from .colours import SIGNED, UNDEFINED
-from .labels import draw_literally, drawable
+from .labels import draw_ticks_literally, drawable
 from .selection import NAMED, Selection, select_classes, selected_gram
+from .style import Style, in_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
     from matplotlib.image import AxesImage
 
+    from .figure import AnyAxes
+
 KINDS = {"cosines": "cosine between class means", "inner products": "inner product of class means"}
 
 _WRITTEN = 10
 _SHARP = 100
 _SIZE_TICKS = 6
-_LETTERS = 40
+
+_NARROW = 3.0
+"""Inches of axes below which class sizes would take the room of the picture."""
+
+_LEFT = 0.6
+"""Share of axes that is left for the picture beside labels and colour bar, about."""
 
 
+@in_style
 def plot_gram(
-    solution: Solution, ax: Axes | None = None, *, kind: str = "cosines", max_classes: int = 1000
-) -> Axes:
+    solution: Solution,
+    ax: AnyAxes | None = None,
+    *,
+    kind: str = "cosines",
+    max_classes: int = 1000,
+    style: Style | None = None,
+) -> AnyAxes:
     """Draw the Gram matrix of the class means as a heat map, the largest class first.
 
     The colours are symmetric about zero (orthogonal is white) and reach to the largest entry off
@@ -57,6 +70,8 @@ def plot_gram(
         Beyond it there is one row for each distinct size (up to `max_classes` of them, nearest to
         geometrically spaced), and the axis says so. The diagonal then belongs to two different
         classes of that size, and is grey where there is only one.
+    style : "one-column", "two-column" or float, optional
+        Width in a paper, or in inches; text and lines to match, as `screlax.plots` says.
 
     Returns
     -------
@@ -80,7 +95,7 @@ def plot_gram(
     (4, 4)
     """
     check_choice(kind, "kind", tuple(KINDS))
-    ax = axes_or_new(ax, title=caption(solution.problem))
+    ax = axes_or_new(ax, title=caption(solution.problem), style=style, square=True)
     selection = select_classes(solution.problem, max_classes)
     matrix = shown_matrix(solution, selection, kind)
     image = draw_heat_map(ax, matrix, selection)
@@ -173,37 +188,80 @@ def colour_bar(
 
 
 def _label_axes(ax: Axes, selection: Selection) -> None:
-    count = len(selection.sizes)
-    if selection.names is not None:
-        ticks, across = np.arange(count), list(map(drawable, selection.names))
-        pairs = list(zip(across, map(short_count, selection.sizes), strict=True))
-        if selection.is_complete:
-            down = [f"{name} ({size})" for name, size in pairs]
-            ax.set_ylabel("class (number of samples)")
-        else:
-            kinds = [f", {words}" if words else "" for words in selection.kinds]
-            down = [f"{name} {size}{kind}" for (name, size), kind in zip(pairs, kinds, strict=True)]
-            across = [size for _, size in pairs]
-            ax.set_ylabel("number of classes × size")
-        ax.set_xlabel(selection.rule or "class")
-    else:
-        ticks = np.unique(np.rint(np.linspace(0, count - 1, _SIZE_TICKS)).astype(int))
-        across = down = [short_count(size) for size in selection.sizes[ticks]]
+    """Name the classes on both axes, or their sizes, as many as have room."""
+    from .fitting import name_places
+
+    count, named = len(selection.sizes), selection.names is not None
+    across, down = (
+        {place: drawable(name) for place, name in names.items()}
+        for names in _names(selection, narrow=_width(ax) < _NARROW)
+    )
+    places = np.arange(count)
+    choices = (
+        [places[::step] for step in range(1, count + 1)]
+        if named
+        else [_evenly(count, ticks) for ticks in range(_SIZE_TICKS, 0, -1)]
+    )
+    for axis, names in ((ax.xaxis, across), (ax.yaxis, down)):
+        name_places(axis, choices, names)
+        draw_ticks_literally(axis.get_major_ticks(len(choices[0])), names.values())
+    turned = _must_turn(ax, [across[int(place)] for place in choices[0]])
+    ax.tick_params(axis="x", labelrotation=90 if turned else 0)
+    if not named:
         ax.set_ylabel("class size, largest first")
-        ax.set_xlabel(selection.rule or "class size, largest first")
-    ax.set_yticks(ticks, down)
-    turned = len(across) * max(map(width_of, across)) > _LETTERS
-    ax.set_xticks(ticks, across, rotation=90 if turned else 0)
-    draw_literally([*ax.get_xticklabels(), *ax.get_yticklabels()])
+    elif selection.is_complete:
+        ax.set_ylabel("class" if across == down else "class (number of samples)")
+    else:
+        ax.set_ylabel("number of classes × size")
+    ax.set_xlabel(selection.rule or ("class" if named else "class size, largest first"))
+
+
+def _names(selection: Selection, *, narrow: bool) -> tuple[dict[int, str], dict[int, str]]:
+    """Return what the places of the horizontal and of the vertical axis are called."""
+    sizes = list(map(short_count, selection.sizes))
+    if selection.names is None:
+        return dict(enumerate(sizes)), dict(enumerate(sizes))
+    names = selection.names
+    if not selection.is_complete:
+        kinds = [f", {words}" if words else "" for words in selection.kinds]
+        down = [f"{one} {size}{kind}" for one, size, kind in zip(names, sizes, kinds, strict=True)]
+        return dict(enumerate(sizes)), dict(enumerate(down))
+    if narrow:
+        same = dict(enumerate(names))
+        return same, same
+    down = [f"{name} ({size})" for name, size in zip(names, sizes, strict=True)]
+    return dict(enumerate(names)), dict(enumerate(down))
+
+
+def _evenly(count: int, ticks: int) -> NDArray[np.int64]:
+    """Return so many places of that many, the first and the last among them."""
+    return np.unique(np.rint(np.linspace(0, count - 1, ticks)).astype(np.int64))
+
+
+def _width(ax: Axes) -> float:
+    """Return how wide axes are in inches, before anything is laid out."""
+    return float(ax.bbox.width / ax.figure.dpi)
+
+
+def _must_turn(ax: Axes, names: Collection[str]) -> bool:
+    """Whether names side by side are wider than what is left beside labels and colour bar."""
+    from .fitting import width_side_by_side
+
+    label = ax.xaxis.get_major_ticks()[0].label1
+    return width_side_by_side(names, label) > _LEFT * 72 * _width(ax)
 
 
 def _write_numbers(ax: Axes, matrix: Matrix, coloured: NDArray[np.bool_], limit: float) -> None:
     """Write the numbers into the cells, with two digits of the limit; white on dark cells."""
+    from .fitting import fit_into_cells
+
     decimals = max(0, 1 - math.floor(math.log10(0.999 * limit)))
-    for (row, column), number in np.ndenumerate(matrix):
-        dark = coloured[row, column] and abs(number) > 0.6 * limit
-        ax.text(column, row, _number(number, decimals), ha="center", va="center",
-                color="w" if dark else "k", fontsize=8 if len(matrix) <= 6 else 6)  # fmt: skip
+    texts = [
+        ax.text(column, row, _number(number, decimals), ha="center", va="center", fontsize="small",
+                color="w" if coloured[row, column] and abs(number) > 0.6 * limit else "k")
+        for (row, column), number in np.ndenumerate(matrix)
+    ]  # fmt: skip
+    fit_into_cells(ax, texts)
 
 
 def _number(number: float, decimals: int) -> str:

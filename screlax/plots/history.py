@@ -10,13 +10,15 @@ import numpy as np
 from ..errors import InvalidInputError
 from ..spelling import hint
 from ..types import Vector
-from .canvas import figure_or_new, number_whole, spans_decades
+from .canvas import number_whole, panels_or_new, spans_decades, write_legend
 from .colours import curve
-from .labels import draw_literally, legend_label
+from .labels import legend_label
+from .style import Style, in_style, mark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+
+    from .figure import AnyFigure
 
 _PANELS = (
     ("class_centred_within_between", "class_centred_trace_ratio", "class_distance_variance"),
@@ -26,12 +28,14 @@ _PANELS = (
 """Collapse within classes; distances from the optimum and from frames; norms and angles."""
 
 
+@in_style
 def plot_history(
     history: Sequence[Mapping[str, Any]],
-    figure: Figure | SubFigure | None = None,
+    figure: AnyFigure | None = None,
     *,
     panels: Sequence[Sequence[str]] = _PANELS,
-) -> Figure | SubFigure:
+    style: Style | None = None,
+) -> AnyFigure:
     """Draw metrics over epochs, of `GeometryTracker.history`.
 
     By default three panels: collapse within classes; the distance of the class means from the
@@ -48,6 +52,8 @@ def plot_history(
     panels : sequence of sequences of str
         Columns drawn together, such as ``[["loss"], ["rank", "effective_rank"]]``. Of the default
         ones those that the history has.
+    style : "one-column", "two-column" or float, optional
+        Width in a paper, or in inches; text and lines to match, as `screlax.plots` says.
 
     Returns
     -------
@@ -88,8 +94,7 @@ def plot_history(
     if not curves:
         raise InvalidInputError("the history has none of the columns that are drawn; name panels")
     epochs = _column(rows, "epoch") if all("epoch" in row for row in rows) else None
-    figure = figure_or_new(figure, 4.2 * len(curves), 3.6)
-    axes = np.atleast_1d(figure.subplots(1, len(curves)))
+    figure, axes = panels_or_new(figure, 1, len(curves), style)
     for ax, some in zip(axes, curves, strict=True):
         _draw(ax, np.arange(1.0, len(rows) + 1) if epochs is None else epochs, some)
     return figure
@@ -113,11 +118,11 @@ def _draw(ax: Axes, epochs: Vector, curves: list[tuple[str, Vector]]) -> None:
     for number, (name, values) in enumerate(curves):
         drawn = np.where(np.isfinite(values), values, np.nan)
         label = legend_label(name.replace("_", " "))
-        ax.plot(epochs, drawn, label=label, marker="o", markersize=3, **curve(number))
+        ax.plot(epochs, drawn, label=label, marker="o", markersize=mark(1 / 2), **curve(number))
     every = [values for _, values in curves]
     positive = all((values[np.isfinite(values)] > 0).all() for values in every)
     if positive and any(map(spans_decades, every)):
         ax.set_yscale("log")
     number_whole(ax.xaxis)
     ax.set_xlabel("epoch")
-    draw_literally(ax.legend(fontsize="small").get_texts())
+    write_legend(ax)

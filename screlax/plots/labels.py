@@ -15,8 +15,13 @@ from typing import TYPE_CHECKING
 from ..io.shown import one_line
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Tick
+    from matplotlib.figure import FigureBase
     from matplotlib.font_manager import FontEntry
     from matplotlib.text import Text
+
+_SERVED: set[str] = set()
+"""Families found so far: a text takes few of them, and of a script one."""
 
 _LAST_RESORT = "Last Resort"
 """A font of boxes, one for all characters of a script: labels would look the same."""
@@ -34,11 +39,32 @@ def drawable(text: str) -> str:
 def draw_literally(texts: Iterable[Text]) -> None:
     """Have matplotlib draw texts, the result of `drawable`, as they are written."""
     for text in texts:
-        text.set_parse_math(False)
-        text.set_usetex(False)
-        families = [_family_with(character) for character in _missing(text.get_text())]
-        if families:
-            text.set_fontfamily([*text.get_fontfamily(), *dict.fromkeys(filter(None, families))])
+        _make_literal(text, text.get_text())
+
+
+def draw_ticks_literally(ticks: Iterable[Tick], names: Iterable[str]) -> None:
+    """Have matplotlib draw ticks, named by `drawable`, as the names are written.
+
+    Which tick has which name is known when it is drawn, so each has the fonts of all.
+    """
+    characters = "".join(names)
+    for tick in ticks:
+        _make_literal(tick.label1, characters)
+
+
+def _make_literal(text: Text, characters: str) -> None:
+    text.set_parse_math(False)
+    text.set_usetex(False)
+    families = [_family_with(character) for character in _missing(characters)]
+    if families:
+        text.set_fontfamily([*text.get_fontfamily(), *dict.fromkeys(filter(None, families))])
+
+
+def write_title(figure: FigureBase, text: str, size: str | None = None) -> None:
+    """Write a title as it is above all panels, on as many lines as it needs."""
+    if text:
+        lines = "\n".join(map(drawable, text.splitlines()))
+        draw_literally([figure.suptitle(lines, wrap=True, fontsize=size)])
 
 
 def legend_label(text: str) -> str:
@@ -63,6 +89,7 @@ def _family_with(character: str) -> str | None:
     _list_new_fonts()
     for entry in sorted(fontManager.ttflist, key=_plainness):
         if _LAST_RESORT not in entry.name and _has(entry.fname, character):
+            _SERVED.add(entry.name)
             return str(entry.name)
     return None
 
@@ -88,7 +115,13 @@ def _has(file: str, character: str) -> bool:
     return bool(font.scalable and font.get_char_index(ord(character)))
 
 
-def _plainness(entry: FontEntry) -> tuple[bool, bool, bool, str]:
-    """Return a key that sorts upright, regular, sans-serif fonts first."""
+def _plainness(entry: FontEntry) -> tuple[bool, bool, bool, bool, str]:
+    """Return a key that sorts fonts in use first, then upright, regular, sans-serif ones."""
     regular = entry.weight in (400, "normal", "regular")
-    return entry.style != "normal", not regular, "Sans" not in entry.name, entry.name
+    return (
+        entry.name not in _SERVED,
+        entry.style != "normal",
+        not regular,
+        "Sans" not in entry.name,
+        entry.name,
+    )

@@ -11,12 +11,15 @@ from ..checks import real_number
 from ..errors import InvalidInputError
 from ..landscape import Landscape
 from ..types import Vector
-from .canvas import axes_or_new, draw_gaps, number_whole, spans_decades
+from .canvas import axes_or_new, draw_gaps, number_whole, spans_decades, write_legend
 from .captions import caption
 from .colours import CURVES, ENDS, GUIDE
+from .style import Style, in_style, line, mark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from .figure import AnyAxes
 
 REACHED = 1e-8
 """Relative gap up to which a descent counts as having reached the optimum (`Landscape.table`)."""
@@ -24,13 +27,15 @@ REACHED = 1e-8
 _SAID = {"spurious": "local minimum above the bound"}
 
 
+@in_style
 def plot_landscape(
     landscape: Landscape | Sequence[Mapping[str, Any]],
-    ax: Axes | None = None,
+    ax: AnyAxes | None = None,
     *,
     rank: int | None = None,
     tol: float | None = None,
-) -> Axes:
+    style: Style | None = None,
+) -> AnyAxes:
     """Draw the certified relative gap of descent runs against the embedding dimension.
 
     Every run is a dot; those of one dimension stand side by side in order of their gaps, coloured
@@ -50,6 +55,8 @@ def plot_landscape(
     tol : float, optional
         A dashed line at this height; by default 1e-8 for a Landscape, up to which its table counts
         the optimum as reached.
+    style : "one-column", "two-column" or float, optional
+        Width in a paper, or in inches; text and lines to match, as `screlax.plots` says.
 
     Returns
     -------
@@ -80,7 +87,7 @@ def plot_landscape(
         landscape = [vars(point) for point in landscape.points]
     dims, gaps = _column(landscape, "dim"), _column(landscape, "relative_gap")
     ends = [row.get("classification") for row in landscape]
-    ax = axes_or_new(ax, title=title)
+    ax = axes_or_new(ax, title=title, style=style)
     many = spans_decades(dims, 100.0)
     _draw_runs(ax, dims if many else _side_by_side(dims, gaps), gaps, ends)
     _draw_summaries(ax, dims, np.where(np.isnan(gaps), np.inf, gaps))
@@ -93,7 +100,7 @@ def plot_landscape(
     if tol is not None:
         ax.axhline(tol, color=GUIDE, linestyle="--", label=f"tolerance {tol:.0e}")
     ax.set(xlabel="embedding dimension d", ylabel="relative gap to the certified bound")
-    ax.legend(fontsize="small")
+    write_legend(ax)
     return ax
 
 
@@ -104,7 +111,7 @@ def _draw_runs(ax: Axes, place: Vector, gaps: Vector, ends: Sequence[Any]) -> No
         if mine.any():
             colour, label = (ENDS[end], _SAID.get(end, end)) if end else (CURVES[5], "one run")
             draw_gaps(ax, place[mine], gaps[mine], label, color=colour, linestyle="", marker="o",
-                      markersize=3)  # fmt: skip
+                      markersize=mark(1 / 2))  # fmt: skip
 
 
 def _side_by_side(dims: Vector, gaps: Vector) -> Vector:
@@ -120,13 +127,21 @@ def _side_by_side(dims: Vector, gaps: Vector) -> Vector:
 def _draw_summaries(ax: Axes, dims: Vector, gaps: Vector) -> None:
     """Join the medians, and the smallest gaps, where they are positive numbers."""
     distinct = np.unique(dims)
-    for label, of, colour, line in (
+    for label, of, colour, dashes in (
         ("median", np.median, CURVES[2], "-"),
         ("smallest", np.min, GUIDE, "-."),
     ):
         found = np.array([of(gaps[dims == dim]) for dim in distinct])
         shown = np.where(np.isfinite(found) & (found > 0), found, np.nan)
-        ax.plot(distinct, shown, color=colour, linestyle=line, linewidth=1, zorder=1, label=label)
+        ax.plot(
+            distinct,
+            shown,
+            color=colour,
+            linestyle=dashes,
+            linewidth=line(2 / 3),
+            zorder=1,
+            label=label,
+        )
 
 
 def _column(rows: Sequence[Mapping[str, Any]], name: str) -> Vector:

@@ -9,13 +9,15 @@ import numpy as np
 from ..errors import InvalidInputError
 from ..sweeps.loss_comparison import LossComparison
 from ..types import Vector
-from .canvas import figure_or_new, keep_flat_curves_flat, scale_horizontally
+from .canvas import keep_flat_curves_flat, panels_or_new, scale_horizontally
 from .colours import CURVES, GUIDE, curve
-from .labels import draw_literally, drawable, legend_label
+from .labels import draw_literally, drawable, legend_label, write_title
+from .style import Style, in_style, line, mark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+
+    from .figure import AnyFigure
 
 _PANELS = {
     "norm_ratio": "norm, smallest class over largest",
@@ -28,17 +30,18 @@ _PANELS = {
 _CLASSIFIER: dict[str, Any] = {
     "linestyle": ":",
     "marker": "s",
-    "markersize": 4,
     "markerfacecolor": "none",
 }
 """How the rows of a classifier are drawn beside the features of the same colour."""
 
-_MARKS: dict[str, Any] = {"marker": "o", "markersize": 4}
 
-
+@in_style
 def plot_losses(
-    comparison: LossComparison, figure: Figure | SubFigure | None = None
-) -> Figure | SubFigure:
+    comparison: LossComparison,
+    figure: AnyFigure | None = None,
+    *,
+    style: Style | None = None,
+) -> AnyFigure:
     """Draw the optimal geometry of several losses, of `screlax.compare_losses`.
 
     Four panels: the norm of the smallest class over that of the largest; the cosine between the
@@ -54,6 +57,8 @@ def plot_losses(
     comparison : LossComparison
     figure : Figure or SubFigure, optional
         An empty one to draw into; by default a new figure.
+    style : "one-column", "two-column" or float, optional
+        Width in a paper, or in inches; text and lines to match, as `screlax.plots` says.
 
     Returns
     -------
@@ -81,19 +86,18 @@ def plot_losses(
         raise InvalidInputError(
             f"plot_losses draws what compare_losses returns, got {type(comparison).__name__}"
         )
-    figure = figure_or_new(figure, 9.5, 7.5)
     over = {row["imbalance"] for row in comparison.rows}
     draw = _draw_curves if len(over) > 1 else _draw_bars
-    axes = figure.subplots(2, 2, sharey="row" if draw is _draw_bars else False)
-    for ax, (column, title) in zip(axes.flat, _PANELS.items(), strict=True):
+    figure, axes = panels_or_new(figure, 2, 2, style, sharey=draw is _draw_bars)
+    for ax, (column, title) in zip(axes, _PANELS.items(), strict=True):
         draw(ax, comparison, column)
         ax.set_title(title, fontsize="medium")
         if column.startswith("cosine"):
             _mark_balanced(ax, comparison, vertical=draw is _draw_bars)
     if draw is _draw_curves:
-        handles, labels = axes.flat[0].get_legend_handles_labels()
+        handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize="small")
-    figure.suptitle(comparison_title(comparison))
+    write_title(figure, comparison_title(comparison))
     return figure
 
 
@@ -133,14 +137,21 @@ def _draw_curves(ax: Axes, comparison: LossComparison, column: str) -> None:
         style = curve(number)
         label = legend_label(_name(name, rows))
         (line,) = ax.plot(
-            over[order], values[order], label=label, marker="o", markersize=4, **style
+            over[order], values[order], label=label, marker="o", markersize=mark(2 / 3), **style
         )
         if any(row["status"] == "inaccurate" for row in rows):
             line.set_markerfacecolor("none")
         if _has_classifier(rows):
             values = _values(rows, f"classifier_{column}")[order]
             label = legend_label(f"{name}, rows of the classifier")
-            ax.plot(over[order], values, label=label, color=line.get_color(), **_CLASSIFIER)
+            ax.plot(
+                over[order],
+                values,
+                label=label,
+                color=line.get_color(),
+                markersize=mark(2 / 3),
+                **_CLASSIFIER,
+            )
     scale_horizontally(ax, _values(comparison.rows, "imbalance"))
     ax.set_xlabel("imbalance factor")
     keep_flat_curves_flat(ax)
@@ -157,7 +168,7 @@ def _draw_bars(ax: Axes, comparison: LossComparison, column: str) -> None:
     shown = np.nan_to_num(values)
     colours = [CURVES[number % len(CURVES)] for number in range(len(names))]
     ax.barh(np.arange(len(names)), shown, color=colours)
-    ax.axvline(0.0, color=GUIDE, linewidth=0.8)
+    ax.axvline(0.0, color=GUIDE, linewidth=line(0.5))
     ax.set_yticks(np.arange(len(names)), names, fontsize="small")
     ax.set_ylim(len(names) - 0.5, -0.5)
     draw_literally(ax.get_yticklabels())

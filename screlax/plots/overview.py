@@ -10,15 +10,27 @@ from .captions import caption
 from .embedding import plot_embedding
 from .geometry import plot_angles, plot_norms
 from .gram import plot_gram
+from .labels import write_title
 from .spectrum import MOST_DISTINCT, plot_spectrum
+from .style import Style, in_style, inches
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.axes import Axes
+
+    from .figure import AnyFigure
 
 
+_TWO_ROWS = 5.0
+"""Inches from which on three panels have room beside one another."""
+
+
+@in_style
 def plot_solution(
-    solution: Solution, figure: Figure | SubFigure | None = None
-) -> Figure | SubFigure:
+    solution: Solution,
+    figure: AnyFigure | None = None,
+    *,
+    style: Style | None = None,
+) -> AnyFigure:
     """Draw cosines, norms, angles, spectrum and embedding of a solution, under its certificate.
 
     Parameters
@@ -28,6 +40,8 @@ def plot_solution(
         sizes there is no spectrum, and its panel says so.
     figure : Figure or SubFigure, optional
         An empty one to draw into; by default a new figure.
+    style : "one-column", "two-column" or float, optional
+        Width in a paper, or in inches; text and lines to match, as `screlax.plots` says.
 
     Returns
     -------
@@ -46,11 +60,7 @@ def plot_solution(
     >>> figure = plots.plot_solution(solution)
     >>> figure.savefig("solution.png")
     """
-    figure = figure_or_new(figure, 13.0, 7.6)
-    grid = figure.add_gridspec(2, 1, height_ratios=(1.05, 1.0))
-    top, bottom = (figure.add_subfigure(grid[row]) for row in range(2))
-    heat, inner = top.subplots(1, 2)
-    norms, angles, spectrum = bottom.subplots(1, 3)
+    figure, (heat, inner, norms, angles, spectrum) = _panels(figure, style)
     plot_gram(solution, heat)
     plot_embedding(solution, inner)
     plot_norms(solution, norms)
@@ -60,8 +70,20 @@ def plot_solution(
     else:
         say(spectrum, f"no spectrum beyond\n{MOST_DISTINCT:,} distinct class sizes")
         spectrum.set_axis_off()
-    figure.suptitle(solution_title(solution))
+    write_title(figure, solution_title(solution))
     return figure
+
+
+def _panels(figure: AnyFigure | None, style: Style | None) -> tuple[AnyFigure, list[Axes]]:
+    """Return a figure and its five panels: two above three, or in a column below one another."""
+    if (inches(style) or _TWO_ROWS) < _TWO_ROWS:
+        figure = figure_or_new(figure, 1.0, 2.8, style)
+        rows = figure.add_gridspec(5, 1, height_ratios=(1.3, 1.1, 0.8, 0.9, 0.8))
+        return figure, [figure.add_subfigure(rows[row]).subplots() for row in range(5)]
+    figure = figure_or_new(figure, 13.0, 7.6 if style is None else 9.0, style)
+    grid = figure.add_gridspec(2, 1, height_ratios=(1.2, 1.0))
+    top, bottom = (figure.add_subfigure(grid[row]) for row in range(2))
+    return figure, [*top.subplots(1, 2), *bottom.subplots(1, 3)]
 
 
 def solution_title(solution: Solution) -> str:

@@ -18,28 +18,37 @@ from ..types import Vector
 from .canvas import (
     axes_or_new,
     draw_gaps,
-    figure_or_new,
     keep_flat_curves_flat,
     number_whole,
+    panels_or_new,
     scale_horizontally,
     short_count,
+    write_legend,
 )
 from .captions import model_in_words
 from .colours import GUIDE, ROLES, role
+from .labels import write_title
 from .selection import orbits_at
+from .style import Style, in_style, mark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+
+    from .figure import AnyAxes, AnyFigure
 
 _SHARES = {"largest": 0.0, "median": 0.5, "smallest": 1.0}
 
 _ROLES = {"largest": "frequent", "median": "median", "smallest": "rare"}
 
 
+@in_style
 def plot_path(
-    solutions: Sequence[Solution], ax: Axes | None = None, *, quantity: str = "value"
-) -> Axes:
+    solutions: Sequence[Solution],
+    ax: AnyAxes | None = None,
+    *,
+    quantity: str = "value",
+    style: Style | None = None,
+) -> AnyAxes:
     """Draw one quantity along a path of `regularization_path`.
 
     Parameters
@@ -54,6 +63,8 @@ def plot_path(
         on the lower edge where it is below 1e-20, a cross on the upper one where nothing is proved;
         the excess relative to the value at which the geometry may be 0.05 away, beside a rounding
         of float32 (`Solution.determinacy`).
+    style : "one-column", "two-column" or float, optional
+        Width in a paper, or in inches; text and lines to match, as `screlax.plots` says.
 
     Returns
     -------
@@ -78,7 +89,7 @@ def plot_path(
     """
     check_choice(quantity, "quantity", tuple(_DRAW))
     name, place = path_parameter(solutions)
-    ax = axes_or_new(ax, title=_caption(solutions))
+    ax = axes_or_new(ax, title=_caption(solutions), style=style)
     order = np.argsort(place, kind="stable")
     _DRAW[quantity](ax, place[order], [solutions[index] for index in order])
     scale_horizontally(ax, place)
@@ -86,9 +97,13 @@ def plot_path(
     return ax
 
 
+@in_style
 def plot_path_overview(
-    solutions: Sequence[Solution], figure: Figure | SubFigure | None = None
-) -> Figure | SubFigure:
+    solutions: Sequence[Solution],
+    figure: AnyFigure | None = None,
+    *,
+    style: Style | None = None,
+) -> AnyFigure:
     """Draw all four quantities of `plot_path` along a path.
 
     Parameters
@@ -97,6 +112,8 @@ def plot_path_overview(
         As for `plot_path`.
     figure : Figure or SubFigure, optional
         An empty one to draw into; by default a new figure.
+    style : "one-column", "two-column" or float, optional
+        Width in a paper, or in inches; text and lines to match, as `screlax.plots` says.
 
     Returns
     -------
@@ -120,10 +137,10 @@ def plot_path_overview(
     4
     """
     path_parameter(solutions)
-    figure = figure_or_new(figure, 9.5, 6.5)
-    for ax, quantity in zip(figure.subplots(2, 2).flat, _OVERVIEW, strict=True):
+    figure, panels = panels_or_new(figure, 2, 2, style, height=0.7)
+    for ax, quantity in zip(panels, _OVERVIEW, strict=True):
         plot_path(solutions, ax, quantity=quantity)
-    figure.suptitle(_caption(solutions))
+    write_title(figure, _caption(solutions))
     return figure
 
 
@@ -203,7 +220,7 @@ def _draw_norms(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
         label = f"{name} class ({size})" if sizes.orbits > 1 else "every class"
         ax.plot(place, norm, label=label, **role(_ROLES[name]))
     ax.set_ylabel("norm of the class mean ‖h‖")
-    ax.legend(fontsize="small")
+    write_legend(ax)
     keep_flat_curves_flat(ax)
 
 
@@ -214,7 +231,7 @@ def _draw_rank(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
     ax.set_ylim(-0.05 * classes, 1.1 * classes)
     number_whole(ax.yaxis)
     ax.set_ylabel("rank of the Gram matrix")
-    ax.legend(fontsize="small")
+    write_legend(ax)
 
 
 def _draw_gap(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
@@ -223,16 +240,16 @@ def _draw_gap(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
     tol = max(solution.tol for solution in solutions)
     ax.axhline(tol, color=GUIDE, linestyle="--", label=f"tolerance {tol:.0e}", zorder=1)
     ax.set_ylabel("certified relative gap")
-    ax.legend(fontsize="small")
+    write_legend(ax)
 
 
 def _draw_determinacy(ax: Axes, place: Vector, solutions: list[Solution]) -> None:
     excess = path_table(solutions, determinacy=True)["excess_at_0.05"]
-    ax.plot(place, excess, color=ROLES["optimum"], marker="o", markersize=3)
+    ax.plot(place, excess, color=ROLES["optimum"], marker="o", markersize=mark(1 / 2))
     ax.axhline(2.0**-24, color=GUIDE, linestyle="--", label="one rounding of float32", zorder=1)
     ax.set_yscale("log")
     ax.set_ylabel("relative excess that a distance of 0.05 costs")
-    ax.legend(fontsize="small")
+    write_legend(ax)
 
 
 _OVERVIEW = ("value", "norms", "rank", "gap")

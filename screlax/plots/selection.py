@@ -6,7 +6,7 @@ among them. Every number drawn is an entry of the Gram matrix, none an average, 
 never exist.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..checks import whole_number
 from ..gram.curve import AnyGram
-from ..io.shown import one_line, shortened
+from ..io.shown import one_line, shortened, width_of
 from ..problem.class_sizes import ClassSizes
 from ..problem.ufm import UFM
 from ..types import Matrix
@@ -56,7 +56,7 @@ def select_classes(problem: UFM, most: int) -> Selection:
     if sizes.classes <= most:
         orbits = np.repeat(np.arange(sizes.orbits), sizes.multiplicities)
         named = class_names(problem) if sizes.classes <= NAMED else None
-        names = named and list(map(shown_label, named))
+        names = named and shown_labels(named)
         return Selection(orbits, sizes.distinct[orbits], "", names)
     orbits = select_orbits(sizes, most)
     names = None
@@ -108,9 +108,23 @@ def selected_gram(gram: AnyGram, orbits: NDArray[np.int64]) -> Matrix:
     return matrix
 
 
-def shown_label(label: Hashable) -> str:
-    """Return a class label short enough for an axis."""
-    return shortened(label, LONGEST)
+def shown_labels(labels: Iterable[Hashable]) -> list[str]:
+    """Return class labels short enough for an axis: their beginnings, where those differ."""
+    whole = list(map(one_line, labels))
+    short = [shortened(label, LONGEST) for label in whole]
+    if len(set(short)) == len(set(whole)):
+        return short
+    return [_ends_of(label) for label in whole]
+
+
+def _ends_of(label: str) -> str:
+    """Return beginning and end of a label that is too long."""
+    if width_of(label) <= LONGEST:
+        return label
+    end = label
+    while width_of(end) > LONGEST // 2:
+        end = end[1:]
+    return shortened(label, LONGEST - width_of(end)) + end
 
 
 def class_names(problem: UFM) -> list[str]:

@@ -9,12 +9,15 @@ import numpy as np
 from ..errors import ProblemTooLargeError
 from ..solution.solution import Solution
 from ..types import Vector
-from .canvas import axes_or_new, number_whole, spans_decades
+from .canvas import axes_or_new, number_whole, spans_decades, write_legend
 from .captions import caption
 from .colours import GUIDE, ROLES
+from .style import Style, in_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from .figure import AnyAxes
 
 MOST_DISTINCT = 4000
 """Distinct sizes up to which eigenvalues are computed: an m×m eigenvalue problem of seconds."""
@@ -23,7 +26,10 @@ _MARKED = 60
 _MOST_POINTS = 2000
 
 
-def plot_spectrum(solution: Solution, ax: Axes | None = None) -> Axes:
+@in_style
+def plot_spectrum(
+    solution: Solution, ax: AnyAxes | None = None, *, style: Style | None = None
+) -> AnyAxes:
     """Draw the eigenvalues of the class Gram matrix above its rank tolerance, largest first.
 
     Eigenvalues at or below `solution.rank_tolerance` times the largest are zero as far as the
@@ -36,6 +42,8 @@ def plot_spectrum(solution: Solution, ax: Axes | None = None) -> Axes:
     solution : Solution
     ax : Axes, optional
         Where to draw; by default the axes of a new figure.
+    style : "one-column", "two-column" or float, optional
+        Width in a paper, or in inches; text and lines to match, as `screlax.plots` says.
 
     Returns
     -------
@@ -59,7 +67,7 @@ def plot_spectrum(solution: Solution, ax: Axes | None = None) -> Axes:
     >>> axes.lines[0].get_label()
     'rank 3 of 4 (1 zero)'
     """
-    ax = axes_or_new(ax, title=caption(solution.problem))
+    ax = axes_or_new(ax, title=caption(solution.problem), style=style)
     orbits = solution.problem.class_sizes.orbits
     if orbits > MOST_DISTINCT:
         raise ProblemTooLargeError(
@@ -80,7 +88,7 @@ def plot_spectrum(solution: Solution, ax: Axes | None = None) -> Axes:
     ax.axvline(kept, color=GUIDE, linestyle=":", zorder=1)
     _scale(ax, values, classes)
     ax.set(xlabel="number of the eigenvalue", ylabel="eigenvalue of the class Gram matrix")
-    ax.legend(fontsize="small")
+    write_legend(ax)
     return ax
 
 
