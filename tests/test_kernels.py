@@ -107,6 +107,19 @@ def test_many_classes_take_few_nodes_that_reproduce_polynomials():
         assert np.abs(nodes.extend(((nodes.nodes - 3.5) / 1.5) ** degree) - exact).max() < 1e-12
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf], ids=str)
+def test_a_problem_that_broke_down_leaves_the_others_their_nodes(wrong):
+    beta = np.sort(np.random.default_rng(0).uniform(2, 5, (2, 1500)))
+    alone = Interpolation.of(beta[:1])
+    beta[1, 7] = wrong
+    with np.errstate(invalid="ignore"):
+        both = Interpolation.of(beta)
+    assert np.array_equal(both.nodes[0], alone.nodes[0])
+    assert both.matrix is not None
+    assert alone.matrix is not None
+    assert np.array_equal(both.matrix[0], alone.matrix[0])
+
+
 def test_a_coarser_accuracy_is_kept_and_takes_fewer_nodes():
     rng = np.random.default_rng(1)
     beta, weights = random_beta(rng, 800, 8.0), np.ones(800)

@@ -249,6 +249,19 @@ def test_a_path_through_the_collapse_of_minorities():
     assert ranks == sorted(ranks)
 
 
+def test_points_beside_one_without_a_root_are_proved_truly():
+    """Their bounds were wrong by 1e-5: the point that broke down chose the nodes for all."""
+    problem = UFM(profile("reuters46"), Ridge(1.0), loss="supcon:class_weights=balanced")
+    without = problem.zero_threshold() / 2
+    path = regularization_path(problem, [without, 0.08, 0.05, 0.03])
+    assert [point.solver_reason == "path" for point in path] == [False, True, True, True]
+    for point in path[1:]:
+        alone = solve_relaxation(point.problem).certificate
+        slack = 1e-13 * point.value
+        assert point.certificate.lower - slack <= alone.upper
+        assert alone.lower <= point.certificate.upper + slack
+
+
 def test_labels_stay_with_the_problem():
     problem = UFM.from_labels(list("aaaaabbbcc"), Ridge(0.1))
     path = regularization_path(problem, [0.1, 0.2])

@@ -433,14 +433,60 @@ def test_budgets_of_real_profiles_need_a_few_steps(name):
     assert all(proof.is_near(1e-12, index) for index in range(len(radii)))
 
 
-def test_one_breakdown_does_not_spoil_the_batch():
-    equations = equations_of(FEW, Ridge(0.3)).at(np.array([0.3, 0.3]))
+@pytest.mark.parametrize("wrong", [np.nan, np.inf], ids=str)
+@every_profile
+@every_control
+def test_one_breakdown_does_not_spoil_the_batch(control, sizes, wrong):
+    """Nodes were once chosen for all by the one broken down: proofs of the others were false."""
+    equations = equations_of(sizes, control).at(np.full(2, control.parameter))
     start = initial_state(equations)
-    broken = start.log_slack.copy()
-    broken[1] = np.nan
-    result = newton(equations, replace(start, log_slack=broken))
+    slack, normalizer = start.log_slack.copy(), start.log_normalizer.copy()
+    slack[1] = normalizer[1] = wrong
+    result = newton(equations, replace(start, log_slack=slack, log_normalizer=normalizer))
     assert result.converged.tolist() == [True, False]
-    assert np.isfinite(result.state.log_slack[0]).all()
+    alone = equations.at(equations.parameters[:1])
+    expected = newton(alone, initial_state(alone)).state
+    assert np.abs(stacked(result.state.pick(slice(0, 1))) - stacked(expected)).max() <= 1e-9
+    with np.errstate(all="ignore"):
+        proof = prove(equations, result.state).certificate(0)
+    value = prove(alone, expected).certificate(0).upper
+    assert proof.lower - 1e-13 * value <= value <= proof.upper + 1e-13 * value
+    assert proof.relative_gap <= 1e-12
+
+
+def test_a_singular_member_of_a_batch_leaves_the_others_their_solutions():
+    jacobian = random_structure(np.random.default_rng(5), 4, 9)
+    right = np.random.default_rng(6).standard_normal((3, 2, 4, 1))
+    expected = jacobian.solve(right)
+    blocks, left = jacobian.blocks.copy(), jacobian.left.copy()
+    blocks[1] = left[1] = 0.0
+    found = StructuredJacobian(blocks, left, jacobian.right).solve(right)
+    assert np.isnan(found[1]).all()
+    assert np.array_equal(found[[0, 2]], expected[[0, 2]])
+
+
+RADII = np.geomspace(1e2, 1e5, 4)
+
+
+@pytest.mark.parametrize("loss", ["supcon", "class-averaged", "negatives-only"])
+@pytest.mark.parametrize("name", ["covtype", "reuters46", "cifar10-step:100"])
+def test_bounds_far_beyond_the_temperature_are_reached_in_a_few_strides(name, loss):
+    """Far out logarithms grow in proportion to ρ: a continuation gets there on a line."""
+    control = Sphere(1.0) if loss == "negatives-only" else Budget(1.0)
+    equations = equations_for(UFM(profile(name), control, loss=loss), RADII)
+    for radius in RADII:
+        result = solve_slack_vector(equations.at(np.array([radius])))
+        assert result.converged.all()
+        assert result.steps <= 100
+
+
+def test_no_own_weight_is_none_at_any_radius():
+    """Zero times an exponential that overflows is zero here."""
+    equations = equations_for(UFM(FEW, Sphere(1e3), loss="negatives-only"))
+    state = replace(state := initial_state(equations), log_normalizer=state.log_normalizer - 2e3)
+    own, on_itself = equations.own(state, equations.moments(state))
+    assert (own == 1e3).all()
+    assert (on_itself == 0).all()
 
 
 def test_a_truncated_run_has_not_converged():

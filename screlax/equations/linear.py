@@ -34,15 +34,15 @@ class StructuredJacobian:
     right: Array
 
     def solve(self, right_hand_sides: Array) -> Array:
-        """Solve J x = y for y of shape (B, f, m, c)."""
+        """Solve J x = y for y of shape (B, f, m, c); NaN where J is singular."""
         batch, fields, cells, rank = self.left.shape
         size = fields * cells
         if rank >= cells:
             flat = right_hand_sides.reshape(batch, size, -1)
-            return np.asarray(np.linalg.solve(self._full, flat).reshape(right_hand_sides.shape))
+            return _solved(self._full, flat).reshape(right_hand_sides.shape)
         plain = self._solve_blocks(right_hand_sides).reshape(batch, size, -1)
         inner, columns = self._eliminated
-        share = np.linalg.solve(inner, self.right.reshape(batch, rank, size) @ plain)
+        share = _solved(inner, self.right.reshape(batch, rank, size) @ plain)
         return np.asarray((plain - columns @ share).reshape(right_hand_sides.shape))
 
     @cached_property
@@ -82,6 +82,18 @@ class StructuredJacobian:
             for column in fields[1:]:
                 solution[:, row] += inverse[:, row, column] * values[:, column]
         return solution
+
+
+def _solved(matrices: Array, right: Array) -> Array:
+    """Return the solutions of a batch: one matrix that is singular spoils none of the others."""
+    try:
+        return np.asarray(np.linalg.solve(matrices, right))
+    except np.linalg.LinAlgError:
+        if len(matrices) == 1:
+            return np.full_like(right, np.nan)
+        return np.concatenate(
+            [_solved(matrices[i : i + 1], right[i : i + 1]) for i in range(len(matrices))]
+        )
 
 
 def _inverses(blocks: Array) -> Array:

@@ -132,6 +132,8 @@ class SlackVectorEquations:
         self.control = control
         self.parameters = np.asarray(parameters, dtype=float)
         self.weight = terms.own * (self.pair / self.anchors)  # w
+        with np.errstate(divide="ignore"):  # none on itself where there is no own weight
+            self._log_weight = np.log(self.weight)
         self.mass = self.embeddings * self.copies
         self.total_mass = float(self.mass.sum())
         self._mass_per_anchor = self.embeddings / self.anchors
@@ -213,9 +215,9 @@ class SlackVectorEquations:
             strength = np.exp(state.log_strength)[:, None]
             on_itself = 1 - strength / 2 * self._mass_per_anchor
             on_itself = on_itself + moments.peak * moments.slack**2 / self.anchors
-            return np.log(on_itself) + beta - np.log(self.weight), on_itself
+            return np.log(on_itself) + beta - self._log_weight, on_itself
         own = np.broadcast_to(self.parameters[:, None], beta.shape)
-        return own, self.weight * np.exp(own - beta)
+        return own, np.exp(self._log_weight + own - beta)
 
     def residuals(self, state: State, moments: Moments) -> tuple[Array, Array]:
         """Return the residuals (B, 2, m) of (E1) in logarithms and (E2) over V, and own."""

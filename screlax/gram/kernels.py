@@ -40,7 +40,9 @@ class Interpolation:
         low, high = beta.min(axis=1), beta.max(axis=1)
         if (low == high).all():  # as at G = 0, which stays exactly zero
             return cls(beta[:, :1], np.ones((*beta.shape, 1)))
-        count = node_count(float((high - low).max()), accuracy)
+        width = high - low
+        # a problem of the batch that has broken down must not decide for the others
+        count = node_count(float(width.max(where=np.isfinite(width), initial=0.0)), accuracy)
         if beta.shape[1] <= max(_ALWAYS_EXACT, 2 * count):
             return cls(beta, None)
         margin = 1e-3 + 1e-12 * np.abs(high)  # keeps the map to [−1, 1] defined for equal β
@@ -67,7 +69,7 @@ def node_count(width: float, accuracy: float = EXACT) -> int:
     r = π/h + √(1 + (π/h)²) and h half the width.
     """
     if not math.isfinite(width):
-        return 2  # a problem of the batch has broken down; nothing can resolve it
+        return 2  # nothing can resolve it
     ratio = 0.95 * math.pi / max(width / 2, 2e-3)
     return 2 + math.ceil(math.log(1 / accuracy) / math.asinh(ratio))
 

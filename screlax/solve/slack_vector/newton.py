@@ -70,6 +70,7 @@ def newton(
             converged &= accuracy == EXACT
             last = size
             taken += 1
+            alive &= (scale == 1.0) | (size <= MAX_MOVE * (max_steps - taken))  # within reach
             if again or not (size < CHORD_STEP).all():
                 jacobian = None
     return NewtonResult(state, converged, taken)
@@ -134,13 +135,10 @@ def _direction(
         return np.full_like(residual, np.nan), none, before, None
     if jacobian is None:
         jacobian = equations.jacobian(state, moments)
-    try:
-        if not equations.is_budget:
-            return jacobian.solve(-residual[..., None])[..., 0], none, before, jacobian
-        by_strength, own_by_strength = equations.by_parameter(state, moments)
-        both = jacobian.solve(np.stack([-residual, by_strength], axis=3))
-    except np.linalg.LinAlgError:
-        return np.full_like(residual, np.nan), none, before, None
+    if not equations.is_budget:
+        return jacobian.solve(-residual[..., None])[..., 0], none, before, jacobian
+    by_strength, own_by_strength = equations.by_parameter(state, moments)
+    both = jacobian.solve(np.stack([-residual, by_strength], axis=3))
     # bordered system: the trace equation fixes how far log λ moves along the tangent
     slope = equations.mass * equations.own_derivatives(state, moments)
     excess = own @ equations.mass - equations.total_mass * equations.parameters

@@ -11,13 +11,13 @@ import numpy as np
 
 from ...equations.slack_vector import SlackVectorEquations, State
 from ...gram.kernels import Array
-from ...problem.constraints.norms import Ridge
 from .newton import NewtonResult, newton
 from .start import alike_state, initial_state
 
 _MAX_CONTINUATION_STEPS = 60
-_MAX_CLOSING = 20
-_FIRST_STRIDE, _LAST_STRIDE = 2.0, 1e-4
+_FIRST_STRIDE, _LAST_STRIDE = 1.0, 1e-4
+_SHARES_OF_RADIUS = 0.25 ** np.arange(1, 8)
+_EASY_STEPS = 12
 _EASY_SHARES = (1.0, 1e-2, 1e-4)
 """Shares of min a/r that are tried as λ."""
 
@@ -64,10 +64,8 @@ class _Point(NamedTuple):
 
 def _continued(equations: SlackVectorEquations) -> NewtonResult:
     """Approach the parameter from where direct Newton works."""
-    if equations.is_budget:
-        return _to_trace(equations)
     target, steps = float(np.log(equations.parameters[0])), 0
-    start = _easy_start(equations)
+    start = _easy_strength(equations) if equations.control.is_penalty else _easy_radius(equations)
     if start is None:
         return _nowhere(equations, steps)
     point = start
@@ -78,53 +76,19 @@ def _continued(equations: SlackVectorEquations) -> NewtonResult:
     return NewtonResult(point.state, np.zeros(1, dtype=bool), point.steps)
 
 
-def _to_trace(equations: SlackVectorEquations) -> NewtonResult:
-    """Follow the ridge solutions until their trace passes that of the budget, then close in."""
-    wanted = equations.total_mass * equations.parameters[0]
-    ridge = SlackVectorEquations(equations.terms, equations.copies, Ridge(1.0), np.ones(1))
-
-    def missing(point: _Point) -> float:
-        own, _ = ridge.own(point.state, ridge.moments(point.state))
-        return float(wanted - (own @ equations.mass)[0])
-
-    steps, last = 0, _easy_start(ridge)
-    if last is None:
-        return _nowhere(equations, steps)
-    for point in _walk(ridge, last, -np.inf if missing(last) > 0 else np.inf):
-        steps = point.steps
-        if missing(point) * missing(last) > 0:
-            last = point
-            continue
-        for _ in range(_MAX_CLOSING):
-            share = missing(last) / (missing(last) - missing(point))
-            place = last.place + share * (point.place - last.place)
-            guess = _on_line(ridge, last, point, place)
-            result = newton(equations, guess)
-            steps += result.steps
-            if result.converged[0]:
-                return NewtonResult(result.state, result.converged, steps)
-            middle = newton(ridge, guess)
-            steps += middle.steps
-            between = _Point(place, middle.state, steps)
-            same = missing(between) * missing(last) > 0
-            last, point = (between, point) if same else (last, between)
-        break
-    return _nowhere(equations, steps)
-
-
 def _walk(equations: SlackVectorEquations, start: _Point, target: float) -> Iterator[_Point]:
     """Yield solutions from an easy one on to the target, with a stride that adapts to failures.
 
-    Ridge goes down or up in log λ, ball and sphere go up in log ρ. Each step starts on the line
-    through the last two solutions: far out, where margins decide, they lie on one.
+    Ridge goes down or up in log λ, the others go up in log ρ. Each step starts on the line through
+    the last two solutions: far out, where margins decide, they lie on one.
     """
     last = before = start
-    steps, away = start.steps, target - start.place
-    stride = math.copysign(_FIRST_STRIDE, away) if equations.is_penalty else away
+    steps, stride = start.steps, math.copysign(_FIRST_STRIDE, target - start.place)
     yield last
     for _ in range(_MAX_CONTINUATION_STEPS):
         aim = target if abs(target - last.place) <= abs(stride) else last.place + stride
-        local = equations if equations.is_penalty else equations.at(np.exp([aim]))
+        is_ridge = equations.control.is_penalty
+        local = equations if is_ridge else equations.at(np.exp([aim]))
         result = newton(local, _on_line(equations, before, last, aim), max_steps=15)
         steps += result.steps
         if not result.converged[0]:
@@ -145,22 +109,34 @@ def _nowhere(equations: SlackVectorEquations, steps: int) -> NewtonResult:
 def _on_line(equations: SlackVectorEquations, first: _Point, second: _Point, aim: float) -> State:
     """Return the state at a log parameter on the line through two points: in log λ, or in ρ."""
     places = np.array([first.place, second.place, aim])
-    if not equations.is_penalty:
+    is_ridge = equations.control.is_penalty
+    if not is_ridge:
         places = np.exp(places)
     share = 0.0 if first is second else (places[2] - places[1]) / (places[1] - places[0])
     parts = zip(_arrays(first.state), _arrays(second.state), strict=True)
     state = State(*(end + share * (end - begin) for begin, end in parts))
-    return replace(state, log_strength=np.array([aim])) if equations.is_penalty else state
+    return replace(state, log_strength=np.array([aim])) if is_ridge else state
 
 
-def _easy_start(equations: SlackVectorEquations) -> _Point | None:
-    """Return an easy parameter and a state at or near its solution; None where there is none.
+def _easy_radius(equations: SlackVectorEquations) -> _Point | None:
+    """Return a large ρ below the wanted one at which direct Newton works, and the solution there.
 
-    For ridge every root is an optimum where λ r ≤ 2a for all classes and o ≤ u.
+    Far below the temperature there need not be a root, where the classes carry different weights.
     """
-    if not equations.is_penalty:
-        easy = min(1e-2, float(equations.parameters[0]))
-        return _Point(math.log(easy), initial_state(equations.at(np.array([easy]))), 0)
+    radii = equations.parameters * _SHARES_OF_RADIUS
+    local = equations.at(radii)
+    result = newton(local, initial_state(local), max_steps=_EASY_STEPS)
+    if not result.converged.any():
+        return None
+    first = slice(index := int(np.argmax(result.converged)), index + 1)
+    return _Point(math.log(radii[index]), result.state.pick(first), result.steps)
+
+
+def _easy_strength(equations: SlackVectorEquations) -> _Point | None:
+    """Return a λ at which direct Newton works and the solution there; None where there is none.
+
+    Every root is an optimum where λ r ≤ 2a for all classes and o ≤ u.
+    """
     steps, strength = 0, float((equations.anchors / equations.embeddings).min())
     for share in _EASY_SHARES:
         local = equations.at(np.array([share * strength]))
