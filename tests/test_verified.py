@@ -211,9 +211,3 @@ def test_an_extra_that_would_not_help_is_not_asked_for(monkeypatch):
         screlax.solve_relaxation([5, 3, 2], **kind).recheck(rigorous=True)
     with pytest.raises(SolverCapabilityError, match="norms that are not fixed"):
         screlax.solve_relaxation([5, 3, 2], **kind, rigorous=True)
-
-
-def test_expected_losses_of_batches_say_that_there_is_none():
-    solution = solved((8, 5, 3), Sphere(1.0), 0.5, batches="shuffle:size=4")
-    with pytest.raises(SolverCapabilityError, match="shuffle"):
-        solution.recheck(rigorous=True)

@@ -85,6 +85,9 @@ def _why_not_verifiable(problem: UFM) -> str:
     """Say for which problems of its kind there is a proof against rounding; empty where for it."""
     if problem.constraints:
         return "problems without constraints of their own"
+    why = problem.loss.why_not_exact(problem.class_sizes)
+    if why:
+        return why
     if problem.loss.has_classifier:
         program = logit_program(problem)
         if program.norm.fixes_rows or program.has_bias or program.is_nonnegative:

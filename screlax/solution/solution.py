@@ -585,8 +585,9 @@ class Solution:
         rigorous : bool, default False
             Short for certifier "verified": bounds that hold in exact arithmetic for the problem as
             it is given, enclosed in ball arithmetic (``pip install 'screlax[verified]'``). For
-            losses that are rows of a softmax with real features, orthogonal classes, and
-            cross-entropy with real features, no bias and `WeightDecay` or `LayerPeeled`.
+            losses that are rows of a softmax with real features, SupCon in expected mini-batches,
+            orthogonal classes, and cross-entropy with real features, no bias and `WeightDecay` or
+            `LayerPeeled`.
 
         Raises
         ------

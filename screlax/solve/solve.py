@@ -93,7 +93,8 @@ def solve_relaxation(
     rigorous : bool, default False
         Prove the result against rounding as well, as `Solution.recheck` does: bounds that hold in
         exact arithmetic. It takes milliseconds where the solution has a slack vector, and about a
-        second for the logits of 300 different classes with cross-entropy.
+        second for the logits of 300 different classes with cross-entropy, or ten classes in
+        mini-batches.
     verbose : bool, default False
         Let the solver print.
     **solver_options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...containers import shown
-from ...errors import InvalidInputError
+from ...errors import InvalidInputError, SolverCapabilityError
 from ...extensions import load_installed
 from ...spelling import hint
 from ...types import Vector
@@ -109,6 +110,30 @@ class Batches(ABC):
         InvalidInputError
             If such batches cannot be drawn from these classes.
         """
+
+    def numbers_exactly(
+        self, sizes: ClassSizes, exactly: Callable[[float], Any]
+    ) -> list[tuple[list[Any], list[Any]]]:
+        """Return share × anchors and units of every kind, by orbit, as numbers that do not round.
+
+        Units that are drawn with replacement may be multiples of `Sampling.units`, all by the same.
+
+        Parameters
+        ----------
+        sizes : ClassSizes
+        exactly : callable
+            Makes such a number of a double; it has arithmetic.
+
+        Raises
+        ------
+        SolverCapabilityError
+            If the sampler does not say.
+        """
+        raise SolverCapabilityError(
+            f"there is no proof against rounding for batches {self}, which do not say their "
+            "numbers exactly (numbers_exactly); leave out rigorous, and the bounds are proved in "
+            "double precision"
+        )
 
     @abstractmethod
     def draw(self, sizes: ClassSizes, generator: np.random.Generator) -> NDArray[np.int64]:

@@ -57,6 +57,8 @@ class Draws:
         z where there is no coefficient to take.
     replaced : bool
         Whether units are drawn with replacement.
+    chance : float or None
+        q of units that are drawn independently, as it was given; `odds` are computed of it.
     """
 
     units: Matrix
@@ -66,6 +68,7 @@ class Draws:
     degree: float | None
     odds: float = 1.0
     replaced: bool = False
+    chance: float | None = None
 
     def rows(self, index: Any) -> Draws:
         """Return some of the rows."""

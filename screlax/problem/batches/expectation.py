@@ -49,6 +49,9 @@ class Expectation:
     has_floor = True
     """Whether the loss is bounded below."""
 
+    is_enclosed = True
+    """Whether `screlax.proof.verified` encloses values and slopes."""
+
     def __init__(self, draws: Draws, views: int) -> None:
         self.draws, self.views = draws, views
 

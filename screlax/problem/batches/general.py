@@ -81,6 +81,9 @@ class GeneralExpectation:
         Samples of a batch, at most.
     """
 
+    is_enclosed = False
+    """See `Expectation.is_enclosed`."""
+
     def __init__(
         self,
         draws: Draws,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -69,6 +70,15 @@ class RandomBatches(Batches):
         whole = steps / (steps + 1)
         return [self._of(sizes, self.size, whole), self._of(sizes, rest, 1 / (steps + 1))]
 
+    def numbers_exactly(
+        self, sizes: ClassSizes, exactly: Callable[[float], Any]
+    ) -> list[tuple[list[Any], list[Any]]]:
+        """See `Batches.numbers_exactly`."""
+        steps, rest = divmod(sizes.samples, self.size)
+        shares = [steps, 1] if rest and not self.drop_last else [steps]
+        each = [exactly(count) for count in sizes.distinct.tolist()]
+        return [([share * count / sum(shares) for count in each], each) for share in shares]
+
     def draw(self, sizes: ClassSizes, generator: np.random.Generator) -> NDArray[np.int64]:
         """See `Batches.draw`."""
         steps, rest = divmod(sizes.samples, self.size)
@@ -129,8 +139,22 @@ class WeightedBatches(Batches):
             generator.multinomial(self.size, self._shares(sizes)[sizes.orbit_index()])
         )
 
+    def numbers_exactly(
+        self, sizes: ClassSizes, exactly: Callable[[float], Any]
+    ) -> list[tuple[list[Any], list[Any]]]:
+        """See `Batches.numbers_exactly`: shares are as they were given."""
+        shares = [exactly(share) for share in self._given(sizes).tolist()]
+        copies = sizes.multiplicities.tolist()
+        whole = sum(count * share for count, share in zip(copies, shares, strict=True))
+        return [([sizes.samples * share / whole for share in shares], shares)]
+
     def _shares(self, sizes: ClassSizes) -> Vector:
         """Return the probability of each class, by orbit."""
+        share = self._given(sizes)
+        return share / float(share @ sizes.multiplicities)
+
+    def _given(self, sizes: ClassSizes) -> Vector:
+        """Return what the probabilities are in proportion to, by orbit."""
         given = 1.0 if self.class_shares == BALANCED else self.class_shares
         share = orbit_numbers(given, sizes.orbits)
         if not (share > 0).all():
@@ -138,7 +162,7 @@ class WeightedBatches(Batches):
                 f"class_shares must be above zero, got {share.min():g}; leave out a class that is "
                 "never drawn"
             )
-        return share / float(share @ sizes.multiplicities)
+        return share
 
     def samplings(self, sizes: ClassSizes) -> list[Sampling]:
         """See `Batches.samplings`."""
@@ -202,6 +226,15 @@ class ClassBatches(Batches):
         anchors = sizes.samples * each / total
         return [Sampling(1.0, anchors, draws, np.ones_like(count), size, most)]
 
+    def numbers_exactly(
+        self, sizes: ClassSizes, exactly: Callable[[float], Any]
+    ) -> list[tuple[list[Any], list[Any]]]:
+        """See `Batches.numbers_exactly`."""
+        each = self._each(sizes)
+        whole = exactly(float(each @ sizes.multiplicities))
+        anchors = [sizes.samples * exactly(one) / whole for one in each.tolist()]
+        return [(anchors, [exactly(1.0)] * len(anchors))]
+
     def expected_size(self, drawn: NDArray[np.int64], sizes: ClassSizes) -> float:
         """See `Batches.expected_size`: classes that are capped make them differ."""
         return float(self._each(sizes) @ sizes.multiplicities) * self.classes / sizes.classes
@@ -260,9 +293,16 @@ class PoissonBatches(Batches):
         count = sizes.distinct.astype(float)
         odds = self.rate / (1 - self.rate)
         one, units = np.ones_like(count), _units(sizes, count)
-        draws = Draws(units, one, count - 1, 0 * count, None, odds)
+        draws = Draws(units, one, count - 1, 0 * count, None, odds, chance=self.rate)
         n = float(sizes.samples)
         return [Sampling(1.0, count, draws, count, self.rate * n, n)]
+
+    def numbers_exactly(
+        self, sizes: ClassSizes, exactly: Callable[[float], Any]
+    ) -> list[tuple[list[Any], list[Any]]]:
+        """See `Batches.numbers_exactly`."""
+        counts = [exactly(count) for count in sizes.distinct.tolist()]
+        return [(counts, counts)]
 
     def expected_size(self, drawn: NDArray[np.int64], sizes: ClassSizes) -> float:
         """See `Batches.expected_size`."""

@@ -225,6 +225,16 @@ class Loss(ABC):
             "precision"
         )
 
+    def why_not_exact(self, sizes: ClassSizes) -> str:
+        """Say for which losses of its kind bounds are enclosed exactly; empty where for it."""
+        return ""
+
+    def rows_exactly(
+        self, sizes: ClassSizes, level: Level, exactly: Callable[[float], Any]
+    ) -> list[tuple[list[Any], list[list[Any]], list[Any]]]:
+        """Return what expected losses of batches are made of, see `InBatches.rows_exactly`."""
+        raise InvalidInputError(f"loss {self} is no expectation over batches")
+
     def class_terms(self, sizes: ClassSizes) -> ClassTerms | None:
         """Return a, o, u, r of every orbit where the targets are the own class, else None.
 

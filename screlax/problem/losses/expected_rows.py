@@ -35,11 +35,14 @@ class WeightedRows:
         Anchors, with their weights, of all classes of each.
     rows : Expectation or GeneralExpectation
         Of R rows.
+    number : int
+        Of the kind, in `Batches.samplings`.
     """
 
     orbits: NDArray[np.int64]
     mass: Vector
     rows: Expectation | GeneralExpectation
+    number: int = 0
 
     def e(self, gram: CellGram) -> Matrix:
         """Return exp(M_cj − M_cc), shape (R, m)."""
@@ -64,6 +67,11 @@ class ExpectedRows(GramLoss):
 
     cells: Cells
     kinds: Sequence[WeightedRows]
+
+    @property
+    def expected_rows(self) -> ExpectedRows:
+        """See `GramLoss.expected_rows`."""
+        return self
 
     @property
     def unit(self) -> float:

@@ -17,6 +17,7 @@ from ...types import Vector
 from .minorant import Minorant, Tangent
 
 if TYPE_CHECKING:
+    from .expected_rows import ExpectedRows
     from .row_curvature import RowCurvature
     from .softmax_rows import SoftmaxRows
 
@@ -49,6 +50,11 @@ class GramLoss(ABC):
     @property
     def softmax_rows(self) -> SoftmaxRows | None:
         """The loss as rows of a softmax; None where it is something else."""
+        return None
+
+    @property
+    def expected_rows(self) -> ExpectedRows | None:
+        """The loss as an expectation over mini-batches; None where it is something else."""
         return None
 
     @property

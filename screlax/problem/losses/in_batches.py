@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -152,7 +153,7 @@ class InBatches(Loss):
         kinds = []
         weights = self.loss.weights_of_anchors(sizes) * sizes.multiplicities
         every = np.arange(sizes.orbits)
-        for sampling in self.batches.samplings(sizes):
+        for number, sampling in enumerate(self.batches.samplings(sizes)):
             mass = sampling.share * self.view_count * sampling.anchors * weights
             if self._divides(sampling):
                 mass = mass * sampling.size
@@ -160,8 +161,51 @@ class InBatches(Loss):
             orbits = np.flatnonzero(np.where(possible, mass, 0.0))
             if len(orbits):
                 rows = self._rows(sizes, sampling, orbits)
-                kinds.append(WeightedRows(orbits, mass[orbits], rows))
+                kinds.append(WeightedRows(orbits, mass[orbits], rows, number))
         return kinds
+
+    def why_not_exact(self, sizes: ClassSizes) -> str:
+        """See `Loss.why_not_exact`: the faster way to expectations is the one that is enclosed."""
+        if all(kind.rows.is_enclosed for kind in self._kinds(sizes)):
+            return ""
+        return (
+            "expected losses of SupCon, divided by all samples of a batch (mean_over='all'), or "
+            "where every batch has the same number of anchors"
+        )
+
+    def rows_exactly(
+        self, sizes: ClassSizes, level: Level, exactly: Callable[[float], Any]
+    ) -> list[tuple[list[Any], list[list[Any]], list[Any]]]:
+        """Return mass, units and own units of the rows of each kind, as numbers that do not round.
+
+        Parameters
+        ----------
+        sizes : ClassSizes
+        level : Level
+            Classes or orbits.
+        exactly : callable
+            Makes such a number of a double; it has arithmetic.
+        """
+        if level is Level.CLASSES:
+            sizes, loss = self._listed(sizes)
+            return loss.rows_exactly(sizes, Level.ORBITS, exactly)
+        scale = self.view_count * self.loss.weights_of_anchors(sizes)
+        numbers = self.batches.numbers_exactly(sizes, exactly)
+        copies = sizes.multiplicities.astype(float)
+        found = []
+        for kind in self._kinds(sizes):
+            (anchors, each), draws = numbers[kind.number], kind.rows.draws
+            orbits = kind.orbits.tolist()
+            mass = [exactly(scale[g]) * exactly(copies[g]) * anchors[g] for g in orbits]
+            units = [
+                [exactly(n * (copies[h] - (h == g))) * each[h] for h, n in enumerate(row)]
+                for g, row in zip(orbits, (draws.units > 0).tolist(), strict=True)
+            ]
+            alone = [each[g] for g in orbits]
+            if not draws.replaced:
+                alone = [exactly(count) for count in draws.own_units.tolist()]
+            found.append((mass, units, alone))
+        return found
 
     def _divides(self, sampling: Sampling) -> bool:
         """Whether the number of anchors of a batch is divided by, and differs between batches."""

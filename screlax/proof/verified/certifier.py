@@ -2,9 +2,10 @@
 
 What double precision proves (`proof.prove`) is taken as a point, and both bounds are enclosed again
 in ball arithmetic (python-flint's arb): from the slack vector where there is one, without a
-factorisation; for orthogonal classes in closed form; from logits for cross-entropy; else from
-floating-point factors (`dense`). The data are exact: class sizes, λτ and ρ/τ, what cross-entropy
-has of both its numbers, and weights of classes as the doubles they come to.
+factorisation; for orthogonal classes in closed form; from logits for cross-entropy; from tangents
+for expected mini-batches (`batches`); else from floating-point factors (`dense`). The data are
+exact: class sizes, λτ and ρ/τ, chances of batches, what cross-entropy has of both its numbers, and
+weights of classes as the doubles they come to.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from ..prove import prove_gram
 from ..repair import products_by_cell
 from ..zero import is_zero
 from .balls import Bounds, balls, precision, rounded_down, rounded_up
+from .batches import BatchBounds
 from .dense import DenseBounds
 from .logits import bounds_of as logit_bounds
 from .orthogonal import bounds_of as orthogonal_bounds
@@ -113,12 +115,13 @@ def _parameter(problem: UFM) -> Any:
 def _dense(problem: UFM, level: Level, known: Proof) -> Bounds:
     """Return bounds of any row softmax from matrices."""
     program = build_program(problem, level)
-    loss = program.loss.softmax_rows
-    if loss is None or program.is_nonnegative or not program.control.has_slack_vector:
+    loss, expected = program.loss.softmax_rows, program.loss.expected_rows
+    is_known = loss is not None or expected is not None
+    if not is_known or program.is_nonnegative or not program.control.has_slack_vector:
         raise SolverCapabilityError(
             f"there is no proof against rounding for {problem.description}: it is for losses that "
-            "are rows of a softmax and features of any sign, or orthogonal classes; leave out "
-            "rigorous, and the bounds are proved in double precision"
+            "are rows of a softmax, or expectations over batches, with features of any sign, or "
+            "orthogonal classes; leave out rigorous, and the bounds are proved in double precision"
         )
     require_memory(_BALL_BYTES * float(program.size) ** 2, f"balls for {program.size:,} {level}")
     gram = known.gram
@@ -126,6 +129,11 @@ def _dense(problem: UFM, level: Level, known: Proof) -> Bounds:
         gram = lift_from_orbits(problem.points, level, gram.dense())
     if not gram.is_finite():
         return arb.nan(), arb.nan(), False
+    control = program.control
+    if loss is None:
+        assert expected is not None
+        batches = BatchBounds(problem, level, expected, control, _parameter(problem))
+        return *batches.bounds(gram), True
     dual = known.dual or DualPoint(None, None)
     rows = loss.expand(gram) if dual.rows is None else dual.rows
     multipliers = dual.multipliers

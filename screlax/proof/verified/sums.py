@@ -164,7 +164,7 @@ class Sums:
     def _coefficients(self) -> arb_mat:
         """Chebyshev coefficients of values at the nodes, q × q."""
         count = self._count
-        rows = [_chebyshev(node, count) for node in self._nodes]
+        rows = [chebyshev(node, count) for node in self._nodes]
         scale = [arb(1 if k == 0 else 2) / count for k in range(count)]
         return arb_mat([[scale[k] * row[k] for row in rows] for k in range(count)])
 
@@ -172,7 +172,7 @@ class Sums:
     def _polynomials(self) -> arb_mat:
         """Chebyshev polynomials at every ζ, m × q."""
         places = [(zeta - self._centre) / self._half for zeta in self._zeta]
-        return arb_mat([_chebyshev(place, self._count) for place in places])
+        return arb_mat([chebyshev(place, self._count) for place in places])
 
     def _errors(self, weights: Balls, extra: Balls) -> Balls:
         """Largest errors of the interpolated sums, from bounds on the ellipse."""
@@ -188,7 +188,7 @@ class Sums:
         return [(shrink * bound).upper() for bound in bounds]
 
 
-def _chebyshev(place: Any, count: int) -> Balls:
+def chebyshev(place: Any, count: int) -> Balls:
     """T_0 … T_{count−1} at a place, by doubling: the three-term recurrence blows balls up."""
     found = [arb(1), place]
     for k in range(2, count):
