@@ -223,9 +223,9 @@ REFUSALS = {
     ),
     "excess": (
         lambda s: screlax.compare(
-            s.prototypes(), list(s.problem.class_labels), s, loss="class-means"
+            np.eye(s.problem.classes), list(s.problem.class_labels), s, loss="class-means"
         ),
-        "the optimum is one under constraints",
+        "the optimum is one under constraints.* do not satisfy",
     ),
 }
 
@@ -256,9 +256,32 @@ def test_a_comparison_measures_the_geometry_and_names_the_constraints(solution):
     rows = solution.prototypes()[solution.problem.class_index(labels)]
     found = screlax.compare(rows, labels, solution)
     assert found.gram_distance < 1e-7
-    assert found.loss is None
-    assert "problem.without_constraints()" in found.verdict.sentence
+    assert 0 <= found.loss.relative_gap < 1e-6  # within the constraints, so that the bound holds
+    assert not found.split.is_known
     assert "near" in str(found.recipe)
+    turned = solution.prototypes()[::-1][solution.problem.class_index(labels)]
+    away = screlax.compare(turned, labels, solution)
+    assert away.loss is None
+    assert "do not satisfy" in away.verdict.sentence
+    assert "problem.without_constraints()" in away.verdict.sentence
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_excess_under_constraints_is_at_least_zero_where_they_hold(seed):
+    """Of embeddings that are not collapsed, their mean squared norms and products in the bounds."""
+    labels, rng = np.repeat([0, 1, 2], [6, 4, 3]), np.random.default_rng(seed)
+    rows = rng.standard_normal((13, 4))
+    free = UFM.from_labels(labels, Ridge(0.1), 0.5)
+    means = np.array([rows[labels == c].mean(axis=0) for c in range(3)])
+    at = float(means[0] @ means[1])
+    mass = float((rows[labels == 2] ** 2).sum(axis=1).mean())
+    own = [Linear({(0, 1): 1.0}, equal=at), Linear({(2, 2): 1.0}, upper=mass)]
+    solution = solve_relaxation(UFM.from_labels(labels, Ridge(0.1), 0.5, constraints=own))
+    for given in (rows, rows.astype(np.float32)):
+        found = screlax.compare(given, labels, solution)
+        value = screlax.compare(rows, labels, solve_relaxation(free)).loss.value
+        assert found.loss.value == pytest.approx(value, rel=1e-6)
+        assert 0 <= found.loss.gap <= found.loss.value - solution.lower + 1e-3
 
 
 def test_embeddings_below_the_rank_violate_and_cost_infinitely(solution):

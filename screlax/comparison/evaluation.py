@@ -90,12 +90,6 @@ def _why_means(problem: UFM, count: int, how: str, missing: str) -> str:
 
 def _why_nothing(problem: UFM, count: int, are_nonnegative: bool) -> str:
     """Say why the problem has no objective at embeddings, or nothing."""
-    if problem.constraints:
-        return (
-            f"the optimum is one under {problem.constraints_in_words}, and embeddings that do not "
-            "satisfy them may be better; use loss='none', or the optimum of "
-            "problem.without_constraints()"
-        )
     if problem.points.classes > problem.classes:
         return (
             f"{count:,} embeddings of samples have no objective under loss {problem.loss}, "

@@ -92,6 +92,8 @@ class GapSplit(Parts):
 def split_of(evaluation: Evaluation, solution: Solution, gap: float) -> GapSplit:
     """Split a proved gap of embeddings to an optimum."""
     problem = solution.problem
+    if problem.constraints:
+        return _unknown("constraints of the problem's own bind angles and norms together")
     if not solution.collapses:
         return _unknown("the optimum leaves the samples of a class apart")
     if evaluation.is_of_samples and not problem.loss.collapses:

@@ -79,10 +79,13 @@ class LossGap:
     reason: str
 
 
-def gap_of(evaluation: Evaluation, solution: Solution) -> LossGap:
-    """Compare an objective with that of the optimum, which loses its proved gap."""
+def gap_of(evaluation: Evaluation, solution: Solution, worth: float = 0.0) -> LossGap:
+    """Compare an objective with that of the optimum, which loses its proved gap.
+
+    And what it is `worth` that constraints of the problem's own are satisfied to rounding.
+    """
     floor, found, best = solution.problem.infimum, evaluation.objective, objective_of(solution)
-    optimal = best.above - best.rounding - solution.certificate.gap
+    optimal = best.above - best.rounding - solution.certificate.gap - worth
     if best.base == floor:
         optimal = max(optimal, 0.0)  # no height is negative
     optimal = float(optimal + best.base - found.base)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
 from ..solution.solution import Solution
 from ..types import Matrix
@@ -23,6 +24,7 @@ from .logits_split import LogitSplit
 from .loss_gap import LossGap, gap_of
 from .objective import Evaluation
 from .other_optima import flag_of_dimension, flag_of_temperature, nonnegative_optimum
+from .own_constraints import Satisfied, satisfied
 from .recipe import Recipe
 from .row_facts import RowFacts
 from .rows import Rows
@@ -89,11 +91,17 @@ def read_out(
     kind: dict[str, Any] = {"normalize": given.normalize, "together": given.together}
     evaluation = evaluate(given.rows, given.number, statistics, facts, problem, how, **kind)
     loss = decision = split = drawn = None
-    if evaluation is not None:
-        loss = gap_of(evaluation, solution)
+    within = Satisfied() if evaluation is None else satisfied(evaluation, solution)
+    if within.reason and how != "auto":
+        raise InvalidInputError(
+            f"the optimum is one under {problem.constraints_in_words}: {within.reason}; use "
+            "loss='none', or the optimum of problem.without_constraints()"
+        )
+    if evaluation is not None and not within.reason:
+        loss = gap_of(evaluation, solution, within.worth)
         split = split_of(evaluation, solution, loss.gap)
         decision = decision_of(solution, loss.gap, split)
-        if given.rows.array is not None:
+        if given.rows.array is not None and not problem.constraints:
             of = given.rows.array, given.number, statistics, evaluation, problem
             drawn = drawn_loss(*of, gap=loss.gap, draws=draws, seed=seed, **kind)
     flags = list(flags_of_rows(problem, statistics.counts, facts, given.together))
@@ -101,10 +109,10 @@ def read_out(
         flags += flags_of_chunks(problem, statistics, given.together)
     parts = loss, decision, split, drawn
     verdict = verdict_of(Recipe.of(solution), distance, *parts)
-    if loss is None and problem.constraints:
+    if within.reason:
         verdict = verdict.also(
-            "The optimum is one under constraints, and embeddings that do not satisfy them may be "
-            "better: take that of problem.without_constraints() for an objective."
+            f"The optimum is one under constraints: {within.reason}; take the optimum of "
+            "problem.without_constraints() for an objective."
         )
     if search:
         found = list(_searched(given, solution, distance, evaluation, facts, verdict))
