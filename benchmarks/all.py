@@ -72,10 +72,15 @@ def run(command: str, folder: Path, quick: bool) -> results.Result:
 
 
 def commit() -> str:
-    """Return the commit of the clone, with a word where files differ from it."""
-    told = ["git", "-C", str(script.HERE.parent), "describe", "--always", "--dirty=, changed"]
-    done = subprocess.run([*told, "--exclude=*"], capture_output=True, text=True)
-    return done.stdout.strip() or "no commit known"
+    """Return the commit of the clone, with a word where what was measured differs from it."""
+    head = _git("rev-parse", "--short", "HEAD")
+    changed = _git("status", "--porcelain", "--", "screlax", "benchmarks", ":!*.md")
+    return (head or "no commit known") + (", changed" if changed else "")
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(script.HERE.parent), *words]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
 
 def check(result: results.Result, page: str) -> None:
