@@ -28,7 +28,6 @@ import script
 from evidence import results, tables
 from evidence.prose import CLAIMS
 
-from screlax.bench.provenance import provenance_line
 from screlax.version import __version__
 
 PAGE = script.HERE / "README.md"
@@ -57,6 +56,10 @@ def run(command: str, folder: Path, quick: bool) -> results.Result:
     if done.returncode:
         last = [text for text in done.stderr.splitlines() if text.strip()][-1:]
         raise RuntimeError(f"exit code {done.returncode}: {' '.join(last) or 'no word'}")
+    if "processor: " not in printed:
+        from screlax.bench.provenance import provenance_line  # slow to import
+
+        printed = f"{provenance_line()}\n\n{printed}"
     said = [text for text in printed.splitlines() if "processor: " in text]
     return results.Result(
         command=command,
@@ -65,7 +68,7 @@ def run(command: str, folder: Path, quick: bool) -> results.Result:
         commit=commit(),
         date=f"{datetime.date.today():%-d %B %Y}",
         seconds=time.monotonic() - start,
-        machine=said[0].strip("_ ") if said else provenance_line(),
+        machine=said[0].strip("_ "),
         load=load,
         output=printed,
     )
@@ -147,7 +150,7 @@ def main() -> int:
     options.results = options.results.resolve()
     options.results.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the command in progress too
-    failed = {}
+    failed: dict[str, str] = {}
     for command in commands:
         version = results.version_of(command, __version__, options.quick)
         known = results.read(options.results, command, options.quick)
@@ -157,7 +160,7 @@ def main() -> int:
                 known = run(command, options.results, options.quick)
                 check(known, page)
             except RuntimeError as error:
-                failed[command] = error
+                failed[command] = str(error)
                 continue
             results.write(options.results, known, options.quick)
         if not options.quick:
@@ -165,8 +168,8 @@ def main() -> int:
             text = tables.with_tables(text, {command: (known.output, known.caption())})
             options.page.write_text(text, encoding="utf-8")
     show_list(options.results, commands, options.quick)
-    for command, error in failed.items():
-        print(f"failed: {command}: {error}", file=sys.stderr)
+    for command, reason in failed.items():
+        print(f"failed: {command}: {reason}", file=sys.stderr)
     return int(bool(failed))
 
 

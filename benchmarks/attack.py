@@ -13,24 +13,20 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import script
 
 if __name__ == "__main__":  # the tests, which import this, need no such word
-    from benchmarks import script
-
     script.require("mpmath", "flint")
 
-from benchmarks.attacks.certificates import attack_duals, attack_grams
-from benchmarks.attacks.comparisons import attack_comparisons
-from benchmarks.attacks.curves import attack_curves
-from benchmarks.attacks.files import attack_files
-from benchmarks.attacks.logits import attack_forged_logits, attack_logit_files, attack_logits
-from benchmarks.attacks.solves import attack_solves, attack_truncated, attack_verified
-from benchmarks.attacks.tally import Tally
+from attacks.certificates import attack_duals, attack_grams
+from attacks.comparisons import attack_comparisons
+from attacks.curves import attack_curves
+from attacks.files import attack_files
+from attacks.logits import attack_forged_logits, attack_logit_files, attack_logits
+from attacks.solves import attack_solves, attack_truncated, attack_verified
+from attacks.tally import Tally
 
 KINDS: dict[str, tuple[Callable[[np.random.Generator, int], list[Tally]], int]] = {
     "solves": (attack_solves, 2200),

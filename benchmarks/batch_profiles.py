@@ -89,6 +89,7 @@ def main() -> None:
         of_height = solution.gap / height if height > 0 else 0.0
         method = solution.solver_message.partition(":")[0]
         row = solution.relative_gap, of_height, spent
+        assert problem.batches is not None
         found[problem.control.name, problem.batches.name, method].append(row)
         if solution.relative_gap > 1e-10:
             print(f"{number}: gap {row[0]:.1e}, {of_height:.1e} of height, {problem}", flush=True)

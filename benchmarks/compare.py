@@ -14,6 +14,7 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_problem(folder, options.samples, options.features, options.classes)
-        competitors = {
+        competitors: dict[str, Callable[[], object]] = {
             "reading the file and class sums": lambda: read_and_add(folder, options.classes),
             "compare, without agreement": lambda: run_compare(folder, "class-means", False),
             "compare": lambda: run_compare(folder, "class-means", True),

@@ -12,7 +12,9 @@ from __future__ import annotations
 import time
 import warnings
 
+import numpy as np
 import script
+from numpy.typing import NDArray
 
 import screlax
 from screlax.bench.provenance import provenance_line
@@ -33,7 +35,9 @@ CONTROLS = {
 SOLVERS = ("SCS", "CLARABEL")
 
 
-def measure(counts, control, solver: str, time_limit: float) -> str:
+def measure(
+    counts: NDArray[np.int64], control: screlax.Control, solver: str, time_limit: float
+) -> str:
     start = time.perf_counter()
     try:
         with warnings.catch_warnings():

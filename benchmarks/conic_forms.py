@@ -12,14 +12,15 @@ the certificate's of what that form left. The time limit is that of the wall.
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import script
 from threadpoolctl import threadpool_limits
 
 import screlax
 from screlax.bench.provenance import provenance_line
-from screlax.gram.cells import Level
-from screlax.problem.program import build_program
+from screlax.gram.cells import CellGram, Level
+from screlax.problem.program import Program, build_program
 from screlax.proof.dense import certify
 from screlax.solve.base import SolverOptions
 from screlax.solve.conic import forms_of
@@ -36,9 +37,11 @@ FORMS = ("dual", "primal")
 SOLVERS = ("CLARABEL", "SCS")
 
 
-def measure(program, form: str, solver: str, tol: float, time_limit: float) -> tuple[str, ...]:
+def measure(
+    program: Program, form: str, solver: str, tol: float, time_limit: float
+) -> tuple[str, ...]:
     """Return iterations, seconds, the certified gap and the solver's own word."""
-    dual = forms_of(program, solver)[0]
+    dual: Any = forms_of(program, solver)[0]
     model = (dual if form == "dual" else ConicModel)(program)
     options = SolverOptions(tol, time_limit)
     arguments = solver_arguments(solver, options, model.accuracy(solver, tol))
@@ -48,7 +51,10 @@ def measure(program, form: str, solver: str, tol: float, time_limit: float) -> t
     with threadpool_limits(1):
         run = model.solve(solver, False, arguments)
     seconds = time.process_time() - start
-    certificate = certify(program, model.found(), [model.dual()]).certificate
+    gram, dual_point = model.found(), model.dual()
+    assert isinstance(gram, CellGram)
+    assert dual_point is not None
+    certificate = certify(program, gram, [dual_point]).certificate
     iterations = run.statistics.iterations
     return (
         f"{iterations:,}",

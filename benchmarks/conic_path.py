@@ -11,23 +11,29 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import script
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 import screlax
 from screlax.bench.provenance import provenance_line
 
 PROFILES = ("cifar10-lt:100", "inat2018-supercategory")
-PATHS = {
+PATHS: dict[
+    str, tuple[Callable[[float], screlax.Control], Callable[[int], NDArray[np.float64]]]
+] = {
     "ridge λ = 1 … 0.01": (screlax.Ridge, lambda points: np.geomspace(1, 0.01, points)),
     "budget ρ/τ = 0.5 … 5": (screlax.Budget, lambda points: np.linspace(0.5, 5, points)),
     "sphere ρ/τ = 0.5 … 5": (screlax.Sphere, lambda points: np.linspace(0.5, 5, points)),
 }
 
 
-def measure(problem, values, warm_start: bool) -> tuple[int, float, float, int]:
+def measure(
+    problem: screlax.UFM, values: NDArray[np.float64], warm_start: bool
+) -> tuple[int, float, float, int]:
     """Return iterations, seconds, the largest gap and how many points are optimal."""
     start = time.process_time()
     with threadpool_limits(1), warnings.catch_warnings():
@@ -36,7 +42,7 @@ def measure(problem, values, warm_start: bool) -> tuple[int, float, float, int]:
     seconds = time.process_time() - start
     optimal = sum(point.status == "optimal" for point in path)
     return (
-        sum(point.iterations for point in path),
+        sum(point.iterations or 0 for point in path),
         seconds,
         max(point.relative_gap for point in path),
         optimal,

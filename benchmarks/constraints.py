@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 import script
@@ -23,7 +24,7 @@ from screlax.constraints import Linear
 CONTROLS = (screlax.Ridge(0.1), screlax.Ball(1.0), screlax.Sphere(1.0), screlax.Budget(1.0))
 
 
-def entry(a: int, b: int, **bounds: float) -> Linear:
+def entry(a: int, b: int, **bounds: Any) -> Linear:
     return Linear({(a, b): 1.0}, **bounds)
 
 
@@ -72,7 +73,11 @@ def random_problem(seed: int) -> screlax.UFM:
         matrix = rng.standard_normal((k, k)) * (rng.random((k, k)) < 0.5)
         matrix[0, 1] += 1.0
         value, room = float(np.vdot(matrix, point)), 0.1 * rng.random()
-        kinds = ({"equal": value}, {"upper": value + room}, {"lower": value - room})
+        kinds: tuple[dict[str, Any], ...] = (
+            {"equal": value},
+            {"upper": value + room},
+            {"lower": value - room},
+        )
         own.append(Linear(matrix, **kinds[rng.integers(3)]))
     return screlax.UFM(sizes, control, tau, constraints=own)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 import script
@@ -28,7 +29,7 @@ LARGEST = {"SCS": 100, "CLARABEL": 40}
 """So many classes at most: beyond, minutes an iteration."""
 
 
-def measure(problem: screlax.UFM, **how) -> str:
+def measure(problem: screlax.UFM, **how: Any) -> str:
     start, clock = time.process_time(), time.perf_counter()
     try:
         with warnings.catch_warnings():

@@ -70,7 +70,9 @@ class Loss:
 
     def __init__(self, problem: screlax.UFM, labels: Labels) -> None:
         orbit = problem.class_sizes.orbit_index()
-        terms = problem.loss.of_all_samples.class_terms(problem.class_sizes).take(orbit)
+        terms = problem.loss.of_all_samples.class_terms(problem.class_sizes)
+        assert terms is not None
+        terms = terms.take(orbit)
         prototypes = np.asarray(problem.points) - np.asarray(problem.class_sizes)
         self.prototyped = np.flatnonzero(prototypes)
         items = np.concatenate([labels, self.prototyped])
@@ -143,7 +145,8 @@ def step_size(share: float) -> float:
 def features_of(network: nn.Module, images: Tensor) -> NDArray[np.float64]:
     """Return normalised features."""
     with torch.no_grad():
-        return functional.normalize(network(images).double()).numpy()
+        rows: NDArray[np.float64] = functional.normalize(network(images).double()).numpy()
+    return rows
 
 
 def balanced_accuracy(found: Labels, labels: Labels) -> float:
@@ -180,6 +183,8 @@ def recipes(sizes: NDArray[np.int64]) -> Iterator[tuple[str, screlax.UFM, float]
     )
     yield f"batches of {BATCH}, shuffled", drawn.before.problem, drawn.distance_before
     balanced = next(one for one in drawn.alternatives if one.text.startswith("weighted"))
+    assert balanced.solution is not None
+    assert balanced.distance is not None
     yield f"batches of {BATCH}, weighted", balanced.solution.problem, balanced.distance
 
 

@@ -13,13 +13,15 @@ from __future__ import annotations
 import itertools
 import math
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import script
 from level_sets import LevelSet
 
 import screlax
-from screlax.batches import PoissonBatches, RandomBatches
+from screlax.batches import Batches, PoissonBatches, RandomBatches
 from screlax.errors import ScrelaxError
 
 SHARES = {"small": 0.01, "middle": 0.05}
@@ -46,14 +48,16 @@ def random_problem(generator: np.random.Generator) -> screlax.UFM:
     if generator.random() < 0.3:
         sizes[1] = sizes[0]
     temperature = float(generator.choice([0.2, 0.3, 0.5, 1.0]))
-    kind = [screlax.Sphere, screlax.Ball, screlax.Budget, screlax.Ridge]
-    control = kind[int(generator.integers(4))]
+    kinds: list[type[Any]] = [screlax.Sphere, screlax.Ball, screlax.Budget, screlax.Ridge]
+    control = kinds[int(generator.integers(4))]
     parameter = float(generator.uniform(0.05, 0.5)) if control is screlax.Ridge else 1.0
     batches = [None, None, RandomBatches(8), PoissonBatches(0.2)][int(generator.integers(4))]
     return screlax.UFM(sizes.tolist(), control(parameter), temperature, batches=batches)
 
 
-def measure(problem: screlax.UFM, distance: float, starts: int):
+def measure(
+    problem: screlax.UFM, distance: float, starts: int
+) -> tuple[float, float, float, float] | None:
     """Return the excess, predicted and found distance and the bound; None where it is no problem.
 
     No second-order freedom, zero, an excess near the certified gap: then there is nothing to find.
@@ -112,7 +116,9 @@ def summarize(rows: dict[str, list[tuple[float, float, float]]], before: str) ->
     print()
 
 
-def time_profiles(profiles) -> None:
+def time_profiles(
+    profiles: Iterable[tuple[str, screlax.NormControl, Batches | None]],
+) -> None:
     """Print what the curvature, a bound and the references of real profiles take."""
     print("| profile | control, τ = 0.2 | μ | distance at 1e-6 | bound at 1e-9 ", end="")
     print("| processor seconds: μ, bound, references |\n|---|---|---|---|---|---|")

@@ -58,7 +58,8 @@ def geometry(counts: np.ndarray) -> Any:
 
 def gallery() -> Any:
     figure = new_figure(15.0, 12.0)
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    engine: Any = figure.get_layout_engine()
+    engine.set(w_pad=0.08, h_pad=0.08)
     grid = figure.add_gridspec(3, 3)
     ten = screlax.UFM(
         screlax.profile("cifar10-lt:100"),

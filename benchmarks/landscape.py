@@ -100,7 +100,7 @@ def finish(figure: Any, grid: Any, out: Path) -> None:
     for axes in grid[-1]:
         axes.set_xlabel("embedding dimension d")
     figure.supylabel("certified relative gap to the optimum over all dimensions", fontsize="medium")
-    shown = {}
+    shown: dict[str, Any] = {}
     for axes in grid.flat:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             shown.setdefault(label.partition(" of the optimum:")[0], handle)

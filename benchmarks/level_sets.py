@@ -141,8 +141,8 @@ class LevelSet:
         onto = vectors[:, kept] @ vectors[:, kept].T
         changes = [direction, -direction]
         for _ in range(count):
-            noise = generator.standard_normal(self.optimum.shape)
-            changes.append((noise + noise.T) / np.linalg.norm(noise + noise.T))
+            random = generator.standard_normal(self.optimum.shape)
+            changes.append((random + random.T) / np.linalg.norm(random + random.T))
         factor = vectors[:, kept] * np.sqrt(values[kept])
         width = np.zeros((len(factor), len(factor) - factor.shape[1]))
         found = []

@@ -85,13 +85,13 @@ def main() -> None:
             paths, labels = shards(Path(folder), rows)
             with Memory(list(client.run(os.getpid).values())) as memory:
                 start = time.perf_counter()
-                loss = supcon_loss_chunked(paths, labels)
+                loss = float(supcon_loss_chunked(paths, labels))
                 seconds = time.perf_counter() - start
             measured.append((rows, seconds))
             difference = "–"
             if rows <= LARGEST_REFERENCE:
                 whole = np.concatenate([np.load(path) for path in paths])
-                expected = supcon_loss(whole, labels)
+                expected = float(supcon_loss(whole, labels))
                 difference = f"{abs(loss - expected) / expected:.1e}"
             print(f"| {rows:,} | {seconds:.1f} | {(memory.peak - memory.before) / 1e6:.0f} "
                   f"| {4e-6 * rows * FEATURES:.0f} | {difference} |", flush=True)  # fmt: skip

@@ -72,7 +72,8 @@ def problem_of(counts: NDArray[np.int64], loss: losses.Loss, name: str, share: f
 def problems(counts: NDArray[np.int64], name: str) -> dict[str, UFM]:
     """Return the problems that are bounded and easy, by loss."""
     each = members(counts)
-    if not (CONTROLS[name] and CONTROLS[name].fixes_norms):
+    control = CONTROLS[name]
+    if control is None or not control.fixes_norms:
         del each["negatives only"]
     return {label: problem_of(counts, loss, name, NEAR) for label, loss in each.items()}
 

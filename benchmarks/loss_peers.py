@@ -6,6 +6,8 @@ Every peer is a class with `prepare(embeddings, labels)`, which is not timed, `f
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from pytorch_metric_learning.losses import SupConLoss
 
@@ -16,6 +18,8 @@ TEMPERATURE = 0.1
 
 class Peer:
     """Holds the tensors; subclasses define `loss` on them."""
+
+    loss: Callable[[torch.Tensor], torch.Tensor]
 
     def prepare(self, embeddings, labels):
         """Take what every call needs; not timed."""

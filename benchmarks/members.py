@@ -16,6 +16,7 @@ import sys
 import time
 import types
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,11 @@ def times(samples: int, repeats: int, dtype: Any, classes: int) -> dict[str, tup
     rows = unit(rng, samples, FEATURES).astype(dtype)
     labels = rng.permutation(np.arange(samples) % classes)
     least = {name: [np.inf, np.inf] for name in members(classes)}
+    calls: tuple[Callable[..., object], ...] = (contrastive_loss, contrastive_loss_and_grad)
     for _ in range(repeats):
         for name, loss in members(classes).items():
             given = shaped(loss, rows, labels)
-            for place, call in enumerate((contrastive_loss, contrastive_loss_and_grad)):
+            for place, call in enumerate(calls):
                 start = time.process_time()
                 call(*given, loss=loss, temperature=TAU, n_jobs=1)
                 least[name][place] = min(least[name][place], time.process_time() - start)
@@ -144,9 +146,13 @@ def supcontrast(data: Data, folder: Path) -> Iterator[Found]:
     kind, y = loaded(folder, "losses").SupConLoss, torch.tensor(data.labels)
     for mode in ("all", "one"):
         peer = kind(TAU, mode, 0.07)
-        options = {"loss": "supcon:views=2", "contrast_mode": mode, "base_temperature": 0.07}
+        options: dict[str, Any] = {
+            "loss": "supcon:views=2",
+            "contrast_mode": mode,
+            "base_temperature": 0.07,
+        }
         ours = contrastive_loss_and_grad(data.views, data.labels, **options)
-        found = gaps(lambda x, peer=peer: peer(x, y), data.views, ours.loss, ours.gradient)
+        found = gaps(partial(peer, labels=y), data.views, ours.loss, ours.gradient)
         yield "SupContrast", f"SupConLoss, {mode}", *found
 
 
@@ -190,7 +196,7 @@ def solo_learn(data: Data, folder: Path) -> Iterator[Found]:
     ]
     arrays = (queries.copy(), own.copy(), data.keys.T.copy())
     value = loaded(folder, "mocov2plus").mocov2plus_loss_func(*map(torch.tensor, arrays), TAU)
-    gap = abs(float(np.mean(each)) / float(value) - 1)
+    gap = abs(float(np.mean(np.asarray(each))) / float(value) - 1)
     yield "solo-learn", "mocov2plus_loss_func, query by query", gap, None
 
 
@@ -220,7 +226,8 @@ def main() -> None:
         ]
         print(f"| {name} | {' | '.join(cells)} |")
     print("\n| public code | what | value | gradient |\n|---|---|---|---|")
-    data, rows = Data(), []
+    data = Data()
+    rows: list[Found] = []
     rows += metric_learning(data)
     if options.public is not None:
         for compare in (supcontrast, balanced, solo_learn):

@@ -13,6 +13,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def real_profiles(counts: dict[str, NDArray[np.int64]]) -> None:
         for label, control in SETTINGS:
             problem = screlax.UFM(sizes, control)
             solution = screlax.solve_relaxation(problem)
-            seconds = median_seconds(lambda p=problem: screlax.solve_relaxation(p), 5)
+            seconds = median_seconds(partial(screlax.solve_relaxation, problem), 5)
             rows.append((solution.relative_gap, label, 1e3 * seconds))
         gap, label, _ = max(rows)
         times = [row[2] for row in rows]
@@ -98,10 +99,10 @@ def against_eigh(turns: int) -> None:
     print("|---|---|---|---|---|---|")
     for label, control in SETTINGS[1], SETTINGS[4], SETTINGS[8]:
         problem = screlax.UFM(counts, control)
-        work = {
-            "solve": lambda p=problem: screlax.solve_relaxation(p),
-            "eigh": lambda: np.linalg.eigh(matrix),
-            "path": lambda p=problem: screlax.regularization_path(p),
+        work: dict[str, Callable[[], object]] = {
+            "solve": partial(screlax.solve_relaxation, problem),
+            "eigh": partial(np.linalg.eigh, matrix),
+            "path": partial(screlax.regularization_path, problem),
         }
         seconds: dict[str, list[float]] = {name: [] for name in work}
         for _ in range(turns):

@@ -59,9 +59,11 @@ def _inside(folder: str) -> Iterator[None]:
 def _value(source: str, names: dict[str, Any]) -> Any:
     """Run a cell and return what its last line is, as IPython does."""
     tree = ast.parse(source)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        tree.body.pop()
     exec(compile(tree, "<cell>", "exec"), names)
-    if last is None or source.rstrip().endswith(";"):
+    if not isinstance(last, ast.Expr) or source.rstrip().endswith(";"):
         return None
     return eval(compile(ast.Expression(last.value), "<cell>", "eval"), names)
 

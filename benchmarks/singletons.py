@@ -16,7 +16,8 @@ import statistics
 import time
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def distinct(orbits: int) -> Pairs:
     return np.arange(1, orbits + 1), copies
 
 
-def times(work: list[Callable[[], object]], repeats: int) -> list[tuple[float, float]]:
+def times(work: Sequence[Callable[[], object]], repeats: int) -> list[tuple[float, float]]:
     """Return the median wall and CPU seconds of each, taken in turns."""
     found: list[list[tuple[float, float]]] = [[] for _ in work]
     for _ in range(repeats):
@@ -73,7 +74,7 @@ def long_tails(sizes: list[tuple[int, float]], repeats: int) -> None:
         pairs = zipf(classes, factor)
         problems = [screlax.UFM.from_pairs(*pairs, control) for _, control in SETTINGS]
         solutions = [screlax.solve_relaxation(problem) for problem in problems]
-        work = [lambda p=problem: screlax.solve_relaxation(p) for problem in problems]
+        work = [partial(screlax.solve_relaxation, problem) for problem in problems]
         for (label, _), solution, (wall, cpu) in zip(
             SETTINGS, solutions, times(work, repeats), strict=True
         ):
@@ -94,7 +95,7 @@ def growth(orbits: list[int], repeats: int, plot: Path | None) -> None:
     for count in orbits:
         problems = [screlax.UFM.from_pairs(*distinct(count), control) for _, control in chosen]
         gaps = [screlax.solve_relaxation(problem).relative_gap for problem in problems]
-        work = [lambda p=problem: screlax.solve_relaxation(p) for problem in problems]
+        work = [partial(screlax.solve_relaxation, problem) for problem in problems]
         for (label, _), gap, (wall, cpu) in zip(chosen, gaps, times(work, repeats), strict=True):
             points[label].append((count, cpu))
             print(f"| m={count:,} | {label} | {gap:.1e} | {wall:.3f} | {cpu:.3f} |", flush=True)

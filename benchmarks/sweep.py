@@ -83,7 +83,8 @@ def main() -> None:
     reference = timed(points, 2)[-1]
     print("| 1 worker, s | others, s | 2 workers, s | others, s | ratio | of processor times | |")
     print("|---|---|---|---|---|---|---|")
-    pairs, counted = [], []
+    pairs: list[tuple[float, float]] = []
+    counted: list[tuple[float, float]] = []
     deadline = time.monotonic() + options.patience
     while len(counted) < options.pairs and time.monotonic() < deadline:
         if options.cold:

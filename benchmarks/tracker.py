@@ -86,7 +86,7 @@ def measure(options, dtype) -> None:
         for rows, labels in batches:
             tracker.update(rows, labels)
 
-    calls = {
+    calls: dict[str, Callable[[], object]] = {
         "naive sums, `add.at`": lambda: plain_sums(batches, classes),
         "naive sums, fastest": lambda: fast_sums(batches, classes),
         "`tracker.update`": update,

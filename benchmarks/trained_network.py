@@ -35,27 +35,27 @@ from screlax.bench.provenance import provenance_line
 if TYPE_CHECKING:  # they import torch, whose absence `main` explains
     from network.cells import Cell
     from network.images import LabelledImages
-    from network.results import Result
+    from network.results import ContrastiveResult
 
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn")
 
 
-def run(cell: Cell, images: LabelledImages, steps: int) -> Result:
+def run(cell: Cell, images: LabelledImages, steps: int) -> ContrastiveResult:
     """Train and measure one network."""
     from network.cells import PROFILES
     from network.images import subsample
     from network.measures import measure
-    from network.results import Result
+    from network.results import ContrastiveResult
     from network.training import train
 
     start = time.process_time()
     drawn = subsample(images, PROFILES[cell.profile], cell.seed)
     measured = measure(train(cell, drawn, steps))
-    return Result(cell, steps, time.process_time() - start, measured)
+    return ContrastiveResult(cell, steps, time.process_time() - start, measured)
 
 
 def missing(
-    cells: Iterator[Cell], known: dict[str, Result], effort: float
+    cells: Iterator[Cell], known: dict[str, ContrastiveResult], effort: float
 ) -> Iterator[tuple[Cell, int]]:
     """Yield the cells that have no result yet, with their steps."""
     from network.results import key_of

@@ -51,6 +51,7 @@ def attack_comparisons(rng: np.random.Generator, count: int) -> list[Tally]:
             with tally.attack(what), warnings.catch_warnings():
                 warnings.simplefilter("error")
                 gap = compare(rows, labels, solution, loss="samples", agreement=False).loss
+                assert gap is not None
                 check_gap(tally, what, gap, objective(truth, problem, labels, rows), truth)
     return [tallies[name] for name in sorted(tallies)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,11 @@ def attack_curves(rng: np.random.Generator, count: int) -> list[Tally]:
 
 
 def _attack(
-    rng: np.random.Generator, count: int, form: type, fields: tuple[str, ...], name: str
+    rng: np.random.Generator,
+    count: int,
+    form: type[SlackVectorGram] | type[SingletonGram],
+    fields: tuple[str, ...],
+    name: str,
 ) -> list[Tally]:
     tallies = {field: Tally(f"{name}, {field}") for field in (*fields, "all")}
     made = 0
@@ -73,7 +78,7 @@ def _wrong(
     """Change fields by factors, shifts, noise or another order."""
     size = float(10.0 ** rng.uniform(-16, 3))
     kind = str(rng.choice(["factor", "shift", "noise", "one entry", "permuted", "sign"]))
-    changed = {}
+    changed: dict[str, Any] = {}
     for field in fields:
         number = getattr(gram, field)
         values = np.atleast_1d(number)

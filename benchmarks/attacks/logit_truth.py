@@ -240,9 +240,10 @@ def _refined(target: LogitTarget, features: Any, classifier: Any, bias: Any) -> 
         if norm.fixes_rows:
             parts += [(h * h).sum(axis=1) - amount, (w * w).sum(axis=1) - amount]
         elif not norm.is_penalty:
-            mass = target.program if numbers is None else None
-            one = mass.feature_mass if mass else numbers["feature_mass"]
-            other = mass.classifier_mass if mass else numbers["classifier_mass"]
+            if numbers is None:
+                one, other = target.program.feature_mass, target.program.classifier_mass
+            else:
+                one, other = numbers["feature_mass"], numbers["classifier_mass"]
             size = one @ (h * h).sum(axis=1) + other @ (w * w).sum(axis=1)
             parts.append(np.array([size / 2 - amount]))
         return np.concatenate(parts)

@@ -166,9 +166,9 @@ def _forged(rng: np.random.Generator, gram: LogitGram) -> tuple[str, LogitGram]:
             wrong = size if kind == "one" else float(rng.choice([np.nan, np.inf, 1e300, -1e150]))
             array.flat[int(rng.integers(array.size))] = wrong
     if name in ("copies", "scale"):
-        array = getattr(gram, name)  # what a problem, not a solver, says
-        name, array = "balance", size
-    return f"{name} {kind} {size:.1e}", dataclasses.replace(gram, **{name: array})
+        name = "balance"  # the others are what a problem, not a solver, says
+    changed: dict[str, Any] = {name: size if name == "balance" else array}
+    return f"{name} {kind} {size:.1e}", dataclasses.replace(gram, **changed)
 
 
 def _gram_of(solution: Solution) -> LogitGram:

@@ -15,6 +15,7 @@ import mpmath
 from screlax import Certificate
 from screlax.errors import ScrelaxError
 
+from .logit_truth import LogitTruth
 from .truth import Truth
 
 _KEPT = 20
@@ -77,7 +78,7 @@ class Tally:
             where = f"{Path(place.filename).name}:{place.lineno}"
             self.report(f"{what}: {type(error).__name__} in {where}: {error}")
 
-    def check_bounds(self, what: str, certificate: Certificate, truth: Truth) -> None:
+    def check_bounds(self, what: str, certificate: Certificate, truth: Truth | LogitTruth) -> None:
         """Compare two proved bounds with the optimum and with each other."""
         lower, upper, scale = certificate.lower, certificate.upper, abs(truth.upper)
         if not lower <= truth.upper:

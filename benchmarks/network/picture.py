@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from .cells import CROSSED, PROFILES
 from .measures import Measurement
 from .report import NEAR
-from .results import Result
+from .results import ContrastiveResult
 from .samplers import SAMPLERS
 
 matplotlib.use("Agg")
@@ -29,7 +29,7 @@ LOWEST = 1e-5
 """Distances below are drawn here: single precision leaves no meaning in them."""
 
 
-def draw(results: Sequence[Result], path: Path) -> None:
+def draw(results: Sequence[ContrastiveResult], path: Path) -> None:
     """Draw class means of all networks at `CROSSED`: a column for each profile and sampler."""
     figure, axes = pyplot.subplots(
         1, 2, figsize=(10.5, 4.4), sharex=True, sharey=True, layout="constrained"
@@ -50,7 +50,7 @@ def draw(results: Sequence[Result], path: Path) -> None:
 
 
 def _draw_side(
-    axis: Axes, results: Sequence[Result], distance: Callable[[Measurement], float]
+    axis: Axes, results: Sequence[ContrastiveResult], distance: Callable[[Measurement], float]
 ) -> None:
     columns = [(profile, sampler) for profile in PROFILES for sampler in SAMPLERS]
     shift = np.linspace(-0.27, 0.27, len(STYLES))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from statistics import median
 
 from .cells import CROSSED, OTHERS, PROFILES, Cell
-from .results import Result
+from .results import ContrastiveResult
 from .samplers import SAMPLERS
 
 NEAR = 0.02
@@ -21,13 +21,13 @@ REQUIRED = 0.9
 """The share that must, of those at `CROSSED`."""
 
 
-def verdict(results: Iterable[Result]) -> bool:
+def verdict(results: Iterable[ContrastiveResult]) -> bool:
     """Whether enough class means have arrived."""
     crossed = [result for result in results if result.cell.temperature == CROSSED]
     return not crossed or _arrived(crossed) >= REQUIRED * len(crossed)
 
 
-def report(results: Sequence[Result]) -> str:
+def report(results: Sequence[ContrastiveResult]) -> str:
     """Return all tables."""
     return "\n\n".join(
         [_counts(results), _crossed(results), _others(results), _astray(results)],
@@ -40,13 +40,13 @@ def markdown(header: str, rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([header, rule, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-def _arrived(results: Sequence[Result]) -> int:
+def _arrived(results: Sequence[ContrastiveResult]) -> int:
     return sum(result.measured.means <= NEAR for result in results)
 
 
-def _counts(results: Sequence[Result]) -> str:
+def _counts(results: Sequence[ContrastiveResult]) -> str:
     """Return how many arrived, by images and temperature."""
-    groups: dict[tuple[str, float], list[Result]] = {}
+    groups: dict[tuple[str, float], list[ContrastiveResult]] = {}
     for result in results:
         groups.setdefault((result.cell.images, result.cell.temperature), []).append(result)
     rows = []
@@ -75,7 +75,7 @@ def _counts(results: Sequence[Result]) -> str:
     )
 
 
-def _worst(results: Iterable[Result], of: Callable[[Result], float]) -> str:
+def _worst(results: Iterable[ContrastiveResult], of: Callable[[ContrastiveResult], float]) -> str:
     """Return the largest of some seeds."""
     values = [of(result) for result in results]
     return number(max(values)) if values else ""
@@ -88,7 +88,7 @@ def number(value: float) -> str:
     return f"{value:.4f}" if value >= SMALL else f"< {SMALL:g}"
 
 
-def _distances(results: Sequence[Result]) -> str:
+def _distances(results: Sequence[ContrastiveResult]) -> str:
     """Return distance, what is allowed, and distance to the full-batch optimum."""
     return " / ".join(
         [
@@ -99,15 +99,15 @@ def _distances(results: Sequence[Result]) -> str:
     )
 
 
-def _by_cell(results: Iterable[Result]) -> dict[Cell, list[Result]]:
+def _by_cell(results: Iterable[ContrastiveResult]) -> dict[Cell, list[ContrastiveResult]]:
     """Return the results of all seeds of each cell, by that of seed zero."""
-    groups: dict[Cell, list[Result]] = {}
+    groups: dict[Cell, list[ContrastiveResult]] = {}
     for result in results:
         groups.setdefault(replace(result.cell, seed=0), []).append(result)
     return groups
 
 
-def _crossed(results: Sequence[Result]) -> str:
+def _crossed(results: Sequence[ContrastiveResult]) -> str:
     """Return the crossed design, largest numbers of the seeds."""
     groups = _by_cell(result for result in results if result.cell.temperature == CROSSED)
     rows = []
@@ -125,7 +125,7 @@ def _crossed(results: Sequence[Result]) -> str:
     )
 
 
-def _columns(variants: Sequence[list[Result]]) -> Iterable[str]:
+def _columns(variants: Sequence[list[ContrastiveResult]]) -> Iterable[str]:
     """Return how many seeds there are, and the numbers of each variant, ReLU last."""
     yield "–".join(map(str, sorted({min(map(len, variants)), max(map(len, variants))})))
     for results in variants:
@@ -135,7 +135,7 @@ def _columns(variants: Sequence[list[Result]]) -> Iterable[str]:
         yield _worst(results, lambda result: result.measured.features)
 
 
-def _others(results: Sequence[Result]) -> str:
+def _others(results: Sequence[ContrastiveResult]) -> str:
     """Return what one factor at a time does at other temperatures."""
     groups = _by_cell(results)
     temperatures = sorted({*OTHERS, CROSSED})
@@ -165,7 +165,7 @@ def _name(cell: Cell) -> str:
     return f"{cell.profile}, {cell.sampler}, {views}" + (", ReLU" if cell.relu else "")
 
 
-def _astray(results: Sequence[Result]) -> str:
+def _astray(results: Sequence[ContrastiveResult]) -> str:
     """Return the networks at `CROSSED` that have not arrived, and what else is known of them."""
     rows = [
         [

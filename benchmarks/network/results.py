@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from screlax.io.atomic import write_bytes
 
@@ -19,14 +20,18 @@ DIGITS = 5
 """Significant digits of a stored number."""
 
 
+CellKind = TypeVar("CellKind", Cell, ClassifierCell)
+MeasuredKind = TypeVar("MeasuredKind", Measurement, ClassifierMeasurement)
+
+
 @dataclass(frozen=True)
-class Result:
+class Result(Generic[CellKind, MeasuredKind]):
     """What was measured of one network, how many steps it was trained, and processor seconds."""
 
-    cell: Cell | ClassifierCell
+    cell: CellKind
     steps: int
     seconds: float
-    measured: Measurement | ClassifierMeasurement
+    measured: MeasuredKind
 
     @property
     def key(self) -> str:
@@ -39,12 +44,15 @@ def key_of(cell: Cell | ClassifierCell, steps: int) -> str:
     return f"{cell.key}/{steps}"
 
 
+ContrastiveResult = Result[Cell, Measurement]
+ClassifierResult = Result[ClassifierCell, ClassifierMeasurement]
+
 CONTRASTIVE = (Cell, Measurement)
 CLASSIFIER = (ClassifierCell, ClassifierMeasurement)
 """What a file is of: networks of `trained_network.py`, or of `classifier_network.py`."""
 
 
-def read(path: Path | None, kinds: tuple[type, type] = CONTRASTIVE) -> dict[str, Result]:
+def read(path: Path | None, kinds: tuple[type, type] = CONTRASTIVE) -> dict[str, Result[Any, Any]]:
     """Return the results of a file by key; none where there is no file yet."""
     if path is None or not path.exists():
         return {}
@@ -52,12 +60,12 @@ def read(path: Path | None, kinds: tuple[type, type] = CONTRASTIVE) -> dict[str,
     return {result.key: result for result in (_parsed(line, *kinds) for line in lines)}
 
 
-def write(results: Iterable[Result], path: Path) -> None:
+def write(results: Iterable[Result[Any, Any]], path: Path) -> None:
     """Write a file that is there only when it is complete."""
     write_bytes("".join(_line(result) + "\n" for result in results).encode(), path)
 
 
-def _line(result: Result) -> str:
+def _line(result: Result[Any, Any]) -> str:
     record = {
         "cell": asdict(result.cell),
         "steps": result.steps,
@@ -72,7 +80,7 @@ def _stored(value: float) -> float | None:
     return None if math.isinf(value) else float(f"{value:.{DIGITS}g}")
 
 
-def _parsed(line: str, cell: type, measurement: type) -> Result:
+def _parsed(line: str, cell: type, measurement: type) -> Result[Any, Any]:
     record = json.loads(line)
     measured = {name: math.inf if v is None else v for name, v in record["measured"].items()}
     return Result(

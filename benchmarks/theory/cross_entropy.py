@@ -40,7 +40,9 @@ def critical(effort: Effort) -> Finding:
     """Find the imbalance at which the minority of the layer-peeled model merges, and the way."""
     control = LayerPeeled(5.0, 1.0)
     problem = UFM([100] * 5 + [10] * 5, control, loss="cross-entropy")
-    before, after = screlax.minority_collapse(problem).critical_imbalance
+    found = screlax.minority_collapse(problem).critical_imbalance
+    assert found is not None
+    before, after = found
     worst = 0.0
     for exponent, cosine in _COSINES.items():
         sizes = [round(10**exponent * 10**6)] * 5 + [10**6] * 5
