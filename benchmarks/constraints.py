@@ -8,6 +8,10 @@ classes, all controls, one to four random linear constraints that a random Gram 
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processor time of one thread
+
 import time
 import warnings
 from typing import Any
