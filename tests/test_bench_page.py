@@ -148,6 +148,15 @@ def test_the_page_says_everything(tmp_path):
     assert paths[3].read_text(encoding="utf-8").count("\n") == 5
 
 
+def test_the_clock_of_the_processor():
+    late = results(replace(NATIVE, seconds=10.0), *SHOWN.rows[2:])
+    assert [score[2] for score in tables(late, {})[0].rows] == ["0", "0", "0"]
+    fair = replace(late, clock="processor")
+    assert tables(fair, {})[0].rows[0][:4] == ["native", "1 of 1", "1", "2 ms"]
+    assert "of the processor" in markdown(fair, {})
+    assert fair.busy == pytest.approx(2e-3 / 10.0)
+
+
 def test_what_ran_and_why_not_stand_at_the_problem():
     shown, reasons = problem_table(SHOWN)
     cells = dict(zip(shown.header, shown.rows[0], strict=True))
@@ -174,8 +183,9 @@ def test_results_come_back_from_their_file(tmp_path):
 @pytest.mark.parametrize(
     ("now", "said", "is_worse"),
     [
-        ({"seconds": 2e-3}, "0.002 s, was 0.001 s", True),
-        ({"seconds": 5e-4}, None, None),  # too short to be told
+        ({"cpu_seconds": 8e-3}, "0.008 s, was 0.002 s", True),
+        ({"cpu_seconds": 5e-4}, None, None),  # too short to be told
+        ({"seconds": 9.0}, None, None),  # it may have waited
         ({"relative_gap": 1e-5}, "gap 1e-05, was 1e-16", True),
         ({"relative_gap": 5e-12}, None, None),  # rounding
         ({"outcome": "failed", "seconds": math.inf}, "failed, was ran", True),
@@ -222,7 +232,7 @@ def test_the_command(tmp_path, capsys, here):
 def test_the_list_runs_nothing(tmp_path, capsys):
     assert main(["bench", "--quick", "--list", "--out", str(tmp_path)]) == 0
     told = capsys.readouterr().out
-    assert "classes:classes=3,samples=4" in told
+    assert "classes:classes=2,samples=4" in told
     assert "Every descent" in told
     assert not list(tmp_path.iterdir())
 

@@ -1,6 +1,5 @@
 """Two runs of the suite next to each other: what is worse than it was, and what is better."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,9 +8,9 @@ from .results import Results
 from .table import RAN, Row
 
 SLOWER = 1.5
-"""Ratio of times from which on a change is told; less is noise, as repeats of one machine show."""
+"""Ratio of processor times from which on a change is told; wall time says more of other programs."""
 
-_SHORTEST = 1e-3
+_SHORTEST = 3e-3
 """Seconds below which times are not compared."""
 
 _FURTHER = 100.0
@@ -47,8 +46,8 @@ def _key(row: Row) -> tuple[str, str, float]:
 
 def _change(row: Row, former: Row) -> Change | None:
     """Return what changed, by what matters most: the outcome, the certified gap, the time."""
-    ratio = row.seconds / former.seconds if math.isfinite(former.seconds) else math.nan
-    ratio = ratio if math.isfinite(ratio) else 1.0
+    both = row.cpu_seconds > 0 and former.cpu_seconds > 0
+    ratio = row.cpu_seconds / former.cpu_seconds if both else 1.0
     what, is_worse = "", False
     if row.outcome != former.outcome:
         what, is_worse = f"{row.outcome}, was {former.outcome}", row.outcome != RAN
@@ -57,8 +56,10 @@ def _change(row: Row, former: Row) -> Change | None:
         if max(gaps) > _FURTHER * min(gaps):
             what = f"gap {row.relative_gap:.0e}, was {former.relative_gap:.0e}"
             is_worse = gaps[0] > gaps[1]
-        elif max(ratio, 1 / ratio) >= SLOWER and max(row.seconds, former.seconds) > _SHORTEST:
-            what = f"{row.seconds:.3g} s, was {former.seconds:.3g} s"
+        elif (
+            max(ratio, 1 / ratio) >= SLOWER and max(row.cpu_seconds, former.cpu_seconds) > _SHORTEST
+        ):
+            what = f"{row.cpu_seconds:.3g} s, was {former.cpu_seconds:.3g} s"
             is_worse = ratio > 1
     if not what:
         return None
@@ -78,7 +79,8 @@ def changes_table(changes: Sequence[Change], shared: int, against: str) -> Shown
     return Shown(
         f"Against {against}",
         f"Of {shared} cases that both runs have, {worse} are worse and {len(changes) - worse} "
-        f"better: another outcome, a gap a hundred times as large, or {SLOWER:g} times as slow.",
+        "better: another outcome, a gap a hundred times as large, or a processor time of "
+        f"{SLOWER:g} times.",
         ["", "problem", "method", "asked", "what changed", "time ratio"],
         body,
     )

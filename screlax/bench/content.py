@@ -8,10 +8,19 @@ from dataclasses import dataclass
 from .methods import KINDS
 from .results import Results
 from .scores import SHIFT, Score, compared, scores, times_to
-from .table import own_gaps, suboptimality
+from .table import PROCESSOR, WALL, own_gaps, suboptimality
 
 _MIDDLE = 1e-6
 """Tables that have room for one accuracy take that which is nearest to this one."""
+
+
+_CLOCKS = {
+    WALL: "Times are wall time, without the certificate.",
+    PROCESSOR: (
+        "Times are of the processor, of whole calls, the certificate included: other programs on "
+        "the machine leave them nearly alone."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
         (
             "this call",
             f"{results.wall_seconds:.0f} s of wall time, {results.cpu_seconds:.0f} s of processor "
-            "time",
+            f"time; runs had a processor for {results.busy:.0%} of their time",
         ),
     ]
 
@@ -54,7 +63,7 @@ def rules(results: Results) -> str:
         "Every value and bound is certified by screlax, whatever a method says of itself. Gaps are "
         "relative to |value| + value − infimum of the loss. “Proved” is the gap that a method's "
         "own points certify; “near by value” is the distance from the best certified bound of any "
-        "method. Times are wall time without the certificate. Everything is over the same "
+        f"method. {_CLOCKS[results.clock]} Everything is over the same "
         f"{len(results.problems)} problems for all: where a method does not reach the accuracy in "
         "time (refused, not tried, timeout, failed, or too far off), its time is the limit in a "
         f"mean, and infinite in a profile. Means are geometric, shifted by {SHIFT:g} s. "
@@ -74,8 +83,8 @@ def tables(results: Results, conditions: Mapping[str, str]) -> list[Shown]:
 
 def _scores(results: Results, accuracy: float) -> Shown:
     proofs, values = (
-        scores(results.rows, accuracy, results.limit, excess)
-        for excess in (own_gaps(results.rows), suboptimality(results.rows))
+        scores(results.judged, accuracy, results.limit, excess)
+        for excess in (own_gaps(results.judged), suboptimality(results.judged))
     )
     least = min((score.mean for score in proofs), default=math.nan)
     common = len(compared(results.rows)[1])
@@ -113,7 +122,7 @@ def middle_accuracy(results: Results) -> float:
 
 def _by_set(results: Results) -> Shown:
     accuracy = middle_accuracy(results)
-    times = times_to(results.rows, accuracy, results.limit, own_gaps(results.rows))
+    times = times_to(results.judged, accuracy, results.limit, own_gaps(results.judged))
     problems: dict[str, list[str]] = {}
     for row in results.rows:
         mine = problems.setdefault(row.group, [])

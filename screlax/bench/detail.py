@@ -16,7 +16,7 @@ def problem_table(results: Results) -> tuple[Shown, Reasons]:
     reasons: Reasons = {}
     body = []
     for name in results.problems:
-        mine = [row for row in results.rows if row.problem == name]
+        mine = [row for row in results.judged if row.problem == name]
         cells = [
             _cell([row for row in mine if row.method == method], reasons)
             for method in results.methods

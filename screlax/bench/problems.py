@@ -112,7 +112,7 @@ def problem_name(point: SweepPoint) -> str:
 
 
 _TAIL, _STEP = "exponential:10,500,100", "step:10,500,100"
-_SHORT_TAIL = "exponential:5,100,20"
+_SHORT_TAIL = "exponential:4,60,10"
 
 _LOSSES = (
     "supcon:views=2",
@@ -129,10 +129,10 @@ _MORE_LOSSES = (
     "row-softmax:anchor_mass=1,own_weight=4,pair_weight=2",
 )
 _SMALL_BATCHES = (
-    "shuffle:size=32",
-    "weighted:size=32",
-    "classes:classes=3,samples=4",
-    "poisson:rate=0.2",
+    "shuffle:size=16",
+    "weighted:size=16",
+    "classes:classes=2,samples=4",
+    "poisson:rate=0.3",
 )
 _BATCHES = (
     "shuffle:size=64",

@@ -1,6 +1,7 @@
 """Everything that a run of the suite found, as one record on disk."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from ..errors import FileFormatError, InvalidInputError
 from ..io.files import existing_file, text_of
 from ..io.tables import columns_of, csv_bytes, json_text
-from .table import Row
+from .table import WALL, Row, by_clock
 from .work import row_of
 
 NAME = "results.json"
@@ -35,6 +36,8 @@ class Results:
         Of this call, and the processor time of its processes.
     provenance : dict
         Machine, threads, versions.
+    clock : {"wall", "processor"}
+        What methods are judged by.
     """
 
     rows: tuple[Row, ...]
@@ -45,6 +48,19 @@ class Results:
     wall_seconds: float
     cpu_seconds: float
     provenance: dict[str, str]
+    clock: str = WALL
+
+    @property
+    def judged(self) -> tuple[Row, ...]:
+        """The rows, `seconds` by the clock that is judged by."""
+        return tuple(by_clock(row, self.clock) for row in self.rows)
+
+    @property
+    def busy(self) -> float:
+        """Share of the wall time of all runs in which they had a processor."""
+        wall = sum(row.seconds * row.runs for row in self.rows if row.cpu_seconds > 0)
+        mine = sum(row.cpu_seconds * row.runs for row in self.rows if row.cpu_seconds > 0)
+        return mine / wall if wall > 0 else math.nan
 
     @property
     def problems(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 CONTRADICTION = 1e-9
 """Relative amount by which a value may be below another row's bound: more, and one is wrong."""
@@ -70,6 +70,17 @@ class Row:
     scale: float = math.nan
     megabytes: float = math.nan
     iterations: int | None = None
+
+
+WALL, PROCESSOR = "wall", "processor"
+"""Clocks: that on the wall, without certificates; and the processor's, of whole calls."""
+
+
+def by_clock(row: Row, clock: str) -> Row:
+    """Return a row whose `seconds` are by a clock; of what was stopped there are none."""
+    if clock == WALL:
+        return row
+    return replace(row, seconds=row.cpu_seconds if row.cpu_seconds > 0 else math.inf)
 
 
 def suboptimality(rows: Sequence[Row]) -> dict[Row, float]:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from ..bench import BenchSettings, Results, Row, run_suite
@@ -13,8 +14,10 @@ from ..bench.page import markdown, write_page
 from ..bench.problems import BenchProblem, size_in_words
 from ..bench.results import read_results
 from ..bench.runner import chosen
+from ..bench.table import PROCESSOR, WALL
 from ..io.shown import one_line
 from ..io.tables import text_lines
+from ..sweeps.config import read_time_limit
 from ..tasks.progress import is_silent
 
 DESCRIPTION = (
@@ -42,7 +45,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--quick", action="store_true", help="two minutes: small problems, one accuracy")
     add("--list", action="store_true", help="print the sets and the methods, and run nothing")
     add("--out", type=Path, default=Path("screlax-bench"), metavar="FOLDER", help="for results")
-    add("--time-limit", type=float, metavar="SECONDS", help="per run (3 or 60)")
+    add(
+        "--time-limit",
+        type=float,
+        metavar="SECONDS",
+        help="per run (3 or 60, or as --problems has it)",
+    )
     add("--method", action="append", default=[], metavar="NAME", help="only this one, or several")
     add("--set", action="append", default=[], metavar="NAME", dest="sets", help="only this one …")
     add(
@@ -61,6 +69,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--repeats", type=int, metavar="N", help="runs of a case at most, the median counts")
     add("--threads", type=int, default=1, metavar="N", help="of linear algebra (1)")
+    add(
+        "--clock",
+        choices=(WALL, PROCESSOR),
+        default=WALL,
+        help="what to judge by: wall time, or the processor's where the machine is busy",
+    )
     add("--against", type=Path, metavar="FOLDER", help="results of an earlier run to compare with")
     add("--json", action="store_true", help="print JSON instead of Markdown")
 
@@ -73,7 +87,7 @@ def run(options: argparse.Namespace) -> bool:
         print("\n".join(_listing(problems, methods)))
         return True
     then = None if options.against is None else read_results(options.against)
-    results = run_suite(settings, _report)
+    results = replace(run_suite(settings, _report), clock=options.clock)
     before = [] if then is None else [_changes(results, then, options.against)]
     conditions = {method.name: method.conditions for method in methods}
     paths = write_page(results, options.out, conditions, before)
@@ -83,7 +97,9 @@ def run(options: argparse.Namespace) -> bool:
 
 
 def _settings(options: argparse.Namespace) -> BenchSettings:
-    given = {"limit": options.time_limit, "repeats": options.repeats}
+    of_file = None if options.problems is None else read_time_limit(options.problems)
+    limit = of_file if options.time_limit is None else options.time_limit
+    given = {"limit": limit, "repeats": options.repeats}
     chosen_by_hand = {name: value for name, value in given.items() if value is not None}
     return BenchSettings(
         folder=options.out / "rows",
