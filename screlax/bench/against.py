@@ -8,7 +8,7 @@ from .results import Results
 from .table import RAN, Row
 
 SLOWER = 1.5
-"""Ratio of processor times from which on a change is told; wall time says more of other programs."""
+"""Ratio of processor times from which on a change is told; wall time is as others let it be."""
 
 _SHORTEST = 3e-3
 """Seconds below which times are not compared."""

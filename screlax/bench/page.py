@@ -96,15 +96,13 @@ def html(results: Results, conditions: Mapping[str, str], before: Sequence[Shown
 
 def _charts(results: Results) -> list[list[str]]:
     """Return for each accuracy the profiles of both ways to judge."""
-    kinds = {
-        "Proved to": own_gaps(results.judged),
-        "Near by value to": suboptimality(results.judged),
-    }
+    rows = results.judged
+    kinds = {"Proved to": own_gaps(rows), "Near by value to": suboptimality(rows)}
     return [
         [
             profile_chart(
                 f"{kind} {accuracy:g}",
-                profile(times_to(results.judged, accuracy, results.limit, excess)),
+                profile(times_to(rows, accuracy, results.limit, excess)),
             )
             for kind, excess in kinds.items()
         ]
