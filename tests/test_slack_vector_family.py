@@ -18,6 +18,7 @@ from screlax import (
     Solution,
     Sphere,
     Status,
+    profile,
     regularization_path,
     solve_relaxation,
 )
@@ -591,3 +592,14 @@ def test_derivatives_by_class_sizes_are_those_of_the_terms(name, kind):
         assert found.value_by_size[h] == pytest.approx(slope, rel=1e-5, abs=1e-6)
         own_slope = (own_up - own_down) / (2 * step * sizes[h])
         np.testing.assert_allclose(found.own_by_size[:, h], own_slope, rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.parametrize("share", [0.8, 0.95, 0.999])
+def test_below_the_threshold_of_unlike_classes_the_zero_saddle_is_left(share):
+    """The slack-vector equations have no root there, and their last squared norms are negative."""
+    problem = UFM(profile("covtype"), Ridge(1.0), loss="class-averaged", temperature=1.0)
+    below = replace(problem, control=Ridge(share * problem.zero_threshold()))
+    solution = solve_relaxation(below)
+    assert solution.status == "optimal"
+    assert solution.rank == 1
+    assert solution.orbit_gram.own.max() > 1e-3

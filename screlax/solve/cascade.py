@@ -174,9 +174,7 @@ def _in_batches(problem: UFM, level: Level, options: SolverOptions, start: float
         near = root.gram
         if root.converged and _is_tight(prover.gram(near, Level.ORBITS).certificate):
             return _result(problem, level, near, root.steps, "slack-vector Newton", start)
-    # a mean of zero is a saddle, which no descent leaves
-    away = near is not None and bool((near.own > 0).all())
-    return _descend(problem, level, options, near if away else None, start)
+    return _descend(problem, level, options, near, start)
 
 
 def _starts_in_batches(problem: UFM, options: SolverOptions) -> Iterator[CellGram]:
@@ -240,7 +238,8 @@ def _descend(
     cells = problem.points.orbits
     require_memory(8 * 40 * cells**2, f"Burer–Monteiro with {cells:,} distinct class sizes")
     guess = CellGram(np.ones(cells), np.eye(cells))
-    if near is not None and near.is_finite():
+    # of squared norms below zero nothing would be left but zero, a saddle that no descent leaves
+    if near is not None and near.is_finite() and (near.own > 0).all():
         guess = near.dense()
     gram, run = solve_factored(
         build_program(with_room(problem, ROOM), Level.ORBITS),
