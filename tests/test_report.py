@@ -24,7 +24,7 @@ from screlax.report.legends import ALONE, CENTRES, DUALITY, FRAME
 from screlax.report.metrics import legend_of, metric_columns
 from screlax.report.numbers import Sheet
 from screlax.report.page import page_html
-from screlax.report.pixels import png
+from screlax.report.pixels import is_dark, png
 from screlax.report.scales import Scale, fitting_scale, sizes_scale
 from screlax.report.side_by_side import distance_between
 
@@ -162,7 +162,7 @@ def test_every_element_is_named_for_those_who_do_not_see_it(pages, kind):
     for name, of, _ in page.elements:
         for key in ("aria-labelledby", "aria-describedby", "for"):
             assert of.get(key) is None or of[key] in places
-        if of.get("role") in ("img", "region"):
+        if of.get("role") in ("img", "group"):
             assert of["aria-label"]
         if name == "svg":
             assert of.get("role") == "img" or of.get("aria-hidden") == "true"
@@ -419,8 +419,8 @@ def test_colours_are_those_of_the_pictures(pages):
         assert mine.dash == DASHES[line.get_linestyle()]
 
 
-def test_text_stands_out_from_its_ground_in_both_themes(pages):
-    """At least 4.5 to 1 (WCAG 2.2, success criterion 1.4.3)."""
+def contrast(one, other):
+    """Return the contrast ratio of two colours (WCAG 2.2)."""
 
     def luminance(colour):
         colour = colour if len(colour) == 7 else "#" + "".join(2 * digit for digit in colour[1:])
@@ -428,6 +428,20 @@ def test_text_stands_out_from_its_ground_in_both_themes(pages):
         linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
         return float(linear @ [0.2126, 0.7152, 0.0722])
 
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_numbers_in_cells_stand_out_from_every_colour():
+    places = np.arange(256, dtype=np.uint8)
+    palette = re.search(rb"PLTE(.{768})", png(places[None]), re.DOTALL)[1]
+    for place, dark in enumerate(is_dark(places)):
+        colour = "#" + palette[3 * place : 3 * place + 3].hex()
+        assert contrast("#ffffff" if dark else "#000000", colour) >= 4.5
+
+
+def test_text_stands_out_from_its_ground_in_both_themes(pages):
+    """At least 4.5 to 1 (WCAG 2.2, success criterion 1.4.3)."""
     (style,) = Page(pages["supcon"][1]).texts("style")
     themes = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
     assert len(themes) == 3  # light, dark, paper
@@ -435,8 +449,7 @@ def test_text_stands_out_from_its_ground_in_both_themes(pages):
         of = {"shade": "#ffffff"} | dict(re.findall(r"--(\w+): (#\w+)", theme))
         for ground in ("paper", "shade"):
             for ink in ("ink", "soft", "accent", "good", "bad"):
-                light, dark = sorted((luminance(of[ink]), luminance(of[ground])), reverse=True)
-                assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, ground)
+                assert contrast(of[ink], of[ground]) >= 4.5, (ink, ground)
 
 
 @pytest.mark.parametrize(

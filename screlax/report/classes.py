@@ -63,7 +63,7 @@ def classes_section(
         "section",
         tag("h2", heading, id=f"{place}-heading"),
         tag("p", search, class_="search"),
-        tag("div", table, class_="scroll classes", role="region", tabindex=0, aria_label=heading),
+        tag("div", table, class_="scroll classes", role="group", tabindex=0, aria_label=heading),
         pages,
         tag("noscript", tag("p", "The table of classes needs scripts: they are in this file.")),
         details("What the columns are", legend),

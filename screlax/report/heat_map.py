@@ -22,7 +22,7 @@ from ..plots.selection import LONGEST, NAMED
 from .figure import framed
 from .markup import Markup, table, tag
 from .numbers import Sheet, number
-from .pixels import COLOURS, png
+from .pixels import COLOURS, is_dark, png
 
 _WIDTH, _SIDE, _LEFT, _TOP = 440, 264, 90, 8
 _LONGEST = LONGEST - 2
@@ -114,7 +114,7 @@ class HeatMap:
         if len(self.names) <= NAMED:
             named = zip(self.names, self.matrix.tolist(), strict=True)
             rows = ([name, *(number(x, 3) for x in row)] for name, row in named)
-            return table(f"{title}, all entries", ["", *self.names], rows, shows_caption=True)
+            return table(f"{title}, all entries", ["class", *self.names], rows, shows_caption=True)
         upper = np.triu(np.isfinite(self.matrix), 0 if not self.is_symmetric else 1)
         pairs = np.argwhere(upper)
         order = np.argsort(self.matrix[upper], kind="stable")
@@ -172,12 +172,13 @@ class HeatMap:
         cell = _SIDE / len(self.names)
         digits = max(0, 1 - math.floor(math.log10(0.999 * self.limit)))
         parts = []
+        dark = is_dark(self._pixels())
         for (row, column), value in np.ndenumerate(self.matrix):
             if math.isfinite(value):
                 parts.append(
                     tag("text", _short(value, digits), x=f"{_LEFT + (column + 0.5) * cell:.1f}",
                         y=f"{_TOP + (row + 0.5) * cell + 4:.1f}", text_anchor="middle",
-                        class_="on-dark" if abs(value) > 0.6 * self.limit else "on-light",
+                        class_="on-dark" if dark[row, column] else "on-light",
                         font_size=13 if len(self.names) <= 6 else 9.5)
                 )  # fmt: skip
         return parts

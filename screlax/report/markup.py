@@ -70,7 +70,7 @@ def table(
         tag("thead", head) if head else None,
         tag("tbody", *body),
     )
-    return tag("div", inside, class_="scroll", role="region", tabindex=0, aria_label=caption)
+    return tag("div", inside, class_="scroll", role="group", tabindex=0, aria_label=caption)
 
 
 def details(summary: str, *inside: object, is_open: bool = False) -> Markup:

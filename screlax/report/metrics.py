@@ -55,7 +55,7 @@ def legend_of(name: str) -> str:
 def _by_centre(
     sheet: Sheet, title: str, groups: Mapping[str, Mapping[str, float]], legends: Mapping[str, str]
 ) -> Markup:
-    header = ["", *(term(sheet, _shown(centre), CENTRES[centre]) for centre in groups)]
+    header = ["metric", *(term(sheet, _shown(centre), CENTRES[centre]) for centre in groups)]
     names = list(next(iter(groups.values())))
     rows = (
         [term(sheet, _shown(name), legends[name]),

@@ -108,7 +108,7 @@ def _distances(sheet: Sheet, solutions: Mapping[str, Solution]) -> Markup:
         "where two optima are of different classes, or have no geometry of all classes.",
     )
     title = "Distance between the geometries"
-    header = ["", *(f"{place}." for place in range(1, len(found) + 1))]
+    header = ["recipe", *(f"{place}." for place in range(1, len(found) + 1))]
     return joined([table(title, header, rows, shows_caption=True), note])
 
 
