@@ -6,7 +6,7 @@ from pathlib import Path
 from ..comparison import compare
 from ..comparison.compare import LOSSES, SCALES
 from ..comparison.text import ranking_lines
-from ..errors import Status
+from ..errors import InvalidInputError, Status
 from ..io.contents.in_file import InFile
 from ..io.tables import json_text
 from ..plots import plot_comparison
@@ -75,6 +75,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Compare and print; return whether the saved optima are certified."""
     refuse_picture(options.plot)
+    if options.classifier is None and options.classifier_array is not None:
+        raise InvalidInputError("--classifier-array is of a file; give it: --classifier FILE")
     files = [options.solution, *options.others]
     with progress(f"reading {', '.join(map(str, files))}"):
         solutions = [Solution.load(file) for file in files]

@@ -108,7 +108,7 @@ def _matrix(options: argparse.Namespace) -> Any:
 
 
 def _pair(text: str | None) -> Any:
-    bounds = numbers_of(text)
+    bounds = numbers_of(text, "--temperatures")
     return None if bounds is None else tuple(bounds.tolist())
 
 

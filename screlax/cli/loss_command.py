@@ -119,6 +119,8 @@ def _loss(options: argparse.Namespace) -> Loss:
 
 def _keys(options: argparse.Namespace) -> dict[str, Any]:
     """Return keys and their labels, nothing where there are none."""
+    if options.keys is None and options.contrast_with == "keys":
+        raise InvalidInputError("--contrast-with keys needs keys; give them: --keys FILE")
     if options.keys is None:
         for name in ("key_labels", "keys_array", "key_column"):
             if getattr(options, name) is not None:

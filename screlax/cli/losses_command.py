@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> bool:
             controls,
             _temperature(options.temperature),
             options.loss,
-            imbalance=numbers_of(options.imbalance),
+            imbalance=numbers_of(options.imbalance, "--imbalance"),
             features=options.features,
             batches=None if batches is None else [check_batches(batches)],
             views=options.views,

@@ -15,6 +15,19 @@ _ARGUMENT = re.compile(
 _CALL = re.compile(r"(?:screlax\.(?:losses\.)?)?\b([A-Z]\w*)\((\w+=[\w.+-]+(?:, \w+=[\w.+-]+)*)\)")
 """``Kind(name=value, ...)``, of values that are words or numbers."""
 
+_SPOKEN = {
+    r"\An_jobs, unless": "--jobs, unless",
+    r"\Astrengths must": "--values must",
+    r", unless it is None,": "",
+    r"unless it is −1 or None,": "unless it is -1,",
+    r"give strengths or temperatures \(or batch sizes\), not both": "give --values, "
+    "--temperatures or --batch-sizes, not both",
+    r"(the optimum of )?problem\.without_constraints\(\)": r"\1the problem without --constraints",
+}
+"""What Python calls otherwise, and how the command line says it."""
+
+_NUMBER = re.compile(r"\A([A-Z]\w*): (\w+)(?= must)")
+
 _CHOICE = re.compile(r"(choose one of )([A-Z]\w*(?:, [A-Z]\w*)*)")
 
 
@@ -39,7 +52,33 @@ def in_option_names(message: str, options: argparse.Namespace) -> str:
             return f"--option {name}={value}"
         return found[0]
 
-    return _CHOICE.sub(_choice, _ARGUMENT.sub(option, _CALL.sub(_call, message)))
+    told = _CHOICE.sub(_choice, _ARGUMENT.sub(option, _CALL.sub(_call, message)))
+    for name in vars(options):
+        if _is_given(options, name):
+            told = re.sub(_spoken(name), f"--{name.replace('_', '-')}", told)
+    for place, spoken in _SPOKEN.items():
+        told = re.sub(place, spoken, told)
+    return _NUMBER.sub(_number, told)
+
+
+def _is_given(options: argparse.Namespace, name: str) -> bool:
+    value = getattr(options, name)
+    return value is not None and value is not False and not callable(value)
+
+
+def _spoken(name: str) -> str:
+    """Return where a message calls an argument by its name alone."""
+    begins = rf"\A{name}(?=:|, unless| (?:must|are|is)\b)"
+    return rf"{begins}|(?<=leave out ){name}\b(?! =)|(?<=use ){name}(?= >= )"
+
+
+def _number(found: re.Match[str]) -> str:
+    """Write a number of a control as its option."""
+    for name, control in CONTROLS.items():
+        known = [field.name for field in fields(control)]
+        if control.__name__ == found[1] and found[2] in known:
+            return f"--{name}{f' {found[2].upper()}' * (len(known) > 1)}"
+    return found[0]
 
 
 def _choice(found: re.Match[str]) -> str:

@@ -81,13 +81,16 @@ def run(options: argparse.Namespace) -> bool:
         problem.loss.require_embeddings("--determinacy")
     refuse_unwritable(options.out, ".csv")
     refuse_picture(options.plot)
-    values, temperatures = numbers_of(options.values), numbers_of(options.temperatures)
+    values, temperatures = (
+        numbers_of(options.values, "--values"),
+        numbers_of(options.temperatures, "--temperatures"),
+    )
     with progress(f"path of {problem.classes:,} classes"):
         solutions = regularization_path(
             problem,
             values,
             temperatures=temperatures,
-            batch_sizes=numbers_of(options.batch_sizes),
+            batch_sizes=numbers_of(options.batch_sizes, "--batch-sizes"),
             vary=options.vary,
             points=options.points,
             tol=options.tol,

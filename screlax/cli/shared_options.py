@@ -194,6 +194,8 @@ def loss_of(options: argparse.Namespace) -> Loss:
     given: dict[str, Any] = {}
     if options.views is not None:
         given["views"] = options.views
+    if options.weights_column is not None and options.class_weights in (None, BALANCED):
+        raise InvalidInputError("--weights-column is of a file; give it: --class-weights FILE")
     if options.class_weights is not None:
         listed = options.class_weights != BALANCED
         given["class_weights"] = _listed_weights(options) if listed else BALANCED
@@ -234,14 +236,16 @@ def batches_of(options: argparse.Namespace) -> tuple[str, dict[str, Any]] | None
     return name, given
 
 
-def numbers_of(text: str | None) -> Vector | None:
-    """Return numbers that are separated by commas, None where there is no text."""
+def numbers_of(text: str | None, option: str) -> Vector | None:
+    """Return numbers that are separated by commas, None where the option is not given."""
     if text is None:
         return None
     try:
         return np.array([float(part) for part in text.split(",")])
     except ValueError:
-        raise InvalidInputError(f"expected numbers separated by commas, got {text!r}") from None
+        raise InvalidInputError(
+            f"{option} takes numbers separated by commas, got {text!r}"
+        ) from None
 
 
 def _exactly_one(options: argparse.Namespace, names: tuple[str, ...], what: str) -> str:

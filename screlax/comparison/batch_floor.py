@@ -129,7 +129,7 @@ def batch_floor(solution: Solution, *, draws: int = 1000, seed: int = 0) -> Batc
             f"the lower bound is one of features that satisfy {problem.constraints_in_words}, and "
             "training knows nothing of them; take the optimum of problem.without_constraints()"
         )
-    count = whole_number(draws, "draws", 2)
+    count, seed = whole_number(draws, "draws", 2), whole_number(seed, "seed", 0)
     drawn = drawn_losses(solution, count, seed)
     count = len(drawn)
     return BatchFloor(

@@ -107,6 +107,7 @@ def drawn_loss(
     seed : int
     """
     count = None if draws is None else whole_number(draws, "draws", 0)
+    seed = whole_number(seed, "seed", 0)
     if count == 0 or why_not_drawn(problem, statistics, together):
         return None
     batches = DrawnBatches(rows, number, statistics.means, problem, together, normalize)
