@@ -78,7 +78,7 @@ WRONG = {
     f"path {SIZES} --values 1,x": "--values takes numbers",
     f"path {SIZES} --values 1,-1": "--values must be positive",
     f"path {SIZES} --temperatures 0": "--temperatures must be positive",
-    f"path {SIZES} --batch-sizes 2 --temperatures 1": "--values, --temperatures or --batch-sizes, not both",
+    f"path {SIZES} --batch-sizes 2 --temperatures 1": "--temperatures or --batch-sizes, not both",
     "sweep s.toml --jobs 5000": "--jobs, unless it is -1, must be",
     f"losses {SIZES} --temperature 0": "--temperature must be positive",
     f"losses {SIZES} --imbalance x": "--imbalance takes numbers",
