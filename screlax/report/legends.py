@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 OPTIMUM = {
-    "objective per": "The loss at this geometry as training logs it, a mean; what is proved bounds "
-    "it from above.",
+    "objective per": "The objective at this geometry as a mean, the scale on which training logs a "
+    "loss.",
     "objective, summed": "The loss summed over its terms, with the penalty of the control where "
     "there is one: what is minimised, and the upper bound on the optimum.",
     "lower bound": "No embeddings of any dimension have a smaller summed objective: a dual bound, "
