@@ -603,3 +603,13 @@ def test_below_the_threshold_of_unlike_classes_the_zero_saddle_is_left(share):
     assert solution.status == "optimal"
     assert solution.rank == 1
     assert solution.orbit_gram.own.max() > 1e-3
+
+
+@pytest.mark.parametrize("radius", [100.0, 1000.0])
+@pytest.mark.parametrize("name", ["covtype", "cifar10-step:100"])
+def test_a_large_budget_without_own_weights_is_reached_from_smaller_ones(name, radius):
+    """From separate classes the descent ended at up to 27 times the value from the optimum."""
+    problem = UFM(profile(name), Budget(radius), loss="negatives-only", temperature=1.0)
+    solution = solve_relaxation(problem)
+    assert solution.status == "optimal"
+    assert solution.relative_gap <= 1e-10

@@ -6,6 +6,7 @@ another level also checks the reduction itself.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -47,6 +48,7 @@ from .slack_vector.solver import solve_slack_vector
 from .targets import solve_targets
 
 _MAX_DENSE_ORBITS = 2000
+_BUDGET_STRIDE, _ON_THE_WAY = 4.0, 1e-8
 
 NOT_LINEAR = (
     "constraints that are functions of the cvxpy variable are for conic solvers; choose SCS or "
@@ -237,16 +239,36 @@ def _descend(
     """Run Burer–Monteiro at orbit level from near a Gram matrix, or from separate classes."""
     cells = problem.points.orbits
     require_memory(8 * 40 * cells**2, f"Burer–Monteiro with {cells:,} distinct class sizes")
-    guess = CellGram(np.ones(cells), np.eye(cells))
+    deadline, before = deadline_of(options, start), 0
     # of squared norms below zero nothing would be left but zero, a saddle that no descent leaves
     if near is not None and near.is_finite() and (near.own > 0).all():
         guess = near.dense()
-    gram, run = solve_factored(
-        build_program(with_room(problem, ROOM), Level.ORBITS),
-        guess,
-        deadline=deadline_of(options, start),
-    )
-    return _result(problem, level, gram, run.iterations, f"{DESCENT}{run.reason}", start)
+    else:
+        guess, before = _from_smaller_budgets(problem, deadline)
+    program = build_program(with_room(problem, ROOM), Level.ORBITS)
+    gram, run = solve_factored(program, guess, deadline=deadline)
+    return _result(problem, level, gram, before + run.iterations, f"{DESCENT}{run.reason}", start)
+
+
+def _from_smaller_budgets(problem: UFM, deadline: float) -> tuple[CellGram, int]:
+    """Return separate classes as a start, and of a large budget the optimum of smaller ones.
+
+    Far beyond the temperature the exponentials of a start at random vanish, and with them what
+    tells a descent where to go; optima of different budgets are nearly in proportion.
+    """
+    cells, control = problem.points.orbits, problem.control
+    guess, iterations = CellGram(np.ones(cells), np.eye(cells)), 0
+    if control.fixes_norms or control.is_penalty:
+        return guess, iterations
+    strides = max(0, math.ceil(math.log(control.parameter / problem.temperature, _BUDGET_STRIDE)))
+    for stride in range(strides, 0, -1):
+        smaller = control.with_parameter(control.parameter / _BUDGET_STRIDE**stride)
+        posed = with_room(replace(problem, control=smaller), ROOM)
+        gram, run = solve_factored(
+            build_program(posed, Level.ORBITS), guess, accuracy=_ON_THE_WAY, deadline=deadline
+        )
+        guess, iterations = gram.scaled(_BUDGET_STRIDE), iterations + run.iterations
+    return guess, iterations
 
 
 def _with_singletons(problem: UFM, level: Level, options: SolverOptions, start: float) -> Candidate:
