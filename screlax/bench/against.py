@@ -7,7 +7,7 @@ from .content import Shown
 from .results import Results
 from .table import RAN, Row
 
-SLOWER = 1.5
+SLOWER = 2.0
 """Ratio of processor times from which on a change is told; wall time is as others let it be."""
 
 _SHORTEST = 3e-3
