@@ -4,7 +4,8 @@
 
 k = 2 … 50 classes, sizes log-uniform in 1 … 10⁷ (half of the profiles with more singletons), all
 controls, λ from 1e-8 to λ_max, ρ/τ from 1e-2 to 1e2. `--compare` small ones are also solved by
-Clarabel: the two intervals [lower, upper] have to overlap. Times are the processor's, of one thread.
+Clarabel: the two intervals [lower, upper] have to overlap. Times are the
+processor's, of one thread.
 """
 
 from __future__ import annotations
