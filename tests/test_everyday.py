@@ -69,3 +69,16 @@ def test_the_temperatures_are_told_where_they_meet(capsys):
 def test_a_fit_says_which_temperature_to_give():
     with pytest.raises(screlax.ScrelaxError, match=r"temperature=0\.1 say"):
         screlax.fit_control(ROWS, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["cat", "cat", "dog"], r"UFM\.from_labels counts them"),
+        ("cifar100-lt:100", r"screlax\.profile\('cifar100-lt:100'\)"),
+        ("counts.csv", r"screlax\.read_counts\('counts\.csv'\)"),
+    ],
+)
+def test_what_is_given_for_class_sizes_is_told_where_it_goes(given, said):
+    with pytest.raises(screlax.ScrelaxError, match=said):
+        screlax.UFM(given, SPHERE)

@@ -126,6 +126,12 @@ class ClassSizes:
         if isinstance(counts, ClassSizes):
             labels = None if class_labels is None else name_classes(class_labels, counts.classes)
             return counts, labels
+        if isinstance(counts, str):
+            raise InvalidInputError(
+                f"class sizes must be a sequence with one number each, got {counts!r}; "
+                f"those of a named profile are screlax.profile({counts!r}), of a file "
+                f"screlax.read_counts({counts!r})"
+            )
         given = per_class(counts, "class sizes")
         array, labels = _whole_numbers(given, "class sizes"), given.labels
         if class_labels is not None:

@@ -158,4 +158,11 @@ def _refuse(values: list[Any], what: str, labels: tuple[Hashable, ...] | None) -
     kind = "is missing" if missing else f"is {type(values[first]).__name__}"
     raise InvalidInputError(
         f"{what} must be numbers, got {shown(values[first])} {where}, which {kind}"
+        + ("; of one label per sample, UFM.from_labels counts them" * _are_labels(values, labels))
     )
+
+
+def _are_labels(values: list[Any], labels: tuple[Hashable, ...] | None) -> bool:
+    """Whether these are text that comes again and again, as labels of samples do."""
+    text = labels is None and all(type(value) is str for value in values)
+    return text and len(set(values)) < len(values)
