@@ -69,8 +69,8 @@ def require_verifiable(problem: UFM) -> None:
     Raises
     ------
     SolverCapabilityError
-        If it has constraints of its own, or a classifier with a bias, nonnegative features or
-        norms that are fixed.
+        If it has constraints that are functions, or a classifier with a bias, nonnegative
+        features or norms that are fixed.
     """
     why = _why_not_verifiable(problem)
     if not why:
@@ -83,8 +83,8 @@ def require_verifiable(problem: UFM) -> None:
 
 def _why_not_verifiable(problem: UFM) -> str:
     """Say for which problems of its kind there is a proof against rounding; empty where for it."""
-    if problem.constraints:
-        return "problems without constraints of their own"
+    if not all(one.is_linear for one in problem.constraints):
+        return "constraints that are linear, not functions of the cvxpy variable"
     why = problem.loss.why_not_exact(problem.class_sizes)
     if why:
         return why

@@ -587,7 +587,7 @@ class Solution:
             it is given, enclosed in ball arithmetic (``pip install 'screlax[verified]'``). For
             losses that are rows of a softmax with real features, SupCon in expected mini-batches,
             orthogonal classes, and cross-entropy with real features, no bias and `WeightDecay` or
-            `LayerPeeled`.
+            `LayerPeeled`; under linear constraints too, at levels classes and orbits.
 
         Raises
         ------

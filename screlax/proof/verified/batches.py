@@ -13,6 +13,7 @@ Numbers of samples and chances are exact, class shares and weights the doubles t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,11 @@ from ...optional import require_memory
 from ...problem.constraints.norm_control import NormControl
 from ...problem.losses.expected_rows import ExpectedRows, WeightedRows
 from ...problem.ufm import UFM
+from ...types import Vector
 from .balls import Balls, ball_of, precision, total
 from .cells import BallGram, CellBounds, Table
 from .expectation import BallExpectation
+from .own_constraints import Row
 
 _BITS = 192
 """Sums over circles and over t cancel: of 58 digits many are left."""
@@ -51,12 +54,19 @@ class BatchBounds(CellBounds):
     control : NormControl
     parameter : arb
         λτ of a ridge, the bound ρ/τ of other controls.
+    linear : list of Row, optional
     """
 
     def __init__(
-        self, problem: UFM, level: Level, loss: ExpectedRows, control: NormControl, parameter: Any
+        self,
+        problem: UFM,
+        level: Level,
+        loss: ExpectedRows,
+        control: NormControl,
+        parameter: Any,
+        linear: Sequence[Row] = (),
     ) -> None:
-        super().__init__(loss.cells, control, parameter)
+        super().__init__(loss.cells, control, parameter, linear)
         require_memory(_BALL_BYTES * float(len(loss.cells)) ** 2, f"balls for {level}")
         self._loss = loss
         self._kinds = problem.loss.rows_exactly(problem.class_sizes, level, ball_of)
@@ -67,12 +77,16 @@ class BatchBounds(CellBounds):
                     "numbers_exactly; a proof against rounding needs them to be the same"
                 )
 
-    def bounds(self, gram: CellGram) -> tuple[Any, Any]:
-        """Return a lower and an upper bound from a Gram matrix that is about feasible."""
+    def bounds(self, gram: CellGram, linear: Vector | None = None) -> tuple[Any, Any]:
+        """Return a lower and an upper bound from a Gram matrix that is about feasible.
+
+        With multipliers of linear constraints, if any.
+        """
         with precision(_BITS):
-            own, pair = self.feasible(gram)
+            (own, pair), is_feasible = self.feasible(gram)
             value, slope = self.at(own, pair)
-            return self._lower(value, slope, (own, pair)), value + self.penalty(own)
+            upper = value + self.penalty(own) if is_feasible else arb.pos_inf()
+            return self._lower(value, slope, (own, pair), linear), upper
 
     def at(self, own: Balls, pair: Table) -> tuple[Any, BallGram]:
         """Return the loss and its slope, as coefficients of own and pair."""
@@ -96,13 +110,12 @@ class BatchBounds(CellBounds):
         e = [[(x - own[g]).exp() for x in pair[g]] for g in kind.orbits.tolist()]
         return BallExpectation(kind.rows.draws, *units, kind.rows.views).evaluated(e)
 
-    def _lower(self, value: Any, slope: BallGram, gram: BallGram) -> Any:
-        along = [
-            s * x + total(a * b for a, b in zip(row, products, strict=True))
-            for s, x, row, products in zip(slope[0], gram[0], slope[1], gram[1], strict=True)
-        ]
-        tangent = value - total(along)
-        near = np.array([float(x.mid()) for x in along])
+    def _lower(self, value: Any, slope: BallGram, gram: BallGram, linear: Vector | None) -> Any:
+        products = self._along(slope, gram)
+        tangent = value - total(products)
+        slope, cost = self.with_linear(slope, linear)
+        tangent -= cost
+        near = np.array([float(x.mid()) for x in self._along(slope, gram)])
         norms = np.array([float(x.mid()) for x in gram[0]])
         given = self._control.multipliers(near, norms, self._cells)
         if not np.isfinite(given).all():
@@ -113,3 +126,11 @@ class BatchBounds(CellBounds):
         if self._control.is_penalty:
             return (1 - missing / (missing + self._parameter / 2)) * tangent
         return tangent - self.paid(paid, missing)
+
+    @staticmethod
+    def _along(slope: BallGram, gram: BallGram) -> Balls:
+        """Return ⟨S, G⟩ cell by cell."""
+        return [
+            s * x + total(a * b for a, b in zip(row, products, strict=True))
+            for s, x, row, products in zip(slope[0], gram[0], slope[1], gram[1], strict=True)
+        ]

@@ -11,6 +11,7 @@ for the slack S, all in ball arithmetic.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ...problem.constraints.norm_control import NormControl
 from ...types import Vector
 from .balls import Balls, ball_of, balls, largest, total
 from .factor import factor_of
+from .own_constraints import Row, made_to_hold, price
 
 Table = list[Balls]
 """A matrix of balls, row by row."""
@@ -38,17 +40,52 @@ class CellBounds:
     control : NormControl
     parameter : arb
         λτ of a ridge, the bound ρ/τ of other controls.
+    linear : list of Row, optional
+        Linear constraints of the problem's own.
     """
 
-    def __init__(self, cells: Cells, control: NormControl, parameter: Any) -> None:
+    def __init__(
+        self, cells: Cells, control: NormControl, parameter: Any, linear: Sequence[Row] = ()
+    ) -> None:
+        self._linear = linear
         self._cells, self._control, self._parameter = cells, control, parameter
         self._points = balls(cells.points)
         each = balls(cells.samples_each)
         self._mass = [count * one for count, one in zip(self._points, each, strict=True)]
 
-    def feasible(self, gram: CellGram) -> BallGram:
-        """Return a feasible Gram matrix that is about the one given."""
-        return self._within(*self._semidefinite(gram))
+    def feasible(self, gram: CellGram) -> tuple[BallGram, bool]:
+        """Return a Gram matrix that is about the one given, and whether it is feasible.
+
+        It is but for linear constraints that are not certain to hold.
+        """
+        found = self._within(*self._semidefinite(gram))
+        if not self._linear:
+            return found, True
+        moved = made_to_hold([*self._linear, *self._norms()], self._points, *found)
+        return (found, False) if moved is None else (moved, True)
+
+    def _norms(self) -> list[Row]:
+        """Return the control as rows."""
+        control, limit = self._control, self._parameter
+        if control.is_penalty:
+            return []
+        if not control.fixes_norms:
+            return [Row(dict(enumerate(self._mass)), {}, None, limit * total(self._mass))]
+        lower = limit if control.is_equation else None
+        return [Row({g: arb(1)}, {}, lower, limit) for g in range(len(self._mass))]
+
+    def with_linear(self, slack: BallGram, multipliers: Vector | None) -> tuple[BallGram, Any]:
+        """Return a slack with the multipliers of linear constraints, and what these cost."""
+        if multipliers is None or not self._linear:
+            return slack, arb(0)
+        cost, found = price(self._linear, multipliers)
+        own, pair = list(slack[0]), [list(row) for row in slack[1]]
+        for z, row in found:
+            for g, a in row.own.items():
+                own[g] += z * a
+            for (g, h), a in row.pair.items():
+                pair[g][h] += z * a
+        return (own, pair), cost
 
     def penalty(self, own: Balls) -> Any:
         """Return what the control adds to the objective."""

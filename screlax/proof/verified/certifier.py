@@ -41,6 +41,7 @@ from .batches import BatchBounds
 from .dense import DenseBounds
 from .logits import bounds_of as logit_bounds
 from .orthogonal import bounds_of as orthogonal_bounds
+from .own_constraints import Row, row_of
 from .slack_vector import Data
 from .slack_vector import bounds_of as slack_vector_bounds
 
@@ -58,7 +59,7 @@ def prove_verified(
     ------
     SolverCapabilityError
         If there is no such proof for the loss, for nonnegative features that do not end at
-        orthogonal classes, under constraints of the problem's own, or for cross-entropy with a
+        orthogonal classes, under constraints that are functions, or for cross-entropy with a
         bias, nonnegative features or norms that are fixed.
     """
     require_verifiable(problem)
@@ -81,7 +82,7 @@ def _bounds(problem: UFM, level: Level, known: Proof) -> Bounds:
 
 def _structured(problem: UFM, level: Level, gram: AnyGram) -> Bounds | None:
     """Return bounds in O(m) where the form of the Gram matrix has them."""
-    if level is not Level.ORBITS:
+    if level is not Level.ORBITS or problem.constraints:
         return None
     control = problem.control_at_unit_temperature
     if isinstance(gram, DiagonalGram):
@@ -129,21 +130,39 @@ def _dense(problem: UFM, level: Level, known: Proof) -> Bounds:
         gram = lift_from_orbits(problem.points, level, gram.dense())
     if not gram.is_finite():
         return arb.nan(), arb.nan(), False
-    control = program.control
+    control, linear = program.control, _linear(problem, level)
+    dual = known.dual or DualPoint(None, None)
     if loss is None:
         assert expected is not None
-        batches = BatchBounds(problem, level, expected, control, _parameter(problem))
-        return *batches.bounds(gram), True
-    dual = known.dual or DualPoint(None, None)
+        batches = BatchBounds(problem, level, expected, control, _parameter(problem), linear)
+        return *batches.bounds(gram, dual.linear), True
     rows = loss.expand(gram) if dual.rows is None else dual.rows
     multipliers = dual.multipliers
     if multipliers is None:
-        along = products_by_cell(loss.gradient(rows), gram)
+        slope = loss.gradient(rows)
+        if dual.linear is not None and program.linear is not None:
+            added = program.linear.coefficients(dual.linear)
+            slope = CellGram(slope.own + added.own, slope.pair + added.pair)
+        along = products_by_cell(slope, gram)
         multipliers = program.control.multipliers(along, gram.own, program.cells)
     if not np.isfinite(multipliers).all():
         return arb.nan(), arb.nan(), False
-    bounds = DenseBounds(loss, program.control, _parameter(problem))
-    return bounds.lower(rows, multipliers), bounds.upper(gram), True
+    bounds = DenseBounds(loss, control, _parameter(problem), linear)
+    return bounds.lower(rows, multipliers, dual.linear), bounds.upper(gram), True
+
+
+def _linear(problem: UFM, level: Level) -> list[Row]:
+    """Return the linear constraints of a problem's own at a level."""
+    if not problem.constraints:
+        return []
+    if level not in (Level.CLASSES, Level.ORBITS):
+        raise SolverCapabilityError(
+            "constraints of your own are enclosed at levels classes and orbits, not at level "
+            f"{level}: they are on class means, and samples of a class coincide at the optimum"
+        )
+    sizes = problem.points
+    cell = sizes.orbit_index() if level is Level.ORBITS else np.arange(sizes.classes)
+    return [row_of(one, cell.tolist(), arb(problem.temperature)) for one in problem.constraints]
 
 
 def _is_proof(bounds: Bounds) -> bool:

@@ -7,6 +7,7 @@ Rows that are made exactly stochastic give a slack S (`cells`); ε ≥ −λ_min
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ...problem.losses.softmax_rows import RowWeights, SoftmaxRows
 from ...types import Vector
 from .balls import Balls, about, ball_of, balls, largest, total
 from .cells import BallGram, CellBounds, Table
+from .own_constraints import Row
 
 
 class DenseBounds(CellBounds):
@@ -30,17 +32,20 @@ class DenseBounds(CellBounds):
     control : NormControl
     parameter : arb
         λτ of a ridge, the bound ρ/τ of other controls.
+    linear : list of Row, optional
     """
 
-    def __init__(self, loss: SoftmaxRows, control: NormControl, parameter: Any) -> None:
-        super().__init__(loss.cells, control, parameter)
+    def __init__(
+        self, loss: SoftmaxRows, control: NormControl, parameter: Any, linear: Sequence[Row] = ()
+    ) -> None:
+        super().__init__(loss.cells, control, parameter, linear)
         self._loss, self._anchors = loss, balls(loss.anchors)
         self._rows = np.flatnonzero(loss.anchors > 0).tolist()
 
     def upper(self, gram: CellGram) -> Any:
         """Return the objective at a feasible Gram matrix that is about the one given."""
-        own, pair = self.feasible(gram)
-        return self._value(own, pair) + self.penalty(own)
+        (own, pair), is_feasible = self.feasible(gram)
+        return self._value(own, pair) + self.penalty(own) if is_feasible else arb.pos_inf()
 
     def _value(self, own: Balls, pair: Table) -> Any:
         """Return the loss at a Gram matrix."""
@@ -60,16 +65,17 @@ class DenseBounds(CellBounds):
             found += self._anchors[g] * (inside.log() - drawn)
         return found
 
-    def lower(self, rows: RowWeights, multipliers: Vector) -> Any:
-        """Return the bound of rows, made stochastic exactly, and of multipliers y of the control.
+    def lower(self, rows: RowWeights, multipliers: Vector, linear: Vector | None = None) -> Any:
+        """Return the bound of rows, made stochastic exactly, and of multipliers.
 
-        A ball that is not finite where they prove nothing.
+        Those y of the control, and z of linear constraints. A ball that is not finite where they
+        prove nothing.
         """
         own, pair = self._stochastic(rows)
         given = self.multipliers(multipliers)
-        missing = self.missing(self._slack(own, pair, given))
-        missing = largest([missing, *self._collapsing(own, given)]).upper()
-        entropy = self._entropy(own, pair)
+        slack, cost = self.with_linear(self._slack(own, pair, given), linear)
+        missing = largest([self.missing(slack), *self._collapsing(own, given)]).upper()
+        entropy = self._entropy(own, pair) - cost
         if self._control.is_penalty:
             return self._mixed(entropy, missing)
         return entropy - self.paid(given, missing)
