@@ -211,7 +211,6 @@ def test_contradictions_are_rows_of_a_sweep():
 REFUSALS = {
     "determinacy": (lambda s: s.determinacy(), "determinacy is about optima whose only bound"),
     "sensitivity": (lambda s: s.sensitivity(), "derivatives are of optima without constraints"),
-    "rigorous": (lambda s: s.recheck(rigorous=True), "no proof against rounding"),
     "descent": (lambda s: screlax.solve_nonconvex(s.problem, 3), "within the control alone"),
     "landscape": (
         lambda s: screlax.survey_landscape(s.problem, dims=[2], starts=1),
@@ -232,8 +231,6 @@ REFUSALS = {
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_what_does_not_know_constraints_refuses_them_with_the_reason(name, solution):
-    if name == "rigorous":
-        pytest.importorskip("flint")
     call, message = REFUSALS[name]
     with pytest.raises(InvalidInputError, match=message):
         call(solution)
