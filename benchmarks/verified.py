@@ -1,12 +1,13 @@
 """Proofs against rounding: how long they take, and how near their bounds are.
 
-    python benchmarks/verified.py [--quick]
+    python benchmarks/verified.py [--quick] [--overhead | --batches]
 
 `Solution.recheck(rigorous=True)` on real class counts, all controls, losses with a slack vector or
 orthogonal classes (no matrix is factorised), the generic way (`CellGram`) and the logits of
 cross-entropy (`LogitGram`), on one thread.
 "width" is (upper − lower)/upper of the bounds that hold in exact arithmetic, and that of the
-certificate in double precision beside it.
+certificate in double precision beside it. `--overhead` is what proofs add to the time of solving,
+`--batches` are ten classes in expected mini-batches.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processor time of one thread
 
+import statistics
 import time
 import warnings
 
@@ -64,10 +66,50 @@ def row(profile: str, name: str, control: Control, temperature: float) -> str | 
     )
 
 
+SAMPLED = (
+    *("shuffle:size=128", "weighted:size=128", "classes:classes=4,samples=8", "poisson:rate=0.01"),
+)
+REAL = (*PROFILES, "covtype", "reuters46", "inat2018-supercategory")
+
+
+def timed(problem: UFM) -> tuple[float, float, float]:
+    """Return seconds of solving and of proving, and the width."""
+    start = time.process_time()
+    solution = screlax.solve_relaxation(problem)
+    solved = time.process_time()
+    found = solution.recheck(rigorous=True)
+    return solved - start, time.process_time() - solved, found.gap / abs(found.upper)
+
+
+def print_ratios(profiles: tuple[str, ...], batches: tuple[str | None, ...]) -> None:
+    """Print medians of three solves and proofs, and the ratio of both together to the former."""
+    print("| profile | batches | control, τ | solve | prove | ratio | width |")
+    print("|---|---|---|---|---|---|---|")
+    for profile in profiles:
+        for kind in batches:
+            for control, temperature in CONTROLS:
+                problem = UFM(screlax.profile(profile), control, temperature, batches=kind)
+                runs = [timed(problem) for _ in range(1 if kind else 3)]
+                solve, prove, width = (statistics.median(x) for x in zip(*runs, strict=True))
+                print(
+                    f"| {profile} | {kind or 'all samples'} "
+                    f"| {control.name} {control.parameter:g}, {temperature:g} | {solve:.3f} "
+                    f"| {prove:.3f} | {(solve + prove) / solve:.1f} | {width:.1e} |",
+                    flush=True,
+                )
+
+
 def main() -> None:
-    options = script.parse(script.make_parser(__doc__))
+    parser = script.make_parser(__doc__)
+    parser.add_argument("--overhead", action="store_true", help="what proofs add to solving")
+    parser.add_argument("--batches", action="store_true", help="expected mini-batches")
+    options = script.parse(parser)
     script.require("flint")
     print(provenance_line(("numpy", "scipy", "python-flint")) + "\n")
+    if options.overhead or options.batches:
+        quick = 1 if options.quick else None
+        print_ratios(*((PROFILES[:1], SAMPLED) if options.batches else (REAL[:quick], (None,))))
+        return
     print("| profile | loss | control, τ | form | seconds | width | in double precision |")
     print("|---|---|---|---|---|---|---|")
     for profile in PROFILES[:1] if options.quick else PROFILES:
