@@ -58,8 +58,9 @@ class Memory:
             self.peak = max(self.peak, self._resident())
 
     def _resident(self) -> int:
-        pages = (int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids)
-        return max(pages) * os.sysconf("SC_PAGE_SIZE")
+        files = (Path(f"/proc/{pid}/statm") for pid in self.pids)
+        pages = (int(file.read_text().split()[1]) for file in files if file.exists())
+        return max(pages, default=0) * os.sysconf("SC_PAGE_SIZE")
 
 
 def main() -> None:
