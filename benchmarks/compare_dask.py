@@ -126,15 +126,15 @@ def compare(client: Any, folder: Path, rows: int, *, kill: bool) -> None:
     sizes = np.bincount(labels)
     solution = screlax.solve_relaxation(sizes, screlax.Sphere(1.0), temperature=TAU)
     classifier = solution.prototypes(FEATURES, truncate=solution.rank > FEATURES)
-    options = {"search": False, "classifier": classifier}
+    options: dict[str, Any] = {"search": False, "classifier": classifier}
     held = rows <= LARGEST_HELD
     with Measured(client) as measured:
         found = class_statistics_chunked(paths, labels)
     whole = np.concatenate([np.load(path) for path in paths]) if held else None
     off = "–"
     if whole is not None:
-        expected = class_statistics(whole, labels).within
-        off = f"{np.abs(found.within - expected).max() / np.abs(expected).max():.1e}"
+        scatter: Any = class_statistics(whole, labels).within
+        off = f"{np.abs(found.within - scatter).max() / np.abs(scatter).max():.1e}"
     measured.row("statistics", rows, off)
     first_pass = measured.seconds
     with Measured(client) as measured:
