@@ -16,7 +16,9 @@ import numpy as np
 import script
 
 import screlax
+from screlax.plots.canvas import panels_or_new
 from screlax.plots.colours import GUIDE, curve
+from screlax.plots.style import Style, in_style, line
 from screlax.sweeps.loss_comparison import LossComparison, Row
 
 PROFILE, CLASSES = "step:10,10000", 10
@@ -33,9 +35,9 @@ CASES: dict[str, tuple[screlax.Sphere | Any, float, str]] = {
 """Control, temperature and loss of each curve."""
 
 PANELS = {
-    "cosine_smallest": "angle of two minority classes",
-    "cosine_extremes": "angle of a majority and a minority class",
-    "norm_ratio": "norm, minority over majority",
+    "cosine_smallest": "two minority classes",
+    "cosine_extremes": "a majority, a minority class",
+    "norm_ratio": "norms, minority/majority",
 }
 
 
@@ -59,31 +61,27 @@ def solve(imbalances: Sequence[float]) -> dict[str, LossComparison]:
     }
 
 
-def draw(found: dict[str, LossComparison], out: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, grid = pyplot.subplots(1, len(PANELS), figsize=(13, 4.8), layout="constrained")
-    for axes, (column, title) in zip(grid, PANELS.items(), strict=True):
+@in_style
+def draw(found: dict[str, LossComparison], *, style: Style) -> Any:
+    figure, panels = panels_or_new(None, 1, len(PANELS), style, height=1.0)
+    for axes, (column, title) in zip(panels, PANELS.items(), strict=True):
         for place, (name, comparison) in enumerate(found.items()):
             over = [row["imbalance"] for row in comparison.rows]
-            for of, line in (("", "-"), ("classifier_", ":")):
+            for of, dashes in (("", "-"), ("classifier_", ":")):
                 shown = [number(row, column, of) for row in comparison.rows]
                 if np.isfinite(shown).any():
-                    look = curve(place) | {"linestyle": line, "linewidth": 1.6}
+                    look = curve(place) | {"linestyle": dashes}
                     axes.plot(over, shown, label="_" if of else name, **look)
         balanced = 1.0 if column == "norm_ratio" else angle(-1 / (CLASSES - 1))
-        axes.axhline(balanced, color=GUIDE, linewidth=0.8, zorder=1)
+        axes.axhline(balanced, color=GUIDE, linewidth=line(0.5), zorder=1)
         axes.set(xscale="log", xlabel="imbalance R", title=title)
         if column == "norm_ratio":
             axes.set_yscale("log")
         else:
             axes.set_ylabel("degrees")
-    handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize="small")
-    figure.savefig(out, dpi=110)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure
 
 
 def collapse(rows: Sequence[Row], of: str) -> str:
@@ -119,7 +117,7 @@ def main() -> None:
     imbalances = [float(f"{of:.6g}") for of in np.geomspace(1, 1e4, options.points)]
     found = solve(imbalances)
     report(found, imbalances[:: (options.points - 1) // 4])
-    draw(found, options.out)
+    draw(found, style="two-column").savefig(options.out, dpi=150)
     every = [row["status"] for comparison in found.values() for row in comparison.rows]
     print(f"\n{every.count('optimal')} of {len(every)} optima certified")
 

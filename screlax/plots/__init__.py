@@ -5,6 +5,16 @@ pyplot knows nothing of, and returns them: ``ax.figure.savefig("picture.png")``.
 them where a cell ends with them. Nothing else is shown, no global state is read or changed beyond
 matplotlib's own style settings, and matplotlib is loaded by the first call.
 
+For a paper every function takes ``style="one-column"`` (3.25 inches: a column of ICML, CVPR and,
+nearly, IEEE), ``style="two-column"`` (6.75 inches: the text of ICML and CVPR) or a width in inches
+(``style=5.5``: the text of NeurIPS and ICLR). A figure of its own then has that width; text has 7
+to 8.4 points, the size of captions, and lines and marks are in proportion. On axes or a figure of
+yours only text, lines and marks change. ``figure.savefig("picture.pdf")`` of a new figure embeds
+its fonts, and in SVG text stays text; for a figure of yours `save_figure` does the same.
+
+Colours are the same on every page, legible on white and on dark backgrounds; on a dark one draw
+``with matplotlib.style.context("dark_background"):``, so that text and axes are light.
+
 Class labels and names of runs are drawn as they are written: no dollar begins a formula. Characters
 that the chosen font lacks are taken from an installed one (of Chinese, Japanese and Korean ones
 Debian's ``fonts-noto-cjk`` has all), or written as escapes where there is none.
@@ -20,6 +30,7 @@ Debian's ``fonts-noto-cjk`` has all), or written as escapes where there is none.
 from .comparison import plot_comparison
 from .convergence import plot_convergence
 from .design import plot_design
+from .determinacy import plot_determinacy
 from .embedding import plot_embedding
 from .geometry import plot_angles, plot_norms
 from .gram import plot_gram
@@ -28,6 +39,8 @@ from .landscape import plot_landscape
 from .losses import plot_losses
 from .overview import plot_solution
 from .path import plot_path, plot_path_overview
+from .phase import plot_phase
+from .saving import save_figure
 from .spectrum import plot_spectrum
 
 __all__ = [
@@ -35,6 +48,7 @@ __all__ = [
     "plot_comparison",
     "plot_convergence",
     "plot_design",
+    "plot_determinacy",
     "plot_embedding",
     "plot_gram",
     "plot_history",
@@ -43,6 +57,8 @@ __all__ = [
     "plot_norms",
     "plot_path",
     "plot_path_overview",
+    "plot_phase",
     "plot_solution",
     "plot_spectrum",
+    "save_figure",
 ]

@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import VECTOR_TEXT
+from .saving import text_settings
 
 if TYPE_CHECKING:
     import os
@@ -33,7 +33,7 @@ class NotebookFigure(Figure):
         **options: Any,
     ) -> None:
         """Write a file as matplotlib does, with its fonts embedded in PDF and text in SVG."""
-        with rc_context(VECTOR_TEXT):
+        with rc_context(text_settings(self)):
             super().savefig(fname, transparent=transparent, **options)
 
     def _repr_png_(self) -> bytes:

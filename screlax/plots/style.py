@@ -29,9 +29,6 @@ IEEE's are 3.5 and 7.16, and a picture of 3.25 fits its columns; the text of Neu
 inches wide: `style=5.5`.
 """
 
-VECTOR_TEXT: Any = {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "none"}
-"""Settings with which text stays text: fonts embedded as TrueType in PDF, named in SVG."""
-
 DOTS_PER_INCH = 300
 """Of a picture for a paper that is saved as PNG."""
 
