@@ -12,6 +12,7 @@ import pytest
 
 import screlax
 from screlax.cli import main
+from screlax.comparison.recipe import Recipe
 from screlax.errors import InvalidInputError
 from screlax.plots.colours import role
 from screlax.report import path, write_report
@@ -338,6 +339,7 @@ def test_several_recipes_are_side_by_side():
     assert f"All 3 optima are certified; their geometries are {apart:.3g} apart" in verdicts[1]
     assert len(verdicts) == 2 + 2 + 3  # those of every recipe are with its section
     assert f"{apart:.4f}" in page.texts("td")
+    assert str(Recipe.of(other)) in page.texts("td")  # under names of one's own
     assert {"Classes of first", "Optimum of second"} <= set(page.texts("h2"))
 
 
@@ -474,6 +476,11 @@ def test_axes_fit_what_is_drawn():
     assert sizes_scale([5, 5000]).is_log
     assert not sizes_scale([5, 6]).is_log
     assert np.isnan(Scale(1.0, 10.0, is_log=True).place([0.0])[0])
+
+
+def test_no_two_curves_of_a_panel_have_one_line_style():
+    dashes = [series(name, [1.0, 2.0], [0.0, 1.0], look).dash for name, look in CURVES.values()]
+    assert len(set(dashes)) == len(dashes)
 
 
 def test_a_curve_with_gaps_has_none_drawn_across():

@@ -40,11 +40,11 @@ _SAME = 1e-6
 BY_SIZE = "samples of the class"
 
 CURVES = {
-    "cosine_mean": ("mean over the others", role("mean")),
+    "cosine_mean": ("mean over the others", role("mean") | {"linestyle": ":"}),
     "cosine_nearest": ("nearest other class", role("nearest")),
     "cosine_largest": ("largest class", role("frequent")),
 }
-"""Cosines of a class with which others, and how the curve looks."""
+"""Cosines of a class with which others, and how the curve looks: each has its line style."""
 
 
 def geometry_figures(sheet: Sheet, solution: Solution) -> Iterator[Markup]:

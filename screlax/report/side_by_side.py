@@ -72,9 +72,11 @@ def _excess(found: Comparison) -> str:
 def _optima(
     sheet: Sheet, solutions: Mapping[str, Solution], decided: Sequence[Determinacy | str]
 ) -> Markup:
+    of = {name: str(Recipe.of(one)) for name, one in solutions.items()}
+    own_names = any(not name.startswith(of[name]) for name in solutions)
     header = [
         "recipe",
-        "of",
+        *(["of"] if own_names else []),
         "status",
         term(sheet, "objective", "Mean of the loss at the optimum; losses differ in what they are "
              "a mean of, so that smaller is not better."),
@@ -84,7 +86,7 @@ def _optima(
              "order; a dash where it is not known."),
     ]  # fmt: skip
     rows = (
-        [f"{place}. {name}", str(Recipe.of(one)), str(one.status),
+        [f"{place}. {name}", *([of[name]] if own_names else []), str(one.status),
          f"{one.mean_value:.6g} per {one.problem.mean_unit}",
          one.certificate.gap_in_words, "–" if one.components else f"{one.rank:,}",
          "–" if isinstance(known, str) else distance(known.distance(1e-6))]
