@@ -22,6 +22,7 @@ if __name__ == "__main__":  # the tests, which import this, need no such word
 
 from attacks.certificates import attack_duals, attack_grams
 from attacks.comparisons import attack_comparisons
+from attacks.constraints import attack_constraints
 from attacks.curves import attack_curves
 from attacks.files import attack_files
 from attacks.logits import attack_forged_logits, attack_logit_files, attack_logits
@@ -37,6 +38,7 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator, int], list[Tally]], int]] 
     "curves": (attack_curves, 6000),
     "files": (attack_files, 10000),
     "comparisons": (attack_comparisons, 3000),
+    "constraints": (attack_constraints, 1000),
     "logits": (attack_logits, 1000),
     "forged logits": (attack_forged_logits, 6000),
     "logit files": (attack_logit_files, 3000),

@@ -106,9 +106,11 @@ def main() -> None:
     options = script.parse(parser)
     script.require("flint")
     print(provenance_line(("numpy", "scipy", "python-flint")) + "\n")
-    if options.overhead or options.batches:
-        quick = 1 if options.quick else None
-        print_ratios(*((PROFILES[:1], SAMPLED) if options.batches else (REAL[:quick], (None,))))
+    if options.batches:
+        print_ratios(PROFILES[:1], SAMPLED)
+        return
+    if options.overhead:
+        print_ratios(REAL[:1] if options.quick else REAL, (None,))
         return
     print("| profile | loss | control, τ | form | seconds | width | in double precision |")
     print("|---|---|---|---|---|---|---|")
