@@ -87,13 +87,22 @@ def _result(value: Any, number: int) -> list[dict[str, Any]]:
     ]
 
 
+QUICK = 5
+"""So many cells, text included, run under `--quick`; a test runs all of them."""
+
+
 def main() -> None:
     parser = script.make_parser(__doc__ or "")
     parser.add_argument("--write", action="store_true", help="keep what its cells show")
     parser.add_argument("notebook", type=Path, nargs="?", default=TUTORIAL)
     options = parser.parse_args()
+    if options.quick and options.write:
+        parser.error("--quick runs the first cells alone, and --write keeps all of them")
     script.require("matplotlib")
-    found = run(json.loads(options.notebook.read_text(encoding="utf-8")))
+    notebook = json.loads(options.notebook.read_text(encoding="utf-8"))
+    if options.quick:
+        notebook["cells"] = notebook["cells"][:QUICK]
+    found = run(notebook)
     if options.write:
         text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
         options.notebook.write_text(text, encoding="utf-8")
