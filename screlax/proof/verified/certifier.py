@@ -173,9 +173,10 @@ def _is_proof(bounds: Bounds) -> bool:
 def _certificate(known: Certificate, bounds: Bounds) -> Certificate:
     """Return the certificate of enclosed bounds; nothing is left to rounding."""
     lower, upper, is_feasible = bounds
-    low = max(rounded_down(lower), known.infimum)
+    low = rounded_down(lower)  # never raised to the infimum, which is rounded itself
     high = rounded_up(upper) if is_feasible else math.inf
     gap = math.nextafter(high - low, math.inf) if high > low else 0.0
+    infimum = min(known.infimum, low)
     return dataclasses.replace(
-        known, upper=high, lower=low, gap=gap, rounding=0.0, is_verified=True
+        known, upper=high, lower=low, infimum=infimum, gap=gap, rounding=0.0, is_verified=True
     )
