@@ -44,7 +44,9 @@ def save(figure: Any, path: Path) -> None:
 
 def geometry(counts: np.ndarray) -> Any:
     """Cosines of the unit sphere; norms and cosines of three ridges."""
-    figure = new_figure(12.5, 3.7)
+    figure = new_figure(12.5, 3.9)
+    engine: Any = figure.get_layout_engine()
+    engine.set(w_pad=0.12)
     heat, norms, angles = figure.subplots(1, 3)
     sphere = screlax.solve_relaxation(counts, control=screlax.Sphere(1.0), temperature=0.1)
     plots.plot_gram(sphere, heat).set_title("cosines, ‖h‖ = 1, τ = 0.1")
@@ -53,6 +55,7 @@ def geometry(counts: np.ndarray) -> Any:
         plots.plot_norms(solution, norms, label=f"λ = {strength:g}").set_title("norms, ridge")
     norms.legend()
     plots.plot_angles(sphere, angles).set_title("cosines by class size, ‖h‖ = 1, τ = 0.1")
+    angles.set_ylim(top=0.24)  # room for the legend above the curves
     return figure
 
 
