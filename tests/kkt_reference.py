@@ -5,6 +5,7 @@ form of the optimality conditions (mathematics, sections 5.1 and 10). `violation
 class program's own conditions, which know nothing of that form: S ⪰ 0, G ⪰ 0, S G = 0.
 """
 
+import contextlib
 from dataclasses import dataclass
 
 import mpmath as mp
@@ -154,10 +155,7 @@ def reference_value(solution: Solution) -> object:
     """Return the optimal value in 60 digits, of λτ or ρ/τ as the product of two doubles."""
     problem = solution.problem
     with mp.workdps(DIGITS):
-        try:
-            form, point = _optimum(solution, has_slack=True)
-        except ValueError:  # no root: beside singletons v may vanish
-            form, point = _optimum(solution, has_slack=False)
+        form, point = _whichever(solution)
         value, k, s, groups = mp.mpf(0), form.copies, form.sizes, range(len(form.sizes))
         for g in groups:
             terms = [(k[h] - (h == g)) * s[h] * mp.exp(point.pair[g][h]) for h in groups]
@@ -168,6 +166,17 @@ def reference_value(solution: Solution) -> object:
             trace = sum(k[g] * s[g] * point.own[g] for g in groups) + form.alone * point.corner
             value += form.limit / 2 * trace
         return value
+
+
+def _whichever(solution: Solution) -> tuple[SlackForm, Point]:
+    """Return the root: beside singletons v may vanish, where Newton with v never ends.
+
+    Without v it ends soon, and `violation` refuses a root that is not the optimum.
+    """
+    if solution.problem.class_sizes.singletons:
+        with contextlib.suppress(ValueError, AssertionError):
+            return _optimum(solution, has_slack=False)
+    return _optimum(solution, has_slack=True)
 
 
 def _optimum(solution: Solution, *, has_slack: bool) -> tuple[SlackForm, Point]:

@@ -52,12 +52,15 @@ def reference(name: str, problem: UFM) -> tuple[float, np.ndarray]:
     anchor, weight, target = rows_of(name, tuple(problem.class_sizes), label)
     size, control = len(label), problem.control
     gram = cvxpy.Variable((size, size), PSD=True)
-    logits = gram / problem.temperature
-    loss = 0
-    for i in np.flatnonzero(anchor):
-        known = np.flatnonzero(weight[i])
-        row = cvxpy.log_sum_exp(logits[i, known] + np.log(weight[i, known]))
-        loss += anchor[i] * (row - target[i] @ logits[i])
+    logits = cvxpy.vec(gram, order="C") / problem.temperature
+    loss = -(anchor[:, None] * target).ravel() @ logits
+    known = [np.flatnonzero(row) for row in weight]
+    for terms in {len(known[i]) for i in np.flatnonzero(anchor)}:  # rows of as many at once
+        rows = [i for i in np.flatnonzero(anchor) if len(known[i]) == terms]
+        at = np.concatenate([i * size + known[i] for i in rows])
+        entries = logits[at] + np.log(weight.ravel()[at])
+        entries = cvxpy.reshape(entries, (len(rows), terms), order="C")
+        loss += anchor[rows] @ cvxpy.log_sum_exp(entries, axis=1)
     bounds = {
         "ridge": [],
         "ball": [cvxpy.diag(gram) <= control.parameter],
