@@ -103,10 +103,10 @@ def test_expectation_is_that_over_all_batches(sampler, views):
     try:
         problem = UFM(SIZES, Sphere(1.0), loss=SupCon(views=views), batches=sampler)
     except InvalidInputError:
-        assert all(batch_loss(tuple(map(int, chosen)), views) == 0 for chosen, _, _ in batches_of(sampler))
+        assert all(batch_loss(tuple(each), views) == 0 for each, _, _ in batches_of(sampler))
         return
     expected = math.fsum(
-        9 * share * batch_loss(tuple(map(int, chosen)), views) / size
+        9 * share * batch_loss(tuple(chosen), views) / size
         for chosen, share, size in batches_of(sampler)
     )
     found = build_program(problem, Level.CLASSES).loss.value(CellGram.from_matrix(gram))

@@ -584,10 +584,17 @@ def test_embeddings_alone_need_labels(tmp_path, optimum, capsys):
         assert "holds embeddings alone; give the label of each: --labels" in capsys.readouterr().err
 
 
-def piped(data, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "screlax", *arguments], input=data, capture_output=True
-    )
+@pytest.fixture
+def piped(monkeypatch, capsys):
+    """Run a command in this process with these bytes on standard input."""
+
+    def run(data, *arguments):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        capsys.readouterr()
+        code = main(arguments)
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+    return run
 
 
 def npy(array):
@@ -607,24 +614,31 @@ def npy(array):
         ("--pairs", b"4,1\n3,1\n2,1\n"),
     ],
 )
-def test_standard_input(option, data):
+def test_standard_input(piped, option, data):
     done = piped(data, "solve", option, "-", "--sphere", "1", "--json")
     assert done.returncode == 0, done.stderr
     assert sizes_in(done.stdout) == [4, 3, 2]
 
 
-def test_standard_input_is_named_in_errors_and_read_once(optimum):
+def test_a_pipe_is_standard_input():
+    command = [sys.executable, "-m", "screlax", "solve", "--labels", "-", "--sphere", "1", "--json"]
+    done = subprocess.run(command, input=npy(NUMBERS), capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert sizes_in(done.stdout) == [4, 3, 2]
+
+
+def test_standard_input_is_named_in_errors_and_read_once(piped, optimum):
     done = piped(b"4\nx\n", "solve", "--counts", "-", "--sphere", "1")
     assert done.returncode == 2
-    assert b"error: standard input, line 2: 'x' is not a class count" in done.stderr
+    assert "error: standard input, line 2: 'x' is not a class count" in done.stderr
     done = piped(b"", "solve", "--counts", "-", "--sphere", "1")
-    assert b"standard input is empty" in done.stderr
+    assert "standard input is empty" in done.stderr
     done = piped(npy(ROWS), "compare", str(optimum), "-", "--labels", "-")
     assert done.returncode == 2
-    assert b"standard input is one file" in done.stderr
+    assert "standard input is one file" in done.stderr
 
 
-def test_embeddings_on_standard_input(write, optimum):
+def test_embeddings_on_standard_input(piped, write, optimum):
     file = write(features=ROWS, labels=np.array(NUMBERS))
     done = piped(file.read_bytes(), "compare", str(optimum), "-", "--json")
     assert done.returncode == 0, done.stderr
