@@ -28,7 +28,7 @@ import numpy as np
 
 from ..equations.slack_vector import SlackVectorEquations, State
 from ..gram.curve import SlackVectorGram
-from ..gram.kernels import Array
+from ..gram.kernels import CERTAIN, Array
 from ..gram.rounding import UNIT
 from .certificate import Certificate, relative_gap
 from .structured_bounded import BoundedPoints
@@ -123,7 +123,7 @@ def prove(equations: SlackVectorEquations, state: State) -> StructuredProof:
     """Make a state of the slack-vector equations feasible and bound its distance from optimal."""
     make = PenaltyPoints if equations.is_penalty else BoundedPoints
     with np.errstate(all="ignore"):
-        points = make(equations, state, equations.moments(state))
+        points = make(equations, state, equations.moments(state, CERTAIN))
         feasible = points.is_sound & np.isfinite(points.upper) & (points.spread_min >= 0)
         sound = feasible & np.isfinite(points.gap)
     return StructuredProof(

@@ -16,11 +16,11 @@ from .structured_rounding import (
     divergence_error,
     log_size,
     others_are_known,
-    own_errors,
     remainder_error,
     row_error,
     row_loss,
 )
+from .structured_sums import is_resolved, own_errors, product_left_out, share_error
 
 
 class BoundedPoints:
@@ -39,8 +39,14 @@ class BoundedPoints:
         self._move = self._moves_into_kernel()
         self.centre = moments.centre + self._move
         self._off = equations.outside(moments)
+        self._off_error = share_error(moments, moments.share, moments.total)
         self._bounds()
-        self.spread_min = (self.own - 2 * self.centre).min(axis=1)
+        spread, left_out = self.own - 2 * self.centre, np.zeros_like(self.centre)
+        if not self._are_two:
+            left_out = self._spread_by(product_left_out(moments) * moments.slack)
+        self.is_sound &= is_resolved(self._off_error, self._flow_error, left_out)
+        self.is_sound &= (spread >= 2 * left_out).all(axis=1)
+        self.spread_min = spread.min(axis=1)
         self.slack_min = np.zeros(len(self._limit))
 
     def _moves_into_kernel(self) -> Array:
@@ -68,6 +74,8 @@ class BoundedPoints:
         log_peak = moved.max(axis=1, keepdims=True)
         slack = np.exp(moved - log_peak)
         share = equations.share_of_others(slack, moments.interpolation, moments.kernels)
+        total = (equations.copies * slack).sum(axis=1, keepdims=True)
+        self._flow_error = share_error(moments, share, total)
         inside = np.log(terms.own) + self.own
         unit = state.log_normalizer + 2 * log_peak
         self._outside = unit + np.log(2 * slack * share / terms.pair)
@@ -81,7 +89,8 @@ class BoundedPoints:
             gap = gap + self._limit[:, 0] * moments.peak[:, 0] * apart
         if self._alone.any():
             gap = gap + self._price_of_normalising()
-        self.gap = np.where(((self._off < 1) | self._alone).all(axis=1), gap, np.inf)
+        within = (self._off * (1 + self._off_error) < 1) | self._alone
+        self.gap = np.where(within.all(axis=1), gap, np.inf)
         rows = row_loss(terms.own, self._outside - self.own)
         self.upper, self._value_size = rows @ mass, np.abs(rows) @ mass
 
@@ -109,9 +118,11 @@ class BoundedPoints:
         """
         equations, moments = self._equations, self._moments
         moved = np.where(self._alone, np.abs(1 - self._off) + SUM, 0.0)
+        moved = moved + np.where(self._alone, self._off_error * self._off, 0.0)
         largest = (moved / np.minimum(self._off, 1.0)).max(axis=1, keepdims=True)
         others = moments.total - moments.slack - moments.share
-        others = 2 * moments.peak * moments.slack * (others + SUM * moments.total)
+        others = others + SUM * moments.total + self._off_error * moments.share
+        others = 2 * moments.peak * moments.slack * others
         added = (equations.anchors * moved + largest * others) / 2
         return np.asarray(2 * self._limit[:, 0] * (added @ equations.copies))
 
@@ -122,10 +133,12 @@ class BoundedPoints:
         move_error = self._move_error(own_error)
         entry_error = entry_error + move_error + move_error.max(axis=1, keepdims=True)
         entry_error = entry_error + SUM * (1 + self.own + log_size(self._outside))
-        upper = self._softmax * entry_error + row_error(equations.terms.own)
+        outside_error = entry_error + self._flow_error
+        upper = self._softmax * outside_error + row_error(equations.terms.own)
         upper = SUM * self._value_size + upper @ mass
-        error = divergence_error(self._off, self._softmax, entry_error)
-        error = error + remainder_error(self._off, self._softmax, self._rest)
+        row_errors = outside_error + self._off_error
+        error = divergence_error(self._off, self._softmax, row_errors)
+        error = error + remainder_error(self._off, self._softmax, self._rest, self._off_error)
         error = np.where(self._alone, entry_error.max(axis=1, keepdims=True) ** 2, error)
         return Rounding(
             upper + SMALL * float(mass.sum()),
@@ -146,3 +159,10 @@ class BoundedPoints:
         rest = (weight * error).sum(axis=1, keepdims=True) / size
         size_error = SUM * (1 + (weight * inverse).sum(axis=1, keepdims=True)) / size
         return np.asarray(error + inverse * (rest + (SUM + size_error) * np.abs(self._common)))
+
+    def _spread_by(self, residual: Array) -> Array:
+        """Return how far the moves are off at most where rows of G v are off by a residual."""
+        weight = self._equations.copies * self._moments.slack
+        error = np.abs(self._inverse) * residual
+        rest = (weight * error).sum(axis=1, keepdims=True) / np.abs(self._size)
+        return np.asarray(error + np.abs(self._inverse) * rest)

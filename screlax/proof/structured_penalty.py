@@ -16,11 +16,11 @@ from .structured_rounding import (
     divergence_error,
     log_size,
     others_are_known,
-    own_errors,
     remainder_error,
     row_error,
     row_loss,
 )
+from .structured_sums import is_resolved, own_errors, product_left_out, share_error
 
 
 class PenaltyPoints:
@@ -38,21 +38,22 @@ class PenaltyPoints:
         on_itself = moments.peak * moments.slack**2 / mass
         self._half = self._half_strength(leaving + on_itself)
         residual = self._half - leaving - on_itself
-        # the interpolated sum is over all classes, less its own term
-        everything = moments.share if moments.interpolation.matrix is None else moments.total
-        summed = 2 * moments.peak * moments.slack * everything / mass
-        self._unsure = SUM * (self._half + summed + on_itself)
+        self._flow_error = share_error(moments, moments.share, moments.total)
+        self._unsure = SUM * (self._half + on_itself) + self._flow_error * leaving
         missing = np.maximum(0.0, (self._unsure - residual).max(axis=1, keepdims=True))
         self._shift: Array | None = None
-        self._along: Array | None = None
+        self._along = np.zeros_like(moments.slack)
         self.own = 0.0 - moments.product / moments.slack  # not −0.0 where G is zero
         self.centre = moments.centre
+        left_out, shift_left_out = product_left_out(moments), np.zeros_like(self._half)
         unit = state.log_normalizer + 2 * moments.log_peak
         self._outside = unit + np.log(flow / equations.pair)
         largest = np.maximum(np.abs(self.own), np.abs(self.centre)).max(axis=1)
         if equations.is_budget:
             unit = unit + 2 * self._meet_the_trace()
             share, slack_rate = 0.0, residual + missing
+            shift_left_out = self._shift_by(left_out)
+            left_out = left_out + shift_left_out * np.abs(self._along)
         else:
             share = missing / (missing + self._half)
             slack_rate = (1 - share) * residual + share * self._half
@@ -61,7 +62,10 @@ class PenaltyPoints:
         has_digits = largest <= MOST_MOVED * np.abs(self.own).max(axis=1)
         inside = np.log(equations.terms.own) + self.own
         self.is_sound = has_digits & others_are_known(self._outside, unit, inside)
-        self.spread_min = (self.own - 2 * self.centre).min(axis=1)
+        spread, spread_left_out = self.own - 2 * self.centre, left_out + 2 * shift_left_out
+        self.is_sound &= is_resolved(self._flow_error, spread_left_out)
+        self.is_sound &= (spread >= spread_left_out).all(axis=1)
+        self.spread_min = spread.min(axis=1)
         self.slack_min = residual.min(axis=1)
 
     def _half_strength(self, leaving: Array) -> Array:
@@ -82,6 +86,11 @@ class PenaltyPoints:
         self._outside = self._outside + 2 * self._shift
         return self._shift
 
+    def _shift_by(self, own_error: Array) -> Array:
+        """Return how far the move to the trace is off at most, (B, 1), where own is off."""
+        mass = self._equations.mass
+        return np.asarray((own_error @ mass / np.abs(self._along @ mass))[:, None])
+
     def _bounds(self, slack_rate: Array) -> None:
         equations = self._equations
         anchors, mass = equations.anchors * equations.copies, equations.mass
@@ -91,7 +100,8 @@ class PenaltyPoints:
         self._softmax, self._rest = softmax
         divergence = relative_entropy(np.stack([self._kept, 1 - self._kept]), softmax)
         gap = divergence.sum(axis=0) @ anchors + (slack_rate * self.own) @ mass
-        self.gap = np.where((self._kept < 1).all(axis=1), gap, np.inf)
+        within = (self._kept * (1 + self._flow_error) < 1).all(axis=1)
+        self.gap = np.where(within, gap, np.inf)
         rows = row_loss(equations.terms.own, self._outside - self.own)
         self.upper, self._size = rows @ anchors, np.abs(rows) @ anchors
         if not equations.is_budget:
@@ -102,10 +112,9 @@ class PenaltyPoints:
         equations, mass, half = self._equations, self._equations.mass, self._half
         anchors = equations.anchors * equations.copies
         entry_error, own_error = own_errors(equations, self._state, self._moments)
-        if self._along is not None and self._shift is not None:
+        if self._shift is not None:
             before = self.own - self._shift * self._along
-            trace_error = own_error @ mass + UNIT * (np.abs(before) @ mass)
-            moved = (trace_error / np.abs(self._along @ mass))[:, None]
+            moved = self._shift_by(own_error + UNIT * np.abs(before))
             moved = moved + 4 * UNIT * np.abs(self._shift)
             own_error, entry_error = (
                 own_error + moved * np.abs(self._along),
@@ -117,10 +126,11 @@ class PenaltyPoints:
         slope = np.abs(anchors * self._softmax - mass * half) + SUM * mass * half
         slope = slope + anchors * self._softmax * own_error
         upper = SUM * self._size + (slope * own_error).sum(axis=1)
-        upper = upper + (self._softmax * entry_error + row_error(equations.terms.own)) @ anchors
+        outside_error = entry_error + self._flow_error
+        upper = upper + (self._softmax * outside_error + row_error(equations.terms.own)) @ anchors
         upper = upper + SUM * half[:, 0] * (size @ mass)
-        error = divergence_error(self._kept, self._softmax, entry_error + own_error)
-        error = error + remainder_error(self._kept, self._softmax, self._rest)
+        error = divergence_error(self._kept, self._softmax, outside_error + own_error)
+        error = error + remainder_error(self._kept, self._softmax, self._rest, self._flow_error)
         return Rounding(
             upper + SMALL * float(anchors.sum()),
             (self._unsure * size) @ mass + error @ anchors,

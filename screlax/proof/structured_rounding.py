@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..equations.slack_vector import Moments, SlackVectorEquations, State
 from ..gram.kernels import Array
 from ..gram.rounding import UNIT
 
 SUM = 8 * UNIT
 """Largest error of a sum over the class sizes, relative to the sum of their sizes.
 
-Pairwise and blocked summation, and kernels that are interpolated to 1e-15.
+By pairwise and blocked summation.
 """
 
 SMALL = 4 * float(np.finfo(float).smallest_subnormal)
@@ -78,26 +77,6 @@ def log_size(outside: Array) -> Array:
     return np.where(outside == -np.inf, 0.0, np.abs(outside))
 
 
-def own_errors(
-    equations: SlackVectorEquations, state: State, moments: Moments
-) -> tuple[Array, Array]:
-    """Return the errors of the entries of rows of G, and of −Σ v_c' pair_cc'/v_c, both (B, m).
-
-    Centres are rounded sums of log v, β/2 and −log u, and the sum of the products is rounded. The
-    zero matrix is exact.
-    """
-    sizes = np.abs(state.log_slack) + np.abs(state.log_normalizer) / 2
-    sizes = sizes + np.abs(np.log(equations.pair))
-    weight = equations.copies * moments.slack
-    bend = moments.centre * moments.total - moments.product - 2 * moments.centre * moments.slack
-    bend = np.abs(bend + (weight * moments.centre).sum(axis=1, keepdims=True))
-    around = sizes * moments.total + (weight * sizes).sum(axis=1, keepdims=True) + bend
-    entry = 2 * UNIT * (sizes + sizes.max(axis=1, keepdims=True))
-    level = state.log_normalizer == state.log_normalizer[:, :1]
-    zero = (level & (moments.centre == 0)).all(axis=1, keepdims=True)
-    return entry, np.where(zero, 0.0, SUM * around / moments.slack)
-
-
 def divergence_error(p: Array, q: Array, error: Array) -> Array:
     """Return the error of the divergence of two-entry rows, log(p/q) off by `error` at most.
 
@@ -107,9 +86,9 @@ def divergence_error(p: Array, q: Array, error: Array) -> Array:
     return np.asarray(np.abs(p - q) * (error + SUM * (1 + ratio)) + q * error**2)
 
 
-def remainder_error(p: Array, q: Array, rest: Array) -> Array:
-    """Return the error of the divergence of (p, 1 − p) from (q, rest) as p is a rounded sum."""
-    rounding = SUM * p
+def remainder_error(p: Array, q: Array, rest: Array, relative: Array) -> Array:
+    """Return the error of the divergence of (p, 1 − p) from (q, rest), p off by p · relative."""
+    rounding = relative * p
     return np.asarray(
         rounding * (np.abs(p - q) + rounding) / np.maximum(rest, np.finfo(float).tiny)
     )
