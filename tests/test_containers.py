@@ -341,7 +341,9 @@ def test_weights_that_fit_no_labels(labels, weights, message):
         (NUMBERS, list(map(str, NUMBERS)), r"label '2' is no class.*convert the text with int\(\)"),
         (list(map(str, NUMBERS)), NUMBERS, r"label 2 is no class.*convert with str\(\)"),
         (NAMES, np.array(NAMES, dtype="S"), r"label b'fox' is no class.*convert with"),
-        (NAMES, ["cow"] * 8, "label 'cow' is no class; there are 3: 'cat', 'fox', 'owl'$"),
+        (NAMES, ["horse"] * 8, "label 'horse' is no class; there are 3: 'cat', 'fox', 'owl'$"),
+        (NAMES, [0] * 8, "label 0 is no class; there are 3: .*make the problem from these labels"),
+        (NUMBERS, ["cow"] * 8, "label 'cow' is no class; .*make the problem from these labels"),
     ],
 )
 def test_labels_of_another_type_name_the_remedy(labels, given, message):

@@ -6,6 +6,7 @@ import pickle
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -386,8 +387,14 @@ def test_a_column_of_labels(tmp_path, suffix):
         screlax.read_labels(InFile(file, "breed"))
     file.write_text(TABLES[suffix](IMAGES).partition("\n")[2])
     assert screlax.read_labels(InFile(file, "2")) == NAMES
-    with pytest.raises(FileFormatError, match="columns, keep the label only"):
+    with pytest.raises(FileFormatError, match=r"keep the label only.* has '0.png', 'cat',"):
         screlax.read_labels(file)
+
+
+@pytest.mark.parametrize("file", ["run.npz", Path("run.npz")])
+def test_labels_in_a_file_are_told_from_labels(file):
+    with pytest.raises(InvalidInputError, match=r"in a file are screlax.read_labels\('run.npz'\)"):
+        screlax.UFM.from_labels(file, screlax.Sphere(1.0))
 
 
 @pytest.mark.parametrize(
@@ -627,7 +634,8 @@ def test_a_pipe_is_standard_input():
     assert sizes_in(done.stdout) == [4, 3, 2]
 
 
-def test_standard_input_is_named_in_errors_and_read_once(piped, optimum):
+@pytest.mark.filterwarnings("default::screlax.errors.HeaderWarning")
+def test_standard_input_is_named_in_messages_and_read_once(piped, optimum):
     done = piped(b"4\nx\n", "solve", "--counts", "-", "--sphere", "1")
     assert done.returncode == 2
     assert "error: standard input, line 2: 'x' is not a class count" in done.stderr
@@ -636,6 +644,8 @@ def test_standard_input_is_named_in_errors_and_read_once(piped, optimum):
     done = piped(npy(ROWS), "compare", str(optimum), "-", "--labels", "-")
     assert done.returncode == 2
     assert "standard input is one file" in done.stderr
+    done = piped(b"kind\ncat\ncat\ndog\ndog\n", "solve", "--labels", "-", "--ridge", "0.1")
+    assert "warning: standard input, line 1: 'kind' occurs only once" in done.stderr
 
 
 def test_embeddings_on_standard_input(piped, write, optimum):

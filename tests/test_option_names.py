@@ -38,6 +38,8 @@ COMPARE = parsed(["compare", "a.npz", "h.npy"])
         (SOLVE, "and Sphere(radius_squared=1.0) is not", "and --sphere 1.0 is not"),
         (SOLVE, "WeightDecay(features=5e-04, classifier=0.7)", "--weight-decay 5e-04 0.7"),
         (SOLVE, "choose one of Ridge, Ball, Sphere", "choose one of --ridge, --ball, --sphere"),
+        (COMPARE, "InFile(path, name), or --column NAME on the command line", "--column NAME"),
+        (SOLVE, "(UFM.from_labels, or screlax solve --labels)", "(screlax solve --labels)"),
         # nothing else: text of losses and samplers, sentences, options of other commands
         (SOLVE, "loss supcon:views=2 of shuffle:size=16", "loss supcon:views=2 of shuffle:size=16"),
         (SOLVE, "--loss=x and 3 = 2, a==b", "--loss=x and 3 = 2, a==b"),
@@ -67,7 +69,7 @@ WRONG = {
     f"solve {SIZES} --views 0": "--views must be a whole number",
     f"solve {SIZES} --loss supcon:views=0": ": views must be a whole number",
     f"solve {SIZES} --dim 1 --embeddings e.npy": "use --dim >= 2, or --truncate",
-    f"solve {SIZES} --constraints c.json --rigorous": "leave out --rigorous",
+    f"solve {SIZES} --sampler shuffle:size=4,mean_over=anchors --rigorous": "leave out --rigorous",
     f"solve {SIZES} --weights-column w": "--class-weights FILE",
     "solve --counts 4,3,2 --sphere 0": "--sphere must be positive",
     "solve --counts 4,3,2 --ridge -1": "--ridge must be positive",

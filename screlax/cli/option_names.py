@@ -22,6 +22,9 @@ _SPOKEN = {
     r"unless it is −1 or None,": "unless it is -1,",
     r"give strengths or temperatures \(or batch sizes\), not both": "give --values, "
     "--temperatures or --batch-sizes, not both",
+    r"InFile\(path, name\), or (--\w+ NAME) on the command line": r"\1",
+    r"an InFile that allows pickles, or --allow-pickle on the command line,": "--allow-pickle",
+    r"UFM\.from_labels, or (screlax solve --labels)": r"\1",
     r"(the optimum of )?problem\.without_constraints\(\)": r"\1the problem without --constraints",
 }
 """What Python calls otherwise, and how the command line says it."""

@@ -4,9 +4,11 @@ import argparse
 import contextlib
 import sys
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ..errors import FileFormatError, InvalidInputError
 from ..optional import available_memory
@@ -34,9 +36,25 @@ def standard_input_read(options: argparse.Namespace) -> Iterator[None]:
         file = _with_suffix(_spooled(Path(folder) / "input"))
         setattr(options, names[0], InputPath(file))
         try:
-            yield
+            with _warnings_of(file):
+                yield
         except InvalidInputError as error:
             raise type(error)(str(error).replace(str(file), "standard input")) from None
+
+
+@contextlib.contextmanager
+def _warnings_of(file: Path) -> Iterator[None]:
+    """Let warnings about the file speak of standard input, which is what was given."""
+    show = warnings.showwarning
+
+    def as_given(message: Warning | str, *rest: Any, **named: Any) -> None:
+        show(str(message).replace(str(file), "standard input"), *rest, **named)
+
+    warnings.showwarning = as_given
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
 
 
 def _asks(value: object) -> bool:

@@ -67,7 +67,7 @@ def _of_norms(problem: UFM, facts: RowFacts) -> Iterator[Flag]:
         "norms",
         f"Squared norms are from {low:.4g} to {high:.4g}, {mean:.4g} on average, and the control "
         f"asks for {problem.control.rule}: the objective{_and_constraints(problem)} is of rescaled "
-        "embeddings (normalize=True divides by the norm; or compare with the optimum of another "
+        "embeddings (normalize divides by the norm; or compare with the optimum of another "
         "control).",
         {"smallest": low, "largest": high, "mean": mean, "beyond": float(beyond)},
     )

@@ -159,11 +159,12 @@ def _decision_lines(decision: Decision) -> Iterator[str]:
     if not decision.is_known:
         yield f"decides      what the excess allows is not known: {decision.reason}"
         return
+    proved = decision.proved_distance
     yield (
         f"decides      a relative excess of {decision.relative_excess:.3g} allows a distance of "
-        f"about {_distance(decision.distance)} (second order; proved: at most "
-        f"{_distance(decision.proved_distance)}), that of class means alone, "
-        f"{decision.means_excess:.3g}, about {_distance(decision.means_distance)}"
+        f"{_distance(decision.distance)} (second order; proved: "
+        f"{f'at most {proved:.3g}' if math.isfinite(proved) else 'nothing'}), that of class means "
+        f"alone, {decision.means_excess:.3g}, {_distance(decision.means_distance)}"
     )
     each = (
         f"{one.name}: {one.relative_excess:.2g} at distance {one.distance:.3g}"
@@ -173,7 +174,7 @@ def _decision_lines(decision: Decision) -> Iterator[str]:
 
 
 def _distance(allowed: float) -> str:
-    return f"{allowed:.3g}" if math.isfinite(allowed) else "any size"
+    return f"about {allowed:.3g}" if math.isfinite(allowed) else "any size"
 
 
 def _metric_lines(found: Comparison) -> list[str]:

@@ -5,6 +5,7 @@ entries are missing, and refused.
 """
 
 import contextlib
+import os
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -37,6 +38,11 @@ def label_array(
     column or an iterator; (n, 1) becomes (n,), and `shapes` are left as they are. `what` and
     `one_per` are for messages: what these are, and what each is for.
     """
+    if isinstance(labels, str | os.PathLike):
+        raise InvalidInputError(
+            f"{what} must be a sequence with one label per {one_per}, got {shown(labels)}; those "
+            f"in a file are screlax.read_labels({os.fspath(labels)!r})"
+        )
     given = as_sequence(only_column(labels, what), what, f"one label per {one_per}")
     if isinstance(given, list):
         array = _rows(given, shapes)
@@ -156,7 +162,8 @@ class ClassNumbers:
         listed += ", …" if len(self._names or ()) > 5 else ""
         raise InvalidInputError(
             f"label {shown(label)} is no class{hint(label, known)}; "
-            f"there are {self._classes:,}{numbered}" + (other_type(label, known) or listed)
+            f"there are {self._classes:,}{numbered}"
+            + (other_type(label, known) or listed + _other_kind(label, known))
         )
 
 
@@ -168,6 +175,17 @@ def other_type(label: Any, known: Any) -> str:
     if not isinstance(label, str) and not isinstance(known, range) and written in known:
         return f"; labels are {type(label).__name__} and the classes text, so convert with str()"
     return ""
+
+
+def _other_kind(label: Any, known: Any) -> str:
+    """Return the remedy where labels are names and classes numbers, or the other way round."""
+    named = any(isinstance(name, str) for name in known)
+    if isinstance(label, str) == named:
+        return ""
+    return (
+        "; make the problem from these labels (UFM.from_labels, or screlax solve --labels), or "
+        "give those that it was made from"
+    )
 
 
 def _rows(values: list[Any], shapes: Shapes) -> NDArray[Any] | None:

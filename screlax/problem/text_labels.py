@@ -109,9 +109,16 @@ def _label_column(file: Path) -> str | None:
         raise FileFormatError(
             f"{file}, line 1: {columns} columns, keep the label only; a {SEPARATORS[separator]} "
             "separates columns in every line, so put labels that have one in quotation marks, "
-            f"call one column 'label', or {say_which('--column')}"
+            f"call one column 'label', or {say_which('--column')}; the first line "
+            f"has {_listed(header)}"
         )
     return None
+
+
+def _listed(header: list[str]) -> str:
+    """Name the columns for a message, up to five."""
+    more = ", …" if len(header) > 5 else ""
+    return ", ".join(map(shown, header[:5])) + more
 
 
 def typed_labels(labels: list[str], place: Callable[[int], str]) -> list[int] | list[str]:
