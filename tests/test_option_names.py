@@ -105,6 +105,26 @@ WRONG = {
     "loss h.npy --labels y.txt --contrast-with keys": "--keys FILE",
     "loss h.npy --labels y.txt --keys h.npy": "--key-labels FILE",
     "report o.npz h.npy -o r.html": "--labels FILE",
+    f"losses {SIZES} --views 0": "--views must be a whole number from 1",
+    # what would change nothing
+    f"path {SIZES} --values 1 --points 5": "--points 5 has no effect beside --values",
+    f"path {SIZES} --temperatures 1 --points 5": "--points 5 has no effect beside --temperatures",
+    f"path {SIZES} --batch-sizes 4 --vary radius": "--vary radius has no effect beside --batch",
+    f"path {SIZES} --cold": "--cold has no effect without --solver SCS",
+    f"solve {SIZES} --truncate": "--truncate has no effect without --dim",
+    f"solve {SIZES} --style one-column": "--style has no effect without --plot",
+    f"solve {SIZES} --column a": "--column has no effect on --counts",
+    "solve --profile step:4,8,2 --sphere 1 --column a": "--column has no effect on --profile",
+    "certify o.npz --rigorous --certifier double": "--certifier has no effect beside --rigorous",
+    "report o.npz --normalize -o r.html": "--normalize has no effect without a file of embeddings",
+    "loss h.npy --labels y.txt --reduction sum --mean-over all": "--mean-over has no effect on",
+    "loss h.npy --labels y.txt --ignored negatives": "--ignored has no effect without --ignore",
+    f"design {SIZES} --array a": "--array has no effect on --target etf",
+    f"design {SIZES} --knob class_weights --temperatures 1,2": "has no effect without knob temper",
+    "compare o.npz run.npz --draws 5": "--draws has no effect on optima of no mini-batches",
+    "compare o.npz run.npz --seed 3": "--seed has no effect on optima of no mini-batches",
+    "compare b.npz run.npz --loss none --draws 5": "--draws has no effect on --loss none",
+    "bench --list --json": "--json has no effect on --list",
 }
 """Command lines that are wrong, one command after another, and what they are told."""
 

@@ -19,6 +19,7 @@ from ..io.shown import one_line
 from ..io.tables import text_lines
 from ..sweeps.config import read_time_limit
 from ..tasks.progress import is_silent
+from .without_effect import refuse_idle
 
 DESCRIPTION = (
     "Run all methods on all problems, certify what each returns, and write one page of results, "
@@ -84,6 +85,9 @@ def run(options: argparse.Namespace) -> bool:
     settings = _settings(options)
     problems, methods = chosen(settings)
     if options.list:
+        idle = "time_limit", "accuracy", "repeats", "against", "json"
+        given = argparse.Namespace(**{**vars(options), "accuracy": options.accuracy or None})
+        refuse_idle(given, *idle, because="on --list, which runs nothing")
         print("\n".join(_listing(problems, methods)))
         return True
     then = None if options.against is None else read_results(options.against)

@@ -11,6 +11,7 @@ from ..proof.certifiers import VERIFIED
 from ..solution.solution import Solution
 from ..tasks.progress import progress
 from .table import certificate_lines, problem_line
+from .without_effect import refuse_idle
 
 LARGEST_TOL = 1e-6
 """Tolerance that a file cannot exceed by itself: one that is enough for anything proves nothing."""
@@ -31,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("file", type=Path, metavar="FILE.npz")
     add("--level", default="orbits", help="samples, classes or orbits (default)")
-    add("--certifier", default="double", metavar="NAME", help="what proves it (default: double)")
+    add("--certifier", metavar="NAME", help="what proves it (default: double)")
     add(
         "--rigorous",
         action="store_true",
@@ -51,10 +52,13 @@ def run(options: argparse.Namespace) -> bool:
     """Recheck, print; return whether the certificate holds within the tolerance."""
     if options.tol is not None:
         positive_number(options.tol, "--tol")
+    if options.rigorous and options.certifier != VERIFIED:
+        because = f"beside --rigorous, which is --certifier {VERIFIED}"
+        refuse_idle(options, "certifier", because=because)
     with progress(f"reading {options.file}"):
         solution = Solution.load(options.file)
     tol = min(solution.tol, LARGEST_TOL) if options.tol is None else options.tol
-    certifier = VERIFIED if options.rigorous else options.certifier
+    certifier = VERIFIED if options.rigorous else options.certifier or "double"
     certificate = _recheck(solution, options.level, certifier)
     proved = certificate.proves(tol)
     status = "optimal" if proved else "inaccurate"

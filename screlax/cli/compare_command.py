@@ -17,6 +17,7 @@ from .picture import add_picture_option, refuse_picture, write_picture
 from .shared_options import add_embeddings, add_solution
 from .standard_input import InputPath
 from .table import problem_line
+from .without_effect import refuse_idle
 
 DESCRIPTION = (
     "Measure embeddings, one row per sample, against the certified optimum for their classes: a "
@@ -66,7 +67,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="another optimum to rank beside the first; can be repeated",
     )
     add("--draws", type=int, metavar="N", help="batches to draw where a loss is one of batches")
-    add("--seed", type=int, default=0, metavar="SEED", help="of these batches (default 0)")
+    add("--seed", type=int, metavar="SEED", help="of these batches (default 0)")
     add("--no-search", action="store_true", help="solve for no other optima on the spot")
     add_picture_option(parser, "the embeddings next to the optimum")
     add("--json", action="store_true", help="print JSON instead of a table")
@@ -74,12 +75,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     """Compare and print; return whether the saved optima are certified."""
-    refuse_picture(options.plot)
+    refuse_picture(options)
     if options.classifier is None and options.classifier_array is not None:
         raise InvalidInputError("--classifier-array is of a file; give it: --classifier FILE")
     files = [options.solution, *options.others]
     with progress(f"reading {', '.join(map(str, files))}"):
         solutions = [Solution.load(file) for file in files]
+    if all(solution.problem.batches is None for solution in solutions):
+        refuse_idle(options, "draws", "seed", because="on optima of no mini-batches")
+    elif options.loss == "none":
+        refuse_idle(options, "draws", "seed", because="on --loss none")
+    elif options.draws == 0:
+        refuse_idle(options, "seed", because="on --draws 0")
     given = options.embeddings
     what = f"{len(given)} files" if isinstance(given, list) else given
     with progress(f"comparing {what} with {', '.join(map(str, files))}"):
@@ -92,7 +99,7 @@ def run(options: argparse.Namespace) -> bool:
             normalize=options.normalize,
             classifier=None if options.classifier is None else _classifier(options),
             draws=options.draws,
-            seed=options.seed,
+            seed=options.seed or 0,
             search=not options.no_search,
         )
     nearest = found[0]

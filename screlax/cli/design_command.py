@@ -19,6 +19,7 @@ from ..tasks.progress import progress
 from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .shared_options import add_problem_options, numbers_of, problem_of
+from .without_effect import refuse_idle
 
 DESCRIPTION = (
     "Find the class weights, prototypes, temperature, sampler or loss whose certified optimum is "
@@ -70,7 +71,10 @@ def run(options: argparse.Namespace) -> bool:
     """Design, save, print; return whether the optimum of the design is certified."""
     problem = problem_of(options)
     refuse_unwritable(options.out, ".npz")
-    refuse_picture(options.plot)
+    refuse_picture(options)
+    if not _is_file(options.target):
+        because = f"on --target {options.target}, which is no file"
+        refuse_idle(options, "array", because=because)
     with progress(f"designing for {problem.classes:,} classes"):
         found = design(
             problem.class_sizes,
@@ -98,8 +102,11 @@ def run(options: argparse.Namespace) -> bool:
 def _target(options: argparse.Namespace) -> Any:
     """Return the name of a target, or the matrix in a file."""
     text = options.target
-    known = Path(text).suffix.lower() in (".npy", *FORMATS)
-    return _matrix(options) if known else text
+    return _matrix(options) if _is_file(text) else text
+
+
+def _is_file(target: str) -> bool:
+    return Path(target).suffix.lower() in (".npy", *FORMATS)
 
 
 def _matrix(options: argparse.Namespace) -> Any:

@@ -14,6 +14,7 @@ from ..io.text_tables import SUFFIXES as TEXT
 from ..problem.count_files import read_labelled_counts
 from ..problem.count_numbers import count_of
 from ..problem.label_files import read_labels
+from .without_effect import refuse_idle
 
 KINDS = ".csv, .tsv, .txt, .json, .npy, .npz, .pt, .safetensors, .parquet, or - for standard input"
 """What labels and counts are read from."""
@@ -51,6 +52,7 @@ def counts_of(
         )
     if not _LIST.fullmatch(text) or Path(text).exists():
         return read_labelled_counts(InFile(text, options.column, options.allow_pickle))
+    refuse_idle(options, "column", because="on --counts that are written in place")
     parts = text.replace(" ", "").rstrip(",").split(",")
     counts = [count_of(part, Path("--counts"), f"number {n}") for n, part in enumerate(parts, 1)]
     return None, np.array(counts, dtype=np.int64)

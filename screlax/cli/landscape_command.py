@@ -62,7 +62,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Survey, draw, print; return whether the optimum that gaps are measured from is certified."""
     problem, dims = problem_of(options), _dims(options.dims)
-    refuse_picture(options.plot)
+    refuse_picture(options)
     state = [0, 0]
 
     def count(finished: int, wanted: int) -> None:

@@ -18,6 +18,7 @@ from ..tasks.progress import progress
 from .inputs import embeddings_in, labels_beside, labels_beside_rows
 from .shared_options import add_embeddings, add_loss, loss_of
 from .standard_input import InputPath
+from .without_effect import refuse_idle
 
 DESCRIPTION = (
     "Evaluate a contrastive loss, by default the supervised contrastive one (Khosla et al. 2020, "
@@ -45,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="default 0.1, as in training code; that of a problem to solve is 1",
     )
     add("--reduction", default="mean", choices=("mean", "sum"))
-    add("--mean-over", default="anchors", choices=("anchors", "all"), help="what a mean divides by")
+    add("--mean-over", choices=("anchors", "all"), help="what a mean divides by (anchors)")
     add("--negatives-only", action="store_true", help="the same as --loss negatives-only")
     add(
         "--keys",
@@ -63,13 +64,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--key-column", metavar="NAME", help="column or array of these labels, in such a file")
     add("--contrast-with", default="all", choices=("all", "keys"), help="or with keys alone")
     add("--ignore", metavar="LABEL", help="label of samples that have no class")
-    add("--ignored", default="left out", choices=("left out", "negatives"), help="what they are")
+    add("--ignored", choices=("left out", "negatives"), help="what they are (left out)")
     add("--jobs", type=int, metavar="N", help="threads (as the size justifies)")
     add("--json", action="store_true", help="print JSON instead of text")
 
 
 def run(options: argparse.Namespace) -> bool:
     """Evaluate and print; a value needs no certificate, so the exit code is 0."""
+    if options.reduction == "sum":
+        refuse_idle(options, "mean_over", because="on --reduction sum, which divides by nothing")
+    if options.ignore is None:
+        refuse_idle(options, "ignored", because="without --ignore LABEL")
     loss, keys = _loss(options), _keys(options)
     file = options.embeddings
     with progress(f"reading {file}"):
@@ -84,11 +89,11 @@ def run(options: argparse.Namespace) -> bool:
             loss=loss,
             temperature=options.temperature,
             reduction=options.reduction,
-            mean_over=options.mean_over,
+            mean_over=options.mean_over or "anchors",
             normalize=options.normalize,
             contrast_with=options.contrast_with,
             ignore=_label(options.ignore, labels),
-            ignored=options.ignored,
+            ignored=options.ignored or "left out",
             n_jobs=options.jobs,
             **keys,
         )

@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> bool:
     controls, sizes = controls_of_options(options), _sizes(options)
     batches = batches_of(options)
     check_table_path(options.out)
-    refuse_picture(options.plot)
+    refuse_picture(options)
     with progress("comparing losses"):
         comparison = compare_losses(
             sizes,

@@ -18,6 +18,7 @@ _CALL = re.compile(r"(?:screlax\.(?:losses\.)?)?\b([A-Z]\w*)\((\w+=[\w.+-]+(?:, 
 _SPOKEN = {
     r"\An_jobs, unless": "--jobs, unless",
     r"\Astrengths must": "--values must",
+    r"(?<=beside )strengths=": "--values",
     r", unless it is None,": "",
     r"unless it is −1 or None,": "unless it is -1,",
     r"give strengths or temperatures \(or batch sizes\), not both": "give --values, "

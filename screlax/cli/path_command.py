@@ -21,6 +21,7 @@ from ..types import Vector
 from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .shared_options import add_constraints, add_problem_options, numbers_of, problem_of
+from .without_effect import refuse_idle
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_problem_options(parser)
     add_constraints(parser)
-    add("--points", type=int, default=100, help="points of the default path (100)")
+    add("--points", type=int, metavar="N", help="points of the default path (100)")
     add("--values", metavar="A,B,…", help="values of λ or ρ instead")
     add(
         "--vary",
@@ -80,7 +81,9 @@ def run(options: argparse.Namespace) -> bool:
     if options.determinacy:
         problem.loss.require_embeddings("--determinacy")
     refuse_unwritable(options.out, ".csv")
-    refuse_picture(options.plot)
+    refuse_picture(options)
+    if options.solver.lower() != "scs":
+        refuse_idle(options, "cold", because="without --solver SCS, which alone starts warm")
     values, temperatures = (
         numbers_of(options.values, "--values"),
         numbers_of(options.temperatures, "--temperatures"),

@@ -12,6 +12,7 @@ from ..errors import InvalidInputError
 from ..io.atomic import atomic_file, refuse_unwritable
 from ..plots.style import DOTS_PER_INCH, Style, inches, require_matplotlib
 from ..tasks.progress import progress
+from .without_effect import refuse_idle
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,11 +53,12 @@ def _style(text: str) -> Style:
     return cast("Style", style)
 
 
-def refuse_picture(path: Path | None) -> None:
-    """Raise an `InvalidInputError` unless a picture of that name could be drawn and written."""
-    if path is None:
+def refuse_picture(options: argparse.Namespace) -> None:
+    """Raise an `InvalidInputError` unless the picture could be drawn and written."""
+    if options.plot is None:
+        refuse_idle(options, "style", because="without --plot FILE")
         return
-    refuse_unwritable(path, *SUFFIXES)
+    refuse_unwritable(options.plot, *SUFFIXES)
     require_matplotlib()
 
 

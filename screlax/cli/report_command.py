@@ -13,6 +13,7 @@ from ..solution.solution import Solution
 from ..tasks.progress import progress
 from .inputs import embeddings_in, labels_beside
 from .shared_options import add_embeddings, add_solution
+from .without_effect import refuse_idle
 
 DESCRIPTION = (
     "Write one self-contained HTML page, readable offline: the verdict in a sentence, geometry, "
@@ -42,6 +43,9 @@ def run(options: argparse.Namespace) -> bool:
     saved = [options.solution, *(Path(file) for file in options.inputs if _is_saved(file))]
     solutions = {name: _read(file) for name, file in _names(saved).items()}
     rest = [file for file in options.inputs if not _is_saved(file)]
+    if not rest:
+        idle = "array", "labels", "column", "allow_pickle", "normalize"
+        refuse_idle(options, *idle, because="without a file of embeddings")
     comparisons = {
         name: _compared(options, file, list(solutions.values()))
         for name, file in _names(rest).items()

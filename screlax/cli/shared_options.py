@@ -24,6 +24,7 @@ from ..tasks.progress import progress
 from ..types import Vector
 from .inputs import KINDS, add_reading, counts_of, labels_of
 from .standard_input import InputPath
+from .without_effect import refuse_idle
 
 _ROWS = (
     "one row per sample: .npy, .npz, .pt, .safetensors, .parquet, .csv, .tsv, or - for standard "
@@ -171,7 +172,12 @@ def _problem(options: argparse.Namespace) -> UFM:
 
 def source_of(options: argparse.Namespace) -> str:
     """Return the option that says the class sizes."""
-    return _exactly_one(options, ("counts", "labels", "pairs", "profile"), "source of class sizes")
+    names = ("counts", "labels", "pairs", "profile")
+    source = _exactly_one(options, names, "source of class sizes")
+    if source in ("pairs", "profile"):
+        because = f"on --{source}, which has no columns to choose from"
+        refuse_idle(options, "column", because=because)
+    return source
 
 
 def control_of(options: argparse.Namespace) -> Control:

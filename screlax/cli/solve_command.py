@@ -23,6 +23,7 @@ from .output import say_written
 from .picture import add_picture_option, refuse_picture, write_picture
 from .shared_options import add_constraints, add_problem_options, problem_of
 from .table import solution_record, solution_table
+from .without_effect import refuse_idle
 
 DESCRIPTION = "Solve the convex relaxation for given class counts and certify the result."
 
@@ -107,6 +108,8 @@ def run(options: argparse.Namespace) -> bool:
     problem = problem_of(options)
     if options.dim is not None and options.dim < 1:
         raise InvalidInputError(f"--dim must be at least 1, got {options.dim}")
+    if options.dim is None:
+        refuse_idle(options, "truncate", because="without --dim D, the dimension to allow")
     if options.determinacy:
         problem.loss.require_embeddings("--determinacy")
     refuse_unwritable(options.out, ".npz")
@@ -116,7 +119,7 @@ def run(options: argparse.Namespace) -> bool:
         raise InvalidInputError(
             f"--classifier: loss {problem.loss} has none; take --loss cross-entropy"
         )
-    refuse_picture(options.plot)
+    refuse_picture(options)
     solution = _solve(problem, options)
     if options.out:
         solution.save(options.out)  # first, so that no later error loses it

@@ -173,6 +173,9 @@ def compare(
     check_choice(scale, "scale", SCALES)
     several = isinstance(solution, Sequence) and bool(solution)
     optima: Any = solution if several else [solution]
+    if draws and (loss == "none" or not any(_has_batches(one) for one in optima)):
+        because = "with loss='none'" if loss == "none" else "on optima of no mini-batches"
+        raise InvalidInputError(f"draws={draws!r} has no effect {because}; leave it out")
     measured: dict[Hashable, _Measured] = {}
     found, drawing = [], bool(draws) and any(_has_batches(one) for one in optima)
     for one in optima:

@@ -56,6 +56,10 @@ def asked_for(
             raise InvalidInputError(f"knob {name} is there twice")
         if (reason := every[name].why_not(problem)) is not None:
             raise InvalidInputError(f"there is no knob {name} here: {reason}")
+    if temperatures is not None and "temperature" not in listed:
+        raise InvalidInputError(
+            f"temperatures={shown(temperatures)} has no effect without knob temperature"
+        )
     found = [every[name] for name in listed]
     return (
         [knob for knob in found if isinstance(knob, Knob)],

@@ -84,6 +84,10 @@ class Request:
         """Check everything, and bring it to canonical form."""
         check_choice(self.contrast_with, "contrast_with", ("all", "keys"))
         check_choice(self.ignored, "ignored", ("left out", "negatives"))
+        if self.ignored == "negatives" and self.ignore is None:
+            raise InvalidInputError(
+                "ignored='negatives' has no effect without ignore=, the label of these samples"
+            )
         loss = check_unresolved(self.loss)
         if (self.keys is None) != (self.key_labels is None):
             raise InvalidInputError("keys and key_labels belong together; give both, or neither")

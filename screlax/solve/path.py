@@ -55,7 +55,7 @@ def regularization_path(
     temperatures: ArrayLike | None = None,
     batch_sizes: ArrayLike | None = None,
     vary: str | None = None,
-    points: int = 100,
+    points: int | None = None,
     tol: float | None = None,
     solver: str = "auto",
     warm_start: bool = True,
@@ -80,7 +80,7 @@ def regularization_path(
         `LayerPeeled` "features" or "classifier", the other staying. By default all move in
         proportion, and strengths are their geometric mean (`Control.parameter`).
     points : int, default 100
-        Number of points of the default path.
+        Number of points of the default path, of no other.
     tol : float, optional
         Relative gap up to which a point counts as optimal: by default 1e-9, and 1e-6 for conic
         solvers.
@@ -233,11 +233,21 @@ def _problems(
     temperatures: ArrayLike | None,
     batch_sizes: ArrayLike | None,
     vary: str | None,
-    points: int,
+    points: int | None,
 ) -> list[UFM]:
     if sum(given is not None for given in (strengths, temperatures, batch_sizes)) > 1:
         raise InvalidInputError(
             "give strengths or temperatures (or batch sizes), not both: a path has one parameter"
+        )
+    kinds = {"strengths": strengths, "temperatures": temperatures, "batch_sizes": batch_sizes}
+    given = [name for name, each in kinds.items() if each is not None]
+    if given and points is not None:
+        raise InvalidInputError(
+            f"points={points!r} has no effect beside {given[0]}=: it is of the default path"
+        )
+    if vary is not None and given not in ([], ["strengths"]):
+        raise InvalidInputError(
+            f"vary={vary!r} has no effect beside {given[0]}=: it is for values of the control"
         )
     control = problem.control
     if vary is not None:
@@ -250,7 +260,7 @@ def _problems(
             for t in _positive(temperatures, "temperatures").tolist()
         ]
     if strengths is None:
-        points = whole_number(points, "points", 2, MOST_TASKS)
+        points = whole_number(100 if points is None else points, "points", 2, MOST_TASKS)
         top = problem.zero_threshold() if problem.control.is_penalty else None
         values = (
             np.geomspace(10 * problem.temperature / 1e3, 10 * problem.temperature, points)

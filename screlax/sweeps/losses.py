@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ..checks import require_few
+from ..checks import MOST_VIEWS, require_few, whole_number
 from ..containers import shown
 from ..errors import InaccurateWarning, InvalidInputError, ScrelaxError
 from ..gram.logits import LogitGram
@@ -115,6 +115,8 @@ def compare_losses(
     controls = _checked_controls(control)
     taus = _temperatures(temperature, controls)
     check_limits("auto", tol, None)
+    if views is not None:
+        whole_number(views, "views", 1, MOST_VIEWS)
     sign, chosen = check_features(features), variants(_losses(losses), batches, views)
     factors = [None] if imbalance is None else numbers(imbalance, "imbalance")
     cases = [(variant, of) for variant in chosen for of in _controls_of(variant, controls)]

@@ -22,6 +22,9 @@ from .class_softmax import BALANCED
 from .gram_loss import GramLoss
 from .registry import register_loss
 
+_LEAST_SLOPE = 1e-100
+"""As for numbers that are given by class."""
+
 
 @register_loss
 @dataclass(frozen=True)
@@ -137,6 +140,14 @@ class CrossEntropy(Loss):
     def check(self, sizes: ClassSizes) -> None:
         """See `Loss.check`."""
         super().check(sizes)
+        smallest = self.slopes(sizes).min()
+        if smallest < _LEAST_SLOPE:
+            most = np.log(_LEAST_SLOPE) / np.log(sizes.distinct.min() / sizes.distinct.max())
+            raise InvalidInputError(
+                f"multiplicative={self.multiplicative:g} makes Δ = (n_c/n_max)^γ of the smallest "
+                f"class {smallest:.3g}, below {_LEAST_SLOPE:g}, where double precision loses the "
+                f"products with it; with these class sizes take at most {most:.4g}"
+            )
         if not self.weights_of_anchors(sizes).any():
             raise InvalidInputError("all class_weights are zero: the loss has no term")
         if self.bias and not self.weights_of_anchors(sizes).all():

@@ -43,7 +43,8 @@ class Prototypes(ClassSoftmax):
     Parameters
     ----------
     per_class : int, array-like of shape (k,), mapping or Series, default 1
-        n_w, how many prototypes a class has; at least one where they are free.
+        n_w, how many prototypes a class has; at least one where they are free. None at all, 0, is
+        `SupCon`.
     tied : bool, default True
         Whether prototypes are the class means rather than variables of their own.
     loss_terms : bool, default True

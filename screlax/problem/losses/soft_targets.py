@@ -48,7 +48,7 @@ class SoftTargets(ClassSoftmax):
         T, one row per class, nonnegative and summing to one. A mapping and a data frame say which
         labels rows and columns are for; entries that a mapping does not have are zero.
     epsilon : float, optional
-        ε ≥ 0.
+        ε ≥ 0; above one a sample of another class is more of a target than one of the own.
     smoothing : float, optional
         s from 0 to 1.
 
