@@ -12,6 +12,7 @@ from screlax.cli.commands import parsed
 from screlax.cli.option_names import in_option_names
 
 SOLVE = parsed(["solve", "--counts", "3,2", "--sphere", "1", "--loss", "prototypes:per_class=2"])
+BATCHED = parsed(["solve", "--counts", "3,2", "--sphere", "1", "--sampler", "shuffle:size=4"])
 DIM = parsed(["solve", "--counts", "3,2", "--sphere", "1", "--dim", "1"])
 COMPARE = parsed(["compare", "a.npz", "h.npy"])
 
@@ -24,6 +25,7 @@ COMPARE = parsed(["compare", "a.npz", "h.npy"])
         (SOLVE, "take features='real'", "take --features real"),
         (DIM, "use dim >= 5, or truncate=True", "use --dim >= 5, or --truncate"),
         (SOLVE, "take loss_terms=False", "take --loss prototypes:loss_terms=false"),
+        (BATCHED, "by all (mean_over='all')", "by all (--sampler shuffle:mean_over=all)"),
         (SOLVE, "use form='psd'", "use --option form=psd"),
         (SOLVE, "time_limit=0.5 is", "--time-limit 0.5 is"),
         (COMPARE, "use loss='none'", "use --loss none"),

@@ -4,6 +4,7 @@ import argparse
 import re
 from dataclasses import fields
 
+from ..problem.batches.base import BATCHES
 from ..problem.constraints.base import CONTROLS
 from ..problem.losses.registry import LOSSES
 
@@ -41,7 +42,10 @@ def in_option_names(message: str, options: argparse.Namespace) -> str:
     ``Sphere(radius_squared=1.0)`` is ``--sphere 1.0``, and a loss ``--loss`` with its text. Names
     that are none of these stay as they are.
     """
-    in_loss = {field.name for kind in LOSSES.values() for field in fields(kind)}
+    within = {
+        place: {field.name for kind in kinds.values() for field in fields(kind)}
+        for place, kinds in (("loss", LOSSES), ("sampler", BATCHES))
+    }
 
     def option(found: re.Match[str]) -> str:
         name, value = found[1], (found[2] or "").strip("'\"")
@@ -50,8 +54,10 @@ def in_option_names(message: str, options: argparse.Namespace) -> str:
             if value in ("True", "False"):
                 return written if value == "True" else f"no {written}"
             return f"{written} {value}".rstrip()
-        if name in in_loss and isinstance(getattr(options, "loss", None), str):
-            return f"--loss {options.loss.partition(':')[0]}:{name}={value.lower()}"
+        for place, known in within.items():
+            given = getattr(options, place, None)
+            if name in known and isinstance(given, str):
+                return f"--{place} {given.partition(':')[0]}:{name}={value.lower()}"
         if "option" in vars(options):  # of a solver
             return f"--option {name}={value}"
         return found[0]

@@ -238,7 +238,8 @@ def profile(name: str, imbalance: float | None = None) -> NDArray[np.int64]:
         if numbers:
             raise InvalidInputError(
                 f"profile {family!r} is a data set as it was counted and takes no numbers, "
-                f"got {_listed(numbers)}"
+                f"got {_listed(numbers)}; leave the number out, or the profile where others "
+                "have an imbalance"
             )
         return REAL_PROFILES[family].counts()
     if family in _BENCHMARKS:
