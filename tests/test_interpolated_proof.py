@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from screlax import UFM, Ball, Budget, Ridge, Sphere, Status, regularization_path, solve_relaxation
@@ -12,7 +12,10 @@ from screlax.equations.slack_vector import SlackVectorEquations, State, equation
 from screlax.errors import InaccurateWarning
 from screlax.gram import kernels
 from screlax.gram.kernels import Interpolation, Kernels, SumKernels, weighted
+from screlax.gram.shared_point import SingletonGram
 from screlax.proof.certificate import Certificate
+from screlax.proof.prover import Prover
+from screlax.proof.singletons import state_of_singleton_gram
 from screlax.proof.structured import prove
 from screlax.proof.structured_rounding import SUM
 from screlax.solve.slack_vector.newton import newton
@@ -69,6 +72,27 @@ def test_few_nodes_make_a_gap_wide_and_no_bound_wrong(with_nodes, loss, control)
     assert gaps == sorted(gaps, reverse=True)
 
 
+@pytest.mark.parametrize(
+    ("loss", "control"), [root for root in ROOTS if root[0] != "negatives-only"], ids=str
+)
+def test_few_nodes_beside_singletons(with_nodes, loss, control):
+    problem = UFM([*[1] * 40, *MANY], control, loss=loss)
+    gram = solve_relaxation(problem).orbit_gram
+    assert isinstance(gram, SingletonGram)
+    state = state_of_singleton_gram(gram)
+    with_nodes(EVERYTHING)
+    exact = Prover(problem).singletons(state).certificate
+    assert exact.relative_gap <= 1e-12
+    gaps = []
+    for count in (2, 4, 7, 10, 15, 30):
+        with_nodes(count)
+        found = Prover(problem).singletons(state).certificate
+        assert_holds(found, exact)
+        gaps.append(found.relative_gap)
+    assert gaps[0] > 1e-3
+    assert gaps == sorted(gaps, reverse=True)
+
+
 @pytest.mark.parametrize("control", [Ridge(0.05), Sphere(5.0)], ids=str)
 def test_a_path_of_few_nodes_is_inaccurate(with_nodes, control):
     problem = UFM(MANY, control)
@@ -80,6 +104,7 @@ def test_a_path_of_few_nodes_is_inaccurate(with_nodes, control):
     assert_holds(point.certificate, alone.certificate)
 
 
+@settings(max_examples=30)
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from(ROOTS),

@@ -58,6 +58,19 @@ class Couplings:
         return self.by_beta.matrix is None
 
     @property
+    def flow_left_out(self) -> float:
+        """What interpolation leaves out of `flow` at most, for weights that sum to one."""
+        return float(self.by_beta.left_out.logistic[0, 0])
+
+    @property
+    def product_left_out(self) -> float:
+        """What it leaves out of `bend` and `rise` together."""
+        left_out = float(self.by_beta.left_out.bend[0, 0])
+        if self.by_ratio is not None:
+            left_out += float(self.by_ratio.left_out.rise[0, 0])
+        return left_out
+
+    @property
     def beta_basis(self) -> Matrix:
         """From values at the nodes of β to all β, shape (m, q)."""
         return _basis(self.by_beta)

@@ -35,7 +35,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..gram.kernels import log_cosh_half
+from ..gram.kernels import EXACT, log_cosh_half
 from ..problem.constraints.norm_control import NormControl
 from ..problem.losses.class_rows import ClassTerms
 from ..problem.ufm import UFM
@@ -175,14 +175,14 @@ class SingletonEquations:
         other.is_budget = not (control.fixes_norms or control.is_penalty)
         return other
 
-    def moments(self, state: SingletonState) -> SingletonMoments:
+    def moments(self, state: SingletonState, accuracy: float = EXACT) -> SingletonMoments:
         """Return the sums that residuals, Jacobian and certificate are made of."""
         beta, ratio, strength = state.log_normalizer, state.ratio, state.log_strength
         vectors = [np.exp(field) for field in state.fields]
         weights = [self.copies * vector for vector in vectors]
         centre = state.fields[0] - np.log(self.pair_weight) + beta / 2 + strength / 2
         within = 2 * centre + (0.0 if ratio is None else np.logaddexp(0.0, 2 * ratio))
-        couplings = Couplings.between(beta, ratio)
+        couplings = Couplings.between(beta, ratio, accuracy)
         if couplings.is_exact:
             others = self.copies - np.eye(len(beta))
             shares = [(others * couplings.kernels.logistic[0]) @ vector for vector in vectors]

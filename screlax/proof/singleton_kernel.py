@@ -23,7 +23,7 @@ from ..gram.rounding import UNIT
 from ..types import Matrix, Vector
 
 _INTERPOLATED = 64 * UNIT
-"""Largest error of an entry that is interpolated in both arguments, relative to the kernels."""
+"""Largest error by rounding of an entry that is interpolated, relative to the kernels."""
 
 
 def smallest_beyond(
@@ -86,4 +86,7 @@ def _interpolated(
         last[-1] = 1 / np.sqrt(corner)
         whole = np.vstack([whole, last])
         core = linalg.block_diag(core, [[0.0, 1.0], [1.0, 0.0]])
-    return np.asarray(np.linalg.qr(whole, mode="r")), core, _INTERPOLATED * largest
+    # first in one argument, then in the other
+    grown = 1 + max(basis.lebesgue for basis in (couplings.by_beta, couplings.by_ratio) if basis)
+    entry = _INTERPOLATED * largest + grown * couplings.product_left_out
+    return np.asarray(np.linalg.qr(whole, mode="r")), core, entry

@@ -12,6 +12,7 @@ from ..gram.rounding import UNIT
 from ..types import Vector
 from .singleton_kernel import smallest_beyond
 from .structured_rounding import MOST_MOVED, SUM
+from .structured_sums import RESOLVED, sum_error
 
 
 class SingletonPoint:
@@ -77,7 +78,9 @@ class SingletonPoint:
         if state.ratio is not None:
             kernel = kernel + np.logaddexp(0.0, state.ratio + state.ratio.max())
         summed = (centre + kernel) * total + float(weight @ centre)
-        return np.asarray(2 * UNIT * (sizes * total + float(weight @ sizes)) + SUM * summed)
+        summed = summed * sum_error(moments.couplings.by_beta)
+        summed = summed + moments.couplings.product_left_out * total
+        return np.asarray(2 * UNIT * (sizes * total + float(weight @ sizes)) + summed)
 
     def _anchored(self) -> None:
         """Set own and centres: with v so that G v = 0, else those of the formula."""
@@ -159,6 +162,16 @@ class SingletonPoint:
         self.stretch_error = float(self._weight @ entry / (equations.root * stretch * limit))
         self.centre, self.product_error = self.centre + move, entry
         self.entry_error = self.entry_error + most + most.max()
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether interpolation leaves little out of own and y: errors are taken to first order."""
+        moments, stretched = self._moments, self._equations.root * self.stretch
+        left_out = moments.couplings.product_left_out
+        relative = [moments.totals[-1] / stretched]
+        if self._state.log_slack is not None:
+            relative.append(float((moments.totals[0] / moments.vectors[0]).max()))
+        return left_out * max(relative) <= RESOLVED
 
     @property
     def has_digits(self) -> bool:

@@ -27,6 +27,7 @@ from functools import cached_property
 import numpy as np
 
 from ..equations.singletons import SingletonEquations, SingletonState
+from ..gram.kernels import CERTAIN
 from ..gram.rounding import UNIT
 from ..gram.shared_point import SingletonGram
 from ..problem.losses.rows_minorant import relative_entropy
@@ -35,6 +36,7 @@ from .certificate import Certificate
 from .dense import Proof
 from .singleton_points import SingletonPoint
 from .structured_rounding import SMALL, SUM, divergence_error, row_error, row_loss
+from .structured_sums import RESOLVED, sum_error
 
 
 class SingletonProof:
@@ -57,7 +59,7 @@ class SingletonProof:
             state = replace(state, log_strength=equations.given_log_strength())
         self._equations, self._state = equations, state
         with np.errstate(all="ignore"):
-            self._moments = equations.moments(state)
+            self._moments = equations.moments(state, CERTAIN)
             self._strength = float(np.exp(state.log_strength))
             self.point = SingletonPoint(equations, state, self._moments)
             self._dual()
@@ -79,7 +81,7 @@ class SingletonProof:
             return
         flows = np.sum(equations.flows(moments), axis=0)
         residual = 1 - 2 * flows / equations.share
-        self._unsure = SUM * (1 + 2 * self._flow_sizes() / equations.share)
+        self._unsure = SUM + 2 * self._sum_error * self._flow_sizes() / equations.share
         self._unsure = self._unsure + 2 * UNIT * abs(self._state.log_strength)  # e^{log ν_0}
         self.slack_min = float(residual.min())
         missing = max(0.0, float((self._unsure - residual).max()))
@@ -90,6 +92,12 @@ class SingletonProof:
         single = self._strength * equations.singletons * (missing if equations.is_budget else mixed)
         self._slackness = float(mass @ (slack * point.own)) + single * point.corner
         self._slackness_error = float(mass @ (self._unsure * np.abs(point.own)))
+
+    @property
+    def _sum_error(self) -> float:
+        """What sums of flows can be off by, relative to `_flow_sizes`."""
+        couplings = self._moments.couplings
+        return sum_error(couplings.by_beta) + couplings.flow_left_out
 
     def _flow_sizes(self) -> Vector:
         """Return `flows` with what interpolated sums subtract added."""
@@ -140,8 +148,10 @@ class SingletonProof:
         own = 1 - self._rows_off.sum(axis=0)
         divergence = relative_entropy(np.vstack([own, self._rows_off]), self._softmax).sum(axis=0)
         gap, value = float(mass @ divergence) + self._slackness, self._value()
-        sound = bool((own > 0).all()) and math.isfinite(gap)
-        feasible = point.smallest > 0 and point.has_digits and math.isfinite(value)
+        flow_error = self._flow_error()
+        sound = bool((own > flow_error * self._rows_off[0]).all()) and math.isfinite(gap)
+        resolved = point.is_resolved and bool((flow_error <= RESOLVED).all())
+        feasible = point.smallest > 0 and point.has_digits and resolved and math.isfinite(value)
         errors = self._rounding(value, gap, mass)
         if not (sound and math.isfinite(errors[1])):
             gap, errors = math.inf, (errors[0], 0.0)
@@ -182,7 +192,7 @@ class SingletonProof:
             moments.vectors, moments.shares, moments.totals, strict=True
         ):
             flow, size = flow + vector * share, size + vector * total
-        return np.asarray(SUM * size / flow)
+        return np.asarray(self._sum_error * size / flow)
 
     def _own_slope(self) -> Vector:
         """Return by how much the objective changes with own, y and corner moving along."""

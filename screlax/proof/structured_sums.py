@@ -13,7 +13,7 @@ from ..gram.kernels import Array, Interpolation
 from ..gram.rounding import UNIT
 from .structured_rounding import SUM
 
-_RESOLVED = 0.25
+RESOLVED = 0.25
 """Share of a number that interpolation may leave out: errors are taken to first order."""
 
 
@@ -40,7 +40,7 @@ def product_left_out(moments: Moments) -> Array:
 
 def is_resolved(*relative: Array) -> Array:
     """Whether errors relative to what they are of, (B, m) each, are small, shape (B,)."""
-    return np.asarray(np.all([(error <= _RESOLVED).all(axis=1) for error in relative], axis=0))
+    return np.asarray(np.all([(error <= RESOLVED).all(axis=1) for error in relative], axis=0))
 
 
 def own_errors(
