@@ -28,6 +28,7 @@ import script
 from evidence import results, tables
 from evidence.prose import CLAIMS
 
+from screlax.io.atomic import write_bytes
 from screlax.version import __version__
 
 PAGE = script.HERE / "README.md"
@@ -166,7 +167,7 @@ def main() -> int:
         if not options.quick:
             text = options.page.read_text(encoding="utf-8")  # somebody may have written meanwhile
             text = tables.with_tables(text, {command: (known.output, known.caption())})
-            options.page.write_text(text, encoding="utf-8")
+            write_bytes(text.encode(), options.page)  # whole or not at all, whatever kills this
     show_list(options.results, commands, options.quick)
     for command, reason in failed.items():
         print(f"failed: {command}: {reason}", file=sys.stderr)

@@ -54,6 +54,17 @@ def test_a_mark_that_nothing_ends_is_said_with_its_line(after):
         places_of(PAGE.replace("<!-- end -->\n", after))
 
 
+def test_words_between_marks_are_not_lost_with_their_table():
+    page = PAGE.replace("*entered with 1234567*", "A remark.")
+    with pytest.raises(ValueError, match="line 10, between the marks of a table, would be lost"):
+        with_tables(page, {"fake.py --size 3": (PRINTED, "screlax 9")})
+
+
+def test_tables_are_counted_from_one():
+    page = PAGE.replace("table 2", "table 0")
+    assert with_tables(page, {"fake.py --size 3": (PRINTED, "screlax 9")}) == page
+
+
 def test_lines_with_bars_that_are_no_table_are_left_out():
     assert not tables_of("| a | b |\n| 1 | 2 |\n\n|x| is a modulus\n")
 

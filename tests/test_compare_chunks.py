@@ -7,6 +7,7 @@ import pytest
 
 import screlax
 from screlax.errors import InvalidInputError
+from screlax.samples.sources import open_source
 
 arrays = pytest.importorskip("dask.array", reason="needs dask: pip install 'screlax[dask]'")
 
@@ -250,3 +251,27 @@ def test_fit_control_takes_chunks():
     expected = screlax.fit_control(drawn(), LABELS, "sphere", **options)
     found = screlax.fit_control(in_chunks(drawn()), LABELS, "sphere", **options)
     assert found.distance == pytest.approx(expected.distance, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["files", "zarr"])
+def test_views_of_files_and_zarr_arrays_are_those_of_the_array(tmp_path, kind):
+    solution = solved(loss="supcon:views=2")
+    rows = np.stack([drawn(seed=1), drawn(seed=2)], axis=1)
+    if kind == "files":
+        chunks = [tmp_path / f"{number}.npy" for number in range(3)]
+        for file, part in zip(chunks, np.split(rows, [20, 21]), strict=True):
+            np.save(file, part)
+    else:
+        zarr = pytest.importorskip("zarr")
+        chunks = zarr.array(rows, chunks=(20, 1, 3))
+    same(rows, solution, chunks, search=False)
+
+
+def test_files_that_grow_while_they_are_read_are_refused(tmp_path):
+    files = [tmp_path / "1.npy", tmp_path / "2.npy"]
+    for file, part in zip(files, np.split(drawn(), [20]), strict=True):
+        np.save(file, part)
+    source = open_source(files)
+    np.save(files[0], drawn()[:25])
+    with pytest.raises(InvalidInputError, match=r"1\.npy changed while it was read"):
+        source.block(slice(0, 22)).read()

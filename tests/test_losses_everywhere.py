@@ -250,6 +250,7 @@ def test_class_weights_come_from_an_array_and_have_whole_numbers_as_labels(tmp_p
     ("name", "text", "reason"),
     [
         ("w.csv", "cat,1\ncat,2\n", "label 'cat' is there twice"),
+        ("w.csv", "1,1\n1.0,2\n", r"line 2: label '1\.0' is there twice"),
         ("w.csv", "cat,-1\ndog,2\n", "'-1' is no class weight"),
         ("w.csv", "cat,heavy\ndog,2\n", "line 1: 'heavy' is no class weight"),
         ("w.csv", "cat,0,5\ndog,1,5\n", "3 columns"),

@@ -127,3 +127,16 @@ def test_paths_over_different_parameters_are_refused(path):
             plots.plot_determinacy(wrong)
     with pytest.raises(InvalidInputError, match="excess"):
         plots.plot_determinacy(path, excess=0.0)
+
+
+@pytest.mark.parametrize("limits", [(1, 0), (0, 0), (0, np.nan), (0, np.inf), "ab", 5, (1, 2, 3)])
+def test_limits_are_two_numbers_in_order(table, limits):
+    with pytest.raises(InvalidInputError, match="limits must be two finite numbers"):
+        plots.plot_phase(table, limits=limits)
+
+
+def test_one_solution_is_no_path():
+    solution = screlax.solve_relaxation([4, 2], screlax.Sphere(1.0))
+    for draw in (plots.plot_path, plots.plot_determinacy):
+        with pytest.raises(InvalidInputError, match="a path is a non-empty sequence"):
+            draw(solution)

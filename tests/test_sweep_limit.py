@@ -103,6 +103,20 @@ def test_a_limit_is_a_positive_number(limit):
         sweep(POINTS, time_limit=limit)
 
 
+def test_a_limit_beyond_what_clocks_wait_for_is_waited_for(monkeypatch):
+    seconds = []
+    honest = limited.threading.Timer
+
+    def timer(interval, function):
+        seconds.append(interval)
+        return honest(interval, function)
+
+    monkeypatch.setattr(limited.threading, "Timer", timer)
+    assert limited.run_limited(abs, -1, 1e300) == 1
+    assert seconds == [limited.threading.TIMEOUT_MAX]
+    limited.close_process()
+
+
 CONFIG = """
 time_limit = 30
 [[grid]]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import screlax
 from screlax.cli import main
+from screlax.io import shown
 from screlax.io.shown import (
     markdown_text,
     one_line,
@@ -69,6 +70,13 @@ def test_shortened_text_fits_and_says_that_it_is_cut(text, width):
     short = shortened(text, width)
     assert width_of(short) <= width
     assert short == one_line(text) or short.endswith("…")
+
+
+def test_long_text_is_measured_once(monkeypatch):
+    measured = []
+    monkeypatch.setattr(shown, "_width", lambda character: measured.append(character) or 1)
+    assert shortened("x" * 1000, 10) == "x" * 9 + "…"
+    assert len(measured) <= 1010
 
 
 def test_wide_characters_take_two_columns():

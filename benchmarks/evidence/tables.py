@@ -21,7 +21,7 @@ BY_HAND = "<!-- table by hand -->"
 """Stands before a table that nothing prints: sources, conventions, definitions."""
 
 END = "<!-- end -->"
-_MARK = re.compile(r"<!-- table (\d+) of: (.+) -->")
+_MARK = re.compile(r"<!-- table ([1-9]\d*) of: (.+) -->")
 _RULE = re.compile(r"\|[-:| ]+\|")
 
 
@@ -81,6 +81,7 @@ def places_of(page: str) -> list[Place]:
     for first, line in enumerate(lines):
         if mark := _MARK.fullmatch(line):
             last = _end(lines, first)
+            _require_nothing_else(lines, first, last)
             found.append(Place(mark[2], int(mark[1]), first, last))
     return found
 
@@ -92,6 +93,16 @@ def _end(lines: Sequence[str], first: int) -> int:
         if lines[number].startswith("<!-- table"):
             break
     raise ValueError(f"line {first + 1} begins a table that no line {END!r} ends: {lines[first]}")
+
+
+def _require_nothing_else(lines: Sequence[str], first: int, last: int) -> None:
+    """Refuse words between marks: they would be lost with the old table."""
+    for number in range(first + 1, last):
+        if lines[number] and not lines[number].startswith(("|", "*")):
+            raise ValueError(
+                f"line {number + 1}, between the marks of a table, would be lost with it: "
+                f"{lines[number][:60]!r}"
+            )
 
 
 def commands_of(page: str) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from ..containers import index_of
 from ..errors import FileFormatError, InvalidInputError
 from ..io.contents.in_file import in_file
+from ..samples.sources import mapped
 
 
 def shards_of(embeddings: Any, labels: Any) -> Any:
@@ -39,15 +40,30 @@ def shards_of(embeddings: Any, labels: Any) -> Any:
 
 
 def one_below_the_other(shards: Any, views: int, *, any_number: bool) -> tuple[Any, int]:
-    """Return a dask array of shape (n, views, d) as rows, and how many belong to one sample."""
+    """Return shards of shape (n, views, d) as rows, and how many belong to one sample."""
+    shards = _in_dask(shards)
     shape: tuple[Any, ...] = getattr(shards, "shape", ())
-    if len(shape) != 3 or not hasattr(shards, "rechunk") or not (any_number or shape[1] == views):
+    if len(shape) != 3 or not (any_number or shape[1] == views):
         return shards, 1
     if any(np.isnan(size) for size in shape):
         raise InvalidInputError(
             "the dask array has chunks of unknown size; call compute_chunk_sizes() first"
         )
     return shards.rechunk({1: -1, 2: -1}).reshape(-1, shape[2]), int(shape[1])
+
+
+def _in_dask(shards: Any) -> Any:
+    """Return files and zarr arrays of three dimensions as a dask array, all else as it is."""
+    if isinstance(shards, list):
+        held = [mapped(path) for path in shards]
+        alike = {(array.shape[1:], array.dtype) for array in held}
+        if len(alike) > 1 or held[0].ndim != 3:
+            return shards
+        arrays = importlib.import_module("dask.array")
+        return arrays.concatenate([arrays.from_array(array) for array in held])
+    if getattr(shards, "ndim", 0) != 3 or hasattr(shards, "rechunk"):
+        return shards
+    return importlib.import_module("dask.array").from_array(shards, chunks=shards.chunks)
 
 
 def _of_frame(frame: Any, labels: Any) -> Any:

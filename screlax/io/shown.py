@@ -54,9 +54,10 @@ def shortened(text: object, width: int) -> str:
     line = one_line(text)
     if width_of(line) <= width:
         return line
-    while line and width_of(line) >= width:
-        line = line[:-1]
-    return line + "…"
+    kept, left = 0, width - 1
+    while kept < len(line) and (left := left - _width(line[kept])) >= 0:
+        kept += 1
+    return line[:kept] + "…"
 
 
 def padded(text: str, width: int) -> str:

@@ -163,7 +163,7 @@ def _alike(problem: UFM, other: UFM) -> bool:
 
 def path_parameter(solutions: Sequence[Solution]) -> tuple[str, Vector]:
     """Return what varies along a path, in words, and its values; refuse what is no path."""
-    solutions = list(solutions)
+    solutions = [] if isinstance(solutions, Solution) else list(solutions)
     if not solutions or not all(isinstance(solution, Solution) for solution in solutions):
         raise InvalidInputError("a path is a non-empty sequence of solutions")
     first = solutions[0].problem

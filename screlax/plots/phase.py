@@ -165,7 +165,7 @@ def _draw(
 ) -> Any:
     from matplotlib import colormaps
 
-    low, high = limits or (None, None)
+    low, high = (None, None) if limits is None else _pair(limits)
     mesh = ax.pcolormesh(
         _edges(across),
         _edges(up),
@@ -183,6 +183,17 @@ def _draw(
             getattr(ax, f"set_{name}scale")("log")
     ax.set(xlim=_edges(across)[[0, -1]], ylim=_edges(up)[[0, -1]])
     return mesh
+
+
+def _pair(limits: Any) -> tuple[float, float]:
+    """Return the ends of the colours; refuse what are none before anything is drawn."""
+    try:
+        low, high = (real_number(one) for one in limits)
+    except (TypeError, ValueError):
+        low = high = np.nan
+    if not low < high or not np.isfinite([low, high]).all():
+        raise InvalidInputError(f"limits must be two finite numbers, low < high, got {limits!r}")
+    return low, high
 
 
 _RASTERED = 10_000

@@ -73,10 +73,10 @@ def read_class_weights(path: str | os.PathLike[str]) -> list[float] | dict[int |
         return weights
     if suffix in FORMATS:  # typed, and each there once
         return dict(zip(labels, weights, strict=True))
-    if len(set(labels)) < len(labels):
-        again = next(n for n, label in enumerate(labels) if label in labels[:n])
-        raise FileFormatError(f"{file}, {places[again]}: label {labels[again]!r} is there twice")
     typed = typed_labels(labels, lambda position: f"{file}, {places[position]}")
+    if len(set(typed)) < len(typed):
+        again = next(n for n, label in enumerate(typed) if label in typed[:n])
+        raise FileFormatError(f"{file}, {places[again]}: label {labels[again]!r} is there twice")
     return dict(zip(typed, weights, strict=True))
 
 

@@ -127,7 +127,7 @@ class _Shards:
         if not paths:
             raise InvalidInputError("the list of .npy files is empty; name at least one")
         self._paths = [Path(path).absolute() for path in paths]
-        arrays = [_mapped(path) for path in self._paths]
+        arrays = [mapped(path) for path in self._paths]
         features = {array.shape[1:] for array in arrays}
         kinds = {array.dtype for array in arrays}
         if len(features) > 1 or len(kinds) > 1 or arrays[0].ndim != 2:
@@ -135,7 +135,8 @@ class _Shards:
             raise InvalidInputError(
                 f"all .npy files must hold (rows, d) of one d and precision, got {shown}"
             )
-        self._ends = np.cumsum([len(array) for array in arrays])
+        self._rows = [len(array) for array in arrays]
+        self._ends = np.cumsum(self._rows)
         self.shape = (int(self._ends[-1]), *arrays[0].shape[1:])
         self.dtype = arrays[0].dtype
         self.chunk_rows = 1
@@ -148,13 +149,20 @@ class _Shards:
         pieces = []
         for number in range(first, last + 1):
             end = int(self._ends[number])
-            array = _mapped(self._paths[number])
-            start = end - len(array)
+            array = mapped(self._paths[number])
+            start = end - self._rows[number]
+            if array.shape != (self._rows[number], self.shape[1]) or array.dtype != self.dtype:
+                raise InvalidInputError(
+                    f"{self._paths[number]} changed while it was read: it holds {array.dtype} "
+                    f"{array.shape} now, and held {self.dtype} "
+                    f"{(self._rows[number], self.shape[1])}; read it when it is complete"
+                )
             pieces.append(array[max(part.start - start, 0) : part.stop - start])
         return np.concatenate(pieces)
 
 
-def _mapped(path: Path) -> NDArray[Any]:
+def mapped(path: Path) -> NDArray[Any]:
+    """Return the array of a .npy file, of which nothing is read yet."""
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

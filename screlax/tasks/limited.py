@@ -52,7 +52,7 @@ def run_limited(function: Callable[[Given], Found], given: Given, seconds: float
         expired.set()
         process.close()
 
-    timer = threading.Timer(seconds, stop)
+    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), stop)  # no clock waits longer
     timer.start()
     try:
         found = process.receive()
