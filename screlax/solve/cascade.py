@@ -49,6 +49,8 @@ from .targets import solve_targets
 
 _MAX_DENSE_ORBITS = 2000
 _BUDGET_STRIDE, _ON_THE_WAY = 4.0, 1e-8
+_NEAR_BUDGET = 10.0
+"""ρ/τ up to which separate classes are a start as good as any, and no digits are lost by it."""
 
 NOT_LINEAR = (
     "constraints that are functions of the cvxpy variable are for conic solvers; choose SCS or "
@@ -260,7 +262,8 @@ def _from_smaller_budgets(problem: UFM, deadline: float) -> tuple[CellGram, int]
     guess, iterations = CellGram(np.ones(cells), np.eye(cells)), 0
     if control.fixes_norms or control.is_penalty:
         return guess, iterations
-    strides = max(0, math.ceil(math.log(control.parameter / problem.temperature, _BUDGET_STRIDE)))
+    beyond = control.parameter / (_NEAR_BUDGET * problem.temperature)
+    strides = max(0, math.ceil(math.log(beyond, _BUDGET_STRIDE)))
     for stride in range(strides, 0, -1):
         smaller = control.with_parameter(control.parameter / _BUDGET_STRIDE**stride)
         posed = with_room(replace(problem, control=smaller), ROOM)
