@@ -6,12 +6,9 @@ another level also checks the reduction itself.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-
-import numpy as np
 
 from ..equations.singletons import why_no_singletons
 from ..equations.slack_vector import why_not
@@ -24,22 +21,14 @@ from ..problem.ufm import UFM
 from ..proof.certificate import Certificate
 from ..proof.dense import Proof
 from ..proof.prover import Prover
-from .base import (
-    ROOM,
-    Candidate,
-    SolverOptions,
-    deadline_of,
-    register_method,
-    reject_options,
-    with_room,
-)
+from .base import Candidate, SolverOptions, deadline_of, register_method, reject_options
 from .batches.newton import solve_in_batches
 from .batches.orthogonal import orthogonal_in_batches
 from .batches.start import start_at_mean
 from .closed_form import closed_form
 from .collapse import opposite_points
 from .constrained import solve_constrained
-from .factored import solve_factored
+from .descend import descend
 from .logits.native import solve_logits
 from .multipliers import solve_multipliers
 from .orthogonal import orthogonal_candidate, orthogonal_gram
@@ -48,9 +37,6 @@ from .slack_vector.solver import solve_slack_vector
 from .targets import solve_targets
 
 _MAX_DENSE_ORBITS = 2000
-_BUDGET_STRIDE, _ON_THE_WAY = 4.0, 1e-8
-_NEAR_BUDGET = 10.0
-"""ρ/τ up to which separate classes are a start as good as any, and no digits are lost by it."""
 
 NOT_LINEAR = (
     "constraints that are functions of the cvxpy variable are for conic solvers; choose SCS or "
@@ -238,40 +224,9 @@ def _slack_vector_root(problem: UFM, prover: Prover) -> tuple[SlackVectorGram, i
 def _descend(
     problem: UFM, level: Level, options: SolverOptions, near: AnyGram | None, start: float
 ) -> Candidate:
-    """Run Burer–Monteiro at orbit level from near a Gram matrix, or from separate classes."""
-    cells = problem.points.orbits
-    require_memory(8 * 40 * cells**2, f"Burer–Monteiro with {cells:,} distinct class sizes")
-    deadline, before = deadline_of(options, start), 0
-    # of squared norms below zero nothing would be left but zero, a saddle that no descent leaves
-    if near is not None and near.is_finite() and (near.own > 0).all():
-        guess = near.dense()
-    else:
-        guess, before = _from_smaller_budgets(problem, deadline)
-    program = build_program(with_room(problem, ROOM), Level.ORBITS)
-    gram, run = solve_factored(program, guess, deadline=deadline)
-    return _result(problem, level, gram, before + run.iterations, f"{DESCENT}{run.reason}", start)
-
-
-def _from_smaller_budgets(problem: UFM, deadline: float) -> tuple[CellGram, int]:
-    """Return separate classes as a start, and of a large budget the optimum of smaller ones.
-
-    Far beyond the temperature the exponentials of a start at random vanish, and with them what
-    tells a descent where to go; optima of different budgets are nearly in proportion.
-    """
-    cells, control = problem.points.orbits, problem.control
-    guess, iterations = CellGram(np.ones(cells), np.eye(cells)), 0
-    if control.fixes_norms or control.is_penalty:
-        return guess, iterations
-    beyond = control.parameter / (_NEAR_BUDGET * problem.temperature)
-    strides = max(0, math.ceil(math.log(beyond, _BUDGET_STRIDE)))
-    for stride in range(strides, 0, -1):
-        smaller = control.with_parameter(control.parameter / _BUDGET_STRIDE**stride)
-        posed = with_room(replace(problem, control=smaller), ROOM)
-        gram, run = solve_factored(
-            build_program(posed, Level.ORBITS), guess, accuracy=_ON_THE_WAY, deadline=deadline
-        )
-        guess, iterations = gram.scaled(_BUDGET_STRIDE), iterations + run.iterations
-    return guess, iterations
+    """Return where a descent at orbit level ends, from near a Gram matrix if there is one."""
+    gram, iterations, reason = descend(problem, near, deadline_of(options, start))
+    return _result(problem, level, gram, iterations, f"{DESCENT}{reason}", start)
 
 
 def _with_singletons(problem: UFM, level: Level, options: SolverOptions, start: float) -> Candidate:
