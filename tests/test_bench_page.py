@@ -150,7 +150,7 @@ def test_the_page_says_everything(tmp_path):
 
 def test_the_clock_of_the_processor():
     late = results(replace(NATIVE, seconds=10.0), *SHOWN.rows[2:])
-    assert [score[2] for score in tables(late, {})[0].rows] == ["0", "0", "0"]
+    assert [score[2] for score in tables(late, {})[0].rows] == ["0", "0"]
     fair = replace(late, clock="processor")
     assert tables(fair, {})[0].rows[0][:4] == ["native", "1 of 1", "1", "2 ms"]
     assert "of the processor" in markdown(fair, {})
@@ -165,7 +165,7 @@ def test_what_ran_and_why_not_stand_at_the_problem():
     assert list(reasons) == ["stopped", "not <installed>"]
     methods = tables(SHOWN, CONDITIONS)[-1]
     assert methods.rows[0] == ["native", "tries all", "slack-vector Newton (1)"]
-    assert methods.rows[-1][-1] == "nothing"
+    assert methods.rows[-1][-1] == "nothing: not <installed>"
 
 
 def test_results_come_back_from_their_file(tmp_path):
@@ -241,3 +241,11 @@ def test_html_has_no_loose_ends():
     page = html(SHOWN, CONDITIONS)
     body = page[page.index("<body>") : page.index("<script>")] + "</body>"
     ET.fromstring(body.replace(" hidden>", ' hidden="">'))
+
+
+def test_a_method_that_ran_on_nothing_has_no_score_and_says_why():
+    why = "b is not installed"
+    score, by_set, methods = tables(results(row(), row("b", outcome="refused", reason=why)), {})
+    assert [line[0] for line in score.rows] == ["a"]
+    assert [line[0] for line in by_set.rows] == ["a"]
+    assert methods.rows[-1][-1] == f"nothing: {why}"

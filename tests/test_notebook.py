@@ -187,3 +187,16 @@ def test_collapse_and_limit_show_what_they_print():
     problem = screlax.UFM(COUNTS, screlax.WeightDecay(1.0, 1.0), loss="cross-entropy")
     assert "minority collapse by" in shown(screlax.minority_collapse(problem))
     assert "limit as λ → 0" in shown(screlax.solve_limit(problem))
+
+
+def test_sizes_that_are_left_out_are_counted():
+    many = screlax.solve_relaxation(range(2, 12), SPHERE, temperature=0.5)
+    assert "7 of 10 class sizes" in shown(many)
+
+
+def test_a_verdict_is_prose_that_wraps(solution):
+    rows = np.repeat(np.arange(solution.problem.classes), 2)
+    labels = [solution.problem.class_labels[row] for row in rows]
+    verdict = screlax.compare(solution.prototypes()[rows], labels, solution).verdict
+    assert str(verdict) in shown(verdict).replace("\n", " ")
+    assert "<pre" not in verdict._repr_html_()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .methods import KINDS
 from .results import Results
-from .scores import SHIFT, Score, compared, scores, times_to
+from .scores import SHIFT, Score, compared, scores, taken, times_to
 from .table import PROCESSOR, WALL, own_gaps, suboptimality
 
 _MIDDLE = 1e-6
@@ -111,7 +111,7 @@ def _scores(results: Results, accuracy: float) -> Shown:
 
 
 def _ranked(proofs: Sequence[Score], values: Sequence[Score]) -> list[tuple[Score, Score]]:
-    pairs = zip(proofs, values, strict=True)
+    pairs = [pair for pair in zip(proofs, values, strict=True) if pair[0].taken]
     return sorted(pairs, key=lambda pair: (-pair[0].solved, pair[0].mean))
 
 
@@ -129,7 +129,8 @@ def _by_set(results: Results) -> Shown:
         if row.problem not in mine:
             mine.append(row.problem)
     body = []
-    for method in results.methods:
+    ran = taken(results.rows)
+    for method in filter(ran.get, results.methods):
         solved = [sum(math.isfinite(times[method][p]) for p in own) for own in problems.values()]
         body.append([method, *(f"{n}" if n else "–" for n in solved)])
     header = ["method", *(f"{group} ({len(own)})" for group, own in problems.items())]
@@ -148,7 +149,8 @@ def _methods(results: Results, conditions: Mapping[str, str]) -> Shown:
         mine = [row for row in results.rows if row.method == method]
         counted = Counter(row.ran for row in mine if row.ran).most_common()
         said = ", ".join(f"{what} ({count})" for what, count in counted)
-        body.append([method, conditions.get(method, ""), said or "nothing"])
+        nothing = f"nothing: {mine[0].reason}" if mine else "nothing"
+        body.append([method, conditions.get(method, ""), said or nothing])
     return Shown(
         "Methods and their conditions",
         "What ran is each method's own report, with the number of cases. "

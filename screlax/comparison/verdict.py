@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..io.notebook import TextInNotebook
+from ..io.notebook import card
 from ..short_repr import short_repr
 from .decision import RESOLVED, Decision, in_words
 from .drawn import DrawnLoss
@@ -26,7 +26,7 @@ _MOSTLY = 0.5
 
 @short_repr
 @dataclass(frozen=True)
-class Verdict(TextInNotebook):
+class Verdict:
     """What a comparison comes to.
 
     Attributes
@@ -52,6 +52,9 @@ class Verdict(TextInNotebook):
 
     def __str__(self) -> str:
         return self.sentence
+
+    def _repr_html_(self) -> str:
+        return card("Verdict", note=self.sentence)
 
     @property
     def is_settled(self) -> bool:

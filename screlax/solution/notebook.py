@@ -24,7 +24,9 @@ def solution_card(solution: Solution) -> str:
     if solution.components:
         return card("Solution", _facts(solution), note="every component has its own geometry")
     header, rows = _classes(solution)
-    return card("Solution", _facts(solution), header, rows)
+    orbits = solution.problem.class_sizes.orbits
+    left_out = f"{len(rows)} of {orbits:,} class sizes" if len(rows) < orbits else ""
+    return card("Solution", _facts(solution), header, rows, note=left_out)
 
 
 def _facts(solution: Solution) -> Iterator[Fact]:
