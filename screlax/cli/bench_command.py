@@ -18,7 +18,7 @@ from ..bench.table import PROCESSOR, WALL
 from ..io.shown import one_line
 from ..io.tables import text_lines
 from ..sweeps.config import read_time_limit
-from ..tasks.progress import is_silent
+from ..tasks.progress import is_silent, progress
 from .without_effect import refuse_idle
 
 DESCRIPTION = (
@@ -91,7 +91,8 @@ def run(options: argparse.Namespace) -> bool:
         print("\n".join(_listing(problems, methods)))
         return True
     then = None if options.against is None else read_results(options.against)
-    results = replace(run_suite(settings, _report), clock=options.clock)
+    with progress("a case of the benchmark suite"):
+        results = replace(run_suite(settings, _report), clock=options.clock)
     before = [] if then is None else [_changes(results, then, options.against)]
     conditions = {method.name: method.conditions for method in methods}
     paths = write_page(results, options.out, conditions, before)
@@ -141,4 +142,5 @@ def _report(done: int, total: int, row: Row) -> None:
         return
     ran = f"gap {row.relative_gap:.0e} in {row.seconds:.3g} s"
     found = ran if row.outcome == "ran" else row.outcome
-    print(f"[{done}/{total}] {row.problem}, {row.method}: {found}", file=sys.stderr)
+    start = "\r\033[K" if sys.stderr.isatty() else ""  # a sign of life may be on the line
+    print(f"{start}[{done}/{total}] {row.problem}, {row.method}: {found}", file=sys.stderr)

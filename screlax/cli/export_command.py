@@ -7,6 +7,7 @@ from ..io.atomic import refuse_unwritable
 from ..io.tables import json_text
 from ..solve.cone_program import SUFFIXES
 from ..solve.cvxpy_program import cvxpy_program
+from ..tasks.progress import progress
 from .output import say_written
 from .shared_options import add_constraints, add_problem_options, problem_of
 
@@ -35,8 +36,9 @@ def run(options: argparse.Namespace) -> bool:
     """Write, and say how large it is; return True."""
     problem = problem_of(options)
     refuse_unwritable(options.out, *SUFFIXES)
-    program = cvxpy_program(problem, options.level).cone_program()
-    program.write(options.out)
+    with progress(f"the cone program of {problem.classes:,} classes"):
+        program = cvxpy_program(problem, options.level).cone_program()
+        program.write(options.out)
     rows, columns = program.A.shape
     if options.json:
         sizes = {"rows": rows, "columns": columns, "nonzeros": program.A.nnz}
