@@ -83,7 +83,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Run, write the page, print it; always successful once all cases have a row."""
     settings = _settings(options)
-    problems, methods = chosen(settings)
+    with progress("the problems of the benchmark suite"):
+        problems, methods = chosen(settings)
     if options.list:
         idle = "time_limit", "accuracy", "repeats", "against", "json"
         given = argparse.Namespace(**{**vars(options), "accuracy": options.accuracy or None})
