@@ -26,6 +26,7 @@ from attacks.constraints import attack_constraints
 from attacks.curves import attack_curves
 from attacks.files import attack_files
 from attacks.logits import attack_forged_logits, attack_logit_files, attack_logits
+from attacks.paths import attack_paths
 from attacks.solves import attack_solves, attack_truncated, attack_verified
 from attacks.tally import Tally
 
@@ -36,6 +37,7 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator, int], list[Tally]], int]] 
     "duals": (attack_duals, 20000),
     "grams": (attack_grams, 10000),
     "curves": (attack_curves, 6000),
+    "paths": (attack_paths, 500),
     "files": (attack_files, 10000),
     "comparisons": (attack_comparisons, 3000),
     "constraints": (attack_constraints, 1000),
