@@ -341,7 +341,7 @@ def test_hidden_classes_are_refused():
 
 def test_weights_that_do_not_fit_the_classes_are_refused():
     H, y = data(20)
-    with pytest.raises(InvalidInputError, match="class_weights are 2 numbers, but there are"):
+    with pytest.raises(InvalidInputError, match="class_weights: 2 numbers for"):
         contrastive_loss(H, y, loss=losses.SupCon(class_weights=[1, 2]))
     with pytest.raises(InvalidInputError, match="no number for label"):
         contrastive_loss(H, y, loss=losses.SupCon(class_weights={0: 1.0}))
