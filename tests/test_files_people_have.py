@@ -493,6 +493,16 @@ def test_files_that_are_no_images_count_where_there_are_none(tmp_path):
     assert screlax.read_counts(tmp_path).tolist() == [1, 1, 1]
 
 
+@pytest.mark.filterwarnings("default:rows are taken")
+def test_a_folder_as_labels_says_which_order_rows_are_taken_in(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    folder_of(tmp_path / "train", NAMES)
+    features = np.random.default_rng(0).standard_normal((len(NAMES), 4))
+    np.save("features.npy", features)
+    assert main(["loss", "features.npy", "--labels", "train"]) == 0
+    assert "rows are taken to be in the order of train, class after" in capsys.readouterr().err
+
+
 def test_folders_that_are_no_classes(tmp_path):
     with pytest.raises(FileFormatError, match="is a directory without a folder for each class"):
         screlax.read_counts(tmp_path)

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -85,5 +86,12 @@ def labels_beside_rows(
     if labels is None and Path(file).suffix.lower() not in (*FORMATS, *TEXT):
         raise InvalidInputError(
             f"{file} holds embeddings alone; give the label of each: {option} FILE"
+        )
+    if labels is not None and Path(labels).is_dir():
+        warnings.warn(
+            f"rows are taken to be in the order of {labels}, class after class by name, as a "
+            f"loader without shuffling gives them; of any other order give {option} FILE",
+            UserWarning,
+            stacklevel=2,
         )
     return InFile(file if labels is None else labels, column, allow_pickle)
