@@ -112,7 +112,7 @@ def test_interruption_says_that_finished_runs_are_kept(capsys, tmp_path, monkeyp
         (["--starts", "0"], "starts must be"),
         (["--seed", "-1"], "seed must be"),
         (["--level", "orbits"], "one of 'classes', 'samples'"),
-        (["--jobs", "0"], "n_jobs"),
+        (["--jobs", "0"], "--jobs"),
         (["--plot", "gaps.bmp"], "must end in .png"),
         (["--plot", "/nowhere/gaps.png"], "is not a folder"),
         (["--ridge", "1"], "choose exactly one control"),

@@ -248,14 +248,14 @@ IMPOSSIBLE = [
     ((*LANDSCAPE, "--dims", "1-900000", "--starts", "2"), "1,800,000 descents"),
     ((*LANDSCAPE, "--starts", "1000000000000"), "descents"),
     ((*LANDSCAPE, "--dims", "1000000000000", "--starts", "1"), "GB of memory"),
-    ((*LANDSCAPE, "--jobs", "99999999999999999999"), "n_jobs, unless it is −1 or None, must be"),
+    ((*LANDSCAPE, "--jobs", "99999999999999999999"), "--jobs, unless it is -1, must be"),
     (
         ("loss", "x.npy", "--labels", "y.txt", "--jobs", "99999999999999999999"),
-        "n_jobs, unless it is −1 or None, must be",
+        "--jobs, unless it is -1, must be",
     ),
     (
         ("sweep", "sweep.toml", "--jobs", "99999999999999999999"),
-        "n_jobs, unless it is −1 or None, must be",
+        "--jobs, unless it is -1, must be",
     ),
     (("sweep", "range.toml"), "sphere: points must be a whole number from 2"),
     (("sweep", "grid.toml"), "100,000,000,000,000 points of a grid"),
