@@ -179,7 +179,7 @@ def other_type(label: Any, known: Any) -> str:
 
 def _other_kind(label: Any, known: Any) -> str:
     """Return the remedy where labels are names and classes numbers, or the other way round."""
-    named = any(isinstance(name, str) for name in known)
+    named = not isinstance(known, range) and any(isinstance(name, str) for name in known)
     if isinstance(label, str) == named:
         return ""
     return (
