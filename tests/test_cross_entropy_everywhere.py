@@ -365,7 +365,9 @@ def test_a_path_moves_both_numbers_or_the_one_that_is_named():
     path = screlax.regularization_path(problem, vary="features", points=3)
     assert np.abs(path[0].class_gram).max() < 1e-9  # from where zero is optimal
     assert {s.problem.control.classifier for s in path} == {0.8}
-    with pytest.raises(errors.InvalidInputError, match="no number 'class'.*it has features, class"):
+    with pytest.raises(
+        errors.InvalidInputError, match=r"no number 'class'.*it has features, class"
+    ):
         screlax.regularization_path(problem, [1.0], vary="class")
 
 

@@ -165,7 +165,7 @@ REFUSED = [
     ("too large for double precision", {"temperature": 1e-300, "embeddings": 1e5 * np.eye(4)}),
     ("squared norm overflows", {"embeddings": np.full((4, 2), 1e200)}),
     ("class_weights must have shape (2,)", {"class_weights": [1.0]}),
-    ("class_weights have no number for label 1", {"class_weights": {0: 1.0}}),
+    ("class_weights: no number for label 1", {"class_weights": {0: 1.0}}),
     ("class_weights must be finite and not negative, got -1.0", {"class_weights": [1.0, -1.0]}),
     ("class_weights needs labels", {"labels": None, "mask": np.eye(4), "class_weights": [1]}),
     ("mask must have shape (4, 4)", {"labels": None, "mask": np.eye(3)}),

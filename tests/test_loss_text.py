@@ -96,7 +96,7 @@ def test_labels_that_text_cannot_say_are_refused_when_read_back():
     ("text", "reason"),
     [
         ("nosuch", "there is no loss 'nosuch'; choose one of class-averaged"),
-        ("supcon:view=2", "has no option 'view'; it has class_weights, views"),
+        ("supcon:view=2", "has no option 'view' (did you mean 'views'?); it has class_weights"),
         ("class-averaged:views=2", "has no option 'views'; it has anchors, class_weights"),
         ("supcon:views", "written option=value, got 'views'"),
         ("supcon:views=1,views=2", "option 'views' is there twice"),

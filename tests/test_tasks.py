@@ -129,12 +129,15 @@ screlax.survey_landscape(problem, [40], starts=400, level="samples", n_jobs=2)
 """
 SLOW_BENCH = """
 from screlax.bench import problem_sets
-from screlax.bench.work import BenchWork, Case
 from screlax.bench.methods import all_methods
+from screlax.bench.rounds import pickled
+from screlax.bench.server import serving
+from screlax.bench.worker import Request
 method = next(method for method in all_methods() if method.name == "SCS")
 case = max((c for c in problem_sets(quick=False) if not method.why_not(c.problem)),
            key=lambda c: c.problem.class_sizes.orbits)
-BenchWork(200.0).run(Case(case, method, 1e-15))
+with serving(1) as server:
+    server.ask(Request(pickled(case), "SCS", 1e-15, 200.0))
 """
 SLOW_PROCESS = """
 import multiprocessing

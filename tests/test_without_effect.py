@@ -26,9 +26,6 @@ CALLS = {
     "temperatures=(1, 2) has no effect without knob temperature": lambda: screlax.design(
         [3, 3], SPHERE, knobs="class_weights", temperatures=(1, 2)
     ),
-    "mean_over='all' has no effect on reduction='sum'": lambda: screlax.contrastive_loss(
-        ROWS, LABELS, mean_over="all", reduction="sum"
-    ),
     "ignored='negatives' has no effect without ignore=": lambda: screlax.contrastive_loss(
         ROWS, LABELS, ignored="negatives"
     ),

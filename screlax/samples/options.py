@@ -35,11 +35,6 @@ class Options:
         temperature = check_temperature(self.temperature)
         check_choice(self.reduction, "reduction", ("mean", "sum", "none"))
         check_choice(self.mean_over, "mean_over", ("anchors", "all"))
-        if self.mean_over == "all" and self.reduction != "mean":
-            raise InvalidInputError(
-                f"mean_over='all' has no effect on reduction={self.reduction!r}, which divides by "
-                "nothing; leave it out"
-            )
         budget = whole_number(self.memory_budget, "memory_budget, in bytes,", 0)
         if self.base_temperature is not None:
             factor = temperature / positive_number(self.base_temperature, "base_temperature")

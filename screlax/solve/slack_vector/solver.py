@@ -16,7 +16,7 @@ from .start import alike_state, initial_state
 
 _MAX_CONTINUATION_STEPS = 60
 _FIRST_STRIDE, _LAST_STRIDE = 1.0, 1e-4
-_SHARES_OF_RADIUS = 0.25 ** np.arange(1, 8)
+_SHARES_OF_RADIUS = 0.25 ** np.arange(1, 13)
 _EASY_STEPS = 12
 _EASY_SHARES = (1.0, 1e-2, 1e-4)
 """Shares of min a/r that are tried as λ."""
