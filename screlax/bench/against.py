@@ -22,7 +22,7 @@ _ROUNDING = 1e-11
 
 @dataclass(frozen=True)
 class Change:
-    """A case that went another way than in an earlier run; `ratio` is of its times, now by then."""
+    """A case that went another way than in an earlier run, and how."""
 
     problem: str
     method: str

@@ -80,8 +80,7 @@ class _Bringing:
 
     def __call__(self, rows: Any, scale: Vector, lost: Any) -> Matrix:
         """Return rows in double precision."""
-        rows = np.array(rows, dtype=np.float64)
-        rows = normalized(rows) if self._normalize else rows
+        rows = _double(rows, self._normalize)
         rows[lost, 0] = 1.0
         return np.asarray(rows * scale[:, None])
 
@@ -94,9 +93,14 @@ class _Squares:
 
     def __call__(self, rows: Any, number: Numbers, start: int) -> Vector:
         """Return them, shape (rows,)."""
-        rows = np.asarray(rows, dtype=np.float64)
-        rows = normalized(rows) if self._normalize else rows
+        rows = _double(rows, self._normalize)
         return np.asarray(np.einsum("ij,ij->i", rows, rows))
+
+
+def _double(rows: Any, normalize: bool) -> Matrix:
+    """Return a copy of rows in double precision, as the comparison takes them."""
+    copied = np.array(rows, dtype=np.float64)
+    return normalized(copied) if normalize else copied
 
 
 def _after(one: Vector, other: Vector) -> Vector:
