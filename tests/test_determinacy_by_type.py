@@ -177,17 +177,19 @@ def test_a_loss_that_is_no_sum_of_rows_has_matrices_over_pairs():
         many.determinacy()
 
 
-def test_random_features_of_many_classes_lose_on_average_no_more_than_said():
+@pytest.mark.parametrize("dim", [1, 6, 128])
+def test_random_features_of_many_classes_lose_on_average_no_more_than_said(dim):
     sizes = np.repeat([40, 8], 150)
     problem = UFM(sizes, Sphere(1.0), 0.2, loss=SupCon())
     solution = solve_relaxation(problem)
-    stated = solution.determinacy().references[0]
+    stated = solution.determinacy().references_in(dim)[0]
+    assert (stated.name, stated.rank) == (f"random in {dim}", dim)
     assert stated.is_average
     program = build_program(problem, Level.CLASSES)
     generator, lost, distances = np.random.default_rng(0), [], []
     optimum = solution.class_gram
     for _ in range(5):
-        rows = generator.standard_normal((300, 128))
+        rows = generator.standard_normal((300, dim))
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         gram = rows @ rows.T
         value = program.value(CellGram.from_matrix(gram / 0.2))

@@ -17,6 +17,7 @@ from screlax.comparison.gap_split import GapSplit
 from screlax.comparison.recipe import Recipe
 from screlax.comparison.verdict import verdict_of
 from screlax.geometry import gram_distance
+from screlax.report.page import page_html
 
 COUNTS = np.maximum(np.asarray(screlax.profile("cifar10-lt:100")) // 25, 2)
 LABELS = np.repeat(range(10), COUNTS)
@@ -56,6 +57,22 @@ def test_a_small_excess_at_a_low_temperature_decides_nothing():
     assert "could still fall, 100% of it by angles between class means" in at.verdict.sentence
 
 
+def test_class_means_at_random_have_the_dimension_of_the_embeddings():
+    """In words, text, JSON and on the page; a frame that needs more dimensions is no such one."""
+    solution = solved(0.07)
+    found = compare(random_means(9), LABELS, solution, search=False)
+    assert "drawn at random in dimension 9 would have no more" in found.verdict.sentence
+    first = found.decision.references[0]  # of the same draw
+    assert found.decision.relative_excess == pytest.approx(first.relative_excess, rel=1e-3)
+    assert found.gram_distance == pytest.approx(first.distance, rel=1e-9)
+    assert found.to_dict()["decision"]["references"][0]["name"] == "random in 9"
+    frame = f"orthogonal frame (takes dimension {len(COUNTS)})"
+    page = page_html(solution, {"mine": found})
+    for shown in (found.table(), page.replace("&#39;", "'")):
+        assert "random in 9: " in shown
+        assert frame in shown
+
+
 def test_allowed_distances_are_those_of_the_determinacy():
     solution = solved(0.2)
     rows = solution.prototypes(12)[LABELS].copy()
@@ -65,7 +82,7 @@ def test_allowed_distances_are_those_of_the_determinacy():
     relative = found.loss.gap / solution.value
     assert found.decision.relative_excess == pytest.approx(relative, rel=1e-12)
     assert found.decision.distance == pytest.approx(known.distance(relative), rel=1e-12)
-    assert [one.name for one in found.decision.references] == [one.name for one in known.references]
+    assert found.decision.references == known.references_in(12)
     assert found.gram_distance <= 1.1 * found.decision.distance
     assert found.decision.proved_distance == known.distance_bound(relative)
 
@@ -115,11 +132,11 @@ def test_batches_drawn_decide_whether_training_is_at_its_end():
 
 
 RECIPE = Recipe("supcon", "all samples at once", "sphere 1", 0.2, "real", "optimal")
-FRAME = Reference("orthogonal frame", 0.4, 1e-3)
+FRAME = Reference("orthogonal frame", 0.4, 1e-3, 3)
 
 
 def decision(excess, distance, references=(FRAME,), reason=""):
-    return Decision(excess, distance, math.inf, excess, distance, references, reason)
+    return Decision(excess, distance, math.inf, excess, distance, references, reason, 3)
 
 
 class Loss:
@@ -144,14 +161,21 @@ class Loss:
         (0.1, decision(3e-6, math.inf), None, "undecided", "allows any distance: the geometry is"),
         (
             0.1,
-            decision(3e-6, 0.3, (Reference("random in 128", 0.5, 2e-6),)),
+            decision(3e-6, 0.3, (Reference("random in 2", 0.5, 2e-6, 2),)),
             None,
             "undecided",
-            "drawn at random in dimension 128 would have no more",
+            "drawn at random in dimension 2 would have no more",
+        ),
+        (  # which embeddings of three dimensions cannot be
+            0.1,
+            decision(3e-6, 0.3, (Reference("orthogonal frame", 0.5, 2e-6, 4),)),
+            None,
+            "reached",
+            "allows 0.3, so the loss has done what it can",
         ),
         (
             0.01,
-            decision(3e-6, 0.3, (Reference("simplex ETF", 0.0, 0.0),)),
+            decision(3e-6, 0.3, (Reference("simplex ETF", 0.0, 0.0, 2),)),
             None,
             "reached",
             "allows 0.3",

@@ -35,6 +35,12 @@ def in_words(reference: Reference) -> str:
     return _IN_WORDS.get(name, name)
 
 
+def named(reference: Reference, dim: int) -> str:
+    """Return the name of a reference, and what embeddings of a dimension lack to be it."""
+    beyond = f" (takes dimension {reference.rank:,})" if reference.rank > dim else ""
+    return f"{reference.name}{beyond}"
+
+
 @short_repr
 @dataclass(frozen=True)
 class Decision:
@@ -55,10 +61,12 @@ class Decision:
         The same without what differences within classes cost (`GapSplit`), which says nothing of
         the class means; NaN where that is not known.
     references : tuple of Reference
-        Distance and relative excess of random features, orthogonal frame, simplex ETF, and of all
-        classes in one point.
+        Distance and relative excess of random features of the embeddings' own dimension, orthogonal
+        frame, simplex ETF, and of all classes in one point.
     reason : str
         Why nothing is known, or empty.
+    dim : int
+        Dimension of the embeddings: a reference of larger rank is none that they could be.
 
     Examples
     --------
@@ -77,6 +85,7 @@ class Decision:
     means_distance: float
     references: tuple[Reference, ...]
     reason: str
+    dim: int
 
     @property
     def is_known(self) -> bool:
@@ -85,8 +94,8 @@ class Decision:
 
     @property
     def no_worse(self) -> Reference | None:
-        """A reference that is apart from the optimum and loses no more, if there is one."""
-        apart = (one for one in self.references if one.distance > DECIDED)
+        """A reference of this dimension that is apart from the optimum and loses no more."""
+        apart = (one for one in self.references if one.distance > DECIDED and one.rank <= self.dim)
         found = [one for one in apart if one.relative_excess <= self.relative_excess]
         return max(found, key=lambda one: one.distance, default=None)
 
@@ -96,8 +105,8 @@ class Decision:
         return self.is_known and (self.distance >= _WIDE or self.no_worse is not None)
 
 
-def decision_of(solution: Solution, gap: float, split: GapSplit) -> Decision:
-    """Return what a proved gap to an optimum leaves open."""
+def decision_of(solution: Solution, gap: float, split: GapSplit, dim: int) -> Decision:
+    """Return what the proved gap of embeddings of a dimension to an optimum leaves open."""
     size = abs(solution.value)
     total, means = (
         part / size if size > 0 else math.inf for part in (gap, split.angles + split.norms)
@@ -105,15 +114,16 @@ def decision_of(solution: Solution, gap: float, split: GapSplit) -> Decision:
     try:
         found = solution.determinacy()
     except ScrelaxError as error:
-        return Decision(total, math.nan, math.inf, means, math.nan, (), str(error))
+        return Decision(total, math.nan, math.inf, means, math.nan, (), str(error), dim)
     return Decision(
         relative_excess=total,
         distance=found.distance(total),
         proved_distance=_proved(found, total),
         means_excess=means,
         means_distance=math.nan if math.isnan(means) else found.distance(max(means, 0.0)),
-        references=found.references,
+        references=found.references_in(dim),
         reason="",
+        dim=dim,
     )
 
 

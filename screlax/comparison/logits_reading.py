@@ -85,7 +85,7 @@ def read_logits(
     if how != "none" and not refusal:
         loss = _gap(read, solution)
         split = split_of_logits(read.brought.pair, solution, loss.gap)
-        decision = _decision(solution, loss, split)
+        decision = _decision(solution, loss, split, given.rows.shape[1])
     flags = list(flags_of_pair(read.brought, solution, given=read.was_given))
     flags += [*flags_of_zeros(facts), *flags_of_counts(problem, _counts(given))]
     verdict = _verdict(Recipe.of(solution), distance, metrics, decision, split)
@@ -158,12 +158,12 @@ def _gap(read: _Read, solution: Solution) -> LossGap:
     )
 
 
-def _decision(solution: Solution, loss: LossGap, split: LogitSplit) -> Decision:
+def _decision(solution: Solution, loss: LossGap, split: LogitSplit, dim: int) -> Decision:
     total, means = (
         part / solution.value if solution.value > 0 else math.inf
         for part in (loss.gap, split.of_means)
     )
-    return Decision(total, math.nan, math.inf, means, math.nan, (), _NOT_DERIVED)
+    return Decision(total, math.nan, math.inf, means, math.nan, (), _NOT_DERIVED, dim)
 
 
 def _verdict(

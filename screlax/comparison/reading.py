@@ -100,7 +100,7 @@ def read_out(
     if evaluation is not None and not within.reason:
         loss = gap_of(evaluation, solution, within.worth)
         split = split_of(evaluation, solution, loss.gap)
-        decision = decision_of(solution, loss.gap, split)
+        decision = decision_of(solution, loss.gap, split, given.rows.shape[1])
         if given.rows.array is not None and not problem.constraints:
             of = given.rows.array, given.number, statistics, evaluation, problem
             drawn = drawn_loss(*of, gap=loss.gap, draws=draws, seed=seed, **kind)

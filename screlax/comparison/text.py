@@ -12,13 +12,14 @@ import numpy as np
 from ..io.notebook import card
 from ..io.shown import shortened
 from ..io.tables import text_lines
-from .decision import Decision
+from .decision import Decision, named
 from .gap_split import GapSplit
 from .logits_metrics import LogitMetrics
 from .logits_split import LogitSplit
 from .loss_gap import LossGap
 
 if TYPE_CHECKING:
+    from ..analysis.determinacy import Reference
     from .drawn import DrawnLoss
     from .result import Comparison, PerClass
 
@@ -166,11 +167,17 @@ def _decision_lines(decision: Decision) -> Iterator[str]:
         f"{f'at most {proved:.3g}' if math.isfinite(proved) else 'nothing'}), that of class means "
         f"alone, {decision.means_excess:.3g}, {_distance(decision.means_distance)}"
     )
-    each = (
-        f"{one.name}: {one.relative_excess:.2g} at distance {one.distance:.3g}"
-        for one in decision.references
-    )
+    each = (_reference(one, decision.dim) for one in decision.references)
     yield f"references   relative excess of {', '.join(each)}"
+
+
+def _reference(one: Reference, dim: int) -> str:
+    """Say a reference, and what keeps embeddings of a dimension from being it."""
+    most, average = ("at most ", " on average") if one.is_average else ("", "")
+    return (
+        f"{named(one, dim)}: {most}{one.relative_excess:.2g}{average} at distance "
+        f"{one.distance:.3g}"
+    )
 
 
 def _distance(allowed: float) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..comparison import Comparison
+from ..comparison.decision import named
 from ..comparison.text import excess_in_words
 from ..gram.geometry import cosines_of
 from ..io.shown import one_line
@@ -102,8 +103,10 @@ def _decision(found: Comparison) -> Iterator[Row]:
         proved = _within("at most", decision.proved_distance, "nothing is proved")
         yield "the same, proved", proved, COMPARISON["proved distance"]
     for one in decision.references:
-        said = f"{number(one.relative_excess, 3)}, at distance {number(one.distance, 3)}"
-        yield f"{one.name}: relative excess", said, COMPARISON["reference"]
+        most, average = ("at most ", " on average") if one.is_average else ("", "")
+        excess = f"{most}{number(one.relative_excess, 3)}{average}"
+        said = f"{excess}, at distance {number(one.distance, 3)}"
+        yield f"{named(one, decision.dim)}: relative excess", said, COMPARISON["reference"]
 
 
 def _within(before: str, apart: float, else_: str = "a distance of any size") -> str:

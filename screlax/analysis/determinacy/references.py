@@ -21,8 +21,8 @@ from ...problem.program import Program, build_program
 from ...types import Matrix
 from .optimum import Optimum
 
-_DIMENSION = 128
-"""Of the random features."""
+DIMENSION = 128
+"""Of the random features, where nothing says that of a network."""
 
 _DRAWN = 200
 """Up to so many classes random features are drawn."""
@@ -42,6 +42,8 @@ class Reference:
         ‖G/‖G‖ − G*/‖G*‖‖ over class means; of random features of many classes, on average.
     relative_excess : float
         (objective − optimal value)/|optimal value|, at its best scale where norms are free.
+    rank : int
+        The least dimension of embeddings that have it.
     is_average : bool
         Whether it is a bound on the average over random features, of too many classes to be drawn.
     """
@@ -49,28 +51,34 @@ class Reference:
     name: str
     distance: float
     relative_excess: float
+    rank: int
     is_average: bool = False
 
 
-def reference_geometries(optimum: Optimum) -> tuple[Reference, ...]:
-    """Return the references of an optimum, at norms that the control allows."""
+def reference_geometries(optimum: Optimum, dim: int = DIMENSION) -> tuple[Reference, ...]:
+    """Return the references of an optimum, at norms that the control allows.
+
+    The random features are of dimension `dim`; the others have their own, whatever that is.
+    """
     program, copies = optimum.program, optimum.program.cells.points
     count, m = float(copies.sum()), len(copies)
+    classes = int(count)
     shapes = {
-        "orthogonal frame": _equal(np.zeros((m, m)), program),
-        "simplex ETF": _equal(np.full((m, m), -1 / (count - 1)), program),
-        "all collapsed": _equal(np.ones((m, m)), program),
+        "orthogonal frame": (_equal(np.zeros((m, m)), program), classes),
+        "simplex ETF": (_equal(np.full((m, m), -1 / (count - 1)), program), classes - 1),
+        "all collapsed": (_equal(np.ones((m, m)), program), 1),
     }
     found = [
         Reference(
             name,
             class_distance(shape, optimum.gram, program.cells.points),
             _relative(program, shape, optimum),
+            rank,
         )
-        for name, shape in shapes.items()
+        for name, (shape, rank) in shapes.items()
     ]
     random = _drawn if count <= _DRAWN else _on_average
-    return (random(optimum), *found)
+    return (random(optimum, dim), *found)
 
 
 def _equal(pair: Matrix, program: Program) -> CellGram:
@@ -111,11 +119,11 @@ def _best_scale(program: Program, shape: CellGram, scale: float) -> float:
     return scale
 
 
-def _drawn(optimum: Optimum) -> Reference:
+def _drawn(optimum: Optimum, dim: int) -> Reference:
     """Return random features of one draw."""
     problem, gram = optimum.problem, optimum.gram
     orbit = problem.points.orbit_index()
-    random = np.random.default_rng(0).standard_normal((len(orbit), _DIMENSION))
+    random = np.random.default_rng(0).standard_normal((len(orbit), dim))
     random /= np.linalg.norm(random, axis=1, keepdims=True)
     shape = random @ random.T
     lifted = gram.pair[np.ix_(orbit, orbit)]
@@ -123,13 +131,13 @@ def _drawn(optimum: Optimum) -> Reference:
     distance = np.linalg.norm(shape / np.linalg.norm(shape) - lifted / np.linalg.norm(lifted))
     program = build_program(problem, Level.CLASSES)
     lost = _relative(program, CellGram.from_matrix(shape), optimum)
-    return Reference(f"random in {_DIMENSION}", float(distance), lost)
+    return Reference(f"random in {dim}", float(distance), lost, min(dim, len(orbit)))
 
 
-def _on_average(optimum: Optimum) -> Reference:
+def _on_average(optimum: Optimum, dim: int) -> Reference:
     """Return what random features lose on average at most, and how far they are on average.
 
-    At the scale that is best for an orthogonal frame, which they nearly are.
+    At the scale that is best for an orthogonal frame, which in many dimensions they nearly are.
     """
     program, copies = optimum.program, optimum.program.cells.points
     count, m = float(copies.sum()), len(copies)
@@ -137,23 +145,24 @@ def _on_average(optimum: Optimum) -> Reference:
     scale = program.control.parameter
     if program.control.is_penalty:
         scale = _best_scale(program, frame, float(copies @ optimum.gram.own / count))
-    entry = _log_mean_exponential(scale) / scale if scale > 0 else 0.0
+    entry = _log_mean_exponential(scale, dim) / scale if scale > 0 else 0.0
     value = program.value(_equal(np.full((m, m), entry), program).scaled(scale))
-    size = math.sqrt(count + count * (count - 1) / _DIMENSION)
+    size = math.sqrt(count + count * (count - 1) / dim)
     own = math.sqrt(squared_norm(optimum.gram, copies))
     nearness = inner_product(frame, optimum.gram, copies) / (size * own)
     lost = (value - optimum.value) / abs(optimum.value)
-    return Reference(f"random in {_DIMENSION}", math.sqrt(2 - 2 * nearness), lost, True)
+    rank = min(dim, int(count))
+    return Reference(f"random in {dim}", math.sqrt(2 - 2 * nearness), lost, rank, True)
 
 
-def _log_mean_exponential(scale: float) -> float:
+def _log_mean_exponential(scale: float, dim: int) -> float:
     """Return log E e^{scale t}, t the inner product of random unit vectors.
 
     Γ(ν + 1) (2/x)^ν I_ν(x) with ν = d/2 − 1.
     """
-    order = _DIMENSION / 2 - 1
+    order = dim / 2 - 1
     with np.errstate(divide="ignore"):
         scaled = float(np.log(special.ive(order, scale)))
     if not math.isfinite(scaled):  # x is small beside ν: the first terms of the series
-        return scale**2 / (2 * _DIMENSION)
+        return scale**2 / (2 * dim)
     return float(special.gammaln(order + 1)) + order * math.log(2 / scale) + scaled + scale

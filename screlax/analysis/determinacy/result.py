@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ...checks import whole_number
 from ...errors import InvalidInputError
 from ...io.notebook import TextInNotebook
 from ...problem.ufm import UFM
@@ -14,7 +15,7 @@ from ...short_repr import short_repr
 from .bound import LevelSetBound
 from .direction import Direction
 from .optimum import Optimum
-from .references import Reference, reference_geometries
+from .references import DIMENSION, Reference, reference_geometries
 
 _FARTHEST = math.sqrt(2)
 """Largest distance of two normalised positive semidefinite matrices."""
@@ -67,8 +68,27 @@ class Determinacy(TextInNotebook):
 
     @cached_property
     def references(self) -> tuple[Reference, ...]:
-        """Random features, orthogonal frame, simplex ETF, and all classes in one point."""
-        return reference_geometries(self.optimum)
+        """Random features of dimension 128, frame, simplex ETF, and all classes in one point."""
+        return self.references_in(DIMENSION)
+
+    def references_in(self, dim: int) -> tuple[Reference, ...]:
+        """Return the references beside embeddings of a dimension: random features have that one.
+
+        Of the others `rank` says which dimension they take.
+
+        Raises
+        ------
+        InvalidInputError
+            If the dimension is no whole number of at least one.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> solution = screlax.solve_relaxation([50, 20, 5], screlax.Sphere(1.0))
+        >>> [(one.name, one.rank) for one in solution.determinacy().references_in(2)][:2]
+        [('random in 2', 2), ('orthogonal frame', 3)]
+        """
+        return reference_geometries(self.optimum, whole_number(dim, "dim"))
 
     def distance(self, relative_excess: float) -> float:
         """Return the distance that an excess of so much of the value allows, to second order.
@@ -172,6 +192,7 @@ class Determinacy(TextInNotebook):
                     "name": one.name,
                     "distance": one.distance,
                     "relative_excess": one.relative_excess,
+                    "rank": one.rank,
                     "is_average": one.is_average,
                 }
                 for one in self.references
