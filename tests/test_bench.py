@@ -261,6 +261,23 @@ def test_a_process_that_hangs_crashes_or_talks(tmp_path, monkeypatch):
     mine.end()
 
 
+# what a descent of one point a class is
+
+
+@pytest.mark.parametrize(
+    ("loss", "apart"),
+    [
+        (screlax.losses.InstanceMix(alpha=0.5), True),
+        (screlax.losses.SelfSupervised(), True),
+        (screlax.losses.RowSoftmax(anchor_mass=1, own_weight=4, pair_weight=2), False),
+    ],
+)
+def test_descents_are_refused_where_samples_of_a_class_differ(loss, apart):
+    problem = screlax.UFM([40, 12, 5], screlax.Ridge(0.01), 0.5, loss=loss)
+    for name in ("descent L-BFGS", "pymanopt trust regions"):
+        assert ("samples of a class differ" in METHODS[name].refusal(problem)) == apart
+
+
 # rounds and the store
 
 

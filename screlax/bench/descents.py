@@ -13,6 +13,7 @@ from ..descent.validate import check_problem
 from ..gram.cells import Cells, Level
 from ..problem.ufm import UFM
 from ..proof.certificate import value_of_gap
+from ..solve.solve import silent_solution
 from ..types import Matrix
 from .methods import DESCENT, Answer, Method, Run, refusal_of
 
@@ -45,7 +46,7 @@ def descents() -> list[Method]:
             DESCENT,
             further=True,
             most_classes=_MOST_CLASSES,
-            refusal=refusal_of(check_problem),
+            refusal=_not_its_optimum,
         )
         for method, name in _NAMES.items()
     ]
@@ -163,9 +164,17 @@ def _pymanopt(problem: UFM, tolerance: float, limit: float) -> Answer:
     return Answer(np.asarray(rows @ rows.T), said, counted[0], time.perf_counter() - begin)
 
 
+def _not_its_optimum(problem: UFM) -> str:
+    """Return why one embedding a class is another problem than the one posed, or nothing."""
+    reason = refusal_of(check_problem)(problem)
+    if not reason and not (problem.loss.collapses or silent_solution(problem).collapses):
+        return "samples of a class differ at its optimum, and descents here move one point a class"
+    return reason
+
+
 def _no_manifold(problem: UFM) -> str:
     """Return why pymanopt has no manifold for the problem, or nothing."""
-    reason = refusal_of(check_problem)(problem)
+    reason = _not_its_optimum(problem)
     if reason:
         return reason
     if problem.embedding_control.manifold(Cells.of_samples(np.ones(1))).has_slack:
