@@ -38,6 +38,7 @@ SIZES = (5, 3, 2)
 CLASSES = np.repeat(range(3), SIZES)
 GLUED = FixedBatches([[0, 1, 2, 5, 6], [0, 1, 3, 7, 8], [4, 9, 9, 8, 2]])
 APART = FixedBatches([[0, 1, 5, 8], [2, 3, 6, 7], [4, 9]])
+TWICE = FixedBatches([[0, 0, 1, 5, 6], [0, 1, 1, 5, 6], [2, 3, 7, 8]])  # the same but for copies
 CONTROLS = [Ridge(0.2), Ball(1.5), Sphere(1.0)]
 
 
@@ -91,7 +92,7 @@ def value_of(problem, seed):
 
 @pytest.mark.parametrize("weights", [None, [1.0, 0.5, 3.0]])
 @pytest.mark.parametrize("views", [1, 2, 3])
-@pytest.mark.parametrize("batches", [GLUED, APART], ids=["glued", "apart"])
+@pytest.mark.parametrize("batches", [GLUED, APART, TWICE], ids=["glued", "apart", "twice"])
 def test_loss_is_the_mean_over_the_batches(batches, views, weights):
     loss = SupCon(views=views, class_weights=weights)
     problem = UFM(SIZES, Sphere(1.0), 0.7, loss=loss, batches=batches)

@@ -234,6 +234,11 @@ def test_multipliers_that_would_prove_the_simplex_prove_nothing_false():
     certificate, _ = certify_gram_margins(ones, masses, anchored, simplex(ones), multipliers)
     assert certificate.upper == pytest.approx(80 * 2 / 3)
     assert certificate.lower < plain_shortest([50, 20, 10]) < 53
+    twice, feasible = certify_gram_margins(
+        ones, masses, anchored, simplex(ones).scaled(2.0), 3 * multipliers
+    )
+    assert (twice.upper, twice.lower) == pytest.approx((certificate.upper, certificate.lower))
+    assert (feasible.own[:, None] - feasible.pair)[0, 1] == pytest.approx(1.0)
 
 
 def test_a_simplex_exactly_where_landaus_condition_holds():

@@ -118,6 +118,34 @@ def test_forged_duals_and_grams_prove_nothing_false(seed, control, temperature):
         assert truth <= mp.mpf(rounded_up(bounds.upper(gram)))
 
 
+@pytest.mark.parametrize(("control", "temperature"), CONTROLS, ids=str)
+def test_the_upper_bound_is_of_the_point_scaled_to_the_control(control, temperature):
+    """Row by row on a ball or sphere, all alike for a budget: what is scaled otherwise may be
+    below the optimum, and no longer positive semidefinite."""
+    solution = solved((6, 4, 4, 2), control, temperature)
+    program = build_program(solution.problem, Level.CLASSES)
+    sizes, m = np.array([6, 4, 4, 2]), 4
+    factor = np.random.default_rng(3).normal(size=(m, m)) * np.array([[3.0], [1.0], [0.2], [2.0]])
+    gram, limit = factor @ factor.T, control.parameter / temperature
+    scale, cost = np.ones(m), 0.0
+    if isinstance(control, Ridge):
+        cost = control.parameter * temperature / 2 * sizes @ np.diagonal(gram)
+    elif isinstance(control, Budget):
+        scale *= min(1.0, np.sqrt(limit * sizes.sum() / (sizes @ np.diagonal(gram))))
+    else:
+        scale = np.sqrt(limit / np.diagonal(gram))
+        scale = np.minimum(scale, 1.0) if isinstance(control, Ball) else scale
+    logits = gram * np.outer(scale, scale)
+    weights = sizes - np.eye(m)
+    losses = np.log((weights * np.exp(logits)).sum(axis=1)) - np.diagonal(logits)
+    with precision(128):
+        bounds = DenseBounds(
+            program.loss.softmax_rows, program.control, room._parameter(solution.problem)
+        )
+        found = rounded_up(bounds.upper(CellGram.from_matrix(gram)))
+    assert found == pytest.approx(sizes @ losses + cost, rel=1e-12)
+
+
 @every_loss
 @every_control
 @pytest.mark.parametrize("features", ["real", "nonnegative"])
@@ -160,6 +188,12 @@ def test_interpolated_sums_contain_the_exact_ones(spread, monkeypatch):
                 assert ball.rad() < 1e-15 * abs(ball.mid())
 
 
+def test_sums_over_too_wide_a_range_are_not_interpolated():
+    with precision(128):
+        zeta = balls(np.linspace(-400.0, 400.0, 30))
+        assert Sums(zeta, balls(np.ones(30))).is_exact
+
+
 def test_rounding_goes_outward():
     with precision(128):
         third = flint.arb(1) / 3
@@ -168,6 +202,8 @@ def test_rounding_goes_outward():
         assert rounded_down(flint.arb(0.1)) == rounded_up(flint.arb(0.1)) == 0.1
         assert rounded_down(flint.arb.nan()) == -np.inf
         assert rounded_up(flint.arb.pos_inf()) == np.inf
+        wide = flint.arb(1, 0.25)  # all of a ball counts, not its middle
+        assert rounded_down(wide) <= 0.75 < 1.25 <= rounded_up(wide)
 
 
 def test_the_precision_of_others_is_left_alone():

@@ -128,6 +128,15 @@ def test_what_cannot_be_moved_there_is_not_called_feasible():
         assert made_to_hold(far, balls([1.0, 1.0]), balls([1.0, 1.0]), table) is None
 
 
+@pytest.mark.parametrize(
+    ("lower", "upper", "value", "nearest"),
+    [(1, 3, 1.9, 1), (1, 3, 2.1, 3), (1, 3, 0, 1), (1, 3, 4, 3), (1, None, 0, 1), (None, 3, 4, 3)],
+)
+def test_a_value_is_moved_to_the_bound_that_is_nearest(lower, upper, value, nearest):
+    ends = [None if end is None else flint.arb(end) for end in (lower, upper)]
+    assert Row({}, {}, *ends).nearest(flint.arb(value)) == nearest
+
+
 def test_functions_of_the_variable_are_refused_before_any_work():
     with pytest.raises(SolverCapabilityError, match="linear"):
         screlax.solve_relaxation(
