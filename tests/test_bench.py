@@ -83,6 +83,8 @@ def test_every_loss_control_and_sampler_is_in_the_suite():
     assert {problem.control.name for problem in posed} >= set(CONTROLS)
     assert {problem.batches.name for problem in posed if problem.batches} >= set(BATCHES)
     assert any(problem.features.are_nonnegative for problem in posed)
+    for problem in posed:
+        problem.require_bounded()  # what has no minimum says nothing of a method
     quick = [case.problem for case in problem_sets(quick=True)]
     assert {problem.batches.name for problem in quick if problem.batches} == set(BATCHES) - {
         "fixed"

@@ -122,6 +122,8 @@ _LOSSES = (
     "soft-targets:epsilon=0.1",
     "supcon:class_weights=balanced",
 )
+_BOUNDED = tuple(loss for loss in _LOSSES if loss != "negatives-only")
+"""Those that have a minimum under any ridge."""
 _MORE_LOSSES = (
     "queue:keys_per_class=5",
     "self-supervised:views=2",
@@ -183,7 +185,8 @@ def _rest() -> Sets:
             *_grid(tails[1], 5, sphere=1),
         ],
         "losses": [
-            *_grid(tails[1], ridge=0.01, loss=_LOSSES),
+            *_grid(tails[1], ridge=0.01, loss=_BOUNDED),
+            *_grid(tails[1], budget=1, loss="negatives-only"),
             *_grid(_TAIL, ridge=0.01, loss=_MORE_LOSSES),
         ],
         "classifier": [
