@@ -156,6 +156,51 @@ def test_a_comparison_of_a_file_is_that_of_its_arrays(write):
     assert screlax.compare(file, file, solution).gram_distance == expected
 
 
+def test_labels_may_be_left_out_where_they_are_in_the_file(tmp_path):
+    """In Python as on the command line; of embeddings alone the refusal says what to give."""
+    solution = screlax.solve_relaxation([4, 3, 2], screlax.Sphere(1.0))
+    file = npz(tmp_path / "both", features=ROWS, y=NUMBERS, other=ROWS)
+    known = screlax.compare(ROWS, NUMBERS, solution).to_dict()
+    assert screlax.compare(InFile(file, "other"), None, solution).to_dict() == known
+    assert screlax.compare(str(file), solution=solution).to_dict() == known
+    fits = [
+        screlax.fit_control(*given, temperature=1.0, points=3).distance
+        for given in ((file,), (ROWS, NUMBERS))
+    ]
+    assert fits[0] == fits[1]
+    np.save(tmp_path / "alone.npy", ROWS)
+    for embeddings in (ROWS, tmp_path / "alone.npy", [tmp_path / "alone.npy"]):
+        with pytest.raises(InvalidInputError, match="give the label of each"):
+            screlax.compare(embeddings, None, solution)
+    with pytest.raises(InvalidInputError, match="solution must be a screlax Solution"):
+        screlax.compare(file)
+
+
+RUN = {"features": ROWS, "labels": NUMBERS[:8]}
+UNEQUAL = {
+    "embeddings": (RUN, as_embeddings),
+    "named embeddings": (RUN, lambda file: as_embeddings(InFile(file, "features"))),
+    "labels": (RUN, screlax.read_labels),
+    "weights": ({"weight": np.ones(3), "label": [0, 1]}, read_class_weights),
+    "counts": ({"count": [4, 3, 2], "label": [0, 1]}, screlax.read_counts),
+    "classifier": (
+        {"weight": ROWS[:3], "y": [0, 1]},
+        lambda file: screlax.compare(
+            ROWS, NUMBERS, screlax.solve_relaxation([4, 3, 2], screlax.Sphere(1.0)), classifier=file
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNEQUAL)
+def test_labels_of_another_number_of_rows_are_refused(case, tmp_path):
+    arrays, read = UNEQUAL[case]
+    with pytest.raises(FileFormatError, match=r"holds \d .*: the labels are of no .*; save one"):
+        read(npz(tmp_path / "run", **arrays))
+    labels = list(arrays.values())[-1]
+    read(npz(tmp_path / "more", **arrays, of_these=np.zeros((len(labels), 2), int)))
+
+
 def test_a_classifier_is_a_layer_as_it_is_saved(write):
     problem = screlax.UFM.from_labels(NUMBERS, screlax.Sphere(1.0), 0.5)
     solution = screlax.solve_relaxation(problem)

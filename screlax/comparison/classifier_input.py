@@ -10,6 +10,7 @@ from ..errors import FileFormatError, InvalidInputError
 from ..io.arrays import arrays_from_file, real_array
 from ..io.contents.base import Contents, Entry
 from ..io.contents.in_file import InFile, in_file, say_which
+from ..io.contents.names import LABEL_HEADERS
 from ..types import Matrix, Vector
 
 _LARGEST = 1e100
@@ -70,7 +71,13 @@ def _in_file(place: InFile) -> list[NDArray[Any]]:
     """Return weights, and biases if there are any."""
     name = place.name
     choose = _weight_and_bias if name is None else lambda contents: _named(contents, name)
-    return arrays_from_file(place, "a classifier", choose)
+
+    def checked(contents: Contents) -> list[Entry]:
+        found = choose(contents)
+        contents.check_labels("weights", LABEL_HEADERS)
+        return found
+
+    return arrays_from_file(place, "a classifier", checked)
 
 
 def _named(contents: Contents, name: str) -> list[Entry]:

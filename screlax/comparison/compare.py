@@ -37,8 +37,8 @@ _LOG = logging.getLogger(__name__)
 @overload
 def compare(
     embeddings: Any,
-    labels: Any,
-    solution: Solution,
+    labels: Any = ...,
+    solution: Solution = ...,
     *,
     loss: str = ...,
     scale: str = ...,
@@ -55,8 +55,8 @@ def compare(
 @overload
 def compare(
     embeddings: Any,
-    labels: Any,
-    solution: Sequence[Solution],
+    labels: Any = ...,
+    solution: Sequence[Solution] = ...,
     *,
     loss: str = ...,
     scale: str = ...,
@@ -72,8 +72,8 @@ def compare(
 
 def compare(
     embeddings: Any,
-    labels: Any,
-    solution: Solution | Sequence[Solution],
+    labels: Any = None,
+    solution: Solution | Sequence[Solution] | None = None,
     *,
     loss: str = "auto",
     scale: str = "free",
@@ -104,9 +104,10 @@ def compare(
         (n, V, d), the layout of SupContrast: every view counts as an embedding. Only there a loss
         is evaluated by samples that draws the views of one sample together (`InstanceMix`). Another
         number of views is taken as well, and flagged.
-    labels : array-like, torch tensor or path, shape (n,)
+    labels : array-like, torch tensor or path, shape (n,), optional
         Labels of the problem's classes (`problem.class_labels`, or class numbers from 0). A dask or
-        zarr array or a list of .npy files is loaded as a whole.
+        zarr array or a list of .npy files is loaded as a whole. None stands for those in the file
+        of the embeddings, of several arrays or columns: ``compare("run.npz", solution=solution)``.
     solution : Solution, or sequence of Solution
         The optimum to compare with, of whatever loss its problem has: the objective is evaluated by
         that loss, which the result names, not by the one the embeddings were made with. Distances

@@ -102,7 +102,7 @@ class ControlFit(TextInNotebook):
 
 def fit_control(
     embeddings: Any,
-    labels: Any,
+    labels: Any = None,
     kind: str = "ridge",
     *,
     temperature: float | None = None,

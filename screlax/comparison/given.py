@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..errors import InvalidInputError
 from ..io.arrays import as_view_embeddings
 from ..optional import require_memory
-from ..problem.label_files import as_labels
+from ..problem.label_files import as_labels, labels_in_same_file
 from ..problem.losses.base import Loss
 from ..problem.ufm import UFM
 from ..samples.chunked_problem import loaded
@@ -28,8 +28,12 @@ LARGEST_ENTRY = 1e60
 def rows_and_labels(
     embeddings: Any, labels: Any, loss: Loss, *, any_views: bool = False
 ) -> tuple[Rows, NDArray[Any], int]:
-    """Return embeddings as rows, their labels, and how many rows are views of one sample."""
+    """Return embeddings as rows, their labels, and how many rows are views of one sample.
+
+    Labels that are None are in the file of the embeddings.
+    """
     rows: Rows
+    labels = labels_in_same_file(embeddings) if labels is None else labels
     shards = shards_of(embeddings, labels)
     if shards is None:
         array, together = as_view_embeddings(embeddings, loss.view_count, any_number=any_views)

@@ -184,6 +184,12 @@ def arrays_from_file(
 
 def _chosen(contents: Contents, name: str | None) -> list[Entry]:
     """Return the array that embeddings are, or the columns of a table that they are."""
+    found = _named_or_meant(contents, name)
+    contents.check_labels("embeddings", LABEL_HEADERS)
+    return found
+
+
+def _named_or_meant(contents: Contents, name: str | None) -> list[Entry]:
     if name is not None:
         return [contents.named(name)]
     entries = contents.entries

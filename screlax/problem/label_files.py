@@ -13,7 +13,7 @@ from ..errors import FileFormatError, InvalidInputError
 from ..io.class_folders import class_folder_counts
 from ..io.contents.base import Contents, Entry
 from ..io.contents.in_file import TRUSTED, InFile, in_file, say_which
-from ..io.contents.names import LABEL_HEADERS
+from ..io.contents.names import EMBEDDING_NAMES, LABEL_HEADERS
 from ..io.contents.opened import FORMATS, entries_of
 from ..io.files import (
     SUFFIXES,
@@ -22,6 +22,7 @@ from ..io.files import (
     existing_file,
     json_of,
 )
+from ..io.text_tables import SUFFIXES as TEXT
 from .labels import label_array
 from .text_labels import text_labels
 
@@ -70,6 +71,29 @@ def read_labels(path: str | os.PathLike[str]) -> list[int] | list[str]:
     """
     labels = _labels_in(path)
     return labels if isinstance(labels, list) else labels.tolist()
+
+
+def labels_in_same_file(embeddings: Any) -> InFile:
+    """Return where labels are that are in the file of the embeddings.
+
+    Raises
+    ------
+    InvalidInputError
+        If the embeddings are no file that may hold labels too.
+    """
+    if isinstance(embeddings, str | os.PathLike):
+        place = in_file(embeddings)
+        if Path(place).suffix.lower() in (*FORMATS, *TEXT):
+            return InFile(place.path, allow_pickle=place.allow_pickle)
+    raise InvalidInputError(
+        "labels=None stands for those in the file of the embeddings, and "
+        f"{_without_labels(embeddings)}; give the label of each"
+    )
+
+
+def _without_labels(embeddings: Any) -> str:
+    is_path = isinstance(embeddings, str | os.PathLike)
+    return f"{embeddings} has embeddings alone" if is_path else "the embeddings are no such file"
 
 
 def as_labels(source: Any, count: int) -> NDArray[Any]:
@@ -142,10 +166,15 @@ def refuse_name(place: InFile) -> None:
 
 def label_entry(contents: Contents, place: InFile) -> Entry:
     """Return the array or column that labels are."""
-    if place.name is not None:
-        return contents.named(place.name)
     remedy = f"name that of labels label or labels, or {say_which('--column')}"
-    return contents.meant(LABEL_HEADERS, "labels", remedy)
+    found = (
+        contents.meant(LABEL_HEADERS, "labels", remedy)
+        if place.name is None
+        else contents.named(place.name)
+    )
+    if any(name.lower() in EMBEDDING_NAMES for name in contents.entries):
+        contents.check_labels("embeddings", LABEL_HEADERS, found)
+    return found
 
 
 def _typed_array(file: Path, values: Any) -> list[Any] | NDArray[Any]:

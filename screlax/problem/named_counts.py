@@ -76,6 +76,7 @@ def numbers_in_contents(
             if place.name is None
             else contents.named(place.name)
         )
+        contents.check_labels(f"{what}s", LABEL_HEADERS)
         names = [name for name, one in contents.entries.items() if one.shape == chosen.shape]
         column = next(n for n, name in enumerate(names) if contents.entries[name] is chosen)
         beside = labels_beside(names, column)

@@ -71,6 +71,31 @@ class Contents:
             )
         return self.entries[name]
 
+    def check_labels(self, what: str, usual: Collection[str], chosen: Entry | None = None) -> None:
+        """Refuse labels, those chosen or of a usual name, where nothing here has as many rows.
+
+        Raises
+        ------
+        FileFormatError
+            With all numbers; `what` they would be beside.
+        """
+        labels = {
+            name: entry.shape[0]
+            for name, entry in self.entries.items()
+            if entry.shape and (name.lower() in usual if chosen is None else entry is chosen)
+        }
+        rows = {
+            name: entry.shape[0]
+            for name, entry in self.entries.items()
+            if entry.shape and name not in labels
+        }
+        if labels and rows and not set(labels.values()) & set(rows.values()):
+            counts = ", ".join(f"{count:,} {name}" for name, count in (labels | rows).items())
+            raise FileFormatError(
+                f"{self.file} holds {counts}: the labels are of no {what}; save one for each row, "
+                "or leave them out"
+            )
+
     def meant(self, usual: Collection[str], what: str, remedy: str) -> Entry:
         """Return the only entry, or the only one of a usual name, whatever its case."""
         if len(self.entries) == 1:
