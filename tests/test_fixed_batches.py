@@ -427,6 +427,23 @@ def test_what_are_no_batches_is_refused(given, why):
         FixedBatches(given)
 
 
+@pytest.mark.parametrize("from_file", [False, True])
+def test_a_sample_twice_in_a_batch_is_a_positive_of_itself(from_file, tmp_path):
+    """Drawn with replacement it is two equal embeddings, of which each is in the denominator."""
+
+    def optimum(rows):
+        (tmp_path / "b.json").write_text(json.dumps(rows))
+        batches = FixedBatches(tmp_path / "b.json" if from_file else rows)
+        return solve_relaxation(UFM([2, 1], Sphere(1.0), 0.5, batches=batches))
+
+    assert optimum([[0, 0]]).value == 0.0  # log e^{1/τ} − 1/τ
+    apart = optimum([[0, 0, 2, 2]])  # antipodal, whatever becomes of sample 1
+    assert apart.status == "optimal"
+    assert apart.value == pytest.approx(3 * np.log1p(2 * np.exp(-4)), rel=1e-12)
+    once = solve_relaxation(UFM([2, 2], Sphere(1.0), 0.5, batches=FixedBatches([[0, 1, 2, 3]])))
+    assert apart.mean_value == pytest.approx(once.mean_value, rel=1e-12)
+
+
 def test_what_cannot_be_solved_is_refused():
     with pytest.raises(InvalidInputError, match="sample 12"):
         UFM(SIZES, Sphere(1.0), batches=FixedBatches([[0, 1, 12]]))

@@ -35,8 +35,10 @@ class FixedBatches(Batches):
     batches : list of array-like of int, ndarray of int, or path
         For each batch the indices of its samples, from 0: into the labels given to
         `UFM.from_labels`, else into samples in class order. A sample may be in several batches, in
-        none, or several times in one. A flat list or array is the batch of every sample in turn,
-        −1 for none. A path is a file of either (`screlax.problem.batch_files.read_batches`).
+        none, or several times in one, as drawing with replacement has it: then it is there as
+        often, always as the same embedding, a positive of itself. A flat list or array is the batch
+        of every sample in turn, −1 for none. A path is a file of either
+        (`screlax.problem.batch_files.read_batches`).
     classes : array-like of int, shape (n,), optional
         Class number of every sample; `UFM.from_labels` fills it in. By default samples are in class
         order.
