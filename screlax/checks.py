@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,44 @@ def check_choice(value: object, name: str, choices: tuple[Any, ...]) -> None:
         listed = ", ".join(map(repr, choices))
         raise InvalidInputError(
             f"{name} must be one of {listed}; got {value!r}{hint(value, choices)}"
+        )
+
+
+_MADE_BY = {
+    "UFM": "UFM([50, 20, 5], Sphere(1.0)), for instance",
+    "Solution": "solve_relaxation and Solution.load return them",
+    "Comparison": "compare returns them",
+    "Design": "design returns them",
+}
+"""Where objects of a kind come from."""
+
+
+def check_kind(value: object, kind: type, what: str) -> None:
+    """Raise an `InvalidInputError` unless the value is of a kind of ours, and say whence they come.
+
+    `what` is the argument's name.
+    """
+    if not isinstance(value, kind):
+        made = _MADE_BY[kind.__name__]
+        raise InvalidInputError(
+            f"{what} must be a screlax {kind.__name__} ({made}), got {shown(value)}"
+        )
+
+
+def check_rows(values: Any, what: str, of: str) -> list[Any]:
+    """Return the entries of any sequence or iterator; refuse text, mappings and single things."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise InvalidInputError(f"{what} must be a sequence of {of}, got {shown(values)}")
+    return list(values)
+
+
+def check_registered(kind: Any, what: str) -> None:
+    """Raise an `InvalidInputError` unless this is a class with a name, to register."""
+    name = getattr(kind, "name", None)
+    if not (isinstance(kind, type) and isinstance(name, str) and name):
+        raise InvalidInputError(
+            f"what is registered as a {what} must be a class with the text that is its name as "
+            f"attribute `name`, got {shown(kind)}"
         )
 
 

@@ -108,3 +108,9 @@ class Status(StrEnum):
 
     FEASIBLE = "feasible, not certified"
     """The same under constraints that nothing certifies: functions of the cvxpy variable."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Status:
+        """Refuse what is no status, with those that there are."""
+        known = ", ".join(repr(one.value) for one in cls)
+        raise InvalidInputError(f"{value!r} is no status; there are {known}")

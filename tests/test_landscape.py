@@ -415,7 +415,7 @@ def test_many_damaged_files_are_one_warning(tmp_path):
         ({"n_jobs": 0}, "n_jobs"),
         ({"n_jobs": -2}, "n_jobs"),
         ({"store": 3}, "must be the path of a folder"),
-        ({"problem": [3, 3]}, "problem must be a UFM"),
+        ({"problem": [3, 3]}, "problem must be a screlax UFM"),
     ],
 )
 def test_bad_input_is_refused_before_any_work(arguments, said, monkeypatch):

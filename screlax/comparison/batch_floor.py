@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import whole_number
+from ..checks import check_kind, whole_number
 from ..errors import InvalidInputError
 from ..io.notebook import TextInNotebook
 from ..problem.losses.batch_terms import BatchTerms
@@ -110,6 +110,7 @@ def batch_floor(solution: Solution, *, draws: int = 1000, seed: int = 0) -> Batc
     >>> round(floor.floor, 3), floor.smallest < floor.floor
     (2.22, True)
     """
+    check_kind(solution, Solution, "solution")
     problem = solution.problem
     problem.loss.require_embeddings("a floor of batches")
     if problem.batches is None:

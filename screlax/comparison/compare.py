@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..analysis.embedding import recover_embeddings
-from ..checks import check_choice
+from ..checks import check_choice, check_kind
 from ..errors import InvalidInputError
 from ..gram.geometry import gram_distance
 from ..problem.ufm import UFM
@@ -180,11 +180,7 @@ def compare(
     measured: dict[Hashable, _Measured] = {}
     found, drawing = [], bool(draws) and any(_has_batches(one) for one in optima)
     for one in optima:
-        if not isinstance(one, Solution):
-            raise InvalidInputError(
-                f"solution must be a screlax Solution (solve_relaxation, Solution.load), got "
-                f"{type(one).__name__}"
-            )
+        check_kind(one, Solution, "solution")
         key = one.problem.class_labels, one.problem.classes, one.problem.loss.view_count
         if key not in measured:  # the same for optima of the same classes
             measured[key] = _measured(

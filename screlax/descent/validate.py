@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import check_choice
+from ..checks import check_choice, check_kind
 from ..errors import InvalidInputError
 from ..gram.cells import Cells, Level
 from ..io.arrays import real_array
@@ -20,13 +20,9 @@ LARGEST = 1e100
 """Largest entry of embeddings."""
 
 
-def check_problem(problem: Any) -> UFM:
+def check_problem(problem: UFM) -> UFM:
     """Return the problem, whose embeddings may have any sign, or say what is needed instead."""
-    if not isinstance(problem, UFM):
-        raise InvalidInputError(
-            f"problem must be a UFM, for instance UFM([50, 20, 5], Sphere(1.0)); got "
-            f"{type(problem).__name__}"
-        )
+    check_kind(problem, UFM, "problem")
     problem.loss.require_embeddings("descent on embeddings")
     if problem.constraints:
         raise InvalidInputError(

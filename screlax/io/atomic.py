@@ -5,8 +5,9 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from ..containers import shown
 from ..errors import InvalidInputError
 
 
@@ -38,10 +39,18 @@ def atomic_file(target: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
 
 def write_bytes(data: bytes, path: str | Path) -> Path:
     """Write a file atomically and return its path."""
-    target = Path(path)
+    target = as_path(path)
     with atomic_file(target) as sink:
         sink.write(data)
     return target
+
+
+def as_path(path: Any) -> Path:
+    """Return a path that was given, or say what was given instead."""
+    try:
+        return Path(path)
+    except TypeError:
+        raise InvalidInputError(f"a path must be text or a Path, got {shown(path)}") from None
 
 
 def refuse_unwritable(path: Path | None, *suffixes: str) -> None:

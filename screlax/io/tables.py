@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MissingExtraError
-from .atomic import refuse_unwritable, write_bytes
+from .atomic import as_path, refuse_unwritable, write_bytes
 from .shown import html_text, markdown_text, one_line, padded, spreadsheet_cell, width_of
 
 Table = Mapping[str, Sequence[Any] | NDArray[Any]]
@@ -28,7 +28,7 @@ def write_table(table: Table, path: str | Path, kinds: Mapping[str, type] | None
 
     `kinds` are those of the columns of a Parquet file, by default as pyarrow finds them.
     """
-    target = Path(path)
+    target = as_path(path)
     check_table_path(target)
     data = csv_bytes(table) if target.suffix == ".csv" else _parquet(table, kinds or {})
     return write_bytes(data, target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..checks import check_kind
 from ..prescription.result import Design
 from .canvas import panels_or_new
 from .gram import colour_bar, colour_limit, draw_heat_map, matrix_shown, without_itself
@@ -54,6 +55,7 @@ def plot_design(
     >>> [axes.get_title() for axes in plots.plot_design(found).axes[:3]]
     ['as given, 0.1114', 'designed, 0', 'simplex ETF']
     """
+    check_kind(design, Design, "design")
     selection = select_classes(design.problem, max_classes)
     copies = design.problem.class_sizes.multiplicities
     grams = [design.before.orbit_gram, design.solution.orbit_gram, design.target.gram]

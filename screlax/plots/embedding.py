@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..analysis.embedding import Embeddings, recover_embeddings
-from ..checks import check_choice
+from ..checks import check_choice, check_kind
 from ..solution.solution import Solution
 from ..types import Matrix
 from .canvas import axes_or_new, is_spatial, one_two_five, short_count, spans_decades
@@ -76,6 +76,7 @@ def plot_embedding(
     >>> plots.plot_embedding(solution, dim=3).name
     '3d'
     """
+    check_kind(solution, Solution, "solution")
     if dim is None:
         dim = 3 if is_spatial(ax) else 2
     check_choice(dim, "dim", (2, 3))

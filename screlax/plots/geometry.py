@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_kind
 from ..errors import InvalidInputError
 from ..gram.geometry import cosines_of
 from ..solution.solution import Solution
@@ -84,6 +85,7 @@ def plot_norms(
     >>> [line.get_label() for line in axes.lines]
     ['λ = 0.01', 'λ = 0.1']
     """
+    check_kind(solution, Solution, "solution")
     ax = axes_or_new(ax, title=caption(solution.problem), style=style)
     orbits = select_orbits(solution.problem.class_sizes, MOST_SIZES)
     norm = np.sqrt(solution.orbit_gram.own[orbits])
@@ -137,6 +139,7 @@ def plot_angles(
     >>> [line.get_label() for line in axes.lines]
     ['with the largest class (500)', 'with the nearest class', 'balanced: −1/(k−1)']
     """
+    check_kind(solution, Solution, "solution")
     ax = axes_or_new(ax, title=caption(solution.problem), style=style)
     if isinstance(references, str | int | np.integer):
         references = [references]

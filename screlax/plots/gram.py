@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import check_choice
+from ..checks import check_choice, check_kind
 from ..gram.curve import AnyGram
 from ..gram.geometry import cosines_of
 from ..solution.solution import Solution
@@ -94,6 +94,7 @@ def plot_gram(
     >>> axes.images[0].get_array().shape
     (4, 4)
     """
+    check_kind(solution, Solution, "solution")
     check_choice(kind, "kind", tuple(KINDS))
     ax = axes_or_new(ax, title=caption(solution.problem), style=style, square=True)
     selection = select_classes(solution.problem, max_classes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..checks import check_kind
 from ..solution.solution import Solution
 from .canvas import figure_or_new, say, short_count
 from .captions import caption
@@ -60,6 +61,7 @@ def plot_solution(
     >>> figure = plots.plot_solution(solution)
     >>> figure.savefig("solution.png")
     """
+    check_kind(solution, Solution, "solution")
     figure, (heat, inner, norms, angles, spectrum) = _panels(figure, style)
     plot_gram(solution, heat)
     plot_embedding(solution, inner)

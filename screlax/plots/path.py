@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..checks import check_choice
+from ..containers import shown
 from ..errors import InvalidInputError
 from ..problem.constraints.base import Control
 from ..problem.ufm import UFM
@@ -163,9 +164,10 @@ def _alike(problem: UFM, other: UFM) -> bool:
 
 def path_parameter(solutions: Sequence[Solution]) -> tuple[str, Vector]:
     """Return what varies along a path, in words, and its values; refuse what is no path."""
-    solutions = [] if isinstance(solutions, Solution) else list(solutions)
+    given = solutions
+    solutions = list(given) if isinstance(given, Iterable) else []
     if not solutions or not all(isinstance(solution, Solution) for solution in solutions):
-        raise InvalidInputError("a path is a non-empty sequence of solutions")
+        raise InvalidInputError(f"a path is a non-empty sequence of solutions, got {shown(given)}")
     first = solutions[0].problem
     for solution in solutions:
         problem = solution.problem

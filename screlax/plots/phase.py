@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checks import real_number
+from ..containers import shown as cut
 from ..errors import InvalidInputError
 from ..types import Matrix, Vector
 from .canvas import axes_or_new, spans_decades
@@ -97,6 +98,10 @@ def plot_phase(
     >>> axes.get_xlabel(), axes.collections[0].get_array().shape
     ('imbalance factor', (2, 3))
     """
+    if not isinstance(table, Mapping):
+        raise InvalidInputError(
+            f"table must be a mapping from column to numbers, as sweep returns, got {cut(table)}"
+        )
     across, up, shown = _grid(_column(table, x), _column(table, y), _values(table, value), (x, y))
     ax = axes_or_new(ax, style=style)
     mesh = _draw(ax, across, up, shown, limits)

@@ -7,6 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..containers import shown
+from ..errors import InvalidInputError
+from ..io.atomic import as_path
 from .style import require_matplotlib
 
 if TYPE_CHECKING:
@@ -55,10 +58,18 @@ def save_figure(figure: Figure, path: str | Path, **options: Any) -> Path:
     """
     require_matplotlib()
     from matplotlib import rc_context
+    from matplotlib.figure import Figure
 
+    if not isinstance(figure, Figure):
+        raise InvalidInputError(
+            f"figure must be a matplotlib Figure, such as axes.figure, got {shown(figure)}"
+        )
+    target = as_path(path)
+    if target.is_dir():
+        raise InvalidInputError(f"cannot write {target}: it is a folder")
     with rc_context(text_settings(figure)):
-        figure.savefig(path, **options)
-    return Path(path)
+        figure.savefig(target, **options)
+    return target
 
 
 def text_settings(figure: Figure) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..checks import check_kind
 from ..errors import ProblemTooLargeError
 from ..solution.solution import Solution
 from ..types import Vector
@@ -67,6 +68,7 @@ def plot_spectrum(
     >>> axes.lines[0].get_label()
     'rank 3 of 4 (1 zero)'
     """
+    check_kind(solution, Solution, "solution")
     ax = axes_or_new(ax, title=caption(solution.problem), style=style)
     orbits = solution.problem.class_sizes.orbits
     if orbits > MOST_DISTINCT:

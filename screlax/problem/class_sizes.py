@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ..containers import index_of
+from ..containers import index_of, shown
 from ..errors import InvalidInputError, ProblemTooLargeError
 from .labels import name_classes
 from .per_class import PerClass, number_array, per_class
@@ -59,8 +59,13 @@ class ClassSizes:
 
     def __post_init__(self) -> None:
         for array in (self.distinct, self.multiplicities, self.orbit_of_class):
-            if array is not None:
+            if isinstance(array, np.ndarray):
                 array.setflags(write=False)
+            elif array is not None or self.distinct is None:
+                raise InvalidInputError(
+                    "class sizes are made by ClassSizes.from_counts or from_pairs, which take any "
+                    f"container; its own arrays must be those of numpy, got {shown(array)}"
+                )
         _check_samples(self.distinct, self.multiplicities)
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from ..containers import shown
 from ..errors import InvalidInputError, MissingExtraError, SolverCapabilityError
 from ..extensions import load_installed
 from ..gram.cells import Level
@@ -124,6 +125,8 @@ def register_certifier(name: str) -> Callable[[Certifier], Certifier]:
     True
     >>> del CERTIFIERS["twice"]
     """
+    if not isinstance(name, str) or not name:
+        raise InvalidInputError(f"a certifier is registered under a name, got {shown(name)}")
 
     def register(certifier: Certifier) -> Certifier:
         CERTIFIERS[name] = certifier

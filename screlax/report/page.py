@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ..checks import check_kind, check_rows
 from ..comparison import Comparison
 from ..comparison.recipe import Recipe
+from ..containers import shown
 from ..errors import InvalidInputError
-from ..io.atomic import refuse_unwritable, write_bytes
+from ..io.atomic import as_path, refuse_unwritable, write_bytes
 from ..io.shown import one_line
 from ..solution.solution import Solution
 from .classes import classes_section
@@ -73,7 +76,7 @@ def write_report(
     >>> write_report(solution, "optimum.html").name
     'optimum.html'
     """
-    target = Path(path)
+    target = as_path(path)
     refuse_unwritable(target, ".html")
     return write_bytes(page_html(solution, comparisons, title=title).encode(), target)
 
@@ -83,7 +86,7 @@ def page_html(
 ) -> str:
     """Return the page as text."""
     solutions = _named(solution)
-    belonging = _belonging(solutions, comparisons or {})
+    belonging = _belonging(solutions, {} if comparisons is None else comparisons)
     sheet = Sheet()
     names = list(solutions)
     several = len(names) > 1
@@ -115,7 +118,8 @@ def _named(solution: Solutions) -> dict[str, Solution]:
         found = {one_line(name): one for name, one in solution.items()}
     else:
         found = {}
-        for one in solution:
+        for number, one in enumerate(check_rows(solution, "solution", "Solution, or one")):
+            check_kind(one, Solution, f"solution[{number}]")
             name = str(Recipe.of(one))
             found[name if name not in found else f"{name}, number {len(found) + 1}"] = one
     if not found or not all(isinstance(one, Solution) for one in found.values()):
@@ -128,8 +132,17 @@ def _belonging(
 ) -> dict[str, dict[str, Comparison]]:
     """Return the comparisons of each solution; refuse one that is of none."""
     found: dict[str, dict[str, Comparison]] = {name: {} for name in solutions}
+    if not isinstance(comparisons, Mapping):
+        raise InvalidInputError(
+            "comparisons must be a mapping from name to Comparison or several, such as "
+            f"{{'my network': comparison}}, got {shown(comparisons)}"
+        )
     for name, given in comparisons.items():
-        for one in [given] if isinstance(given, Comparison) else given:
+        what = f"comparisons[{name!r}]"
+        single = isinstance(given, Comparison)
+        each: list[Any] = [given] if single else check_rows(given, what, "Comparison, or one")
+        for one in each:
+            check_kind(one, Comparison, what)
             reasons = {recipe: _why_not(of, one) for recipe, of in solutions.items()}
             fitting = [
                 recipe for recipe, why in reasons.items() if not why and name not in found[recipe]

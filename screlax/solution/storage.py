@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInputError
-from ..io.atomic import atomic_file
+from ..io.atomic import as_path, atomic_file
 from ..problem.ufm import UFM
 from .components import distinct_solutions
 from .reading import FORMAT, TEXT_FIELDS, as_label, load_solution
@@ -39,7 +39,7 @@ def save_solution(solution: Solution, path: str | Path) -> Path:
         If the suffix is not .npz, the name is that of a folder, the folder it is in cannot be
         written to, two labels are the same as text, or a constraint is a function.
     """
-    target = Path(path)
+    target = as_path(path)
     if target.suffix != ".npz":
         raise InvalidInputError(f"a solution is saved as .npz, got {target.name!r}")
     arrays = _to_arrays(solution)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
+from ..checks import check_registered
 from ..errors import InvalidInputError
 from ..gram.cells import Level
 from ..gram.curve import AnyGram
@@ -154,6 +155,7 @@ def register_method(method: Known) -> Known:
     'mine'
     >>> del METHODS["mine"]
     """
+    check_registered(method, "method")
     METHODS[vars(method)["name"]] = method
     return method
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
-from ..io.atomic import refuse_unwritable, write_bytes
+from ..io.atomic import as_path, refuse_unwritable, write_bytes
 from ..short_repr import short_repr
 from ..types import Vector
 from .cone_files import cbf_text, npz_bytes
@@ -92,7 +92,7 @@ class ConeProgram:
         >>> path.read_text().splitlines()[1:3]
         ['VER', '3']
         """
-        target = Path(path)
+        target = as_path(path)
         refuse_unwritable(target, *SUFFIXES)
         data = cbf_text(self).encode() if target.suffix == ".cbf" else npz_bytes(self)
         return write_bytes(data, target)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import check_kind
 from ..errors import InvalidInputError
 from ..gram.cells import check_level
 from ..io.arrays import real_array
-from ..io.atomic import refuse_unwritable
+from ..io.atomic import as_path, refuse_unwritable
 from ..optional import require_memory
 from ..problem.program import build_program
 from ..problem.ufm import UFM
@@ -48,6 +49,7 @@ class CvxpyProgram:
     """
 
     def __init__(self, ufm: UFM, level: str) -> None:
+        check_kind(ufm, UFM, "problem")
         ufm.loss.require_embeddings("a program of cvxpy or cones to change")
         self._ufm, self._level = ufm, check_level(level)
         relaxation = build_program(ufm, self._level)
@@ -227,6 +229,6 @@ def export_conic(problem: UFM, path: str | Path, level: str = "orbits") -> Path:
     >>> path.read_text().count("EXP 3")
     5
     """
-    target = Path(path)
+    target = as_path(path)
     refuse_unwritable(target, *SUFFIXES)
     return cvxpy_program(problem, level).cone_program().write(target)

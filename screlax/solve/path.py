@@ -17,7 +17,7 @@ import numpy as np
 from numpy.polynomial.chebyshev import chebfit, chebvander
 from numpy.typing import ArrayLike
 
-from ..checks import MOST_TASKS, whole_number
+from ..checks import MOST_TASKS, check_kind, check_rows, whole_number
 from ..equations.slack_vector import SlackVectorEquations, State, equations_for
 from ..errors import InvalidInputError
 from ..gram.cells import Level
@@ -125,6 +125,7 @@ def regularization_path(
     >>> conic[-1].iterations < alone.iterations  # it started from the optimum at 0.1
     True
     """
+    check_kind(problem, UFM, "problem")
     check_limits(solver, tol, None)
     problems = _problems(problem, strengths, temperatures, batch_sizes, vary, points)
     if solver.lower() not in ("auto", "native"):
@@ -179,6 +180,9 @@ def path_table(solutions: Sequence[Solution], *, determinacy: bool = False) -> d
     >>> table["parameter"], table["trace"].round(6)  # n ρ
     (array([0.5, 1. , 2. ]), array([ 37.5,  75. , 150. ]))
     """
+    solutions = check_rows(solutions, "solutions", "Solution, a path")
+    for number, solution in enumerate(solutions):
+        check_kind(solution, Solution, f"solutions[{number}]")
     mass = [s.problem.points.distinct * s.problem.points.multiplicities for s in solutions]
     table = {
         "parameter": np.array([s.problem.control.parameter for s in solutions]),

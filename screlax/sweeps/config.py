@@ -24,6 +24,7 @@ import numpy as np
 
 from ..checks import MOST_TASKS, positive_number, whole_number
 from ..errors import FileFormatError, InvalidInputError
+from ..io.atomic import as_path
 from ..io.files import existing_file, text_of
 from ..problem.constraints.norms import CONTROLS
 from ..problem.count_files import read_counts
@@ -43,7 +44,7 @@ def read_sweep(path: str | Path) -> list[SweepPoint]:
     A number may be a list, or a range ``{start, stop, points}``, in geometric progression unless
     ``scale = "linear"``.
     """
-    file = Path(path)
+    file = as_path(path)
     content = _load(file)
     content.pop(_LIMIT, None)
     several = content.get("grid")

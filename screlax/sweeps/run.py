@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..checks import check_jobs, positive_number
+from ..checks import check_jobs, check_rows, positive_number
 from ..errors import InvalidInputError, SolverUnavailableError
 from ..solve.registry import available_solvers
 from ..spelling import hint
@@ -94,7 +94,7 @@ def sweep(
     >>> screlax.sweep(points)
     <SweepTable: 4 points: 4 optimal>
     """
-    listed = list(points)
+    listed = check_rows(points, "points", "SweepPoint, see grid")
     _check(listed)
     check_jobs(n_jobs)
     limit = None if time_limit is None else positive_number(time_limit, "time_limit, in seconds,")

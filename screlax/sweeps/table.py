@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..checks import check_rows
 from ..io.tables import write_table
 from .notebook import sweep_card
 
@@ -92,7 +93,7 @@ class SweepTable(dict[str, list[Any]]):
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        self.rows = tuple(rows)
+        self.rows = tuple(check_rows(rows, "rows", "mappings, one a point"))
         super().__init__({name: [row[name] for row in self.rows] for name in COLUMNS})
 
     def __reduce__(self) -> tuple[type[SweepTable], tuple[tuple[Row, ...]]]:

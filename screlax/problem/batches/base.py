@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ...checks import check_registered
 from ...containers import shown
 from ...errors import InvalidInputError, SolverCapabilityError
 from ...extensions import load_installed
@@ -216,6 +217,7 @@ def register_batches(sampler: Known) -> Known:
     pairs
     >>> del screlax.batches.BATCHES["pairs"]
     """
+    check_registered(sampler, "sampler")
     BATCHES[sampler.name] = sampler
     return sampler
 

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
-from ...checks import positive_number
+from ...checks import check_registered, positive_number
 from ...errors import InvalidInputError
 from ...extensions import load_installed
 from ...spelling import hint
@@ -203,6 +203,7 @@ def register_constraint(control: Known) -> Known:
     Shell(radius_squared=1.0)
     >>> del CONTROLS["shell"]
     """
+    check_registered(control, "control")
     CONTROLS[control.name] = control
     return control
 

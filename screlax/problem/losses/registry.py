@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ...checks import check_registered
 from ...containers import shown
 from ...errors import InvalidInputError
 from ...extensions import load_installed
@@ -39,6 +40,7 @@ def register_loss(loss: Known) -> Known:
     Halved(class_weights=None, views=1)
     >>> del screlax.losses.LOSSES["halved"]
     """
+    check_registered(loss, "loss")
     LOSSES[loss.name] = loss
     return loss
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+from ...checks import check_kind
 from ...errors import InaccurateWarning, SolverCapabilityError
 from ...optional import require_memory
 from ...problem.logits import logit_program
@@ -80,6 +81,7 @@ def solve_limit(problem: UFM) -> MaxMarginLimit:
            [-0.333,  0.667, -0.333],
            [-0.333, -0.333,  0.667]])
     """
+    check_kind(problem, UFM, "problem")
     if problem.constraints:
         raise SolverCapabilityError(
             "the limit is not known with constraints of your own; take "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...checks import check_kind
 from ...errors import SolverCapabilityError
 from ...problem.logits import LogitProgram, logit_program
 from ...problem.ufm import UFM
@@ -64,6 +65,7 @@ def minority_collapse(problem: UFM) -> MinorityCollapse:
     >>> before < 500 / 6 < after < before + 1e-6
     True
     """
+    check_kind(problem, UFM, "problem")
     if problem.constraints:
         raise SolverCapabilityError(
             "where classes merge is not known with constraints of your own; take "
