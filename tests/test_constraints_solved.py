@@ -1,6 +1,7 @@
 """Optima under constraints of one's own: closed forms, Clarabel, proofs, contradictions."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from screlax.constraints import Convex, Linear
 from screlax.errors import InvalidInputError
 from screlax.gram.cells import CellGram, Level
 from screlax.problem.program import build_program
-from screlax.proof.dense import certify
+from screlax.proof.dense import certify, duality_gap
 from screlax.proof.dual import DualPoint
 from screlax.proof.infeasible import contradiction
+from screlax.proof.repair import FeasibleDual
 from screlax.solve.constraints.feasible import is_feasible, made_feasible, strictly_inside
 
 CONTROLS = {
@@ -291,6 +293,37 @@ def test_with_a_penalty_norms_beyond_all_use_are_no_solution():
     with pytest.raises(InvalidInputError, match="of a mean squared norm below") as caught:
         solve_relaxation([50, 20, 5], Ridge(0.1), constraints=own)
     assert all(one.name in str(caught.value) for one in own)
+
+
+def test_constraints_of_a_contradiction_are_named_the_most_important_first():
+    own = [Linear({(0, 1): 1.0}, lower=0.1, name="small"), Linear({(0, 0): 1.0}, lower=5.0)]
+    own += [Linear({(1, 1): 100.0}, lower=300.0, name="large")]
+    program = build_program(UFM([5, 3], Budget(1.0), constraints=own), Level.CLASSES)
+    near = CellGram(np.ones(2), np.eye(2))
+    found = contradiction(program, np.array([-1e-2, -1.0, -1.0]), near)
+    assert found.names == ("large", "G[0, 0] ≥ 5", "small")
+
+
+def test_the_gap_is_rounded_by_what_multipliers_of_constraints_cancel():
+    """⟨z A, G⟩ is in the slack and taken off the price: of any z its bound alone is left."""
+    own = [Linear({(0, 1): 0.3, (1, 2): 0.7}, equal=-0.1)]
+    program = build_program(UFM([9, 5, 4], Sphere(1.0), 0.7, constraints=own), Level.CLASSES)
+    factor = np.random.default_rng(2).standard_normal((3, 3))
+    gram = CellGram.from_matrix(factor @ factor.T)
+    minorant = program.loss.minorant(gram, program.loss.expand(gram))
+    gaps = []
+    for size in (0.0, 2.0**30):
+        z = np.array([size])
+        slope, sizes = minorant.coefficients, minorant.sizes
+        added, more = program.linear.coefficients(z), program.linear.sizes_of(z)
+        slack = CellGram(slope.own + 9.0 + added.own, slope.pair + added.pair)
+        sizes = CellGram(sizes.own + 9.0 + more.own, sizes.pair + more.pair)
+        dual = FeasibleDual(minorant, np.full(3, 9.0), slack, sizes, 0.0, True, linear=z)
+        gap, rounding = duality_gap(program, dual, gram)
+        gaps.append((Fraction(gap) - Fraction(size) * Fraction(program.linear.upper[0]), rounding))
+    (first, exact), (second, rounding) = gaps
+    assert 0 < exact < 1e-12
+    assert 0 < abs(second - first) <= rounding
 
 
 def test_a_budget_that_is_too_small_is_a_contradiction():

@@ -23,6 +23,7 @@ from screlax import (
     solve_relaxation,
 )
 from screlax.batches import ClassBatches, PoissonBatches, RandomBatches, WeightedBatches
+from screlax.comparison.batch_floor import _BatchRows
 from screlax.errors import InvalidInputError
 from screlax.gram.cells import CellGram, Level
 from screlax.losses import SupCon
@@ -205,6 +206,23 @@ def test_drawn_batches_of_different_sizes_have_the_mean_that_the_floor_is_of(sam
     floor = batch_floor(solve_relaxation(problem), draws=20000)
     assert abs(floor.mean - floor.optimum) < 4 * floor.scatter / 20000**0.5
     assert "per embedding of a batch of mean size" in str(floor)
+
+
+@pytest.mark.parametrize("per_anchor", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "counts"),
+    [
+        ("supcon", [1, 1, 0]),
+        ("negatives-only", [1, 1, 1]),
+        ("negatives-only", [3, 0, 0]),
+        ("supcon", [2, 0, 0]),
+    ],
+)
+def test_batches_without_anchors_or_without_negatives_have_no_loss(loss, counts, per_anchor):
+    sizes = UFM([5, 4, 3], Sphere(1.0), loss=loss).class_sizes
+    terms = check_loss(loss).batch_terms(sizes)
+    rows = _BatchRows(np.full((3, 3), 0.5) + np.eye(3) / 2, terms, np.zeros(3), per_anchor)
+    assert rows.mean(np.array(counts), 2.0) == 0.0
 
 
 def test_a_floor_holds_for_single_batches_only_where_all_are_alike():

@@ -6,6 +6,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 from logit_reference import (
+    classes_of,
     dual_bound,
     objective,
     optimum_of_equal,
@@ -20,6 +21,7 @@ from screlax.problem.logit_norms import NuclearBound, NuclearPenalty
 from screlax.problem.logits import largest_singular_value, logit_program
 from screlax.proof.logit_dual import clipped, measured
 from screlax.proof.logit_gap import Evaluated
+from screlax.proof.logit_terms import divergence
 from screlax.proof.logits import brought_within, certify_program, prove_logits
 from screlax.solve.logits.native import solve_nuclear
 
@@ -111,6 +113,21 @@ def test_weak_duality_at_random_rows_and_logits(seed):
     assert dual_bound(program, rows) <= loss + mp.mpf(program.norm.amount) * norm
     bound = dataclasses.replace(program, norm=NuclearBound(float(norm) * (1 + 1e-15)))
     assert dual_bound(bound, rows) <= loss
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_divergence_of_mixed_rows_is_that_over_all_classes(seed):
+    rng = np.random.default_rng(seed)
+    program = random_program(rng, 3)
+    rows = program.rows(moved(program.zero(), program, 1.0, rng))
+    kept, orbit = rng.uniform(0.1, 0.9, 3), classes_of(program)
+    softmax = rows.lifted(orbit) + np.eye(len(orbit))
+    for share in (0.4, kept):
+        of_class = np.broadcast_to(share, 3)[orbit][:, None]
+        mixed = np.eye(len(orbit)) + of_class * rows.lifted(orbit)
+        terms = (mixed * np.log(mixed / softmax)).sum(axis=1)
+        expected = program.anchors[orbit] @ terms
+        assert divergence(program, rows, share) == pytest.approx(expected, rel=1e-9)
 
 
 PROBLEMS = [

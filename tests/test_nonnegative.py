@@ -14,6 +14,7 @@ from scipy import optimize
 import screlax
 from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, solve_relaxation
 from screlax.cli import main
+from screlax.equations.orthogonal import orthogonal_classes
 from screlax.errors import FileFormatError, InvalidInputError
 from screlax.gram.cells import CellGram, Level
 from screlax.gram.diagonal import DiagonalGram
@@ -21,6 +22,7 @@ from screlax.problem.program import build_program
 from screlax.problem.real_profiles import REAL_PROFILES
 from screlax.proof.dense import certify
 from screlax.proof.dual import DualPoint
+from screlax.proof.orthogonal import prove_orthogonal
 from screlax.proof.prove import prove_gram
 
 LOSSES = {
@@ -504,3 +506,19 @@ def test_the_command_line_solves_certifies_and_says_so(capsys, tmp_path):
     record = json.loads(capsys.readouterr().out)
     assert record["problem"]["features"] == "nonnegative"
     assert record["is_tight"] is True
+
+
+@pytest.mark.parametrize("norms", [[2.0, 2.0, 2.0], [1.0, 2.0, 3.0], [0.1, 5.0, 0.0]], ids=str)
+@pytest.mark.parametrize(
+    ("control", "least"),
+    [(Ridge(0.1), -math.inf), (Budget(1.0), 20 * math.log(6) + 5 * math.log(21) - 26 / 0.5)],
+)
+def test_no_norms_prove_too_much_where_rows_have_no_own_weight(control, least, norms):
+    """All of a budget is best spent on the anchors, and against a weak ridge the loss falls without
+    end; the single sample, which is no anchor, asks nothing of the multipliers.
+    """
+    problem = UFM([20, 5, 1], control, 0.5, loss="negatives-only", features="nonnegative")
+    classes, gram = orthogonal_classes(problem), DiagonalGram(np.array(norms), np.ones(3))
+    certificate, _ = prove_orthogonal(problem, classes, gram)
+    assert certificate.lower <= least + 1e-9
+    assert certificate.upper >= least

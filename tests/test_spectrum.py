@@ -1,14 +1,21 @@
 """Blocks of invariant matrices against the full n×n matrices they stand for."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from screlax import UFM, ClassSizes, Ridge
-from screlax.gram.blocks import gram_blocks, gram_from_blocks, slack_blocks
+from screlax.gram.blocks import (
+    gram_blocks,
+    gram_from_blocks,
+    is_positive_definite,
+    slack_blocks,
+)
 from screlax.gram.cells import CellGram, Level
-from screlax.gram.rounding import product
+from screlax.gram.rounding import UNIT, product, summation
 from screlax.problem.levels import classes_to_orbits, lift_from_orbits
 from screlax.problem.program import build_program
 
@@ -73,3 +80,19 @@ def test_slack_product_is_the_same_at_every_level(sizes, seed):
         slack = relaxation.slack(relaxation.loss.expand(cells), relaxation.penalty)
         products.append(product(slack, cells))
     assert products == pytest.approx([products[0]] * 4, abs=1e-10)
+
+
+@pytest.mark.parametrize("count", [128, 1000, 10**5])
+def test_sums_are_no_farther_off_than_is_allowed_for(count):
+    """Every addition of nearly half a unit to one is rounded down: nothing averages out."""
+    numbers = np.full(count, 0.9 * UNIT)
+    numbers[:8] = 1.0
+    exact = math.fsum(numbers)
+    assert abs(float(numbers.sum()) - exact) <= summation(count) * exact
+    assert summation(count) >= count / 16 * UNIT
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_matrix_that_is_not_all_numbers_is_not_positive_definite(bad):
+    assert is_positive_definite(np.eye(2), 0.0)
+    assert not is_positive_definite(np.diag([bad, 1.0]), 0.0)
