@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import script
+from pictures import save_picture
 
 import screlax
 from screlax import plots
@@ -35,7 +36,7 @@ def main() -> None:
 
 
 def save(figure: Any, path: Path) -> None:
-    figure.savefig(path, dpi=95)
+    save_picture(figure, path, 95)
     size = path.stat().st_size
     print(f"| {path} | {size / 1000:.0f} |", flush=True)
     if size > LARGEST:

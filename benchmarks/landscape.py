@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import script
+from pictures import save_picture
 
 import screlax
 from screlax.gram.cells import CellGram, Level
@@ -105,7 +106,7 @@ def finish(figure: Any, grid: Any, out: Path) -> None:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             shown.setdefault(label.partition(" of the optimum:")[0], handle)
     figure.legend(shown.values(), shown, loc="outside lower center", ncols=5, fontsize="small")
-    figure.savefig(out, dpi=110)
+    save_picture(figure, out, 110)
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import script
 from numpy.typing import NDArray
+from pictures import save_picture
 
 import screlax
 from screlax.bench.provenance import provenance_line
@@ -165,7 +166,7 @@ def _plot(points: list[tuple[int, float]], path: Path) -> None:
     axes.loglog(sizes, seconds[0] * sizes / sizes[0], "--", color="#999999", label="linear in m")
     axes.set(xlabel="distinct class sizes m", ylabel="seconds", title="Zipf, k = 10⁴ to 10⁷")
     axes.legend()
-    figure.savefig(path, dpi=150)
+    save_picture(figure, path, 150)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import script
+from pictures import save_picture
 
 import screlax
 from screlax import plots
@@ -97,7 +98,7 @@ def main() -> None:
         "phase_determinacy.png": draw_determinacy(options.points),
     }
     for name, figure in pictures.items():
-        figure.savefig(options.out / name, dpi=150)
+        save_picture(figure, options.out / name, 150)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Run the code cells of a notebook in this process, and keep what they show: no kernel is needed.
 
-    python benchmarks/run_notebook.py [--write] [benchmarks/tutorial.ipynb]
+    python benchmarks/run_notebook.py [--out FILE.ipynb] [benchmarks/tutorial.ipynb]
 
-With --write the notebook is written with what it shows: whenever it, or that, has changed. The
-tests run its cells.
+With --out the notebook is written with what it shows. The tests run its cells.
 """
 
 from __future__ import annotations
@@ -93,19 +92,18 @@ QUICK = 5
 
 def main() -> None:
     parser = script.make_parser(__doc__ or "")
-    parser.add_argument("--write", action="store_true", help="keep what its cells show")
+    parser.add_argument("--out", type=Path, metavar="FILE.ipynb", help="keep what its cells show")
     parser.add_argument("notebook", type=Path, nargs="?", default=TUTORIAL)
     options = parser.parse_args()
-    if options.quick and options.write:
-        parser.error("--quick runs the first cells alone, and --write keeps all of them")
     script.require("matplotlib")
+    script.require_folder(options.out)
     notebook = json.loads(options.notebook.read_text(encoding="utf-8"))
     if options.quick:
         notebook["cells"] = notebook["cells"][:QUICK]
     found = run(notebook)
-    if options.write:
+    if options.out is not None:
         text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-        options.notebook.write_text(text, encoding="utf-8")
+        options.out.write_text(text, encoding="utf-8")
     print("| cell | begins | shows |")
     print("|---|---|---|")
     for cell in found["cells"]:
@@ -113,8 +111,6 @@ def main() -> None:
             shown = [name for output in cell["outputs"] for name in output.get("data", ["text"])]
             first = cell["source"][0].strip()
             print(f"| {cell['execution_count']} | `{first}` | {', '.join(shown)} |")
-    if options.write:
-        print(f"written: {options.notebook.name}")
 
 
 if __name__ == "__main__":

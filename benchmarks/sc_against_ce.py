@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import script
+from pictures import save_picture
 
 import screlax
 from screlax.plots.canvas import panels_or_new
@@ -117,7 +118,7 @@ def main() -> None:
     imbalances = [float(f"{of:.6g}") for of in np.geomspace(1, 1e4, options.points)]
     found = solve(imbalances)
     report(found, imbalances[:: (options.points - 1) // 4])
-    draw(found, style="two-column").savefig(options.out, dpi=150)
+    save_picture(draw(found, style="two-column"), options.out, 150)
     every = [row["status"] for comparison in found.values() for row in comparison.rows]
     print(f"\n{every.count('optimal')} of {len(every)} optima certified")
 

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import script
 from numpy.typing import NDArray
+from pictures import save_picture
 from random_profiles import random_problem
 
 import screlax
@@ -121,7 +122,7 @@ def _plot(points: dict[str, list[tuple[int, float]]], path: Path) -> None:
     axes.set(xlabel="distinct class sizes m, with m singletons", ylabel="CPU seconds")
     axes.set_title("Solve + certificate, one thread")
     axes.legend()
-    figure.savefig(path, dpi=150)
+    save_picture(figure, path, 150)
 
 
 def survey(count: int, seed: int) -> None:

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import script
+from pictures import save_picture
 
 from screlax.bench.provenance import provenance_line
 
@@ -115,7 +116,7 @@ def main() -> int:
     if options.figure is not None:
         from network.picture import draw
 
-        draw(found, options.figure)
+        save_picture(draw(found), options.figure, 100)
     print(f"\n{sum(result.seconds for result in found):.0f} s of processor time")
     print(provenance_line(PACKAGES))
     return 0 if options.quick or verdict(found) else 1

@@ -1,16 +1,21 @@
 """`benchmarks/all.py`: marks of a page, what runs again and what does not, what failures leave."""
 
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmarks.evidence.files import files_of
 from benchmarks.evidence.prose import CLAIMS, Claim
 from benchmarks.evidence.results import Result, name_of, names_of, version_of
-from benchmarks.evidence.tables import places_of, tables_of, unmarked, with_tables
+from benchmarks.evidence.tables import commands_of, places_of, tables_of, unmarked, with_tables
+from screlax.bench.problems import problem_sets
 
 ROOT = Path(__file__).resolve().parents[1]
+MEASURED = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
 
 PAGE = """# Measured
 
@@ -63,6 +68,27 @@ def test_words_between_marks_are_not_lost_with_their_table():
 def test_tables_are_counted_from_one():
     page = PAGE.replace("table 2", "table 0")
     assert with_tables(page, {"fake.py --size 3": (PRINTED, "screlax 9")}) == page
+
+
+def test_a_file_is_marked_by_its_command_and_its_place_is_the_link_below():
+    mark = "<!-- file out/a.png of: draw.py --out out -->\n"
+    page = PAGE.replace("After,", f"{mark}![A picture](figures/b.png)\n\nAfter,")
+    (made,) = files_of(page)
+    assert (made.command, made.name) == ("draw.py --out out", "out/a.png")
+    assert made.place == "figures/b.png"
+    assert commands_of(mark + "[x](y)\n" + page) == ["draw.py --out out", "fake.py --size 3"]
+    for after in ("", "words\n"):
+        with pytest.raises(ValueError, match="line 2 marks a file, the next one links none"):
+            files_of("# Page\n" + mark + after)
+
+
+def test_every_figure_of_the_pages_is_made_by_a_command():
+    places = {each.place for each in files_of(MEASURED)}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"!\[.*?\]\((?:benchmarks/)?(.*?)\)", readme + MEASURED)
+    assert set(shown) <= places
+    kept = {f"figures/{path.name}" for path in (ROOT / "benchmarks" / "figures").iterdir()}
+    assert kept | {"tutorial.ipynb"} == places
 
 
 def test_lines_with_bars_that_are_no_table_are_left_out():
@@ -126,7 +152,7 @@ def make_page(folder, **scripts):
         path = folder / f"{name}.py"
         path.write_text(
             f"open({str(folder / 'runs')!r}, 'a').write('{name} ')\n"
-            f"print('| a |\\n|---|\\n| new |')\n{ending}\n"
+            f"print('processor: one\\n\\n| a |\\n|---|\\n| new |')\n{ending}\n"
         )
         parts.append(f"<!-- table 1 of: {path} -->\n| a |\n|---|\n| old |\n<!-- end -->\n")
     (folder / "page.md").write_text("\n".join(parts))
@@ -148,8 +174,44 @@ def test_what_is_done_is_kept_what_fails_is_named_and_keeps_its_table(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_run_that_fails_leaves_the_former_table_and_figure(tmp_path):
+    (tmp_path / "draw.py").write_text(
+        "from pathlib import Path\n"
+        f"runs = Path({str(tmp_path / 'runs')!r})\n"
+        "runs.write_text(str(number := int(runs.read_text()) + 1))\n"
+        "Path('made.png').write_text(f'{number}')\n"
+        "print(f'processor: one\\n\\n| a |\\n|---|\\n| run {number} |')\n"
+        "assert number != 2, 'unlucky'\n"
+    )
+    (tmp_path / "runs").write_text("0")
+    command = f"of: {tmp_path / 'draw.py'} -->"
+    (tmp_path / "page.md").write_text(
+        f"<!-- table 1 {command}\n<!-- end -->\n\n<!-- file made.png {command}\n![](shown.png)\n"
+    )
+
+    def stands():
+        return (tmp_path / "shown.png").read_text(), (tmp_path / "page.md").read_text()
+
+    assert again(tmp_path).returncode == 0
+    first, page = stands()
+    assert (first, "| run 1 |" in page) == ("1", True)
+    failed = again(tmp_path, "--only", "draw", "--again", "draw")
+    assert failed.returncode == 1
+    assert "failed: " in failed.stderr
+    assert "unlucky" in failed.stderr
+    assert stands() == (first, page)
+    listed = again(tmp_path, "--list").stdout
+    assert "| table 1, shown.png |" in listed
+    assert "runs again: files changed" in listed  # those of the run that failed lie there
+    assert again(tmp_path).returncode == 0
+    assert stands()[0] == "3"
+
+
+@pytest.mark.slow
 def test_a_name_that_is_none_and_a_page_with_more_tables_than_are_printed(tmp_path):
     make_page(tmp_path, good="")
+    script = tmp_path / "good.py"  # one that does not say what it was measured on
+    script.write_text(script.read_text().replace("processor: one", "words"))
     text = (tmp_path / "page.md").read_text()
     (tmp_path / "page.md").write_text(text.replace("table 1", "table 2"))
     assert "'other' names no command" in again(tmp_path, "--only", "other").stderr
@@ -157,11 +219,21 @@ def test_a_name_that_is_none_and_a_page_with_more_tables_than_are_printed(tmp_pa
     assert (tmp_path / "page.md").read_text().count("| old |") == 1
 
 
+def test_the_pages_count_the_problems_of_the_suite():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for text, pattern in (
+        (readme, r"every method on (\d+) problems"),
+        (MEASURED, r"the whole suite, `screlax bench`, has (\d+)"),
+    ):
+        assert int(re.search(pattern, text)[1]) == len(problem_sets(quick=False))
+    small = re.search(r"(\d+) small problems", MEASURED)
+    assert int(small[1]) == len(problem_sets(quick=True))
+
+
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.phrase[:30])
 def test_a_claim_in_prose_stands_there_and_its_table_has_such_rows(claim):
     assert claim.said((ROOT / "README.md").read_text(encoding="utf-8"))
-    measured = claim.measured((ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8"))
-    assert "no such row" not in measured
+    assert "no such row" not in claim.measured(MEASURED)
 
 
 def test_a_claim_is_about_its_rows_alone():
@@ -172,3 +244,4 @@ def test_a_claim_is_about_its_rows_alone():
     claim = Claim("takes .* s", "a.py", 1, ("s",), {"k": "1"})
     assert claim.measured(page) == "s: 2.5e-3 to 0.02"
     assert claim.said("it\ntakes 3 s") == "takes 3 s"
+    assert replace(claim, rows={}, within=0.02).measured(page) == "s: 2 of 3 within 0.02"

@@ -7,7 +7,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
@@ -26,6 +26,8 @@ class Result:
     machine: str
     load: float
     output: str
+    files: dict[str, str] = field(default_factory=dict)
+    """Digests of what it made besides, by name; see `files`."""
 
     def caption(self) -> str:
         """Return where its tables are from, in a line."""

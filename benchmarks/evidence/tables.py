@@ -22,6 +22,7 @@ BY_HAND = "<!-- table by hand -->"
 
 END = "<!-- end -->"
 _MARK = re.compile(r"<!-- table ([1-9]\d*) of: (.+) -->")
+_COMMAND = re.compile(r"<!-- (?:table [1-9]\d*|file \S+) of: (.+) -->")
 _RULE = re.compile(r"\|[-:| ]+\|")
 
 
@@ -106,8 +107,9 @@ def _require_nothing_else(lines: Sequence[str], first: int, last: int) -> None:
 
 
 def commands_of(page: str) -> list[str]:
-    """Return the commands of all marked tables, each once, in the order of the page."""
-    return list(dict.fromkeys(place.command for place in places_of(page)))
+    """Return the commands of all marked tables and files, each once, in the order of the page."""
+    marks = map(_COMMAND.fullmatch, page.splitlines())
+    return list(dict.fromkeys(mark[1] for mark in marks if mark))
 
 
 def table_at(page: str, place: Place) -> Table:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from .cells import CROSSED, PROFILES
 from .measures import Measurement
@@ -29,7 +29,7 @@ LOWEST = 1e-5
 """Distances below are drawn here: single precision leaves no meaning in them."""
 
 
-def draw(results: Sequence[ContrastiveResult], path: Path) -> None:
+def draw(results: Sequence[ContrastiveResult]) -> Figure:
     """Draw class means of all networks at `CROSSED`: a column for each profile and sampler."""
     figure, axes = pyplot.subplots(
         1, 2, figsize=(10.5, 4.4), sharex=True, sharey=True, layout="constrained"
@@ -45,8 +45,7 @@ def draw(results: Sequence[ContrastiveResult], path: Path) -> None:
     axes[0].set_ylabel("distance of the class means")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(STYLES), frameon=False)
-    figure.savefig(path, dpi=100)
-    pyplot.close(figure)
+    return figure
 
 
 def _draw_side(
