@@ -50,7 +50,8 @@ def test_every_loss(tmp_path, name):
         {"normalize": True},
         {"temperature": 0.0003},  # logits that need a shift
         {"reduction": "sum", "base_temperature": 0.07},
-        {"reduction": "none", "mean_over": "all"},
+        {"reduction": "none"},
+        {"mean_over": "all"},
     ],
 )
 def test_every_option(tmp_path, options):

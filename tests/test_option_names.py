@@ -119,7 +119,7 @@ WRONG = {
     "solve --profile step:4,8,2 --sphere 1 --column a": "--column has no effect on --profile",
     "certify o.npz --rigorous --certifier double": "--certifier has no effect beside --rigorous",
     "report o.npz --normalize -o r.html": "--normalize has no effect without a file of embeddings",
-    "loss h.npy --labels y.txt --reduction sum --mean-over all": "--mean-over has no effect on",
+    "loss h.npy --labels y.txt --reduction sum --mean-over all": "--mean-over all has no effect",
     "loss h.npy --labels y.txt --ignored negatives": "--ignored has no effect without --ignore",
     f"design {SIZES} --array a": "--array has no effect on --target etf",
     f"design {SIZES} --knob class_weights --temperatures 1,2": "has no effect without knob temper",

@@ -26,6 +26,12 @@ CALLS = {
     "temperatures=(1, 2) has no effect without knob temperature": lambda: screlax.design(
         [3, 3], SPHERE, knobs="class_weights", temperatures=(1, 2)
     ),
+    "mean_over='all' has no effect with reduction='sum'": lambda: screlax.supcon_loss(
+        ROWS, LABELS, reduction="sum", mean_over="all"
+    ),
+    "mean_over='anchors' has no effect with reduction='none'": lambda: screlax.contrastive_loss(
+        ROWS, LABELS, reduction="none", mean_over="anchors"
+    ),
     "ignored='negatives' has no effect without ignore=": lambda: screlax.contrastive_loss(
         ROWS, LABELS, ignored="negatives"
     ),

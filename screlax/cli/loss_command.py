@@ -71,8 +71,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     """Evaluate and print; a value needs no certificate, so the exit code is 0."""
-    if options.reduction == "sum":
-        refuse_idle(options, "mean_over", because="on --reduction sum, which divides by nothing")
     if options.ignore is None:
         refuse_idle(options, "ignored", because="without --ignore LABEL")
     loss, keys = _loss(options), _keys(options)
@@ -89,7 +87,7 @@ def run(options: argparse.Namespace) -> bool:
             loss=loss,
             temperature=options.temperature,
             reduction=options.reduction,
-            mean_over=options.mean_over or "anchors",
+            mean_over=options.mean_over,
             normalize=options.normalize,
             contrast_with=options.contrast_with,
             ignore=_label(options.ignore, labels),

@@ -29,7 +29,7 @@ def supcon_loss_chunked(
     temperature: float = 0.1,
     base_temperature: float | None = None,
     reduction: str = "mean",
-    mean_over: str = "anchors",
+    mean_over: str | None = None,
     normalize: bool = False,
     negatives_only: bool = False,
     class_weights: Any = None,
@@ -89,7 +89,7 @@ def contrastive_loss_chunked(
     temperature: float = 0.1,
     base_temperature: float | None = None,
     reduction: str = "mean",
-    mean_over: str = "anchors",
+    mean_over: str | None = None,
     normalize: bool = False,
     block_rows: int | None = None,
 ) -> float | NDArray[np.float64]:
@@ -143,7 +143,7 @@ def contrastive_loss_chunked_and_grad(
     temperature: float = 0.1,
     base_temperature: float | None = None,
     reduction: str = "mean",
-    mean_over: str = "anchors",
+    mean_over: str | None = None,
     normalize: bool = False,
     block_rows: int | None = None,
 ) -> LossGradient:

@@ -24,7 +24,7 @@ class Options:
     temperature: float
     base_temperature: float | None
     reduction: str
-    mean_over: str
+    mean_over: str | None
     normalize: bool
     n_jobs: int | None = 1
     memory_budget: int = 0
@@ -34,7 +34,12 @@ class Options:
         """Raise an `InvalidInputError` that names the bad one."""
         temperature = check_temperature(self.temperature)
         check_choice(self.reduction, "reduction", ("mean", "sum", "none"))
-        check_choice(self.mean_over, "mean_over", ("anchors", "all"))
+        check_choice(self.mean_over, "mean_over", (None, "anchors", "all"))
+        if self.mean_over is not None and self.reduction != "mean":
+            raise InvalidInputError(
+                f"mean_over={self.mean_over!r} has no effect with reduction={self.reduction!r}, "
+                "which divides by nothing; leave it out"
+            )
         budget = whole_number(self.memory_budget, "memory_budget, in bytes,", 0)
         if self.base_temperature is not None:
             factor = temperature / positive_number(self.base_temperature, "base_temperature")
@@ -80,7 +85,7 @@ def row_weights(
         weights = np.where(np.arange(size) < anchors, weights, 0.0)
     anchored = weights * counted
     if options.reduction == "mean":
-        averaged = anchored if options.mean_over == "anchors" else weights
+        averaged = weights if options.mean_over == "all" else anchored
         totals = averaged.reshape(items, size).sum(axis=1)
         totals[totals == 0] = 1.0
         anchored /= totals[0] if items == 1 else totals.repeat(size)

@@ -31,7 +31,7 @@ def supcon_loss(
     temperature: float = 0.1,
     base_temperature: float | None = None,
     reduction: str = "mean",
-    mean_over: str = "anchors",
+    mean_over: str | None = None,
     normalize: bool = False,
     contrast_mode: str | None = None,
     negatives_only: bool = False,
@@ -72,8 +72,9 @@ def supcon_loss(
         (there 0.07). By default there is no such factor.
     reduction : {"mean", "sum", "none"}
         "none" returns one loss per anchor.
-    mean_over : {"anchors", "all"}
-        What a mean divides by: the samples that have a positive, or all of them (SupContrast).
+    mean_over : {"anchors", "all"}, optional
+        What a mean divides by: the samples that have a positive, as by default, or all of them
+        (SupContrast). Refused with another reduction, which divides by nothing.
     normalize : bool, default False
         Whether to divide each embedding by its norm first; a zero embedding stays zero.
     contrast_mode : {None, "all", "one"}
@@ -128,7 +129,7 @@ def supcon_loss_and_grad(
     temperature: float = 0.1,
     base_temperature: float | None = None,
     reduction: str = "mean",
-    mean_over: str = "anchors",
+    mean_over: str | None = None,
     normalize: bool = False,
     contrast_mode: str | None = None,
     negatives_only: bool = False,

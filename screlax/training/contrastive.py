@@ -148,7 +148,7 @@ class ContrastiveLoss(torch.nn.Module):  # type: ignore[misc]
             temperature=temperature,
             base_temperature=options.get("base_temperature"),
             reduction=options.get("reduction", "mean"),
-            mean_over=options.get("mean_over", "anchors"),
+            mean_over=options.get("mean_over"),
             normalize=normalize,
         )
 
