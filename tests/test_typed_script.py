@@ -4,6 +4,7 @@ from typing import assert_type
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import screlax
@@ -40,7 +41,20 @@ def test_a_script_is_typed_strictly_and_runs() -> None:
     survey = screlax.survey_landscape(problem, [2], starts=2, seed=0)
     assert_type(survey.solution, screlax.Solution)
     axes: Axes = plots.plot_norms(solution)
-    assert isinstance(screlax.supcon_loss(vectors, [0, 0, 1], temperature=0.1), float)
+    loss = screlax.supcon_loss(vectors, [0, 0, 1], temperature=0.1)
+    assert_type(loss, float)
+    numbers.append(loss)
+    each = screlax.contrastive_loss(vectors, [0, 0, 1], loss="supcon", reduction="none")
+    assert_type(each, NDArray[np.float64])
+    assert each.shape == (3,)
+    reduction = "".join(["su", "m"])  # which one is not known before it runs
+    summed = screlax.contrastive_loss(vectors, [0, 0, 1], reduction=reduction)
+    assert_type(summed, float | NDArray[np.float64])
     assert axes.get_title() is not None
+    assert_type(plots.plot_norms(solution).figure.get_figwidth(), float)
+    own: Axes = Figure().add_subplot()
+    assert_type(plots.plot_norms(solution, own), Axes)
+    figure = Figure()
+    assert_type(plots.plot_solution(solution, figure), Figure)
     wrong: str = solution.value  # type: ignore[assignment]  # an unused one would be an error
     assert repr(wrong)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,39 @@ from .chunked_problem import ChunkedProblem, cut, dask_module, loaded
 from .layout import encode
 from .loss_gradient import LossGradient
 from .loss_terms import LossTerms, check_unresolved
+from .option_types import ContrastiveChunkedOptions, Number, SupconChunkedOptions
 from .options import Options, weights_of_classes
 from .sources import open_source
+
+
+@overload
+def supcon_loss_chunked(
+    embeddings: Any,
+    labels: Any,
+    *,
+    reduction: Number = ...,
+    **options: Unpack[SupconChunkedOptions],
+) -> float: ...
+
+
+@overload
+def supcon_loss_chunked(
+    embeddings: Any,
+    labels: Any,
+    *,
+    reduction: Literal["none"],
+    **options: Unpack[SupconChunkedOptions],
+) -> NDArray[np.float64]: ...
+
+
+@overload
+def supcon_loss_chunked(
+    embeddings: Any,
+    labels: Any,
+    *,
+    reduction: str,
+    **options: Unpack[SupconChunkedOptions],
+) -> float | NDArray[np.float64]: ...
 
 
 def supcon_loss_chunked(
@@ -79,6 +110,36 @@ def supcon_loss_chunked(
     options = Options(temperature, base_temperature, reduction, mean_over, normalize)
     loss = NegativesOnly() if negatives_only else SupCon()
     return _problem_of(embeddings, labels, loss, options, block_rows, class_weights).solve()
+
+
+@overload
+def contrastive_loss_chunked(
+    embeddings: Any,
+    labels: Any,
+    *,
+    reduction: Number = ...,
+    **options: Unpack[ContrastiveChunkedOptions],
+) -> float: ...
+
+
+@overload
+def contrastive_loss_chunked(
+    embeddings: Any,
+    labels: Any,
+    *,
+    reduction: Literal["none"],
+    **options: Unpack[ContrastiveChunkedOptions],
+) -> NDArray[np.float64]: ...
+
+
+@overload
+def contrastive_loss_chunked(
+    embeddings: Any,
+    labels: Any,
+    *,
+    reduction: str,
+    **options: Unpack[ContrastiveChunkedOptions],
+) -> float | NDArray[np.float64]: ...
 
 
 def contrastive_loss_chunked(

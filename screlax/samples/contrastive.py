@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,9 +11,40 @@ from numpy.typing import ArrayLike, NDArray
 from ..problem.losses.base import Loss
 from .evaluate import evaluate
 from .loss_gradient import LossGradient
+from .option_types import ContrastiveOptions, Number
 from .options import Options
 from .request import Request
 from .supcon import DEFAULT_BUDGET
+
+
+@overload
+def contrastive_loss(
+    embeddings: ArrayLike,
+    labels: ArrayLike | None = ...,
+    *,
+    reduction: Number = ...,
+    **options: Unpack[ContrastiveOptions],
+) -> float: ...
+
+
+@overload
+def contrastive_loss(
+    embeddings: ArrayLike,
+    labels: ArrayLike | None = ...,
+    *,
+    reduction: Literal["none"],
+    **options: Unpack[ContrastiveOptions],
+) -> NDArray[np.float64]: ...
+
+
+@overload
+def contrastive_loss(
+    embeddings: ArrayLike,
+    labels: ArrayLike | None = ...,
+    *,
+    reduction: str,
+    **options: Unpack[ContrastiveOptions],
+) -> float | NDArray[np.float64]: ...
 
 
 def contrastive_loss(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from ..io.arrays import real_array
 from ..types import Vector
 from .evaluate import evaluate
 from .layout import Layout, arrange
+from .option_types import Number, SupconOptions
 from .options import Options
 from .setup import from_mask, of_supcon
 
@@ -21,6 +22,36 @@ DEFAULT_BUDGET = 64_000_000
 
 Loss = float | NDArray[np.float64]
 ClassWeights = Mapping[Hashable, float] | ArrayLike
+
+
+@overload
+def supcon_loss(
+    embeddings: ArrayLike,
+    labels: ArrayLike | None = ...,
+    *,
+    reduction: Number = ...,
+    **options: Unpack[SupconOptions],
+) -> float: ...
+
+
+@overload
+def supcon_loss(
+    embeddings: ArrayLike,
+    labels: ArrayLike | None = ...,
+    *,
+    reduction: Literal["none"],
+    **options: Unpack[SupconOptions],
+) -> NDArray[np.float64]: ...
+
+
+@overload
+def supcon_loss(
+    embeddings: ArrayLike,
+    labels: ArrayLike | None = ...,
+    *,
+    reduction: str,
+    **options: Unpack[SupconOptions],
+) -> float | NDArray[np.float64]: ...
 
 
 def supcon_loss(
