@@ -232,6 +232,7 @@ def test_matrices_of_tiny_norms_come_back_feasible_to_rounding_of_their_size(pro
         (UFM([321, 22, 6, 3], Budget(842.0)), lambda beta: np.full_like(beta, 1e300)),
         (UFM([321, 22, 6, 3], Budget(8.0)), lambda beta: beta + 1e9),
         (UFM([321, 22, 6, 3], Sphere(8.0)), lambda beta: beta + 1e9),
+        (UFM.from_pairs([2, 1], [2, 164], Ball(4.610230564503714)), lambda beta: -beta),
     ],
 )
 def test_normalizers_too_large_to_leave_digits_prove_nothing_false(problem, wrong):

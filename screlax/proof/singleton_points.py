@@ -168,7 +168,7 @@ class SingletonPoint:
         """Whether interpolation leaves little out of own and y: errors are taken to first order."""
         moments, stretched = self._moments, self._equations.root * self.stretch
         left_out = moments.couplings.product_left_out
-        relative = [moments.totals[-1] / stretched]
+        relative = [float(np.divide(moments.totals[-1], stretched))]  # where w = 0, infinite
         if self._state.log_slack is not None:
             relative.append(float((moments.totals[0] / moments.vectors[0]).max()))
         return left_out * max(relative) <= RESOLVED
