@@ -388,6 +388,26 @@ def test_repair_changes_nothing_that_is_feasible(case, seed):
     assert np.abs(repaired - gram).max() <= 1e-11 * np.abs(gram).max()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_bound_of_rows_is_as_near_as_it_says_to_fifty_digits(seed):
+    """Σ ω Σ p log(w/p) of a ridge, whose multipliers cost nothing: all of the error is its own."""
+    vectors = np.random.default_rng(seed).standard_normal((4, 3))
+    relaxation = build_program(UFM([900, 80, 7, 2], Ridge(0.3)), Level.CLASSES)
+    loss, gram = relaxation.loss, CellGram.from_matrix(vectors @ vectors.T)
+    dual = repair_dual(relaxation, loss.minorant(gram, loss.expand(gram)), gram)
+    found, error = dual_bound(relaxation, dual)
+    rows = dual.minorant.rows
+    with localcontext() as context:
+        context.prec = 50
+        exact = Decimal(0)
+        for p, weight in ((rows.own, loss.weight.own), (rows.pair, loss.weight.pair)):
+            for g, h in np.ndindex(4, p.size // 4):
+                one, other = (Decimal(float(x.reshape(4, -1)[g, h])) for x in (p, weight))
+                if one:
+                    exact += Decimal(float(loss.anchors[g])) * one * (other / one).ln()
+    assert 0 < abs(Decimal(found) - exact) <= Decimal(error)
+
+
 # ----------------------------------------------------------------- relative entropy
 
 

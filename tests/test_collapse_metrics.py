@@ -225,6 +225,14 @@ def test_equal_directions_are_infinitely_near():
     assert found.uniformity < 0
 
 
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_a_simplex_has_its_angles_and_two_opposite_vectors_are_one(k):
+    found = frame_metrics(3.0 * (np.eye(k) - 1 / k))
+    assert found.mean_cosine == pytest.approx(-1 / (k - 1))
+    for name in ("maximal_angle", "equiangularity", "equinorm", "simplex_distance"):
+        assert getattr(found, name) == pytest.approx(0.0, abs=1e-15)
+
+
 @pytest.mark.parametrize("apart", [1e-4, 1e-7, 1e-10])
 def test_nearly_equal_directions_keep_their_digits(apart):
     found = frame_metrics(np.array([[1.0, 0.0, 0.0], [1.0, apart, 0.0]]))

@@ -114,6 +114,16 @@ def test_keys_beside_views_and_labels_of_another_kind():
     assert each.shape == (60, 2)
 
 
+def test_a_number_and_its_text_are_two_labels():
+    H, K = data(20)[0], queue(2)[0]
+    other, same = (
+        contrastive_loss(H, np.arange(20) % 2, keys=K, key_labels=np.array(labels))
+        for labels in (["0", "1"], [0, 1])
+    )
+    assert other == contrastive_loss(H, np.arange(20) % 2, keys=K, key_labels=[7, 8])
+    assert other != pytest.approx(same, rel=1e-3)
+
+
 def test_bad_keys_are_refused():
     (H, y), (K, z) = data(20), queue(5)
     K[3, 1] = np.nan
@@ -226,7 +236,7 @@ def test_sets_of_labels_count_what_they_have_in_common(keys):
         w[:, :40] = w[40:] = 0
     a = (T.sum(axis=1) > 0).astype(float)
     more = {"keys": H[40:], "key_labels": sets[40:], "contrast_with": "keys"} if keys else {}
-    result = contrastive_loss_and_grad(H[:40], soft_labels=sets[:40], **more)
+    result = contrastive_loss_and_grad(H[:40], soft_labels=tuple(sets[:40]), **more)
     check(result, H, a / a.sum(), w, T, 0.1, keys=keys)
 
 

@@ -91,6 +91,7 @@ def test_slack_vector_reaches_rounding_level(case):
     certificate = solution.certificate
     assert certificate.gap <= 2 * certificate.rounding
     assert certificate.rounding <= 5e-14 * certificate.upper
+    assert certificate.primal_min_eigenvalue == 0  # of the slack vector
     assert solution.solver == "slack-vector"
 
 

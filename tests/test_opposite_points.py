@@ -16,6 +16,7 @@ from screlax.problem.program import build_program
 from screlax.proof.dense import certify
 from screlax.proof.opposite import prove_opposite
 from screlax.proof.prove import prove_gram
+from screlax.solution.spectrum import class_spectrum
 from screlax.solve.collapse import opposite_points
 
 seeds = st.integers(0, 2**32 - 1)
@@ -50,6 +51,10 @@ def test_the_proof_agrees_with_the_dense_one(seed):
         side = np.where(np.arange(problem.points.orbits) == rng.integers(3), 1.0, -1.0)
         assert prove_opposite(problem, gram_of(problem, side)) is None
         return
+    copies = problem.points.multiplicities
+    values, counts = class_spectrum(found, copies)
+    assert counts.sum() == copies.sum()
+    assert values @ counts == pytest.approx(copies @ found.own)
     certificate = prove_opposite(problem, found)
     dense = certify(build_program(problem, Level.ORBITS), found.dense()).certificate
     if certificate is not None:

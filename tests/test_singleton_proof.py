@@ -271,6 +271,15 @@ def test_a_prover_proves_anew_what_it_did_not_make(control):
     assert prover.gram(wrong, Level.ORBITS).certificate.upper != known.certificate.upper
 
 
+def test_a_prover_remembers_proofs_at_orbits_alone():
+    solution = solve_relaxation([9, 5, 3], Sphere(1.0))
+    prover = Prover(solution.problem)
+    by_class = prover.gram(solution.point_gram.dense(), Level.CLASSES)
+    by_orbit = prover.gram(by_class.gram, Level.ORBITS)
+    assert (by_class.certificate.level, by_orbit.certificate.level) == ("classes", "orbits")
+    assert prover.gram(by_orbit.gram, Level.ORBITS) is by_orbit
+
+
 @pytest.mark.parametrize("control", [*CONTROLS.values(), Ridge(0.0019)], ids=str)
 def test_files_hold_the_same_numbers(control, tmp_path):
     solution = solve_relaxation([30, 3] + [1] * 7, control, temperature=0.7)

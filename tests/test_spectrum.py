@@ -1,5 +1,6 @@
 """Blocks of invariant matrices against the full n×n matrices they stand for."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -15,6 +16,7 @@ from screlax.gram.blocks import (
     slack_blocks,
 )
 from screlax.gram.cells import CellGram, Level
+from screlax.gram.curve import SlackVectorGram
 from screlax.gram.rounding import UNIT, product, summation
 from screlax.problem.levels import classes_to_orbits, lift_from_orbits
 from screlax.problem.program import build_program
@@ -96,3 +98,11 @@ def test_sums_are_no_farther_off_than_is_allowed_for(count):
 def test_a_matrix_that_is_not_all_numbers_is_not_positive_definite(bad):
     assert is_positive_definite(np.eye(2), 0.0)
     assert not is_positive_definite(np.diag([bad, 1.0]), 0.0)
+
+
+@pytest.mark.parametrize("name", ["unit_own", "centre", "log_normalizer"])
+def test_a_root_is_finite_where_all_of_its_numbers_are(name):
+    ones = np.ones(2)
+    gram = SlackVectorGram(ones, ones, ones, ones, copies=ones)
+    assert gram.is_finite()
+    assert not dataclasses.replace(gram, **{name: np.array([1.0, np.nan])}).is_finite()
