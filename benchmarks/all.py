@@ -6,11 +6,11 @@
     python benchmarks/all.py --claims            # numbers in prose beside those of the tables
 
 Commands run one after the other, each in a process and a folder of its own. What ended well is kept
-in the folder of results, and runs again only if its script, what that imports here, or the version
-of screlax has changed, or by `--again`; an interruption loses the command in progress. After each
-command its tables and figures take the place of the old ones. A command that fails keeps the old
-ones, is named at the end, and the exit code is 1. `--quick` sees that all of them run, and writes
-nothing of it to the page.
+in the folder of results, and runs again only if its script, what that imports or reads here, or the
+version of screlax has changed, or by `--again`; an interruption loses the command in progress.
+After each command its tables and figures take the place of the old ones. A command that fails keeps
+the old ones, is named at the end, and the exit code is 1. `--quick` sees that all of them run, and
+writes nothing of it to the page.
 """
 
 from __future__ import annotations

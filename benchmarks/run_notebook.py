@@ -1,6 +1,6 @@
 """Run the code cells of a notebook in this process, and keep what they show: no kernel is needed.
 
-    python benchmarks/run_notebook.py [--out FILE.ipynb] [benchmarks/tutorial.ipynb]
+    python benchmarks/run_notebook.py [benchmarks/tutorial.ipynb] [--out FILE.ipynb]
 
 With --out the notebook is written with what it shows. The tests run its cells.
 """

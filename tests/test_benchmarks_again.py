@@ -125,6 +125,16 @@ def test_a_script_that_imports_another_changes_with_it(tmp_path, monkeypatch):
     assert len(changed) == 6
 
 
+def test_a_file_that_a_command_reads_is_part_of_its_version(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.evidence.results.HERE", tmp_path / "scripts")
+    (tmp_path / "data.jsonl").write_text("1\n")
+    first = version_of("one.py data.jsonl --out made.jsonl", "0.3", False)
+    (tmp_path / "made.jsonl.part").write_text("")
+    assert version_of("one.py data.jsonl --out made.jsonl", "0.3", False) == first
+    (tmp_path / "data.jsonl").write_text("2\n")
+    assert version_of("one.py data.jsonl --out made.jsonl", "0.3", False) != first
+
+
 def test_a_caption_says_version_date_and_machine():
     machine = "processor: AMD EPYC, 2 cores; blas: openblas 0.3 (Zen kernels, 1 threads); python: 3"
     made = Result("a.py", "0f", "0.3.0", "1234567", "1 May 2026", 3.0, machine, 2.4, "")

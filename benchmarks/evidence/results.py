@@ -56,10 +56,11 @@ def names_of(command: str) -> set[str]:
 
 
 def version_of(command: str, package: str, quick: bool) -> str:
-    """Return a digest of the command, its script, what that imports here, and screlax's version."""
+    """Return a digest of the command, its script, what that imports and reads, and the version."""
     digest = hashlib.sha256(f"{command} {package} {quick}".encode())
-    first = shlex.split(command)[0]
-    for path in sorted(_sources(HERE / first, set())):
+    first, *others = shlex.split(command)
+    read = [HERE.parent / word for word in others]
+    for path in [*sorted(_sources(HERE / first, set())), *filter(Path.is_file, read)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
