@@ -28,7 +28,6 @@ from screlax.io.shown import (
 from screlax.io.tables import (
     columns_of,
     csv_bytes,
-    html_table,
     json_text,
     markdown_lines,
     text_lines,
@@ -129,13 +128,9 @@ def test_rows_become_columns_and_json_has_no_nan():
     assert json.loads(json_text(record)) == {"x": [1.0, None], "y": [None, 2]}
 
 
-def test_markdown_and_html_show_what_was_written():
+def test_markdown_shows_what_was_written():
     assert markdown_text("<b>|$x$| a_b _c_ &amp;") == r"&lt;b>\|\$x\$\| a_b \_c\_ &amp;amp;"
     assert markdown_lines(["a|b"], [["two\nlines"]]) == [r"| a\|b |", "| --- |", r"| two\\nlines |"]
-    table = html_table(["<b>"], [["a\n\x1b&amp;"]])
-    assert table == (
-        r"<table><tr><th>&lt;b&gt;</th></tr><tr><td>a\n\x1b&amp;amp;</td></tr></table>"
-    )
 
 
 # --------------------------------------------------------------------- what is promised of tables

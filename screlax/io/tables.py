@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import MissingExtraError
 from .atomic import as_path, refuse_unwritable, write_bytes
-from .shown import html_text, markdown_text, one_line, padded, spreadsheet_cell, width_of
+from .shown import markdown_text, one_line, padded, spreadsheet_cell, width_of
 
 Table = Mapping[str, Sequence[Any] | NDArray[Any]]
 
@@ -96,13 +96,6 @@ def markdown_lines(header: Iterable[object], rows: Iterable[Iterable[object]]) -
     lines = [[markdown_text(cell) for cell in line] for line in (header, *rows)]
     lines.insert(1, ["---"] * len(lines[0]))
     return ["| " + " | ".join(line) + " |" for line in lines]
-
-
-def html_table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
-    """Return a table as HTML, every cell as it is written."""
-    head = "".join(f"<th>{html_text(cell)}</th>" for cell in header)
-    lines = ("".join(f"<td>{html_text(cell)}</td>" for cell in row) for row in rows)
-    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
 def _field(entry: Any) -> str:

@@ -44,9 +44,6 @@ _FEWEST, _MOST = 1e-100, 1e100
 _MOST_COUNTED = 10**12
 """Embeddings of a class: all of them together are still a whole number of 64 bits."""
 
-PerClassOption = float | PerClass | PerOrbit
-"""A number for all classes, or one per class: as given, or as resolved."""
-
 
 def per_class_option(
     value: Any, what: str, *, whole: bool = False, least: float = 0.0, word: str = ""
