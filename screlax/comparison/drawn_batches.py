@@ -41,7 +41,8 @@ def why_not_drawn(problem: UFM, statistics: ClassStatistics, together: int) -> s
 
 def _is_supcon(whole: Loss) -> bool:
     """Whether a loss is SC of all embeddings but for what differs between classes."""
-    by_class = {one.name: one.default for one in fields(whole) if one.name in whole._by_class()}
+    names = whole.per_class_options + whole.per_pair_options
+    by_class = {one.name: one.default for one in fields(whole) if one.name in names}
     return whole.with_options(**by_class).is_supcon_of_points
 
 

@@ -18,7 +18,8 @@ from ...spelling import hint
 from ...types import Vector
 from ..batch_files import is_batch_file
 from ..class_sizes import ClassSizes
-from ..losses.text import json_ready, loss_text, read_loss
+from ..losses.text import read_loss
+from ..named_options import NamedOptions
 from ..per_orbit import of_list
 from .draws import Draws
 
@@ -62,7 +63,7 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Batches(ABC):
+class Batches(NamedOptions, ABC):
     """How batches are drawn; subclasses are frozen dataclasses whose fields are their options.
 
     Parameters
@@ -75,18 +76,13 @@ class Batches(ABC):
 
     Attributes
     ----------
-    name : str
-        What files, sweeps and the command line call it.
-    per_class_options : tuple of str
-        Options that may differ between classes.
     file_option : str
         The option that ``name:FILE`` is the file of; empty where there is none.
     with_replacement : bool
         Whether a sample may be in a batch twice although others of its class are not in it.
     """
 
-    name: ClassVar[str]
-    per_class_options: ClassVar[tuple[str, ...]] = ()
+    what: ClassVar[str] = "sampler"
     file_option: ClassVar[str] = ""
     with_replacement: ClassVar[bool] = False
     mean_over: str = field(default=OF_ALL, kw_only=True)
@@ -162,35 +158,10 @@ class Batches(ABC):
         """Return the sampler for samples whose classes are these, in their order."""
         return self
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options that are not the default."""
-        values = {option: getattr(self, option.name) for option in fields(self)}
-        return {option.name: value for option, value in values.items() if value != option.default}
-
-    def options_of(self, kind: type) -> dict[str, Any]:
-        """Return the options by class that are of a kind: as given, or as resolved."""
-        values = {name: getattr(self, name) for name in self.per_class_options}
-        return {name: value for name, value in values.items() if isinstance(value, kind)}
-
-    @property
-    def text(self) -> str:
-        """``name:option=value,…`` in full."""
-        return loss_text(self.name, self.options)
-
-    def record(self) -> dict[str, Any]:
-        """Return name and options that are not the default, as JSON has them."""
-        return {"name": self.name, **{name: json_ready(v) for name, v in self.options.items()}}
-
     @classmethod
     def of_record(cls, options: dict[str, Any]) -> Self:
         """Return the sampler of the options of `record`; lists are numbers per orbit."""
         return cls(**{name: of_list(value) for name, value in options.items()})
-
-    def __str__(self) -> str:
-        """Return `text` with the least and the largest of numbers that differ between classes."""
-        short = {name: str(getattr(self, name)) for name in self.per_class_options}
-        return loss_text(self.name, self.options, short)
 
 
 BATCHES: dict[str, type[Batches]] = {}
@@ -257,13 +228,7 @@ def _sampler_named(name: str, options: dict[str, Any]) -> type[Batches]:
             f"there is no sampler {name!r}{hint(name, BATCHES)}; "
             f"choose one of {', '.join(sorted(BATCHES))}"
         )
-    known = {option.name for option in fields(BATCHES[name])}
-    for option in options:
-        if option not in known:
-            raise InvalidInputError(
-                f"sampler {name!r} has no option {option!r}{hint(option, known)}; it has "
-                f"{', '.join(sorted(known))}"
-            )
+    BATCHES[name].check_options(options)
     needed = [option.name for option in fields(BATCHES[name]) if option.default is MISSING]
     missing = [name for name in needed if name not in options]
     if missing:

@@ -7,30 +7,24 @@ of `Loss` in a file of its own, decorated with `register_loss`; what it returns 
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ...containers import shown
 from ...errors import InvalidInputError, SolverCapabilityError
 from ...gram.blocks import slack_blocks
 from ...gram.cells import CellGram, Level
-from ...spelling import hint
-from ...types import Matrix, Vector
-from ..class_matrix import PerClassPair, PerOrbitPair, by_orbit, interchangeable
+from ...types import Vector
 from ..class_sizes import ClassSizes
 from ..features import Features
-from ..per_class import PerClass
-from ..per_orbit import PerOrbit
 from .batch_terms import BatchTerms
 from .gram_loss import GramLoss
+from .options import LossOptions
 from .sample_terms import SampleTerms
-from .text import json_ready, loss_text
 
 if TYPE_CHECKING:
     from ..logit_norms import LogitNorm
@@ -39,27 +33,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Loss(ABC):
+class Loss(LossOptions, ABC):
     """A loss as a user says it; subclasses are frozen dataclasses whose fields are its options.
 
-    Options that are one number per class (`per_class_options`), or per pair of classes
-    (`per_pair_options`), come as the user gave them, in class order or by label; `UFM` resolves
-    them, after which they are by orbit of its `class_sizes`, whose orbits they refine. `sizes`
-    below are those of a problem.
-
-    Attributes
-    ----------
-    name : str
-        What files, sweeps and the command line (``--loss name:option=value``) call it.
-    per_class_options : tuple of str
-        Options that may differ between classes.
-    per_pair_options : tuple of str
-        Options that are a matrix over classes, by which orbits are refined too.
+    Options that are one number per class, or per pair of classes, are resolved by `UFM`, see
+    `LossOptions`. `sizes` below are those of a problem.
     """
-
-    name: ClassVar[str]
-    per_class_options: ClassVar[tuple[str, ...]] = ()
-    per_pair_options: ClassVar[tuple[str, ...]] = ()
 
     term: ClassVar[str] = "anchor"
     """What every term of the sum belongs to."""
@@ -357,197 +336,6 @@ class Loss(ABC):
                 f"all {sizes.classes} classes are singletons: no sample has a positive partner, "
                 "so the loss has no term; at least one class needs two samples, or two views"
             )
-
-    def resolved(
-        self, sizes: ClassSizes, labels: Sequence[Hashable] | None
-    ) -> tuple[Self, ClassSizes]:
-        """Return the loss with one number per orbit for each option, and sizes of these orbits.
-
-        Raises
-        ------
-        InvalidInputError
-            If an option has no number for a class, or is that of another problem.
-        """
-        given, matrices = self._options(PerClass), self._options(PerClassPair)
-        if not given and not matrices:
-            self._check_orbits(sizes)
-            return self, sizes
-        orbit, count = sizes.orbit_index(), sizes.classes
-        columns = {name: option.numbers[orbit] for name, option in self._options(PerOrbit).items()}
-        for name, option in given.items():
-            columns[name] = option.in_order_of(labels, count, name)
-        pairs = {
-            name: option.of_classes(orbit) for name, option in self._options(PerOrbitPair).items()
-        }
-        for name, option in matrices.items():
-            pairs[name] = option.in_order_of(labels, count, name)
-        return self._refined(columns, pairs, np.asarray(sizes, dtype=float), sizes.refined)
-
-    def told_apart(self, sizes: ClassSizes, kinds: NDArray[np.int64]) -> tuple[Self, ClassSizes]:
-        """Split the orbits of a resolved loss by a number for every class, shape (k,)."""
-        orbit = sizes.orbit_index()
-        finer, first = sizes.refined(np.column_stack([orbit, kinds]).astype(float))
-        if finer.orbits == sizes.orbits:
-            return self, sizes
-        options: dict[str, Any] = {
-            name: PerOrbit(option.numbers[orbit][first])
-            for name, option in self._options(PerOrbit).items()
-        }
-        for name, option in self._options(PerOrbitPair).items():
-            matrix = option.of_classes(orbit)
-            options[name] = by_orbit(matrix, finer.orbit_index(), first)
-        return self.with_options(**options), finer
-
-    def by_class(self, sizes: ClassSizes) -> Self:
-        """Return the loss with one number per class, in class order, where it has one per orbit.
-
-        The way back from `resolved`: of embeddings whose classes are 0, 1, …, k−1.
-        """
-        orbit = sizes.orbit_index()
-        options: dict[str, Any] = {
-            name: PerClass(option.numbers[orbit], None)
-            for name, option in self._options(PerOrbit).items()
-        }
-        for name, option in self._options(PerOrbitPair).items():
-            options[name] = PerClassPair(option.of_classes(orbit), None)
-        return self.with_options(**options)
-
-    def resolved_for_pairs(
-        self, sizes: ArrayLike, multiplicities: ArrayLike
-    ) -> tuple[Self, ClassSizes]:
-        """Return what `resolved` does where options have one number per pair; see `from_pairs`."""
-        given = self._options(PerClass)
-        for name in self._options(PerClassPair):
-            raise InvalidInputError(
-                f"{name} are one number for each pair of classes, and (size, multiplicity) pairs "
-                "do not say which class is which; give one class size per class"
-            )
-        if not given:
-            return self, ClassSizes.from_pairs(sizes, multiplicities)
-        rows = np.size(sizes)
-        columns = {name: option.in_order_of(None, rows, name) for name, option in given.items()}
-        return self._refined(
-            columns,
-            {},
-            np.zeros(rows),
-            lambda numbers: ClassSizes.refined_pairs(sizes, multiplicities, numbers),
-        )
-
-    def _options(self, kind: type) -> dict[str, Any]:
-        """Return the options of a kind by class or pair: as given, or as resolved."""
-        options = {name: getattr(self, name) for name in self._by_class()}
-        return {name: option for name, option in options.items() if isinstance(option, kind)}
-
-    def _by_class(self) -> tuple[str, ...]:
-        return self.per_class_options + self.per_pair_options
-
-    def _check_orbits(self, sizes: ClassSizes) -> None:
-        """Refuse numbers per orbit that were resolved for other class sizes."""
-        lengths = {name: len(option.numbers) for name, option in self._options(PerOrbit).items()}
-        lengths |= {name: len(option.own) for name, option in self._options(PerOrbitPair).items()}
-        for name, length in lengths.items():
-            if length != sizes.orbits:
-                raise InvalidInputError(
-                    f"{name} are of another problem, with {length} orbits instead of "
-                    f"{sizes.orbits}; give the loss as it was before it was part of a problem"
-                )
-
-    def _refined(
-        self,
-        columns: dict[str, Any],
-        matrices: dict[str, Matrix],
-        sizes: Vector,
-        refine: Callable[[NDArray[np.float64]], tuple[ClassSizes, NDArray[np.int64]]],
-    ) -> tuple[Self, ClassSizes]:
-        """Refine the orbits by numbers and matrices, and keep one number per orbit of each."""
-        table = np.column_stack([np.empty((len(sizes), 0)), *columns.values()]).astype(float)
-        for matrix in matrices.values():
-            alike = interchangeable(matrix, np.column_stack([sizes, table]))
-            table = np.column_stack([table, alike])
-        refined, first = refine(table)
-        options: dict[str, Any] = {
-            name: PerOrbit(np.asarray(column, dtype=float)[first])
-            for name, column in columns.items()
-        }
-        for name, matrix in matrices.items():
-            options[name] = by_orbit(matrix, refined.orbit_index(), first)
-        return self.with_options(**options), refined
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options that are not the default."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {
-            field.name: values[field.name]
-            for field in fields(self)
-            if values[field.name] != field.default
-        }
-
-    @property
-    def differs_by_class(self) -> bool:
-        """Whether an option has one number per class or pair, not yet resolved by a problem."""
-        return bool(self._options(PerClass) or self._options(PerClassPair))
-
-    @property
-    def orbit_options(self) -> dict[str, NDArray[Any]]:
-        """Options that a problem has resolved to one number per orbit, each of shape (m,)."""
-        return {name: option.numbers for name, option in self._options(PerOrbit).items()}
-
-    @property
-    def orbit_option_names(self) -> tuple[str, ...]:
-        """Names of all options that a problem has resolved, also of those by pair of orbits."""
-        return (*self.orbit_options, *self._options(PerOrbitPair))
-
-    @property
-    def text(self) -> str:
-        """``name:option=value,…`` in full: `check_loss` makes the same loss of it.
-
-        Numbers per class are JSON, a list or an object by label. Those of a resolved loss are per
-        orbit of its problem, and text does not say which.
-        """
-        return loss_text(self.name, self.options)
-
-    def with_options(self, **options: Any) -> Self:
-        """Return the loss with other values of some options.
-
-        Raises
-        ------
-        InvalidInputError
-            If it has no such option.
-
-        Examples
-        --------
-        >>> import screlax
-        >>> print(screlax.losses.SupCon().with_options(views=2))
-        supcon:views=2
-        """
-        self.check_options(options)
-        return dataclasses.replace(self, **options)
-
-    @classmethod
-    def check_options(cls, options: Iterable[str]) -> None:
-        """Refuse options that the loss does not have, with those that it has."""
-        known = sorted(field.name for field in fields(cls))
-        for option in options:
-            if option not in known:
-                raise InvalidInputError(
-                    f"loss {cls.name!r} has no option {shown(option)}"
-                    f"{hint(option, known)}; it has "
-                    f"{', '.join(known) or 'none'}"
-                )
-
-    def record(self) -> dict[str, Any]:
-        """Return name and options that are not the default, as JSON has them."""
-        return {"name": self.name, **{name: json_ready(v) for name, v in self.options.items()}}
-
-    def __str__(self) -> str:
-        """Return `text` with the least and the largest of numbers that differ between classes."""
-        options = self.options
-        kinds = (PerClass, PerOrbit, PerClassPair, PerOrbitPair)
-        short = {
-            name: str(option) for kind in kinds for name, option in self._options(kind).items()
-        }
-        return loss_text(self.name, options, short)
 
 
 def whole_if_whole(number: float) -> float:

@@ -242,8 +242,9 @@ class InBatches(Loss):
         """Options of the loss that are not the default; those of the sampler are its own."""
         return self.loss.options
 
-    def _options(self, kind: type) -> dict[str, Any]:
-        return self.loss._options(kind) | self.batches.options_of(kind)
+    def options_of(self, kind: type) -> dict[str, Any]:
+        """See `NamedOptions.options_of`: of the loss and of the sampler."""
+        return self.loss.options_of(kind) | self.batches.options_of(kind)
 
     def with_options(self, **options: Any) -> Self:
         """See `Loss.with_options`; of the loss or of the sampler."""
@@ -257,7 +258,7 @@ class InBatches(Loss):
 
     def taken(self, orbit: NDArray[np.int64]) -> InBatches:
         """Return the loss with its numbers per orbit repeated for classes by their orbit."""
-        given = self._options(PerOrbit).items()
+        given = self.options_of(PerOrbit).items()
         return self.with_options(**{name: PerOrbit(n.numbers[orbit]) for name, n in given})
 
     @property

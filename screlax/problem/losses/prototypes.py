@@ -123,7 +123,7 @@ class Prototypes(ClassSoftmax):
         apart, orbit = sizes.one_by_one()
         options: dict[str, Any] = {
             name: PerOrbit(option.numbers[orbit])
-            for name, option in self._options(PerOrbit).items()
+            for name, option in self.options_of(PerOrbit).items()
         }
         return dataclasses.replace(self, **options), apart
 

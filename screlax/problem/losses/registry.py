@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ...checks import check_registered
 from ...containers import shown
@@ -12,9 +12,6 @@ from ...extensions import load_installed
 from ...spelling import hint
 from ..class_matrix import PerOrbitPair
 from ..per_orbit import of_list
-
-if TYPE_CHECKING:
-    pass
 from .base import Loss
 from .text import read_loss
 
