@@ -12,10 +12,10 @@ from ..problem.program import Program
 from ..proof.dual import DualPoint
 from ..types import Matrix, Vector
 from .conic_solvers import FIRST_ORDER
-from .cvxpy_run import Memory, Run, run_cvxpy
+from .cvxpy_run import CvxpyModel
 
 
-class ConicModel:
+class ConicModel(CvxpyModel):
     """The cvxpy problem of a relaxation, and the way back from its variables.
 
     Parameters
@@ -33,6 +33,8 @@ class ConicModel:
         Inner products, in the units of G.
     problem : cvxpy.Problem
     """
+
+    form = "primal"
 
     def __init__(
         self, relaxation: Program, temperature: float = 1.0, *, summed: bool = False
@@ -78,16 +80,6 @@ class ConicModel:
         """Return what to ask of a solver; the last digits of an interior-point one cost little."""
         wanted = tol / 100 if solver in FIRST_ORDER else 1e-4 * min(tol, 1e-6)
         return max(wanted, 1e-12)
-
-    def solve(
-        self,
-        solver: str,
-        verbose: bool,
-        arguments: dict[str, Any],
-        memory: Memory | None = None,
-    ) -> Run:
-        """Run a solver, from what is in the memory; return how it ended."""
-        return run_cvxpy(self.problem, solver, verbose, arguments, "primal", memory)
 
     @property
     def spread(self) -> tuple[Any, Any]:

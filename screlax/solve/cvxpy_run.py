@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,6 +25,19 @@ class Run:
 
     status: str
     statistics: SolverStatistics
+
+
+class CvxpyModel:
+    """A cvxpy problem, and the form of the program that it is."""
+
+    form: ClassVar[str]
+    problem: Any
+
+    def solve(
+        self, solver: str, verbose: bool, arguments: dict[str, Any], memory: Memory | None = None
+    ) -> Run:
+        """Run a solver, from what is in the memory; return how it ended."""
+        return run_cvxpy(self.problem, solver, verbose, arguments, self.form, memory)
 
 
 def run_cvxpy(

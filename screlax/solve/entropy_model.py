@@ -27,7 +27,7 @@ from ..problem.program import Program
 from ..proof.dual import DualPoint
 from ..types import Vector
 from .conic_solvers import FIRST_ORDER
-from .cvxpy_run import Memory, Run, run_cvxpy
+from .cvxpy_run import CvxpyModel
 
 _POWER = 0.25
 """Of r in the units; one half and one are slower."""
@@ -36,7 +36,7 @@ _LARGEST = 30.0
 """Norms beyond which the reference no longer grows: units would have no digits beside one."""
 
 
-class EntropyModel:
+class EntropyModel(CvxpyModel):
     """The cvxpy problem of the dual of a row softmax, and the way back from its variables.
 
     Parameters
@@ -50,6 +50,7 @@ class EntropyModel:
         Whether cones are posed about reference rows, else as they are.
     """
 
+    form = "dual"
     about_reference: ClassVar[bool] = True
 
     def __init__(self, relaxation: Program) -> None:
@@ -94,16 +95,6 @@ class EntropyModel:
         if solver in FIRST_ORDER:
             return max(tol / 10, 1e-12)
         return max(1e-7 if tol >= 1e-6 else 1e3 * tol**2, 1e-12)
-
-    def solve(
-        self,
-        solver: str,
-        verbose: bool,
-        arguments: dict[str, Any],
-        memory: Memory | None = None,
-    ) -> Run:
-        """Run a solver, from what is in the memory; return how it ended."""
-        return run_cvxpy(self.problem, solver, verbose, arguments, "dual", memory)
 
     def found(self) -> CellGram | None:
         """Return the Gram matrix G/τ, the multiplier of the slack; None without numbers."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,11 @@ from ...problem.logits import LogitProgram
 from ...proof.dual import DualPoint
 from ...types import Vector
 from ..conic_solvers import FIRST_ORDER
-from ..cvxpy_run import Memory, Run, run_cvxpy
+from ..cvxpy_run import CvxpyModel
 
 
-class LogitModel(ABC):
+class LogitModel(CvxpyModel, ABC):
     """The cvxpy problem of a program over logits, per anchor, and the way back from it."""
-
-    form: ClassVar[str]
-    problem: Any
 
     def __init__(self, program: LogitProgram) -> None:
         self._program = program
@@ -43,16 +40,6 @@ class LogitModel(ABC):
     def accuracy(self, solver: str, tol: float) -> float:
         """Return what to ask of a solver: the certified gap grows like its error in logits."""
         return max(tol / 100 if solver in FIRST_ORDER else 1e-6 * min(tol, 1e-6), 1e-12)
-
-    def solve(
-        self,
-        solver: str,
-        verbose: bool,
-        arguments: dict[str, Any],
-        memory: Memory | None = None,
-    ) -> Run:
-        """Run a solver, from what is in the memory; return how it ended."""
-        return run_cvxpy(self.problem, solver, verbose, arguments, self.form, memory)
 
     @abstractmethod
     def found(self) -> LogitGram | None:
