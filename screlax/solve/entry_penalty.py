@@ -20,7 +20,26 @@ class EntryPoint:
     shifted: Matrix
 
 
-class EntryPenalty(GramLoss):
+class AugmentedLoss(GramLoss):
+    """A loss with a penalty added; subclasses say which."""
+
+    cells: Cells
+
+    def __init__(self, loss: GramLoss) -> None:
+        self.loss, self.cells = loss, loss.cells
+
+    @property
+    def anchor_count(self) -> float:
+        """That of the loss."""
+        return self.loss.anchor_count
+
+    @property
+    def infimum(self) -> float:
+        """No better bound is asked for than none."""
+        return -np.inf
+
+
+class EntryPenalty(AugmentedLoss):
     """loss(X) + Σ_gh [ max(0, Y_gh − σ_gh pair_gh)² − Y_gh² ]/(2 σ_gh).
 
     At a minimiser for the multipliers Y of pair ≥ 0 the next ones are max(0, Y − σ pair).
@@ -34,20 +53,8 @@ class EntryPenalty(GramLoss):
     """
 
     def __init__(self, loss: GramLoss, multipliers: Matrix, stiffness: Matrix) -> None:
-        self.loss, self.cells = loss, loss.cells
+        super().__init__(loss)
         self.multipliers, self.stiffness = multipliers, stiffness
-
-    cells: Cells
-
-    @property
-    def anchor_count(self) -> float:
-        """That of the loss."""
-        return self.loss.anchor_count
-
-    @property
-    def infimum(self) -> float:
-        """No better bound is asked for than none."""
-        return -np.inf
 
     def updated(self, gram: CellGram) -> Matrix:
         """Return max(0, Y − σ pair)."""

@@ -11,6 +11,7 @@ from ...gram.cells import CellGram, Cells
 from ...problem.losses.gram_loss import GramLoss
 from ...problem.own_constraints.bounds import LinearBounds
 from ...types import Vector
+from ..entry_penalty import AugmentedLoss
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,7 @@ class LinearPoint:
     multipliers: Vector
 
 
-class LinearPenalty(GramLoss):
+class LinearPenalty(AugmentedLoss):
     """loss(X) + Σ_i [ z_i(X)² − z_i² ]/(2 σ_i), z_i(X) the next multipliers.
 
         z_i(X) = max(0, z_i + σ_i (v_i − upper_i)) + min(0, z_i + σ_i (v_i − lower_i)),  v = ⟨A, X⟩
@@ -37,23 +38,11 @@ class LinearPenalty(GramLoss):
         z of admissible signs, and σ > 0.
     """
 
-    cells: Cells
-
     def __init__(
         self, loss: GramLoss, bounds: LinearBounds, multipliers: Vector, stiffness: Vector
     ) -> None:
-        self.loss, self.cells, self.bounds = loss, loss.cells, bounds
-        self.multipliers, self.stiffness = multipliers, stiffness
-
-    @property
-    def anchor_count(self) -> float:
-        """That of the loss."""
-        return self.loss.anchor_count
-
-    @property
-    def infimum(self) -> float:
-        """No better bound is asked for than none."""
-        return -np.inf
+        super().__init__(loss)
+        self.bounds, self.multipliers, self.stiffness = bounds, multipliers, stiffness
 
     def updated(self, gram: CellGram) -> Vector:
         """Return the next multipliers."""
