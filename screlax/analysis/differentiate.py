@@ -181,20 +181,10 @@ def _implicit(problem: UFM, unit: CellGram) -> Sensitivity:
     slope, limits = _by_parameter(optimum)
     columns = np.column_stack([limits, *(size.limits for size in sizes)])
     moved = optimum.moves([slope, *(size.gradient for size in sizes)], columns)
-    control = problem.control_at_unit_temperature
-    power = control.temperature_power
-    by_parameter, by_temperature = tau**power, power * control.parameter / tau
-    value = optimum.value_by_parameter()
-    own, pair = moved[0].own, moved[0].pair
     copies = problem.class_sizes.multiplicities
-    return Sensitivity(
-        value_by_parameter=value * by_parameter,
-        value_by_temperature=value * by_temperature,
+    return Sensitivity.of_unit(
+        *(problem, unit, optimum.value_by_parameter(), moved[0].own, moved[0].pair),
         value_by_size=np.array([size.value for size in sizes]) / copies,
-        own_by_parameter=tau * own * by_parameter,
-        own_by_temperature=unit.own + tau * own * by_temperature,
-        pair_by_parameter=tau * pair * by_parameter,
-        pair_by_temperature=unit.pair + tau * pair * by_temperature,
         find_own_by_size=lambda: tau * np.column_stack([move.own for move in moved[1:]]),
         pair_by_size=lambda orbit: tau * moved[1 + orbit].pair,
     )

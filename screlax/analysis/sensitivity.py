@@ -8,14 +8,18 @@ and the Gram matrix is an explicit function of X. The value moves by the envelop
 through what θ does at a fixed Gram matrix, multipliers included.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from ..equations.slack_vector import Moments, SlackVectorEquations, State, equations_for
 from ..errors import ProblemTooLargeError
+from ..gram.cells import CellGram
 from ..gram.curve import SlackVectorGram
 from ..gram.kernels import Array
 from ..io.notebook import TextInNotebook
@@ -67,6 +71,37 @@ class Sensitivity(TextInNotebook):
     pair_by_temperature: Matrix
     find_own_by_size: Callable[[], Matrix]
     pair_by_size: Callable[[int], Matrix]
+
+    @classmethod
+    def of_unit(
+        cls, problem: UFM, unit: CellGram, value: float, own: Vector, pair: Matrix, **by_size: Any
+    ) -> Sensitivity:
+        """Make it from derivatives at unit temperature, by λτ or ρ/τ, on which that depends.
+
+        Parameters
+        ----------
+        problem : UFM
+        unit : CellGram
+            Its solution over τ.
+        value : float
+        own : ndarray, shape (m,)
+        pair : ndarray, shape (m, m)
+            Derivatives of the value and of `unit`.
+        **by_size
+            The other attributes, as they are.
+        """
+        tau, control = problem.temperature, problem.control_at_unit_temperature
+        power = control.temperature_power
+        by_parameter, by_temperature = tau**power, power * control.parameter / tau
+        return cls(
+            value_by_parameter=value * by_parameter,
+            value_by_temperature=value * by_temperature,
+            own_by_parameter=tau * own * by_parameter,
+            own_by_temperature=unit.own + tau * own * by_temperature,
+            pair_by_parameter=tau * pair * by_parameter,
+            pair_by_temperature=unit.pair + tau * pair * by_temperature,
+            **by_size,
+        )
 
     @cached_property
     def own_by_size(self) -> Matrix:
@@ -149,7 +184,7 @@ def sensitivity_of(problem: UFM, gram: SlackVectorGram) -> Sensitivity:
     ProblemTooLargeError
         If there are so many distinct sizes that m×m derivatives make no sense.
     """
-    tau, control = problem.temperature, problem.control_at_unit_temperature
+    tau = problem.temperature
     equations, state, moments = _at(problem, gram)
     slopes = problem.slack_terms_by_size
     by_parameter = _moves_by_parameter(equations, state, moments)
@@ -160,18 +195,10 @@ def sensitivity_of(problem: UFM, gram: SlackVectorGram) -> Sensitivity:
         beta, by_parameter.centre[:, 0], by_parameter.normalizer[:, 0], own_slope, alone
     )
     value_slope = _value_by_parameter(equations, state, moments, gram)
-    # λτ or ρ/τ is what the problem at unit temperature depends on
-    power = control.temperature_power
-    unit_by_parameter, unit_by_temperature = tau**power, power * control.parameter / tau
-    unit_own, unit_pair = gram.own / tau, gram.pair / tau
-    return Sensitivity(
-        value_by_parameter=value_slope * unit_by_parameter,
-        value_by_temperature=value_slope * unit_by_temperature,
-        value_by_size=_value_by_size(equations, state, moments, unit_own, slopes),
-        own_by_parameter=tau * own_slope * unit_by_parameter,
-        own_by_temperature=unit_own + tau * own_slope * unit_by_temperature,
-        pair_by_parameter=tau * pair_slope * unit_by_parameter,
-        pair_by_temperature=unit_pair + tau * pair_slope * unit_by_temperature,
+    unit = CellGram(gram.own / tau, gram.pair / tau)
+    return Sensitivity.of_unit(
+        *(problem, unit, value_slope, own_slope, pair_slope),
+        value_by_size=_value_by_size(equations, state, moments, unit.own, slopes),
         find_own_by_size=lambda: by_size.own,
         pair_by_size=by_size.pair,
     )

@@ -61,17 +61,9 @@ def singleton_sensitivity(problem: UFM, gram: SingletonGram) -> Sensitivity:
     by_size = _ByTerms(moves, terms, slopes, problem.class_sizes.distinct, tau)
     unit = gram.scaled(1 / tau).dense()
     optimum = Optimum.of(problem, unit)
-    power = control.temperature_power
-    by_parameter, by_temperature = tau**power, power * control.parameter / tau
-    value = optimum.value_by_parameter()
-    return Sensitivity(
-        value_by_parameter=value * by_parameter,
-        value_by_temperature=value * by_temperature,
+    return Sensitivity.of_unit(
+        *(problem, unit, optimum.value_by_parameter(), own, pair),
         value_by_size=optimum.value_by_sizes(terms, slopes),
-        own_by_parameter=tau * own * by_parameter,
-        own_by_temperature=unit.own + tau * own * by_temperature,
-        pair_by_parameter=tau * pair * by_parameter,
-        pair_by_temperature=unit.pair + tau * pair * by_temperature,
         find_own_by_size=by_size.own,
         pair_by_size=by_size.pair,
     )
@@ -189,21 +181,8 @@ class _Moves:
         for distance in (path.step, -path.step):
             equations = path.at(distance)
             moved = path.state(self._state, distance).moved(distance * step[0], distance * step[1])
-            moments = equations.moments(moved)
-            grams.append(
-                SingletonGram(
-                    moments.own,
-                    moments.centre,
-                    moved.log_normalizer,
-                    moved.log_slack,
-                    moved.log_pull,
-                    moments.product,
-                    moments.corner,
-                    moved.log_strength,
-                    equations.all_copies,
-                    equations.places,
-                )
-            )
+            at = equations.moments(moved)
+            grams.append(equations.gram(moved, at.own, at.centre, at.product, at.corner))
         return grams
 
     def own(self, path: _Path, step: tuple[Matrix, float]) -> Vector:

@@ -36,6 +36,7 @@ from functools import cached_property
 import numpy as np
 
 from ..gram.kernels import EXACT, log_cosh_half
+from ..gram.shared_point import SingletonGram
 from ..problem.constraints.norm_control import NormControl
 from ..problem.losses.class_rows import ClassTerms
 from ..problem.ufm import UFM
@@ -279,6 +280,15 @@ class SingletonEquations:
     def given_log_strength(self) -> float:
         """Return log ν_0 of a ridge."""
         return math.log(self.control.parameter / 2 * self.single_mass)
+
+    def gram(
+        self, state: SingletonState, own: Vector, centre: Vector, product: Vector, corner: float
+    ) -> SingletonGram:
+        """Return the Gram matrix of a state, with these numbers of the anchored classes and h_0."""
+        return SingletonGram(
+            *(own, centre, state.log_normalizer, state.log_slack, state.log_pull, product),
+            *(corner, state.log_strength, self.all_copies, self.places),
+        )
 
 
 def pair_products(centre: Vector, beta: Vector, ratio: Vector | None) -> Matrix:

@@ -229,19 +229,8 @@ class SingletonProof:
     @property
     def gram(self) -> SingletonGram:
         """The feasible Gram matrix."""
-        state, point, equations = self._state, self.point, self._equations
-        return SingletonGram(
-            point.own,
-            point.centre,
-            state.log_normalizer,
-            state.log_slack,
-            state.log_pull,
-            point.product,
-            point.corner,
-            state.log_strength,
-            equations.all_copies,
-            equations.places,
-        )
+        at = self.point
+        return self._equations.gram(self._state, at.own, at.centre, at.product, at.corner)
 
 
 def _numbers(gram: SingletonGram) -> Vector:
