@@ -17,6 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ...errors import InvalidInputError
 from ...gram.rounding import UNIT
 from ...types import Vector
 
@@ -74,9 +75,20 @@ class ExponentialSum:
         return lebesgue * (float(np.abs(found - 1).max()) + _EVALUATED) + between
 
 
-def is_in_range(least: float, most: float) -> bool:
-    """Whether a rule for all Y from `least` to `most` is within double precision."""
-    return 1 / _FARTHEST <= least <= most <= _FARTHEST * min(least, 1.0)
+def require_range(least: float, most: float) -> None:
+    """Refuse a range for which no rule for all Y in it is within double precision.
+
+    Raises
+    ------
+    InvalidInputError
+        In terms of the embeddings.
+    """
+    if not 1 / _FARTHEST <= least <= most <= _FARTHEST * min(least, 1.0):
+        raise InvalidInputError(
+            "the expected loss of batches is known where inner products of class means are at "
+            "most about 700 τ above squared norms, and here they are further; normalise the "
+            "embeddings, or take a higher temperature"
+        )
 
 
 def exponential_sum(least: float, most: float) -> ExponentialSum:

@@ -16,13 +16,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InvalidInputError
 from ...gram.rounding import UNIT
 from ...types import Matrix, Vector
 from ..losses.batch_terms import BatchTerms
 from .class_parts import ClassParts, Evaluated
 from .draws import Array, Draws
-from .exponential_sum import ExponentialSum, exponential_sum, is_in_range
+from .exponential_sum import ExponentialSum, exponential_sum, require_range
 from .general_moments import GeneralMoments
 from .joined_numbers import expm1_of, log1p_of
 
@@ -277,12 +276,7 @@ class GeneralExpectation:
             top += most * max(largest, self.views) + keys
         if not self.terms.has_own:
             least = float(each.min())
-        if not is_in_range(least, max(top, least)):
-            raise InvalidInputError(
-                "the expected loss of batches is known where inner products of class means are at "
-                "most about 700 τ above squared norms, and here they are further; normalise the "
-                "embeddings, or take a higher temperature"
-            )
+        require_range(least, max(top, least))
         return exponential_sum(least, max(top, least))
 
     @cached_property

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...errors import InvalidInputError
 from ...types import Matrix, Vector
 from .draws import Draws
-from .exponential_sum import is_in_range
+from .exponential_sum import require_range
 
 
 def least_sum(draws: Draws, views: int, e: float) -> Vector:
@@ -29,11 +28,6 @@ def range_of_sums(draws: Draws, views: int, least: Matrix, each: Matrix) -> tupl
     """
     most = views * np.maximum(each.max(axis=1, initial=0.0), 1.0)
     top = views * (draws.own_fixed + 1) + draws.most_units * most
-    if not is_in_range(1.0, float(top.max())):
-        raise InvalidInputError(
-            "the expected loss of batches is known where inner products of class means are at "
-            "most about 700 τ above squared norms, and here they are further; normalise the "
-            "embeddings, or take a higher temperature"
-        )
+    require_range(1.0, float(top.max()))
     low = least_sum(draws, views, float(least.min()))
     return float(low.min()), float(top.max())
