@@ -109,9 +109,7 @@ class UFM:
         constraints: Iterable[Any] = (),
     ) -> None:
         sizes, labels = ClassSizes.with_labels(class_sizes, class_labels)
-        chosen = check_loss(SupCon() if loss is None else loss)
-        chosen = chosen if batches is None else chosen.in_batches(batches)
-        chosen, sizes = chosen.resolved(sizes, labels)
+        chosen, sizes = _chosen(loss, batches).resolved(sizes, labels)
         own = check_constraints(constraints)
         if own:
             refuse_with_constraints(chosen, sizes)
@@ -166,9 +164,8 @@ class UFM:
         (('cat', 'dog'), [1, 3])
         """
         names, numbers = number_labels(labels)
-        chosen = check_loss(SupCon() if loss is None else loss)
-        chosen = chosen if batches is None else chosen.in_batches(batches)
-        chosen, counts = chosen.of_samples(numbers), np.bincount(numbers, minlength=len(names))
+        chosen = _chosen(loss, batches).of_samples(numbers)
+        counts = np.bincount(numbers, minlength=len(names))
         return cls(
             counts,
             control,
@@ -204,9 +201,7 @@ class UFM:
         >>> problem.classes, problem.samples
         (1000002, 10002000)
         """
-        chosen = check_loss(SupCon() if loss is None else loss)
-        chosen = chosen if batches is None else chosen.in_batches(batches)
-        chosen, classes = chosen.resolved_for_pairs(sizes, multiplicities)
+        chosen, classes = _chosen(loss, batches).resolved_for_pairs(sizes, multiplicities)
         return cls(
             classes, control, temperature, loss=chosen, features=features, constraints=constraints
         )
@@ -470,6 +465,12 @@ class UFM:
         if self.constraints:
             return False
         return self.control.is_penalty and self.control.parameter >= self.zero_threshold()
+
+
+def _chosen(loss: Loss | str | None, batches: Batches | str | None) -> Loss:
+    """Return the loss, SupCon by default, in expectation over batches where there are any."""
+    chosen = check_loss(SupCon() if loss is None else loss)
+    return chosen if batches is None else chosen.in_batches(batches)
 
 
 def check_pair(loss: Loss, control: Control) -> None:
