@@ -10,25 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy import linalg
 
 from ...gram.logits import LogitGram
 from ...problem.logit_bias import balanced_bias
 from ...problem.logits import LogitProgram
 from ...types import Matrix, Vector
-from ..trust_region import minimize
 from .elimination import EliminatedRows
 from .newton import (
-    ABOVE,
-    AWAY,
     EXACT,
-    NEAR,
-    ROUNDS,
     FactoredLogits,
     FactorPoint,
-    Patience,
+    descend,
     factors_of,
     first_sums,
+    unit_of,
     width_of,
 )
 from .penalty import Optimum, rule_of
@@ -111,32 +106,17 @@ def _newton(
     program: LogitProgram, weight: float, start: tuple[Matrix, Vector] | None, tolerance: float
 ) -> BiasedOptimum:
     """Return the optimum for a price from orbit sums and a bias, as `polish` does."""
-    rows, steps, (fixed, unit) = EliminatedRows(program, weight), 0, _columns(program)
+    rows, (fixed, unit) = EliminatedRows(program, weight), _columns(program)
     if start is None:
         sums = first_sums(rows)
         start = sums, balanced_bias(program, program.gram(rows.logits(rows.at(sums))))
     sums, bias = start
-    factors = factors_of(rows, sums, width_of(rows))
-    begun = rows.value(rows.at(sums + np.outer(fixed, unit * bias)))
-    begun += weight / 2 * float(np.vdot(factors, factors))
-    problem = BiasedFactors(rows, min(begun, rows.scale))
-    for _ in range(ROUNDS):
-        found = minimize(
-            problem,
-            np.concatenate([factors, np.stack([fixed, unit * bias])[..., None]], axis=2),
-            gradient_tolerance=tolerance,
-            observe=Patience(NEAR * tolerance),
-        )
-        (first, second), steps = found.point, steps + found.iterations
-        sums, bias = first[:, :-1] @ second[:, :-1].T, second[:, -1] / unit
-        left, values, right = linalg.svd(rows.gradient(rows.at(first @ second.T)))
-        above = int((values > weight * (1 + ABOVE * tolerance)).sum())
-        if above == 0:
-            break
-        away = AWAY / rows.strength.max() * left[:, :above] @ right[:above]
-        factors = factors_of(rows, sums - away, min(len(values), factors.shape[2] + above))
+    factors, column = factors_of(rows, sums, width_of(rows)), np.stack([fixed, unit * bias])
+    problem = BiasedFactors(rows, unit_of(rows, factors, sums + np.outer(*column)))
+    sums, run = descend(problem, factors, column[..., None], tolerance)
+    bias = run.point[1, :, -1] / unit
     rows = _rows(program, weight, bias)
-    return BiasedOptimum(rows, rows.at(sums), steps, bias=bias)
+    return BiasedOptimum(rows, rows.at(sums), run.iterations, bias=bias)
 
 
 def _rows(program: LogitProgram, weight: float, bias: Vector) -> EliminatedRows:

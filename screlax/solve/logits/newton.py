@@ -26,19 +26,19 @@ from .elimination import EliminatedRows, RowPoint
 EXACT = 1e-12
 """Norm of the gradient in scaled coordinates to stop at."""
 
-NEAR = 30
+_NEAR = 30
 """Gradients that are small, in tolerances."""
 
 _NOISE = 1e-6
 """Size of the noise on a start, relative to its entries: zeros in it would stay zero."""
 
-ABOVE = 1e3
+_ABOVE = 1e3
 """Excess of singular values over μ that is no stationary point of B, in tolerances."""
 
-AWAY = 1e-4
+_AWAY = 1e-4
 """How far to move along them, in logits."""
 
-ROUNDS = 8
+_ROUNDS = 8
 """How often columns are added at most."""
 
 
@@ -166,8 +166,6 @@ def polish(
 ) -> tuple[RowPoint, TrustRegionResult]:
     """Minimise from near orbit sums B; return the point reached, and how.
 
-    Where singular values of the slope stay above μ the objective falls along their vectors.
-
     Parameters
     ----------
     rows : EliminatedRows
@@ -177,26 +175,47 @@ def polish(
     deadline : float
         Value of `time.perf_counter()` after which to stop.
     """
-    steps, products, width = 0, 0, width_of(rows)
-    factors = factors_of(rows, start, width)
-    begun = rows.value(rows.at(factors[0] @ factors[1].T))
-    begun += rows.weight / 2 * float(np.vdot(factors, factors))
-    problem = FactoredLogits(rows, min(begun, rows.scale))
-    for _ in range(ROUNDS):
+    factors = factors_of(rows, start, width_of(rows))
+    problem = FactoredLogits(rows, unit_of(rows, factors, factors[0] @ factors[1].T))
+    sums, run = descend(problem, factors, np.empty((2, len(start), 0)), tolerance, deadline)
+    return rows.at(sums), run
+
+
+def unit_of(rows: EliminatedRows, factors: Matrix, sums: Matrix) -> float:
+    """Return the objective at factors and sums B, or the scale of the loss where that is less."""
+    begun = rows.value(rows.at(sums)) + rows.weight / 2 * float(np.vdot(factors, factors))
+    return min(begun, rows.scale)
+
+
+def descend(
+    problem: FactoredLogits,
+    factors: Matrix,
+    free: Matrix,
+    tolerance: float,
+    deadline: float = math.inf,
+) -> tuple[Matrix, TrustRegionResult]:
+    """Minimise from factors and `free` columns, which have no price; return B without, and how.
+
+    Where singular values of the slope stay above μ the objective falls along their vectors.
+    """
+    rows, steps, width = problem.rows, 0, factors.shape[2]
+    most = len(rows.copies) - (free.shape[2] == 0)
+    for _ in range(_ROUNDS):
         found = minimize(
             problem,
-            factors,
+            np.concatenate([factors, free], axis=2),
             gradient_tolerance=tolerance,
             deadline=deadline,
-            observe=Patience(NEAR * tolerance),
+            observe=Patience(_NEAR * tolerance),
         )
-        point = rows.at(found.point[0] @ found.point[1].T)
-        steps, products = steps + found.iterations, products + found.products
-        left, values, right = linalg.svd(rows.gradient(point))
-        above = int((values > rows.weight * (1 + ABOVE * tolerance)).sum())
+        first, second = found.point
+        steps += found.iterations
+        sums, free = first[:, :width] @ second[:, :width].T, found.point[:, :, width:]
+        left, values, right = linalg.svd(rows.gradient(rows.at(first @ second.T)))
+        above = int((values > rows.weight * (1 + _ABOVE * tolerance)).sum())
         if above == 0:
             break
-        away = AWAY / rows.strength.max() * left[:, :above] @ right[:above]
-        width = max(width, min(len(values) - 1, found.point.shape[2] + above))
-        factors = factors_of(rows, point.sums - away, width)
-    return point, replace(found, iterations=steps, products=products)
+        away = _AWAY / rows.strength.max() * left[:, :above] @ right[:above]
+        width = max(width, min(most, width + above))
+        factors = factors_of(rows, sums - away, width)
+    return sums, replace(found, iterations=steps)
