@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gram.geometry import cosines_of, gram_distance
+from ..gram.geometry import gram_distance, norms_and_cosines
 from ..io.tables import text_lines
 from ..short_repr import short_repr
 from ..solution.solution import Solution
@@ -158,7 +158,7 @@ def logit_metrics(
     logits = solution.problem.temperature * (means @ weights.T)
     with_bias = _centred(logits + pair.bias), _centred(solution.logits)
     of_classifiers = weights @ weights.T, solution.classifier_gram
-    (_, cosines), (optimal_norms, optimal_cosines) = map(_norms_and_cosines, of_classifiers)
+    (_, cosines), (optimal_norms, optimal_cosines) = map(norms_and_cosines, of_classifiers)
     return LogitMetrics(
         classifier_given=given,
         classifier_distance=_distance(*of_classifiers),
@@ -195,9 +195,3 @@ def _ratio(size: Any, of: Matrix) -> float:
 
 def _centred(logits: Matrix) -> NDArray[np.float64]:
     return np.asarray(logits - logits.mean(axis=1, keepdims=True))
-
-
-def _norms_and_cosines(gram: Matrix) -> tuple[Vector, Vector]:
-    norms = np.sqrt(np.maximum(np.diagonal(gram), 0.0))
-    cosines = cosines_of(gram, norms)
-    return norms, (cosines.sum(axis=1) - np.diagonal(cosines)) / (len(gram) - 1)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..problem.logits import LogitProgram, logit_program
+from ..problem.logits import LogitProgram, logit_program, losses_beyond
 from ..problem.ufm import UFM
 from ..types import Matrix, Vector
 from .objective import Objective
@@ -114,9 +114,7 @@ def losses_at(program: LogitProgram, logits: Matrix, bias: Vector, own: Any = No
     exponents = program.slope * logits + (bias + program.offset)
     beyond = exponents - exponents[rows, own][:, None]
     beyond[rows, own] = -np.inf
-    top = np.maximum(beyond.max(axis=1), 0.0)
-    others = np.exp(beyond - top[:, None]).sum(axis=1)
-    return np.asarray(np.where(top > 0, top + np.log(np.exp(-top) + others), np.log1p(others)))
+    return losses_beyond(beyond, lambda others: others.sum(axis=1))
 
 
 def slack_at(program: LogitProgram, logits: Matrix, bias: Vector) -> Matrix:

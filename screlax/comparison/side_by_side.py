@@ -5,9 +5,9 @@ import math
 import numpy as np
 from scipy import linalg
 
-from ..gram.geometry import cosines_of
+from ..gram.geometry import norms_and_cosines
 from ..problem.ufm import UFM
-from ..types import Matrix, Vector
+from ..types import Matrix
 from .alignment import Alignment
 from .result import PerClass
 from .statistics import ClassStatistics
@@ -41,8 +41,8 @@ def per_class_of(
 ) -> PerClass:
     """Return norms, mean cosines and angles of every class, and those of the optimum."""
     names = problem.class_labels or tuple(range(problem.classes))
-    norms, cosines = _norms_and_cosines(class_gram)
-    optimal_norms, optimal_cosines = _norms_and_cosines(optimal_gram)
+    norms, cosines = norms_and_cosines(class_gram)
+    optimal_norms, optimal_cosines = norms_and_cosines(optimal_gram)
     return PerClass(
         names=tuple(names),
         sizes=np.asarray(problem.class_sizes),
@@ -53,10 +53,3 @@ def per_class_of(
         optimal_cosines=optimal_cosines,
         angles=alignment.angles,
     )
-
-
-def _norms_and_cosines(gram: Matrix) -> tuple[Vector, Vector]:
-    """Return the norm of every class and its mean cosine to the others."""
-    norms = np.sqrt(np.diag(gram))
-    cosines = cosines_of(gram, norms)
-    return norms, (cosines.sum(axis=1) - np.diag(cosines)) / (len(gram) - 1)

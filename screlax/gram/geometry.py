@@ -131,3 +131,10 @@ def _at_unit_gram(embeddings: Matrix | Stack) -> Stack:
 
 def _at_unit_norm(embeddings: Matrix | Stack) -> Stack:
     return np.asarray(embeddings / np.linalg.norm(embeddings, axis=(-2, -1), keepdims=True))
+
+
+def norms_and_cosines(gram: Matrix) -> tuple[Vector, Vector]:
+    """Return the norm of every class and its mean cosine to the others, each of shape (k,)."""
+    norms = np.sqrt(np.maximum(np.diagonal(gram), 0.0))
+    cosines = cosines_of(gram, norms)
+    return norms, (cosines.sum(axis=1) - np.diagonal(cosines)) / (len(gram) - 1)

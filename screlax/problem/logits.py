@@ -16,6 +16,7 @@ Source: Zhu et al. 2021 (arXiv 2105.02375); Thrampoulidis et al. 2022 (arXiv 220
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -122,10 +123,8 @@ class LogitProgram:
     def losses(self, gram: LogitGram) -> Vector:
         """Return the loss of a sample of each class, shape (m,), with its digits near zero."""
         exponents = self._exponents(gram)
-        beyond = exponents.pair - exponents.own[:, None]
-        top = np.maximum(self.without_own(beyond, -np.inf).max(axis=1), 0.0)
-        others = self.sum_of_others(np.exp(beyond - top[:, None]))
-        return np.asarray(np.where(top > 0, top + np.log(np.exp(-top) + others), np.log1p(others)))
+        beyond = self.without_own(exponents.pair - exponents.own[:, None], -np.inf)
+        return losses_beyond(beyond, self.sum_of_others)
 
     def loss(self, gram: LogitGram) -> float:
         """Return Σ_c a_c times the loss of its samples."""
@@ -168,6 +167,13 @@ class LogitProgram:
         """Return what the softmax is of."""
         shift = gram.bias + self.offset
         return CellMatrix(self.slope * gram.logit_own + shift, self.slope * gram.logit_pair + shift)
+
+
+def losses_beyond(beyond: Matrix, total: Callable[[Matrix], Vector]) -> Vector:
+    """Return log(1 + Σ exp(beyond)) of every row, `total` its sum, with its digits near zero."""
+    top = np.maximum(beyond.max(axis=1), 0.0)
+    others = total(np.exp(beyond - top[:, None]))
+    return np.asarray(np.where(top > 0, top + np.log(np.exp(-top) + others), np.log1p(others)))
 
 
 def largest_singular_value(program: LogitProgram, rows: CellMatrix) -> float:
