@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from .errors import InvalidInputError
+from .spelling import hint
+
+Found = TypeVar("Found")
 
 GROUP = "screlax.extensions"
 """Entry points of this group are modules that register something when they are imported."""
@@ -28,6 +32,31 @@ def load_installed() -> tuple[str, ...]:
     for entry in found:
         entry.load()
     return tuple(entry.name for entry in found)
+
+
+def registered(
+    name: str,
+    known: Mapping[str, Found],
+    what: str,
+    order: Callable[[Iterable[str]], list[str]] = list,
+) -> Found:
+    """Return what is registered under a name, by installed packages too.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is nothing of that name; `what` it would be is for the message.
+    """
+    if name not in known:
+        load_installed()
+    if name not in known:
+        from .containers import shown  # which loads NumPy
+
+        raise InvalidInputError(
+            f"there is no {what} {shown(name)}{hint(name, known)}; choose one of "
+            f"{', '.join(order(known))}, or load the module that registers it (--with MODULE)"
+        )
+    return known[name]
 
 
 _loaded: list[str] = []

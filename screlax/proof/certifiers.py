@@ -7,12 +7,11 @@ from typing import Protocol
 
 from ..containers import shown
 from ..errors import InvalidInputError, MissingExtraError, SolverCapabilityError
-from ..extensions import load_installed
+from ..extensions import registered
 from ..gram.cells import Level
 from ..gram.curve import AnyGram
 from ..problem.logits import logit_program
 from ..problem.ufm import UFM
-from ..spelling import hint
 from .dense import Proof
 from .dual import DualPoint
 from .prove import prove_gram
@@ -143,12 +142,4 @@ def certifier_named(name: str) -> Certifier:
     InvalidInputError
         If there is none.
     """
-    if name not in CERTIFIERS:
-        load_installed()
-    if name not in CERTIFIERS:
-        raise InvalidInputError(
-            f"there is no certifier {name!r}{hint(name, CERTIFIERS)}; "
-            f"choose one of {', '.join(CERTIFIERS)}, or load the "
-            "module that registers it (--with MODULE)"
-        )
-    return CERTIFIERS[name]
+    return registered(name, CERTIFIERS, "certifier")

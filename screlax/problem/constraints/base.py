@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from ...checks import check_registered, positive_number
 from ...errors import InvalidInputError
-from ...extensions import load_installed
+from ...extensions import registered
 from ...spelling import hint
 
 if TYPE_CHECKING:
@@ -217,17 +217,10 @@ def control_named(name: str, *numbers: Any) -> Control:
         If there is none of that name, it has another number of numbers, or one is not positive and
         finite.
     """
-    if name not in CONTROLS:
-        load_installed()
-    if name not in CONTROLS:
-        raise InvalidInputError(
-            f"there is no control {name!r}{hint(name, CONTROLS)}; "
-            f"choose one of {', '.join(CONTROLS)}, or load the "
-            "module that registers it (--with MODULE)"
-        )
-    known = [field.name for field in fields(CONTROLS[name])]
+    control = registered(name, CONTROLS, "control")
+    known = [field.name for field in fields(control)]
     if len(numbers) != len(known):
         raise InvalidInputError(
             f"control {name!r} has {len(known)} numbers, {', '.join(known)}; got {len(numbers)}"
         )
-    return CONTROLS[name](*numbers)
+    return control(*numbers)

@@ -6,10 +6,8 @@ from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 from ...checks import check_registered
-from ...containers import shown
 from ...errors import InvalidInputError
-from ...extensions import load_installed
-from ...spelling import hint
+from ...extensions import registered
 from ..class_matrix import PerOrbitPair
 from ..per_orbit import of_list
 from .base import Loss
@@ -80,15 +78,7 @@ def check_loss(loss: object) -> Loss:
 
 def _loss_named(name: str, options: dict[str, Any]) -> Loss:
     """Return the loss of that name with these options, or say what is wrong with them."""
-    if name not in LOSSES:
-        load_installed()
-    if name not in LOSSES:
-        raise InvalidInputError(
-            f"there is no loss {shown(name)}{hint(name, LOSSES)}; "
-            f"choose one of {', '.join(sorted(LOSSES))}, or load "
-            "the module that registers it (--with MODULE)"
-        )
-    loss = LOSSES[name]
+    loss = registered(name, LOSSES, "loss", sorted)
     loss.check_options(options)
     missing = [f.name for f in fields(loss) if f.default is MISSING and f.name not in options]
     if missing:
