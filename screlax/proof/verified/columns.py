@@ -8,7 +8,7 @@ from typing import Any
 from flint import acb_mat, arb, arb_mat
 
 from .balls import Balls, total
-from .sums import chebyshev
+from .sums import chebyshev, chebyshev_coefficients, chebyshev_points
 
 Table = list[Balls]
 """A matrix of balls, row by row."""
@@ -76,13 +76,9 @@ class ChebyshevColumns(Columns):
         self.centre = arb((low + high) / 2)
         self.half = arb(max((high - low) / 2, 2.0**-30 * high) * (1 + _ROOM))
         self.count = count
-        nodes = [(arb(2 * i + 1) / (2 * count)).cos_pi() for i in range(count)]
+        nodes = chebyshev_points(count)
         self.places = [self.centre + self.half * node for node in nodes]
-        at_nodes = [chebyshev(node, count) for node in nodes]
-        scale = [arb(1 if k == 0 else 2) / count for k in range(count)]
-        self._to_coefficients = arb_mat(
-            [[scale[k] * row[k] for row in at_nodes] for k in range(count)]
-        )
+        self._to_coefficients = chebyshev_coefficients(nodes)
         self._size = len(units[0])
         self._polynomials: list[dict[int, Balls]] = [{} for _ in units]
         for r, j in _present(units):

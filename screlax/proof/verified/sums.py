@@ -139,8 +139,7 @@ class Sums:
 
     @cached_property
     def _nodes(self) -> Balls:
-        """Chebyshev points of [−1, 1]."""
-        return [(arb(2 * i + 1) / (2 * self._count)).cos_pi() for i in range(self._count)]
+        return chebyshev_points(self._count)
 
     @cached_property
     def _kernels(self) -> tuple[arb_mat, arb_mat, arb_mat]:
@@ -162,11 +161,7 @@ class Sums:
 
     @cached_property
     def _coefficients(self) -> arb_mat:
-        """Chebyshev coefficients of values at the nodes, q × q."""
-        count = self._count
-        rows = [chebyshev(node, count) for node in self._nodes]
-        scale = [arb(1 if k == 0 else 2) / count for k in range(count)]
-        return arb_mat([[scale[k] * row[k] for row in rows] for k in range(count)])
+        return chebyshev_coefficients(self._nodes)
 
     @cached_property
     def _polynomials(self) -> arb_mat:
@@ -196,3 +191,16 @@ def chebyshev(place: Any, count: int) -> Balls:
         twice = 2 * found[one] * found[other]
         found.append(twice - (place if other > one else arb(1)))
     return found[:count]
+
+
+def chebyshev_points(count: int) -> Balls:
+    """Chebyshev points of [−1, 1]."""
+    return [(arb(2 * i + 1) / (2 * count)).cos_pi() for i in range(count)]
+
+
+def chebyshev_coefficients(points: Balls) -> arb_mat:
+    """Chebyshev coefficients of values at all the points, q × q."""
+    count = len(points)
+    rows = [chebyshev(point, count) for point in points]
+    scale = [arb(1 if k == 0 else 2) / count for k in range(count)]
+    return arb_mat([[scale[k] * row[k] for row in rows] for k in range(count)])
