@@ -8,6 +8,7 @@ gives zero exactly; its mean difference comes from class sums.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..types import Matrix, Vector
 from .chunk_tasks import Block, ClassSums, add_class_sums, rows_of
 from .chunked import supcon_loss_chunked
 from .chunked_problem import cut, dask_module, tree
-from .kernels.near_zero import NEAR
+from .heights import heights_by
 from .sources import Source
 from .workers import Workers
 
@@ -30,21 +31,9 @@ def heights_in_chunks(
     source: Source, codes: NDArray[np.int64], temperature: float
 ) -> tuple[Vector, float]:
     """Return height of every sample, zero where it is no anchor, and the spread; see `heights`."""
-    counts = np.bincount(codes)[codes] - 1.0
-    anchors = counts > 0
-    options: dict[str, Any] = {"temperature": temperature, "reduction": "none"}
     within = _spreads(source, codes, temperature)
-    excess, safe = within.copy(), np.maximum(counts, 1.0)
-    with np.errstate(over="ignore"):  # what overflows is taken as the difference that it then is
-        if (codes != codes[0]).any():
-            excess += np.exp(supcon_loss_chunked(source, codes, negatives_only=True, **options))
-    heights = np.where(anchors, np.log1p(excess / safe), 0.0)
-    far = anchors & ~np.isfinite(excess)
-    if far.any():
-        losses = np.asarray(supcon_loss_chunked(source, codes, **options))
-        heights[far] = losses[far] - np.log(counts[far])
-    near = anchors & (heights < NEAR)
-    return heights, float((within / safe)[near].sum())
+    options: dict[str, Any] = {"temperature": temperature, "reduction": "none"}
+    return heights_by(partial(supcon_loss_chunked, source, codes, **options), codes, within)
 
 
 def _spreads(source: Source, codes: NDArray[np.int64], temperature: float) -> Vector:

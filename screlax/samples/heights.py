@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,25 +29,32 @@ def heights_of_samples(
     the part of the sum near zero that is due to differences within classes. Those are rounded in
     the embeddings themselves; where it is zero the heights are right to rounding units.
     """
-    counts = np.bincount(codes)[codes] - 1.0
-    options: dict[str, Any] = {"temperature": temperature, "reduction": "none"}
-    heights, anchors = np.zeros(len(codes)), np.flatnonzero(counts > 0)
+    within, anchors = np.zeros(len(codes)), np.flatnonzero(np.bincount(codes)[codes] > 1)
     if len(anchors) == 0:
-        return heights, 0.0
-    count, within = counts[anchors], _spreads(embeddings, codes, anchors, temperature)
-    excess = within.copy()
+        return within, 0.0
+    within[anchors] = _spreads(embeddings, codes, anchors, temperature)
+    options: dict[str, Any] = {"temperature": temperature, "reduction": "none"}
+    return heights_by(partial(supcon_loss, embeddings, codes, **options), codes, within)
+
+
+def heights_by(
+    loss: Callable[..., Any], codes: NDArray[np.int64], within: Vector
+) -> tuple[Vector, float]:
+    """Return heights and spread from losses of every sample, and Σ_j f(d_ij) `within` classes.
+
+    `loss` takes ``negatives_only=True`` for the one without positives in the denominator.
+    """
+    counts = np.bincount(codes)[codes] - 1.0
+    anchors, safe, excess = counts > 0, np.maximum(counts, 1.0), within.copy()
     with np.errstate(over="ignore"):  # what overflows is taken as the difference that it then is
         if (codes != codes[0]).any():
-            apart = np.asarray(supcon_loss(embeddings, codes, negatives_only=True, **options))
-            excess += np.exp(apart[anchors])
-        excess /= count
-    heights[anchors] = np.log1p(excess)
-    far = anchors[~np.isfinite(excess)]
-    if len(far):
-        losses = np.asarray(supcon_loss(embeddings, codes, **options))
-        heights[far] = losses[far] - np.log(counts[far])
-    near = heights[anchors] < NEAR
-    return heights, float((within / count)[near].sum())
+            excess += np.exp(loss(negatives_only=True))
+    heights = np.where(anchors, np.log1p(excess / safe), 0.0)
+    far = anchors & ~np.isfinite(excess)
+    if far.any():
+        heights[far] = np.asarray(loss())[far] - np.log(counts[far])
+    near = anchors & (heights < NEAR)
+    return heights, float((within / safe)[near].sum())
 
 
 def _spreads(
