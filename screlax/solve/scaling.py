@@ -22,7 +22,7 @@ from scipy import linalg
 from ..gram.blocks import slack_blocks
 from ..types import Matrix
 from .lifted import Lifted, LiftedPoint
-from .trust_region import steihaug
+from .trust_region import gain, steihaug
 
 _STEPS, _PRODUCTS = 30, 500
 _STEEPER, _FLATTER, _LEAST = 10.0, 0.1, 1e-6
@@ -47,10 +47,7 @@ def scaled_descent(
         products += used
         candidate = problem.retract(point, scaled.forward(step))
         found = problem.local_model(candidate)
-        if predicted > problem.noise(model):
-            ratio = -problem.change(model, candidate) / predicted
-        else:
-            ratio = float(np.linalg.norm(problem.gradient(found)) < 0.9 * norm)
+        ratio = gain(problem, model, candidate, found, predicted, norm)
         if not ratio >= 0.25:
             radius = 0.25 * min(radius, float(np.linalg.norm(step)))
             floor = min(_STEEPER * floor, 1.0)

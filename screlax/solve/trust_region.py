@@ -106,11 +106,7 @@ def minimize(
         products += used
         candidate = problem.retract(point, step)
         candidate_model = problem.local_model(candidate)
-        if predicted > problem.noise(model):
-            ratio = -problem.change(model, candidate) / predicted
-        else:  # the value can no longer tell a good step, but near a minimum the gradient can
-            shrunk = float(np.linalg.norm(problem.gradient(candidate_model))) < 0.9 * norm
-            ratio = 1.0 if shrunk else 0.0
+        ratio = gain(problem, model, candidate, candidate_model, predicted, norm)
         if not ratio >= 0.25:
             radius = 0.25 * min(radius, float(np.linalg.norm(step)))
         elif ratio > 0.75 and on_boundary:
@@ -119,6 +115,21 @@ def minimize(
         if ratio > 0.05:
             point, model = candidate, candidate_model
     return TrustRegionResult(point, norm, max_iterations, products, "iteration limit")
+
+
+def gain(
+    problem: TrustRegionProblem,
+    model: Any,
+    candidate: Matrix,
+    candidate_model: Any,
+    predicted: float,
+    norm: float,
+) -> float:
+    """Return the decrease over the predicted one; `norm` is that of the gradient before."""
+    if predicted > problem.noise(model):
+        return -problem.change(model, candidate) / predicted
+    # the value can no longer tell a good step, but near a minimum the gradient can
+    return float(np.linalg.norm(problem.gradient(candidate_model)) < 0.9 * norm)
 
 
 def _reason_to_stop(converged: bool, failures: int, exhausted: bool, deadline: float) -> str:
