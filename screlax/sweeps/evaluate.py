@@ -55,11 +55,9 @@ def out_of_time(limit: float) -> Result:
     return {"status": TIME_LIMIT, "error": error, "seconds": float(limit)}
 
 
-def _record(solution: Solution) -> Result:
+def facts_of(solution: Solution) -> Result:
+    """Return what any table of solutions says of one, but for its geometry."""
     sizes = solution.problem.class_sizes
-    geometry: Result = {}  # of class means, which components leave open
-    if not solution.components:
-        geometry = {"rank": solution.rank, **geometry_of_ends(solution)}
     return {
         "status": solution.status.value,
         "classes": sizes.classes,
@@ -69,12 +67,17 @@ def _record(solution: Solution) -> Result:
         "upper": solution.upper,
         "gap": solution.gap,
         "relative_gap": solution.relative_gap,
-        "rounding": solution.certificate.rounding,
-        **geometry,
         "within_class_variability": solution.within_class_variability,
         "solver": solution.solver,
-        "error": None,
     }
+
+
+def _record(solution: Solution) -> Result:
+    geometry: Result = {}  # of class means, which components leave open
+    if not solution.components:
+        geometry = {"rank": solution.rank, **geometry_of_ends(solution)}
+    rounding = solution.certificate.rounding
+    return {**facts_of(solution), "rounding": rounding, **geometry, "error": None}
 
 
 def _descended(point: SweepPoint, solution: Solution) -> Result:

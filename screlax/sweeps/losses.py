@@ -24,7 +24,7 @@ from ..solution.frame import classes_sharing_direction, distance_to_frame
 from ..solution.solution import Solution
 from ..solve.solve import check_limits, solve_relaxation
 from ..spelling import hint
-from .evaluate import FAILED, geometry_of_ends
+from .evaluate import FAILED, facts_of, geometry_of_ends
 from .grid import listed, numbers
 from .loss_comparison import REFUSED, LossComparison, Row
 from .loss_variants import Variant, variants
@@ -240,27 +240,17 @@ def _row(
 
 
 def _record(solution: Solution) -> Row:
-    problem, sizes = solution.problem, solution.problem.class_sizes
-    copies = sizes.multiplicities
+    problem, copies = solution.problem, solution.problem.class_sizes.multiplicities
     return {
-        "classes": sizes.classes,
-        "samples": sizes.samples,
+        **facts_of(solution),
         "embeddings": problem.points.samples,
         "anchors": float(problem.anchors),
-        "status": solution.status.value,
-        "value": solution.value,
         "mean_value": solution.mean_value,
-        "lower": solution.lower,
-        "upper": solution.upper,
-        "gap": solution.gap,
-        "relative_gap": solution.relative_gap,
         "rank": solution.rank,
         **geometry_of_ends(solution),
         "etf_distance": distance_to_frame(solution.orbit_gram, copies),
         "same_direction": classes_sharing_direction(solution.orbit_gram, copies),
         **_classifier_frame(solution),
-        "within_class_variability": solution.within_class_variability,
-        "solver": solution.solver,
         "reason": None if solution.status == "optimal" else _why_inaccurate(solution),
     }
 
