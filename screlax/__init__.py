@@ -78,8 +78,8 @@ if TYPE_CHECKING:
     from .solve.merging.minority_collapse import minority_collapse as minority_collapse
     from .solve.merging.result import CollapseThreshold as CollapseThreshold
     from .solve.merging.result import MinorityCollapse as MinorityCollapse
-    from .solve.path import path_table as path_table
     from .solve.path import regularization_path as regularization_path
+    from .solve.path_table import path_table as path_table
     from .solve.solve import solve_relaxation as solve_relaxation
     from .sweeps.grid import grid as grid
     from .sweeps.loss_comparison import LossComparison as LossComparison
@@ -148,7 +148,7 @@ _HOME = {
     "MinorityCollapse": "solve.merging.result",
     "MaxMarginLimit": "solve.limits.result",
     "solve_limit": "solve.limits.solve_limit",
-    "path_table": "solve.path",
+    "path_table": "solve.path_table",
     "regularization_path": "solve.path",
     "solve_relaxation": "solve.solve",
     "Status": "errors",

@@ -15,7 +15,8 @@ from ..io.tables import Table, json_text, rows_of, text_lines, write_table
 from ..plots import plot_path, plot_path_overview
 from ..plots.style import Style
 from ..solution.solution import Solution
-from ..solve.path import path_table, regularization_path
+from ..solve.path import regularization_path
+from ..solve.path_table import path_table
 from ..tasks.progress import progress
 from ..types import Vector
 from .output import say_written

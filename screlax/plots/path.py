@@ -13,8 +13,8 @@ from ..errors import InvalidInputError
 from ..problem.constraints.base import Control
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
-from ..solve.batch_path import size_of
-from ..solve.path import path_table
+from ..solve.path_problems import size_of
+from ..solve.path_table import path_table
 from ..types import Vector
 from .canvas import (
     axes_or_new,

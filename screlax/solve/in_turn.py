@@ -9,8 +9,8 @@ from typing import Any
 from ..errors import InvalidInputError
 from ..problem.ufm import UFM
 from ..solution.solution import Solution
-from .batch_path import size_of
 from .cvxpy_run import Memory
+from .path_problems import size_of
 from .solve import silent_solution
 
 
