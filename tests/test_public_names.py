@@ -14,7 +14,6 @@ import screlax
 def test_every_public_name_can_be_had():
     for name in screlax.__all__:
         assert getattr(screlax, name).__doc__, name
-    assert set(screlax.__all__) == set(screlax._HOME)
     assert {*screlax.__all__, "geometry", "plots", "__version__"} <= set(dir(screlax))
 
 

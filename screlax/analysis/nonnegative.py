@@ -24,7 +24,7 @@ _MOST_POLISHED = 4000
 """Entries of a factor up to which it is polished, by dense least squares."""
 
 
-def nonnegative_factor(gram: Matrix, tolerance: float, seed: int = 0) -> Matrix | None:
+def nonnegative_factor(gram: Matrix, tolerance: float) -> Matrix | None:
     """Return H ≥ 0 with H Hᵀ = G up to a tolerance, or None where none was found.
 
     Blocks that are orthogonal to each other are factored on their own; of order one and of rank one
@@ -36,8 +36,6 @@ def nonnegative_factor(gram: Matrix, tolerance: float, seed: int = 0) -> Matrix 
         Symmetric, positive semidefinite and nonnegative up to the tolerance.
     tolerance : float
         Largest error of an entry, relative to the largest.
-    seed : int
-        Of the starts.
 
     Returns
     -------
@@ -52,7 +50,7 @@ def nonnegative_factor(gram: Matrix, tolerance: float, seed: int = 0) -> Matrix 
         order = np.argsort(-diagonal, kind="stable")[: np.count_nonzero(diagonal)]
         return np.diag(np.sqrt(diagonal))[:, order]
     count, block = sparse.csgraph.connected_components(gram > allowed, directed=False)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     columns = []
     for number in range(count):
         rows = np.flatnonzero(block == number)

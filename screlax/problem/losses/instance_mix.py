@@ -17,7 +17,7 @@ from .base import Loss
 from .class_rows import ClassTerms, Targets, own_class
 from .class_softmax import ClassSoftmax
 from .registry import register_loss
-from .sample_terms import SampleTerms, every_other
+from .sample_terms import SampleTerms
 from .soft_targets import share
 from .supcon import SupCon
 
@@ -92,7 +92,8 @@ class InstanceLoss(ClassSoftmax):
         self, counts: Vector, anchored: Vector, labels: Sequence[Hashable] | None
     ) -> SampleTerms:
         """See `Loss.sample_terms`."""
-        return every_other(counts, instances=self.own_instance)
+        ones = np.ones(len(counts))
+        return SampleTerms(ones, ones, ones, instances=self.own_instance)
 
 
 @register_loss

@@ -40,9 +40,3 @@ class SampleTerms:
     def of_anchors(self, counts: Vector, anchored: Vector) -> SampleTerms:
         """Return the same with the mass of a class spread over its anchors alone, without keys."""
         return replace(self, anchors=self.anchors * counts / np.maximum(anchored, 1))
-
-
-def every_other(counts: Vector, own: float = 1.0, instances: float = 0.0) -> SampleTerms:
-    """Return the terms where every embedding counts once; `own` is the weight of positives."""
-    ones = np.ones(len(counts))
-    return SampleTerms(ones, np.full(len(counts), own), ones, instances=instances)

@@ -134,13 +134,13 @@ def width_of(rows: EliminatedRows) -> int:
     return max(1, min(len(rows.copies) - 1, int(rows.splits.sum())))
 
 
-def factors_of(rows: EliminatedRows, sums: Matrix, width: int, seed: int = 0) -> Matrix:
+def factors_of(rows: EliminatedRows, sums: Matrix, width: int) -> Matrix:
     """Return balanced factors of the best approximation of that rank, with a little noise."""
     left, values, right = linalg.svd(sums)
     size = max(float(values[0]), 1 / rows.strength.max()) / len(sums)
     root = np.sqrt(values[:width])
     factors = np.stack([left[:, :width] * root, right[:width].T * root])
-    noise = np.random.default_rng(seed).standard_normal(factors.shape)
+    noise = np.random.default_rng(0).standard_normal(factors.shape)
     return np.asarray(factors + _NOISE * math.sqrt(size) * noise)
 
 
