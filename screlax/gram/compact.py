@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self, cast
 
@@ -41,13 +41,15 @@ class CompactGram(ABC):
     def rows(self, orbits: NDArray[np.int64]) -> Matrix:
         """Return rows of `pair`, shape (len(orbits), m)."""
 
-    @abstractmethod
     def is_finite(self) -> bool:
         """Whether every entry is a number; a root that broke down has none."""
+        numbers = (getattr(self, field.name) for field in fields(cast(Any, self)))
+        return all(bool(np.isfinite(array).all()) for array in numbers)
 
-    @abstractmethod
     def stored(self) -> dict[str, Any]:
-        """Return the arrays that a file holds, by name."""
+        """Return the arrays that a file holds, by name: all that there is but the copies."""
+        names = (field.name for field in fields(cast(Any, self)) if field.name != "copies")
+        return {name: np.asarray(getattr(self, name), dtype=float) for name in names}
 
     @cached_property
     def pair(self) -> Matrix:

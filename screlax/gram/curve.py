@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,16 +74,6 @@ class SlackVectorGram(CompactGram):
     def known_rank(self) -> int:
         """Rank where it is certified: the kernel is spanned by the slack vector."""
         return int(self.copies.sum()) - 1
-
-    def stored(self) -> dict[str, Any]:
-        """Return the arrays that a file holds, by name."""
-        return {
-            "unit_own": self.unit_own,
-            "centre": self.centre,
-            "log_normalizer": self.log_normalizer,
-            "log_slack": self.log_slack,
-            "scale": np.array(float(self.scale)),
-        }
 
 
 AnyGram = CellGram | CompactGram

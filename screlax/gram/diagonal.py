@@ -53,10 +53,6 @@ class DiagonalGram(CompactGram):
         pair[alone, orbits[alone]] = self.own[orbits[alone]]
         return pair
 
-    def is_finite(self) -> bool:
-        """Whether every entry is a number."""
-        return bool(np.isfinite(self.unit_own).all())
-
     def stored(self) -> dict[str, Any]:
         """Return the arrays that a file holds, by name."""
         return {"unit_norms": self.unit_own, "scale": np.array(float(self.scale))}

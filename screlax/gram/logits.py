@@ -184,11 +184,6 @@ class LogitGram(CompactGram):
         """Return rows of `pair`, shape (len(orbits), m)."""
         return self.features.pair[orbits]
 
-    def is_finite(self) -> bool:
-        """Whether every entry is a number."""
-        numbers = (getattr(self, field.name) for field in fields(self))
-        return all(bool(np.isfinite(array).all()) for array in numbers)
-
     def is_sound(self) -> bool:
         """Whether Y is made of numbers too."""
         shared, _ = self._scaled()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,12 +57,3 @@ class OppositeGram(CompactGram):
     def known_rank(self) -> int:
         """Rank: one."""
         return 1
-
-    def is_finite(self) -> bool:
-        """Whether every entry is a number."""
-        return bool(np.isfinite(self.unit_norm) and np.isfinite(self.side).all())
-
-    def stored(self) -> dict[str, Any]:
-        """Return the arrays that a file holds, by name."""
-        norm, scale = np.array(float(self.unit_norm)), np.array(float(self.scale))
-        return {"side": self.side, "unit_norm": norm, "scale": scale}
