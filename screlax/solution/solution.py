@@ -402,7 +402,6 @@ class Solution:
         """Return one optimal embedding per class, rows in class order, shape (k, dim).
 
         Every sample of a class has its class's embedding: index with `problem.class_index(labels)`.
-        Where classes do not collapse (`collapses`), these are the class means.
         So has every view of a sample, and every prototype that is tied to its class. Where classes
         do not collapse (`collapses`) these are the class means.
 
