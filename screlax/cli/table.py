@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ScrelaxError
 from ..io.shown import shortened
 from ..io.tables import text_lines
 from ..plots.selection import orbits_at
@@ -13,7 +14,6 @@ from ..proof.certificate import Certificate
 from ..solution.components import components_in_words
 from ..solution.constraint_multipliers import ConstraintMultiplier
 from ..solution.orbit_geometry import solution_geometry
-from ..solution.quick_determinacy import quick_determinacy
 from ..solution.solution import Solution
 
 SMALL = 20
@@ -21,6 +21,9 @@ SMALL = 20
 
 MOST_LISTED = 2000
 """Up to this many distinct sizes JSON lists all of them; beyond, the quantiles of class size."""
+
+_FEW = 100
+"""Distinct sizes up to which what a loss decides is found in some hundredths of a second."""
 
 _LONGEST = 120
 """Characters of a constraint in words."""
@@ -109,8 +112,14 @@ def _left_open(solution: Solution) -> list[str]:
 
 
 def _precision(solution: Solution) -> list[str]:
-    known = quick_determinacy(solution)
-    return [f"precision    {known.warning}"] if known is not None and known.warning else []
+    """Say what one rounding leaves open, where finding that takes no longer than a solve."""
+    if solution.problem.points.orbits > _FEW:
+        return []
+    try:
+        known = solution.determinacy()
+    except ScrelaxError:
+        return []
+    return [f"precision    {known.warning}"] if known.warning else []
 
 
 def solution_table(solution: Solution) -> str:
