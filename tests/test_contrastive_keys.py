@@ -114,6 +114,16 @@ def test_keys_beside_views_and_labels_of_another_kind():
     assert each.shape == (60, 2)
 
 
+@pytest.mark.parametrize("loss", ["supcon", "negatives-only"])
+def test_keys_beside_first_views_that_alone_are_anchors(loss):
+    H, (_, y), (K, z) = unit(np.random.default_rng(3), 30, 2, 10), data(30), queue(12)
+    points, both = np.concatenate([H[:, 0], H[:, 1], K]), np.concatenate([y, y, z])
+    a, w, T = softmax_member(loss, both, anchors=slice(0, 30))
+    found = contrastive_loss(H, y, loss=loss, keys=K, key_labels=z, contrast_mode="one")
+    each = weighted_loss(points, a / a.sum(), w, T, 0.1)[0]
+    assert found == pytest.approx(a @ each / a.sum(), rel=1e-12)
+
+
 def test_a_number_and_its_text_are_two_labels():
     H, K = data(20)[0], queue(2)[0]
     other, same = (

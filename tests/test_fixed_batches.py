@@ -197,6 +197,15 @@ def test_one_batch_of_everything_is_the_loss_of_all_samples(control, times):
     assert solution.left_open == whole.left_open
 
 
+def test_class_means_of_a_component_are_means_of_its_samples():
+    for component in solve_relaxation(UFM(SIZES, Sphere(1.0), 0.7, batches=GLUED)).components:
+        names = np.unique(component.classes)
+        share = (component.classes == names[:, None]).astype(float)
+        share /= share.sum(axis=1, keepdims=True)
+        expected = share @ component.sample_gram() @ share.T
+        assert component.class_gram == pytest.approx(expected, abs=1e-12)
+
+
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda c: c.name)
 def test_all_batches_there_are_have_the_optimum_of_random_ones(control):
     every = FixedBatches(list(itertools.combinations(range(7), 3)))

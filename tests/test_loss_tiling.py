@@ -46,6 +46,15 @@ def test_tiles_agree_with_whole_items(case, n_jobs, monkeypatch):
     np.testing.assert_allclose(gradient, expected, atol=1e-14 * np.abs(expected).max())
 
 
+def test_items_in_chunks_of_which_the_last_is_smaller_are_as_by_themselves():
+    H, y = unit(np.random.default_rng(1), 15, 100, 6), np.arange(100) % 9
+    losses, gradients = supcon_loss_and_grad(H, y, n_jobs=1)
+    for item, loss, gradient in zip(H, losses, gradients * 1.0, strict=True):
+        expected_loss, expected = supcon_loss_and_grad(item, y)
+        np.testing.assert_allclose(loss, expected_loss, rtol=1e-14)
+        np.testing.assert_allclose(gradient, expected, atol=1e-14 * np.abs(expected).max())
+
+
 def panel(start, count):
     return Panel(start, np.empty((count, 1)))
 
