@@ -76,6 +76,26 @@ def write(request, tmp_path):
     return lambda **arrays: request.param(tmp_path / "run", **arrays)
 
 
+@pytest.mark.parametrize("labels", [[1, 1.0, 2], np.array([1, 1.0, 2], object), [True, 1, 2]])
+def test_equal_numbers_are_one_class_whatever_holds_them(labels, tmp_path):
+    """As text of a file, which has no types; what is text in Python or Parquet stays text."""
+    held = [labels, np.array(labels, object)]
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    held += [pandas.Series(labels, dtype=object), pandas.DataFrame({"y": held[1]})]
+    (tmp_path / "y.csv").write_text("1\n1.0\n2\n")
+    held.append(screlax.read_labels(tmp_path / "y.csv"))
+    for one in held:
+        problem = screlax.UFM.from_labels(one, screlax.Sphere(1.0))
+        assert list(problem.class_sizes) == [2, 1]
+        assert problem.class_labels == (1, 2)
+    file = parquet(tmp_path / "y", label=["1", "1.0", "2"])
+    assert screlax.read_labels(file) == ["1", "1.0", "2"]
+    with pytest.raises(InvalidInputError, match="1"):
+        screlax.UFM(
+            pandas.Series([5, 3], index=pandas.Index([1, 1.0], dtype=object)), screlax.Sphere(1.0)
+        )
+
+
 # ------------------------------------------------------------------- several arrays
 
 

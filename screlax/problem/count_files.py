@@ -30,7 +30,7 @@ from .count_numbers import (
 )
 from .label_files import is_folder, refuse_name
 from .named_counts import column_counts, counts_in_contents
-from .text_labels import typed_labels
+from .text_labels import repeated, typed_labels
 
 MULTIPLICITY_HEADERS = frozenset(
     {"multiplicity", "multiplicities", "classes", "copies", "n_classes", "num_classes", "k"}
@@ -180,8 +180,9 @@ def _text_counts(file: Path) -> tuple[list[int] | list[str] | None, array[int]]:
                 refuse_thousands(f"{file}, line {line}: {','.join(fields)!r}")
     if columns < 2:
         return None, counts
-    _refuse_repeated(file, labels)
-    return typed_labels(labels, lambda position: f"{file}, {_line_of(file, position)}"), counts
+    typed = typed_labels(labels, lambda position: f"{file}, {_line_of(file, position)}")
+    _refuse_repeated(file, labels, typed)
+    return typed, counts
 
 
 def _line_of(file: Path, position: int) -> str:
@@ -190,27 +191,28 @@ def _line_of(file: Path, position: int) -> str:
     return f"line {next(line for number, (line, _) in enumerate(rows) if number == position)}"
 
 
-def _refuse_repeated(file: Path, labels: list[str]) -> None:
+def _refuse_repeated(file: Path, labels: list[str], typed: list[int] | list[str]) -> None:
     """Refuse two counts of a class: '1,280' and '1,100' look like a class '1' twice."""
-    if len(set(labels)) == len(labels):
-        return
-    seen: dict[str, int] = {}
-    again = next(n for n, label in enumerate(labels) if seen.setdefault(label, n) != n)
-    raise FileFormatError(
-        f"{file}, {_line_of(file, again)}: label {labels[again]!r} already has a count on "
-        f"{_line_of(file, seen[labels[again]])}; merge the two (or drop thousands separators)"
-    )
+    twice = repeated(typed)
+    if twice is not None:
+        first, again = twice
+        raise FileFormatError(
+            f"{file}, {_line_of(file, again)}: label {labels[again]!r} already has a count on "
+            f"{_line_of(file, first)}; merge the two (or drop thousands separators)"
+        )
 
 
 def _json_counts(file: Path) -> tuple[list[int] | list[str] | None, array[int]]:
     content = json_of(file, lambda text: text if THOUSANDS.fullmatch(text) else float(text))
     if isinstance(content, JsonObject):
         labels = [label for label, _ in content]
-        if len(set(labels)) != len(labels):
-            repeated = next(label for label in labels if labels.count(label) > 1)
-            raise FileFormatError(f"{file}: label {repeated!r} occurs twice; merge its counts")
+        typed = typed_labels(labels, lambda n: f"{file}, entry {n} (from 0)")
+        twice = repeated(typed)
+        if twice is not None:
+            again = labels[twice[1]]
+            raise FileFormatError(f"{file}: label {again!r} occurs twice; merge its counts")
         counts = [count_of(value, file, f"label {label!r}") for label, value in content]
-        return typed_labels(labels, lambda n: f"{file}, entry {n} (from 0)"), array("q", counts)
+        return typed, array("q", counts)
     if not isinstance(content, list):
         raise FileFormatError(
             f"{file} holds a single {type(content).__name__}; write a list of counts or an object "

@@ -19,7 +19,7 @@ from ..io.contents.opened import entries_of
 from ..io.text_tables import named_column
 from .count_numbers import COUNT_HEADERS, count_of, counts_from_array
 from .labels import label_array
-from .text_labels import typed_labels
+from .text_labels import repeated, typed_labels
 
 
 def column_counts(file: Path, name: str) -> tuple[list[int] | list[str] | None, array[int]]:
@@ -36,13 +36,14 @@ def column_counts(file: Path, name: str) -> tuple[list[int] | list[str] | None, 
             labels.append(fields[beside])
     if beside is None:
         return None, counts
-    if len(set(labels)) < len(labels):
-        seen: dict[str, int] = {}
-        again = next(n for n, label in enumerate(labels) if seen.setdefault(label, n) != n)
+    typed = typed_labels(labels, lambda position: f"{file}, line {lines[position]}")
+    twice = repeated(typed)
+    if twice is not None:
+        again = twice[1]
         raise FileFormatError(
             f"{file}, line {lines[again]}: label {labels[again]!r} already has a count; merge them"
         )
-    return typed_labels(labels, lambda position: f"{file}, line {lines[position]}"), counts
+    return typed, counts
 
 
 def labels_beside(names: list[str], column: int) -> int | None:

@@ -4,7 +4,7 @@ import itertools
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
 from ..containers import shown
@@ -124,12 +124,14 @@ def _listed(header: list[str]) -> str:
 def typed_labels(labels: list[str], place: Callable[[int], str]) -> list[int] | list[str]:
     """Return integers if all labels are whole numbers, else the labels as they are.
 
-    None may be missing if all others are numbers; `place` says where the label of a position is.
+    None may be missing if all others are numbers, and no number may be written in two ways: equal
+    numbers are one class. `place` says where the label of a position is.
     """
     different = set(labels)
     whole = {label: number for label in different if (number := _whole(label)) is not None}
     if len(whole) == len(different):
         return [whole[label] for label in labels]
+    _refuse_two_spellings(labels, place)
     others = [label for label in different if label.lower() not in MISSING]
     if others and len(others) < len(different) and all(map(is_number, others)):
         first = next(n for n, label in enumerate(labels) if label.lower() in MISSING)
@@ -138,6 +140,28 @@ def typed_labels(labels: list[str], place: Callable[[int], str]) -> list[int] | 
             "every sample needs a class, so leave that sample out or give it one"
         )
     return labels
+
+
+def repeated(labels: Sequence[Hashable]) -> tuple[int, int] | None:
+    """Return the first place of the first label that is there again, and where it is."""
+    if len(set(labels)) == len(labels):
+        return None
+    seen: dict[Hashable, int] = {}
+    again = next(n for n, label in enumerate(labels) if seen.setdefault(label, n) != n)
+    return seen[labels[again]], again
+
+
+def _refuse_two_spellings(labels: list[str], place: Callable[[int], str]) -> None:
+    """Refuse 1 and 1.0 where labels are text, which would be two classes; 007 and 7 are two."""
+    spelt: dict[float, str] = {}
+    for label in dict.fromkeys(labels):
+        if _CANONICAL_INTEGER.fullmatch(label) or _WITH_A_DOT.fullmatch(label):
+            first = spelt.setdefault(float(label), label)
+            if first != label:
+                raise FileFormatError(
+                    f"{place(labels.index(label))}: {label!r} is the number {first!r} in another "
+                    "spelling, and equal numbers are one class; write it in one way"
+                )
 
 
 def _whole(label: str) -> int | None:

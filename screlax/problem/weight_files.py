@@ -16,7 +16,7 @@ from ..io.files import SUFFIXES, JsonObject, array_of, existing_file, json_of
 from ..io.text_tables import filled_rows, named_column
 from .label_files import refuse_name
 from .named_counts import labels_beside, numbers_in_contents
-from .text_labels import typed_labels
+from .text_labels import repeated, typed_labels
 
 WEIGHT_HEADERS = frozenset({"weight", "weights", "class_weight", "class_weights", "alpha"})
 """Headers of a column of weights, whatever their case."""
@@ -74,8 +74,9 @@ def read_class_weights(path: str | os.PathLike[str]) -> list[float] | dict[int |
     if suffix in FORMATS:  # typed, and each there once
         return dict(zip(labels, weights, strict=True))
     typed = typed_labels(labels, lambda position: f"{file}, {places[position]}")
-    if len(set(typed)) < len(typed):
-        again = next(n for n, label in enumerate(typed) if label in typed[:n])
+    twice = repeated(typed)
+    if twice is not None:
+        again = twice[1]
         raise FileFormatError(f"{file}, {places[again]}: label {labels[again]!r} is there twice")
     return dict(zip(typed, weights, strict=True))
 
