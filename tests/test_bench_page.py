@@ -249,3 +249,14 @@ def test_a_method_that_ran_on_nothing_has_no_score_and_says_why():
     assert [line[0] for line in score.rows] == ["a"]
     assert [line[0] for line in by_set.rows] == ["a"]
     assert methods.rows[-1][-1] == f"nothing: {why}"
+
+
+def test_a_method_that_is_not_installed_has_no_curve_and_is_said_to_have_none():
+    missing = row("Manopt", outcome="refused", reason="pymanopt is not installed: pip install x")
+    page = html(results(row("a", seconds=1.0, relative_gap=1e-9), missing), {})
+    profiles = page[page.index("Performance profiles") : page.index("By set")]
+    assert profiles.count('class="curve"') == 1
+    assert profiles.count("<svg width") == 1  # one key with a line
+    assert "no curve, as nothing ran: Manopt" in profiles
+    assert "Manopt fastest" not in profiles
+    assert "nothing: pymanopt is not installed" in page

@@ -11,7 +11,7 @@ from .chart import STYLE, charts_file, legend, profile_chart
 from .content import Shown, facts, rules, tables
 from .detail import problem_table, runs_table, trouble
 from .results import NAME, Results
-from .scores import profile, times_to
+from .scores import profile, taken, times_to
 from .table import own_gaps, suboptimality
 
 _TITLE = "Benchmark of the relaxation"
@@ -38,7 +38,7 @@ def write_page(
     written = {
         "results.html": html(results, conditions, before).encode(),
         "results.md": markdown(results, conditions, before).encode(),
-        "profiles.svg": charts_file(_charts(results), results.methods).encode(),
+        "profiles.svg": charts_file(_charts(results), _drawn(results)).encode(),
         "results.csv": results.csv(),
         NAME: results.json().encode(),
     }
@@ -71,7 +71,7 @@ def html(results: Results, conditions: Mapping[str, str], before: Sequence[Shown
         *map(_section, before),
         *map(_section, score_tables),
         f'<section><h2>{_PROFILES}</h2><p class="caption">{html_text(_PROFILES_SAID)}</p>'
-        f'<div class="legend">{legend(results.methods)}</div>'
+        f'<div class="legend">{legend(_drawn(results))}{_left_out(results)}</div>'
         f'<div class="charts">{charts}</div></section>',
         *map(_section, rest),
         _section(problems),
@@ -94,9 +94,25 @@ def html(results: Results, conditions: Mapping[str, str], before: Sequence[Shown
 """
 
 
+def _drawn(results: Results) -> list[str]:
+    """Return the methods that have curves: those that were run on a problem."""
+    ran = taken(results.rows)
+    return [method for method in results.methods if ran[method]]
+
+
+def _left_out(results: Results) -> str:
+    """Say which methods have no curve; why is in the table of methods."""
+    drawn = _drawn(results)
+    others = ", ".join(method for method in results.methods if method not in drawn)
+    return (
+        f'<span class="key">no curve, as nothing ran: {html_text(others)}</span>' if others else ""
+    )
+
+
 def _charts(results: Results) -> list[list[str]]:
     """Return for each accuracy the profiles of both ways to judge."""
-    rows = results.judged
+    drawn = set(_drawn(results))
+    rows = [row for row in results.judged if row.method in drawn]
     kinds = {"Proved to": own_gaps(rows), "Near by value to": suboptimality(rows)}
     return [
         [
