@@ -13,6 +13,7 @@ from matplotlib.text import Text
 import screlax
 from screlax import plots
 from screlax.errors import InvalidInputError
+from screlax.plots.legends import covered
 
 LONG = [f"a class with a long name, {name}" for name in "abcdefghij"]
 
@@ -56,6 +57,36 @@ def test_no_label_touches_another_in_a_column(draw, solution):
     for text, box in found:
         assert box.x0 >= 0, text
         assert box.x1 <= ax.figure.bbox.width, text
+
+
+def drawn(ax):
+    renderer = FigureCanvasAgg(ax.figure).get_renderer()
+    ax.figure.draw(renderer)
+    return ax, renderer
+
+
+@pytest.mark.parametrize("style", ["one-column", "two-column"])
+@pytest.mark.parametrize("draw", [plots.plot_spectrum, plots.plot_norms, plots.plot_angles])
+def test_no_legend_covers_a_curve(draw, style, solution):
+    ax, renderer = drawn(draw(solution, style=style))
+    assert ax.get_legend() is None or not covered(ax, renderer)
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_a_legend_over_curves_that_are_everywhere_has_room_above_them(scale):
+    values = np.where(np.arange(61) % 2, 1.0, 1e-3)
+    rows = [{"epoch": n, "a_number_of_epochs": value} for n, value in enumerate(values)]
+    figure = plots.plot_history(rows, panels=[["a_number_of_epochs"]], style="two-column")
+    ax = figure.axes[0]
+    ax.set_yscale(scale)
+    legend = ax.get_legend()
+    drawn(ax)
+    ax, renderer = drawn(ax)
+    assert not covered(ax, renderer)
+    assert legend.get_window_extent(renderer).y1 <= ax.bbox.y1
+    assert ax.get_ylim()[0] < 1e-3
+    ax.set_ylim(1e-3, 1.0)  # as it would be without
+    assert covered(ax, renderer)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InvalidInputError
-from .labels import draw_literally, write_title
+from .labels import write_title
 from .style import Style, inches, require_matplotlib
 
 if TYPE_CHECKING:
@@ -219,18 +219,6 @@ def draw_gaps(ax: Axes, x: ArrayLike, gaps: ArrayLike, label: str, **style: Any)
                     label=f"{label}: {meaning}")  # fmt: skip
     if not positive.any():
         ax.set_ylim(LOWEST_GAP, 1.0)
-
-
-def write_legend(ax: Axes) -> None:
-    """Explain curves beside them, or above axes of which that would take a fifth."""
-    from .fitting import room_of
-
-    legend = ax.legend(fontsize="small")
-    draw_literally(legend.get_texts())
-    wide, high = room_of(legend)
-    if wide * high > 0.2 * ax.bbox.width * ax.bbox.height:
-        legend.set_loc("lower center")
-        legend.set_bbox_to_anchor((0.5, 1.0), ax.transAxes)
 
 
 def say(ax: Axes, message: str) -> None:

@@ -13,10 +13,11 @@ from ..gram.geometry import cosines_of
 from ..io.arrays import real_array
 from ..problem.class_sizes import ClassSizes
 from ..types import Matrix, Vector
-from .canvas import keep_flat_curves_flat, panels_or_new, scale_sizes, write_legend
+from .canvas import keep_flat_curves_flat, panels_or_new, scale_sizes
 from .colours import ORDERED, ROLES
 from .gram import KINDS, colour_bar, colour_limit, draw_heat_map
 from .labels import write_title
+from .legends import write_legend
 from .selection import NAMED, Selection, shown_labels
 from .style import Style, in_style, line, mark
 

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 from ..checks import finite_number
 from ..errors import InvalidInputError
 from ..types import Vector
-from .canvas import axes_or_new, draw_gaps, spans_decades, write_legend
+from .canvas import axes_or_new, draw_gaps, spans_decades
 from .colours import GUIDE, curve
 from .labels import legend_label
+from .legends import write_legend
 from .style import Style, in_style
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from ..analysis.determinacy import DECIDED
 from ..checks import positive_number
 from ..errors import InvalidInputError
 from ..solution.solution import Solution
-from .canvas import axes_or_new, scale_horizontally, write_legend
+from .canvas import axes_or_new, scale_horizontally
 from .colours import GUIDE, curve
 from .labels import legend_label
+from .legends import write_legend
 from .path import path_parameter
 from .style import Style, in_style, mark
 

@@ -129,7 +129,7 @@ def _halved(text: str) -> str:
     return f"{text[:middle]}\n{text[middle + 1 :]}"
 
 
-class _Umpire(Artist):
+class Umpire(Artist):
     """What is drawn before all else of some axes, as nothing, and decides about the rest."""
 
     def __init__(self, decide: Callable[[RendererBase], None]) -> None:
@@ -138,7 +138,7 @@ class _Umpire(Artist):
         self.set_zorder(-1e9)
         self.set_in_layout(False)
 
-    def draw(self, renderer: RendererBase) -> None:
+    def draw(self, renderer: RendererBase) -> None:  # noqa: D102
         self._decide(renderer)
 
 
@@ -156,7 +156,7 @@ def fit_into_cells(ax: Axes, texts: Sequence[Text]) -> None:
             text.set_visible(size >= _SMALLEST)
             text.set_fontsize(max(_SMALLEST, min(largest, size)))
 
-    ax.add_artist(_Umpire(decide))
+    ax.add_artist(Umpire(decide))
 
 
 def place_names(ax: Any, names: Sequence[Annotation], points: Matrix, gap: float) -> None:
@@ -183,7 +183,7 @@ def place_names(ax: Any, names: Sequence[Annotation], points: Matrix, gap: float
             else:
                 name.set_visible(False)
 
-    ax.add_artist(_Umpire(decide))
+    ax.add_artist(Umpire(decide))
 
 
 def _on_canvas(ax: Any, points: Matrix) -> Matrix:

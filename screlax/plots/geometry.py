@@ -13,9 +13,10 @@ from ..errors import InvalidInputError
 from ..gram.geometry import cosines_of
 from ..solution.solution import Solution
 from ..types import Vector
-from .canvas import axes_or_new, keep_flat_curves_flat, say, scale_sizes, short_count, write_legend
+from .canvas import axes_or_new, keep_flat_curves_flat, say, scale_sizes, short_count
 from .captions import caption
 from .colours import GUIDE, curve, role
+from .legends import write_legend
 from .selection import select_orbits
 from .style import Style, in_style, mark
 

@@ -10,9 +10,10 @@ import numpy as np
 from ..errors import InvalidInputError
 from ..spelling import hint
 from ..types import Vector
-from .canvas import number_whole, panels_or_new, spans_decades, write_legend
+from .canvas import number_whole, panels_or_new, spans_decades
 from .colours import curve
 from .labels import legend_label
+from .legends import write_legend
 from .style import Style, in_style, mark
 
 if TYPE_CHECKING:

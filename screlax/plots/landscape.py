@@ -11,9 +11,10 @@ from ..checks import real_number
 from ..errors import InvalidInputError
 from ..landscape import Landscape
 from ..types import Vector
-from .canvas import axes_or_new, draw_gaps, number_whole, spans_decades, write_legend
+from .canvas import axes_or_new, draw_gaps, number_whole, spans_decades
 from .captions import caption
 from .colours import CURVES, ENDS, GUIDE
+from .legends import write_legend
 from .style import Style, in_style, line, mark
 
 if TYPE_CHECKING:

@@ -24,11 +24,11 @@ from .canvas import (
     panels_or_new,
     scale_horizontally,
     short_count,
-    write_legend,
 )
 from .captions import model_in_words
 from .colours import GUIDE, ROLES, role
 from .labels import write_title
+from .legends import write_legend
 from .selection import orbits_at
 from .style import Style, in_style, mark
 

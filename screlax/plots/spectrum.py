@@ -10,9 +10,10 @@ from ..checks import check_kind
 from ..errors import ProblemTooLargeError
 from ..solution.solution import Solution
 from ..types import Vector
-from .canvas import axes_or_new, number_whole, spans_decades, write_legend
+from .canvas import axes_or_new, number_whole, spans_decades
 from .captions import caption
 from .colours import GUIDE, ROLES
+from .legends import write_legend
 from .style import Style, in_style
 
 if TYPE_CHECKING:
