@@ -13,7 +13,7 @@ from screlax.errors import InvalidInputError
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from problems import CASES, every_case, labels_of
 
-from benchmarks.attack import KINDS, QUICK, attack, table
+from benchmarks.attack import KINDS, QUICK, attack, table, total
 from benchmarks.attacks.program import Program
 from benchmarks.attacks.tally import Tally
 from benchmarks.attacks.truth import enclose, truth_of
@@ -26,6 +26,12 @@ def test_no_attack_finds_a_false_proof(kind):
     assert sum(tally.tried for tally in tallies) >= QUICK * KINDS[kind][1] / 2
     found = [text for tally in tallies for _, text in tally.found]
     assert sum(tally.false for tally in tallies) == 0, "\n".join([table(tallies), *found])
+
+
+def test_a_kind_is_the_sum_of_its_attacks():
+    tallies = [Tally("one", tried=3, refused=1, unproved=1), Tally("other", 4, false=1, worst=2e-3)]
+    line = table([total("solves", tallies)]).splitlines()[-1]
+    assert line == "| solves | 7 | 1 | 1 | 1 | 0 | 2.0e-03 |"
 
 
 @every_case(CASES[::3])
