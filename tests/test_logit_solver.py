@@ -148,7 +148,7 @@ def test_weights_that_are_no_function_of_the_size_have_no_rule():
 
 @pytest.mark.parametrize("price", [0.1, 3.0, 7.0, 10.0, 15.0])
 def test_nodes_give_the_optimum_of_all_orbits(price):
-    sizes = np.floor(5000 * 0.05 ** (np.arange(200) / 199)).astype(int) // 10
+    sizes = np.floor(5000 * 0.05 ** (np.arange(120) / 119)).astype(int) // 10
     program = logit_program(ce(sizes, price))
     few = at_nodes(program, price, 12)
     assert few is not None
