@@ -190,6 +190,10 @@ def test_a_run_that_fails_leaves_the_former_table_and_figure(tmp_path):
         f"runs = Path({str(tmp_path / 'runs')!r})\n"
         "runs.write_text(str(number := int(runs.read_text()) + 1))\n"
         "Path('made.png').write_text(f'{number}')\n"
+        "rows = Path('kept/rows')\n"  # to go on from after a failure, and only then
+        "assert rows.exists() == (number == 3), number\n"
+        "rows.parent.mkdir(exist_ok=True)\n"
+        "rows.touch()\n"
         "print(f'processor: one\\n\\n| a |\\n|---|\\n| run {number} |')\n"
         "assert number != 2, 'unlucky'\n"
     )

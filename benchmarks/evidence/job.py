@@ -78,7 +78,7 @@ class Job:
 
             printed = f"{provenance_line()}\n\n{printed}"
         said = [text for text in printed.splitlines() if "processor: " in text]
-        return self._checked(
+        result = self._checked(
             Result(
                 command=self.command,
                 version=self.version,
@@ -92,6 +92,16 @@ class Job:
                 files=digests(self.own, self.files),
             )
         )
+        self._tidy()
+        return result
+
+    def _tidy(self) -> None:
+        """Remove what a command keeps to go on from: another run of it is to measure again."""
+        ours = {self.own / each.name for each in self.files} | {self.own / "output.md"}
+        ours |= {folder for each in ours for folder in each.parents}
+        for path in sorted(self.own.rglob("*"), reverse=True):
+            if path not in ours:
+                path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
 
     def _printed(self) -> str:
         """Return what the command prints; one that fails is a `RuntimeError`."""
