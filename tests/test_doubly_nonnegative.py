@@ -11,7 +11,7 @@ from toy_extension import SoftMargin
 
 import screlax
 from screlax import UFM, Ball, Budget, Ridge, Solution, Sphere, losses, solve_relaxation
-from screlax.analysis.nonnegative import nonnegative_factor
+from screlax.analysis.nonnegative import _polished, nonnegative_factor
 from screlax.errors import FileFormatError, InvalidInputError
 from screlax.gram.cells import CellGram, Level
 from screlax.losses import InstanceMix, Prototypes, SelfSupervised, SoftTargets
@@ -207,6 +207,15 @@ def test_files_keep_multipliers(tmp_path, solved, monkeypatch):
             Solution.load(path)
     np.savez(path, **{**held, "dual_entries": -entries})
     assert Solution.load(path).lower <= solution.upper  # the Gram matrix proves itself
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_factor_that_is_near_is_polished_to_rounding(seed):
+    rng = np.random.default_rng(seed)
+    exact = np.where(rng.random((5, 7)) < 0.5, rng.random((5, 7)) + 0.2, 0.0) + np.eye(5, 7)
+    found = _polished(exact * (1 + 1e-3 * rng.standard_normal((5, 7))), exact @ exact.T)
+    assert found.min() >= 0
+    assert np.abs(found @ found.T - exact @ exact.T).max() <= 1e-14
 
 
 def test_a_matrix_without_nonnegative_factor_has_no_embeddings():

@@ -126,6 +126,14 @@ def test_class_weights_count():
     assert conic.lower <= solution.upper
 
 
+@pytest.mark.parametrize("loss", [InstanceMix(0.9), SelfSupervised()], ids=str)
+def test_squared_norms_are_those_of_class_means_and_the_variability_within(loss):
+    sizes = np.array([9, 3, 3, 2])
+    solution = solve_relaxation(UFM(sizes, Sphere(1.0), 0.4, loss=loss))
+    means = sizes @ np.diagonal(solution.class_gram) / sizes.sum()
+    assert 0.1 < solution.within_class_variability == pytest.approx(1 - means, abs=1e-9)
+
+
 def test_zero_is_optimal_from_the_threshold_of_samples_on():
     """With much SimCLR the first direction to leave zero is between samples of a class."""
     loss = InstanceMix(0.9)

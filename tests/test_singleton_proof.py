@@ -113,6 +113,28 @@ def test_v_and_b_span_the_kernel_exactly(control):
 # ----------------------------------------------------------------- bounds enclose the optimum
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_lower_bound_of_a_ridge_is_the_entropy_of_the_rows_at_any_state(seed):
+    """D(P) of p_gh = (2ν/n_g)(v v' + b b') Z'/(Z + Z'), and p_g0, summed class by class."""
+    solution, gram = solved([9, 5, 5, 3, *[1] * 12], Ridge(0.35))
+    state = perturbed(np.random.default_rng(seed), state_of_singleton_gram(gram), 0.05)
+    proof, equations = proof_of(solution.problem, state), singleton_equations(solution.problem)
+    n, copies, single = np.array([9.0, 5.0, 3.0]), np.array([1.0, 2.0, 1.0]), 12.0
+    v, b, z = (np.exp(x) for x in (state.log_slack, state.log_pull, state.log_normalizer))
+    scale = 2 * proof._strength / n
+    each = scale[:, None] * (np.outer(v, v) + np.outer(b, b)) * z / np.add.outer(z, z)
+    alone = scale * equations.root * b
+    others = copies - np.eye(3)
+    kept = proof._rows_off[1] / alone
+    assert 0.5 < kept.min() == pytest.approx(kept.max())
+    each, alone = kept[:, None] * each, kept * alone
+    own = 1 - (others * each).sum(axis=1) - alone
+    terms = own * np.log((n - 1) / own) + (others * each * np.log(n / each)).sum(axis=1)
+    bound = (copies * n) @ (terms + alone * np.log(single / alone))
+    assert proof.certificate.lower == pytest.approx(bound, rel=1e-11)
+    assert proof.certificate.infimum < bound < solution.lower
+
+
 def perturbed(rng: np.random.Generator, state: SingletonState, size: float) -> SingletonState:
     def moved(values):
         return values + size * rng.standard_normal(len(values))

@@ -18,6 +18,7 @@ from screlax.problem.program import build_program
 from screlax.proof.dense import certify
 from screlax.proof.prove import prove_gram
 from screlax.proof.structured import StructuredProof, prove, state_of_gram
+from screlax.proof.structured_rounding import row_loss
 from screlax.solve.slack_vector.solver import solve_slack_vector
 from screlax.solve.slack_vector.start import initial_state
 
@@ -409,3 +410,13 @@ def test_a_gap_without_a_bound_is_not_called_rounding():
     unbounded = replace(proof, gap=np.array([math.inf])).certificate()
     assert unbounded.lower == unbounded.infimum
     assert not unbounded.is_rounding
+
+
+@pytest.mark.parametrize("outside", [-40.0, -1.0, 3.0, 29.0, 31.0, 800.0])
+def test_losses_of_rows_are_right_beside_rows_of_another_size(outside):
+    """log(o + e^x), in one call with rows that are summed in the other way."""
+    own, beside = np.array([1.0, 0.2, 3.0, 1e6]), np.array([-50.0, 40.0])
+    found = row_loss(np.append(own, [1.0, 2.0]), np.append(np.full(4, outside), beside))
+    expected = np.logaddexp(np.log(own), outside)
+    assert found[:4] == pytest.approx(expected, rel=1e-14)
+    assert found[4:] == pytest.approx([np.exp(-50.0), 40.0], rel=1e-14)
