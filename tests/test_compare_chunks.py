@@ -172,12 +172,14 @@ def test_files_folders_and_stores(files):
 
 def test_labels_in_chunks_count_by_their_place(files):
     expected = screlax.compare(drawn(), LABELS, solved()).gram_distance
-    np.save(files / "a.npy", LABELS[:50])
-    np.save(files / "b.npy", LABELS[50:])
+    folder = files / "labels"
+    folder.mkdir()
+    np.save(folder / "a.npy", LABELS[:50])
+    np.save(folder / "b.npy", LABELS[50:])
     unknown = arrays.from_array(LABELS, chunks=11)
     unknown = unknown[unknown >= 0]
     assert math.isnan(unknown.shape[0])
-    for labels in ([files / "a.npy", files / "b.npy"], unknown, unknown.compute()):
+    for labels in ([folder / "a.npy", folder / "b.npy"], folder, unknown, unknown.compute()):
         found = screlax.compare(in_chunks(drawn(), 7), labels, solved()).gram_distance
         assert found == pytest.approx(expected, rel=1e-12)
 

@@ -42,7 +42,7 @@ def test_below_the_rank_is_refused_unless_asked_for(solution):
     assert solution.prototypes(1, truncate=True).shape == (3, 1)
 
 
-@pytest.mark.parametrize("dtype", ["int32", "complex128"])
+@pytest.mark.parametrize("dtype", ["int32", "complex128", "torch.float32"])
 def test_other_types_are_refused(solution, dtype):
     with pytest.raises(InvalidInputError, match="floating-point"):
         solution.prototypes(dtype=dtype)

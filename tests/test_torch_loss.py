@@ -1,5 +1,6 @@
 """The losses in torch: values and gradients are those of the arrays' functions, and of torch."""
 
+import itertools
 import subprocess
 import sys
 
@@ -156,6 +157,7 @@ def test_a_second_derivative_is_refused_and_a_graph_of_the_first_is_not():
         ({"embeddings": np.eye(3)}, "must be a torch tensor"),
         ({"embeddings": torch.empty(9, 4, device="meta")}, "on meta.*computed on the CPU"),
         ({"embeddings": torch.eye(9).to_sparse()}, "must be dense"),
+        ({"embeddings": torch.eye(9) + 0j}, "must be real, got torch.complex64"),
         ({"keys": torch.empty(2, 4, device="meta"), "key_labels": [0, 1]}, "keys are on meta"),
         ({"reduction": "none"}, "has no gradient"),
         ({"temperature": -1.0}, "temperature"),
@@ -175,11 +177,92 @@ def test_what_cannot_be_is_refused(change, message):
 
 
 @pytest.mark.parametrize(
-    "options", [{"temperature": 0.0}, {"loss": "nothing"}, {"reduction": "median"}]
+    ("options", "message"),
+    [
+        ({"temperature": 0.0}, "temperature"),
+        ({"loss": "nothing"}, "nothing"),
+        ({"loss": "supcon in shuffle:size=64"}, "a training step has one batch: take supcon"),
+        ({"reduction": "median"}, "median"),
+        ({"base_temp": 0.1}, "no option 'base_temp'.*did you mean 'base_temperature'"),
+        ({"class_weights": "balanced"}, "loss's own"),
+    ],
 )
-def test_a_module_refuses_before_the_first_batch(options):
-    with pytest.raises(InvalidInputError):
+def test_a_module_refuses_before_the_first_batch(options, message):
+    with pytest.raises(InvalidInputError, match=message):
         trained.ContrastiveLoss(**options)
+
+
+@pytest.mark.parametrize("transform", [torch.func.grad, torch.func.vmap])
+def test_transforms_are_refused(transform):
+    rows, labels = data(n=3, dim=2)
+    of = transform(lambda rows: trained.contrastive_loss(rows, labels))
+    with pytest.raises(SolverCapabilityError, match=r"torch\.func"):
+        of(rows.detach().expand(2, 3, 2) if transform is torch.func.vmap else rows.detach())
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's own, of its tracer
+def test_compilation_leaves_the_losses_as_they_are():
+    solution = screlax.solve_relaxation([3, 3, 3], screlax.Sphere(1.0))
+    loss, penalty = trained.ContrastiveLoss(normalize=True), trained.GramPenalty(solution)
+    rows, labels = data()
+
+    def step(rows):
+        return 2 * loss(rows.sin(), labels) + penalty(rows, labels)
+
+    def slope(function):
+        (found,) = torch.autograd.grad(function(rows), rows)
+        return found
+
+    torch.testing.assert_close(slope(torch.compile(step, backend="eager")), slope(step))
+    alone = torch.compile(trained.contrastive_loss, backend="eager")
+    assert alone(rows, labels) == trained.contrastive_loss(rows, labels)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"mean_over": "all"},
+        {"reduction": "sum", "loss": screlax.losses.SupCon(class_weights={0: 1, 1: 2, 2: 3})},
+        {"loss": "supcon:views=2"},
+        {"loss": "negatives-only"},
+    ],
+)
+def test_the_problem_of_a_training_has_its_mean_over_all_batches(options):
+    sizes, size = [4, 2, 1], 3
+    loss = trained.ContrastiveLoss(temperature=0.4, normalize=True, **options)
+    solution = screlax.solve_relaxation(
+        loss.problem(sizes, batches=screlax.batches.RandomBatches(size, drop_last=True))
+    )
+    rows = torch.from_numpy(solution.prototypes().repeat(sizes, axis=0))
+    labels = np.repeat(range(3), sizes)
+    if loss.loss.view_count > 1:
+        rows = rows[:, None].expand(-1, 2, -1)
+    drawn = [list(some) for some in itertools.combinations(range(7), size)]
+    mean = np.mean([loss(rows[some], labels[some]).item() for some in drawn])
+    expected = solution.mean_value * (size if options.get("reduction") == "sum" else 1)
+    assert mean == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted", "message"),
+    [
+        ({"normalize": False}, {}, "need a control: Ridge"),
+        ({}, {"control": screlax.Ridge(0.1)}, "leave the control out"),
+        ({"contrast_with": "keys"}, {}, "no problem is known.*contrast_with='keys'"),
+        ({"loss": "supcon:class_weights=balanced"}, {"batches": "shuffle:size=4"}, "of each batch"),
+        (
+            {"loss": screlax.losses.SupCon(class_weights={0: 1, 1: 2})},
+            {"batches": "shuffle:size=4"},
+            "weighted mean.*reduction='sum'",
+        ),
+        ({"mean_over": "all"}, {"batches": "poisson:rate=0.5"}, "differ in size.*'anchors'"),
+    ],
+)
+def test_a_training_without_a_problem_is_refused(options, wanted, message):
+    loss = trained.ContrastiveLoss(**({"normalize": True} | options))
+    with pytest.raises(InvalidInputError, match=message):
+        loss.problem([5, 5], **wanted)
 
 
 def test_torch_is_loaded_when_asked_for_and_its_absence_named(tmp_path):

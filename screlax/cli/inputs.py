@@ -14,7 +14,7 @@ from ..io.contents.opened import FORMATS
 from ..io.text_tables import SUFFIXES as TEXT
 from ..problem.count_files import read_labelled_counts
 from ..problem.count_numbers import count_of
-from ..problem.label_files import read_labels
+from ..problem.label_files import label_shards, read_labels
 from .without_effect import refuse_idle
 
 KINDS = ".csv, .tsv, .txt, .json, .npy, .npz, .pt, .safetensors, .parquet, or - for standard input"
@@ -87,7 +87,7 @@ def labels_beside_rows(
         raise InvalidInputError(
             f"{file} holds embeddings alone; give the label of each: {option} FILE"
         )
-    if labels is not None and Path(labels).is_dir():
+    if labels is not None and Path(labels).is_dir() and not label_shards(Path(labels)):
         warnings.warn(
             f"rows are taken to be in the order of {labels}, class after class by name, as a "
             f"loader without shuffling gives them; of any other order give {option} FILE",

@@ -106,8 +106,9 @@ def compare(
         number of views is taken as well, and flagged.
     labels : array-like, torch tensor or path, shape (n,), optional
         Labels of the problem's classes (`problem.class_labels`, or class numbers from 0). A dask or
-        zarr array or a list of .npy files is loaded as a whole. None stands for those in the file
-        of the embeddings, of several arrays or columns: ``compare("run.npz", solution=solution)``.
+        zarr array, a list of .npy files or a folder of them is loaded as a whole. None stands for
+        those in the file of the embeddings, of several arrays or columns:
+        ``compare("run.npz", solution=solution)``.
     solution : Solution, or sequence of Solution
         The optimum to compare with, of whatever loss its problem has: the objective is evaluated by
         that loss, which the result names, not by the one the embeddings were made with. Distances

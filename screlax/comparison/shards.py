@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from ..containers import index_of
 from ..errors import FileFormatError, InvalidInputError
 from ..io.contents.in_file import in_file
+from ..io.shard_folders import shard_files
 from ..samples.sources import mapped
 
 
@@ -86,26 +86,13 @@ def _of_folder(folder: Any) -> Any:
         return _zarr_array(path, place.name)
     if place.name is not None:
         raise FileFormatError(f"{path} is a folder of files, which have no array {place.name!r}")
-    files = sorted(path.glob("*.npy"), key=lambda file: file.name)
+    files = shard_files(path)
     if not files:
         raise FileFormatError(
             f"{path} is a folder without .npy files, and no zarr array; name the files of the "
             "embeddings"
         )
-    counted = sorted(files, key=lambda file: _parts(file.name))
-    if counted != files:
-        first = next(one for one, other in zip(counted, files, strict=True) if one != other)
-        raise FileFormatError(
-            f"{path}: the order of its files is not plain: as text {first.name} comes later than "
-            "by its number; list the files in the order of the labels"
-        )
     return files
-
-
-def _parts(name: str) -> list[tuple[int, int, str]]:
-    """Return a name as text and numbers, which compare by their values."""
-    pieces = re.split(r"(\d+)", name)
-    return [(1, int(one), "") if one.isdigit() else (0, 0, one) for one in pieces]
 
 
 def _zarr_array(path: Path, name: str | None) -> Any:

@@ -22,6 +22,7 @@ from ..io.files import (
     existing_file,
     json_of,
 )
+from ..io.shard_folders import shard_files
 from ..io.text_tables import SUFFIXES as TEXT
 from .labels import label_array
 from .text_labels import text_labels
@@ -45,6 +46,7 @@ def read_labels(path: str | os.PathLike[str]) -> list[int] | list[str]:
         - .json: a list of integers or a list of strings.
         - .npz, .pt, .safetensors, .parquet: the only array or column, or the one with such a name.
         - a folder of class folders: the name of its folder for every file, in order of names.
+        - a folder of .npy files: their labels one below the other, in order of names.
 
     Returns
     -------
@@ -131,6 +133,9 @@ def as_labels(source: Any, count: int) -> NDArray[Any]:
 def _labels_in(path: str | os.PathLike[str]) -> list[Any] | NDArray[Any]:
     """Read a file; an array stays one: a million Python objects take most of a second."""
     if is_folder(path):
+        shards = label_shards(Path(path))
+        if shards:
+            return np.concatenate([_labels_from_array(shard) for shard in shards])
         counts = class_folder_counts(Path(path))
         return [name for name, count in counts.items() for _ in range(count)]
     file, place = existing_file(path, (*SUFFIXES, *FORMATS)), in_file(path)
@@ -147,6 +152,12 @@ def _labels_in(path: str | os.PathLike[str]) -> list[Any] | NDArray[Any]:
     if len(labels) == 0:
         raise FileFormatError(f"{file} holds no labels; give one label per sample")
     return labels
+
+
+def label_shards(folder: Path) -> list[Path]:
+    """Return the .npy files of a folder that are its labels: none where it has class folders."""
+    has_classes = any(entry.is_dir() for entry in folder.glob("[!.]*"))
+    return [] if has_classes else shard_files(folder)
 
 
 def is_folder(path: Any) -> bool:

@@ -86,6 +86,7 @@ def check_unresolved(loss: object) -> Loss:
     """Return a loss, or that of a text; refuse one that a problem has resolved."""
     known = check_loss(loss)
     known.require_embeddings("contrastive_loss")
+    known.require_one_batch()
     if known.orbit_option_names:
         raise InvalidInputError(
             f"{', '.join(known.orbit_option_names)} of the loss {known} are those of a problem's "

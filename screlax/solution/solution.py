@@ -531,9 +531,14 @@ class Solution:
         >>> bool(np.linalg.norm(prototypes - means) < before)
         True
         """
-        kind = np.dtype(dtype)
-        if kind.kind != "f":
-            raise InvalidInputError(f"dtype must be a floating-point type, got {kind}")
+        try:
+            kind = np.dtype(dtype)
+        except TypeError:
+            kind = None
+        if kind is None or kind.kind != "f":
+            raise InvalidInputError(
+                f"dtype must be a floating-point type of NumPy, such as 'float32', got {dtype}"
+            )
         if onto is None:
             vectors = self.embeddings(dim, truncate=truncate).vectors
         else:

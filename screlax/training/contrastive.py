@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
 
 from ..checks import real_number
 from ..errors import InvalidInputError
+from ..problem.batches.base import Batches
+from ..problem.class_sizes import ClassSizes
+from ..problem.constraints.base import Control
 from ..problem.losses.base import Loss
+from ..problem.ufm import UFM
 from ..samples.contrastive import contrastive_loss as loss_of_arrays
 from ..samples.contrastive import contrastive_loss_and_grad
 from ..samples.loss_terms import check_unresolved
 from ..samples.options import Options
-from .known_gradient import on_cpu, refuse_gradient, wants_gradient, with_gradients
+from ..spelling import hint
+from .known_gradient import on_cpu, refuse_gradient, untraced, wants_gradient, with_gradients
+from .problem import control_of_training, loss_of_training
 
 
 def contrastive_loss(
@@ -33,7 +40,9 @@ def contrastive_loss(
     """Return `screlax.contrastive_loss` of tensors on a CPU, with its gradient.
 
     Loss and gradient are computed together, block by block: no n×n array is formed, forward or
-    backward. In the precision of the embeddings; half precision is raised to single.
+    backward. In the precision of the embeddings; half precision is raised to single. Within
+    `torch.compile` it is a call that stays as it is, between two graphs; ``fullgraph=True`` cannot
+    be.
 
     Parameters
     ----------
@@ -62,7 +71,7 @@ def contrastive_loss(
     InvalidInputError
         If an input does not fit, is on another device, or has no derivative here.
     SolverCapabilityError
-        Where a second derivative is taken.
+        Where a second derivative is taken, or within a transform of `torch.func`.
 
     Examples
     --------
@@ -74,22 +83,29 @@ def contrastive_loss(
     >>> round(value.item(), 6), embeddings.grad.shape
     (1.098612, torch.Size([4, 4]))
     """
-    rows = on_cpu(embeddings, "embeddings")
-    columns = on_cpu(keys, "keys") if isinstance(keys, torch.Tensor) else keys
-    refuse_gradient(soft_labels, "soft_labels")
     options |= {
         "loss": loss,
         "temperature": temperature,
         "normalize": normalize,
         "reduction": reduction,
-        "keys": columns,
+        "keys": keys,
         "key_labels": key_labels,
         "soft_labels": soft_labels,
         "n_jobs": 1 if n_jobs is None and torch.get_num_threads() == 1 else n_jobs,
     }
+    return untraced(_evaluate)(embeddings, labels, options)
+
+
+def _evaluate(embeddings: torch.Tensor, labels: Any, options: dict[str, Any]) -> torch.Tensor:
+    """Compute the loss, and its gradient where one is wanted."""
+    rows = on_cpu(embeddings, "embeddings")
+    keys, temperature = options["keys"], options["temperature"]
+    columns = on_cpu(keys, "keys") if isinstance(keys, torch.Tensor) else keys
+    refuse_gradient(options["soft_labels"], "soft_labels")
+    options = options | {"keys": columns}
     if not wants_gradient(rows, columns, temperature):
         return torch.as_tensor(loss_of_arrays(rows, labels, **options), dtype=rows.dtype)
-    if reduction == "none":
+    if options["reduction"] == "none":
         raise InvalidInputError(
             "reduction='none' has no gradient here; take 'mean' or 'sum', or torch.no_grad()"
         )
@@ -144,6 +160,7 @@ class ContrastiveLoss(torch.nn.Module):  # type: ignore[misc]
         self.temperature = temperature
         self.normalize = normalize
         self.options = options
+        _check_names(options, self.loss)
         Options(
             temperature=temperature,
             base_temperature=options.get("base_temperature"),
@@ -164,8 +181,68 @@ class ContrastiveLoss(torch.nn.Module):  # type: ignore[misc]
             **keys,
         )
 
+    def problem(
+        self,
+        class_sizes: Any,
+        control: Control | None = None,
+        *,
+        batches: Batches | str | None = None,
+        features: str = "real",
+    ) -> UFM:
+        """Return the problem of training with this loss, the features being free variables.
+
+        Its solution is what `compare` sets a network against. No network has a smaller loss in
+        expectation than `Solution.mean_value`, of reduction "mean".
+
+        Parameters
+        ----------
+        class_sizes
+            Of the training set, as for `UFM`.
+        control : Ridge, Ball, Sphere or Budget, optional
+            What keeps features bounded that are not normalised.
+        batches : Batches or str, optional
+            How the loader draws them, a batch being what the loss is given at once; by default all
+            samples.
+        features : {"real", "nonnegative"}, default "real"
+            Nonnegative behind a last ReLU.
+
+        Raises
+        ------
+        InvalidInputError
+            If the loss, its options, or control and normalisation have no such problem; the message
+            says what would have one.
+
+        Examples
+        --------
+        >>> import screlax.torch
+        >>> criterion = screlax.torch.ContrastiveLoss(temperature=0.2, normalize=True)
+        >>> problem = criterion.problem({"cat": 50, "dog": 9}, batches="shuffle:size=16")
+        >>> print(problem.loss, problem.control, problem.temperature)
+        supcon in shuffle:mean_over=anchors,size=16 Sphere(radius_squared=1.0) 0.2
+        """
+        sizes, _ = ClassSizes.with_labels(class_sizes)
+        return UFM(
+            class_sizes,
+            control_of_training(self.normalize, control),
+            real_number(self.temperature),
+            loss=loss_of_training(self.loss, self.options, batches, sizes),
+            features=features,
+        )
+
     def extra_repr(self) -> str:
         """Say the loss and its options in the module's own representation."""
         said = {"temperature": real_number(self.temperature), "normalize": self.normalize}
         each = (f"{name}={value}" for name, value in (said | self.options).items())
         return ", ".join([str(self.loss), *each])
+
+
+def _check_names(options: dict[str, Any], loss: Loss) -> None:
+    """Refuse an option that `contrastive_loss` has not, before the first batch."""
+    known = inspect.signature(loss_of_arrays).parameters
+    for name in options:
+        if hasattr(loss, name):
+            raise InvalidInputError(
+                f"{name} is the loss's own: give it there, as in losses.SupCon({name}=…)"
+            )
+        if name not in known:
+            raise InvalidInputError(f"contrastive_loss has no option {name!r}{hint(name, known)}")

@@ -8,7 +8,7 @@ import torch
 
 from ..comparison.gram_penalty import gram_penalty_and_grad
 from ..solution.solution import Solution
-from .known_gradient import on_cpu, with_gradients
+from .known_gradient import on_cpu, untraced, with_gradients
 
 
 def gram_penalty(
@@ -43,6 +43,13 @@ def gram_penalty(
     >>> value.item() > 0, embeddings.grad.shape
     (True, torch.Size([3, 3]))
     """
+    return untraced(_evaluate)(embeddings, labels, solution, normalize)
+
+
+def _evaluate(
+    embeddings: torch.Tensor, labels: Any, solution: Solution, normalize: bool
+) -> torch.Tensor:
+    """Compute the penalty with its gradient."""
     rows = on_cpu(embeddings, "embeddings")
     found = gram_penalty_and_grad(rows, labels, solution, normalize=normalize)
     return with_gradients(found.value, rows, (rows, found.gradient))
@@ -74,3 +81,7 @@ class GramPenalty(torch.nn.Module):  # type: ignore[misc]
     def forward(self, embeddings: torch.Tensor, labels: Any) -> torch.Tensor:
         """Return the penalty of a batch."""
         return gram_penalty(embeddings, labels, self.solution, normalize=self.normalize)
+
+    def extra_repr(self) -> str:
+        """Say which optimum it draws to in the module's own representation."""
+        return f"{self.solution.problem.description}, normalize={self.normalize}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -91,6 +92,9 @@ def on_cpu(values: Any, what: str) -> Any:
         )
     if values.is_sparse:
         raise InvalidInputError(f"{what} must be dense; use to_dense() on a sparse tensor")
+    if values.is_complex():
+        raise InvalidInputError(f"{what} must be real, got {values.dtype}")
+    _refuse_transforms(values, what)
     return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 
@@ -98,6 +102,22 @@ def refuse_gradient(values: Any, what: str) -> None:
     """Refuse what is to be differentiated by, and has no derivatives here."""
     if wants_gradient(values):
         raise InvalidInputError(f"there is no derivative by {what}: give {what}.detach()")
+
+
+def _refuse_transforms(values: Any, what: str) -> None:
+    """Refuse the stand-ins of torch.func, which hold no numbers that NumPy could read."""
+    try:
+        values.data_ptr()
+    except RuntimeError as error:
+        raise SolverCapabilityError(
+            f"{what} are within a transform of torch.func (grad, vmap, jvp …), which cannot follow "
+            "this loss into NumPy: take backward() or torch.autograd.grad"
+        ) from error
+
+
+def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function as torch.compile may call it: its tracer cannot follow into NumPy."""
+    return torch.compiler.disable(function) if torch.compiler.is_compiling() else function
 
 
 def _times(gradient: Any, upstream: Any, like: Any) -> Any:

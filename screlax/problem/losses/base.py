@@ -46,6 +46,20 @@ class Loss(LossOptions, ABC):
     has_classifier: ClassVar[bool] = False
     """Whether it is of features and a linear classifier, and its control too."""
 
+    def require_one_batch(self) -> None:
+        """Refuse an expectation for embeddings that are given, which are one batch.
+
+        Raises
+        ------
+        InvalidInputError
+            If it has a `sampler`.
+        """
+        if self.sampler is not None:
+            raise InvalidInputError(
+                f"the loss {self} is an expectation over batches, and a training step has one "
+                f"batch: take {self.of_all_samples}"
+            )
+
     def require_embeddings(self, what: str) -> None:
         """Refuse a loss of features and a classifier for what is known of embeddings alone.
 
