@@ -47,7 +47,7 @@ def moved(gram, program, size, rng):
     return dataclasses.replace(gram, logit_own=own, logit_pair=pair)
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", range(60))
 def test_bounds_are_on_their_side_of_what_50_digits_say(seed):
     """Upper is at least the objective at these logits, lower at most the bound of these rows."""
     rng = np.random.default_rng(seed)
