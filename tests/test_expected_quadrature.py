@@ -1,5 +1,7 @@
 """Bounds of the errors of expected losses: against sums over all compositions with fifty digits."""
 
+import functools
+import itertools
 import math
 
 import mpmath
@@ -37,32 +39,38 @@ def compositions(total, most):
 
 
 def weighted_compositions(draws, row):
-    """Yield numbers of units, the own class last, and their probability, a row at a time."""
-    units = [*draws.units[row], draws.own_units[row]]
-    if draws.degree is None:
-        q = mpmath.mpf(draws.odds) / (1 + mpmath.mpf(draws.odds))
-        ranges = [range(int(n) + 1) for n in units]
-        for counts in np.stack(np.meshgrid(*ranges, indexing="ij"), -1).reshape(-1, len(units)):
-            pairs = list(zip(map(int, units), map(int, counts), strict=True))
-            chance = math.prod(math.comb(n, b) for n, b in pairs)
-            yield (
-                counts,
-                chance * q ** int(counts.sum()) * (1 - q) ** int(sum(units) - counts.sum()),
-            )
-        return
-    d = int(draws.degree)
-    if draws.replaced:
-        total = sum(mpmath.mpf(n) for n in units)
-        for counts in compositions(d, [d] * len(units)):
-            chance = mpmath.factorial(d)
-            for n, b in zip(units, counts, strict=True):
-                chance *= (mpmath.mpf(n) / total) ** b / mpmath.factorial(b)
-            yield counts, chance
-        return
-    everything = math.comb(int(sum(units)), d)
-    for counts in compositions(d, [int(n) for n in units]):
-        chance = math.prod(math.comb(int(n), b) for n, b in zip(units, counts, strict=True))
-        yield counts, mpmath.mpf(chance) / everything
+    """Return numbers of units, the own class last, and their probability."""
+    units = (*draws.units[row].tolist(), draws.own_units[row].item())
+    return _weighted_compositions(units, draws.degree, draws.odds, draws.replaced)
+
+
+@functools.cache
+def _weighted_compositions(units, degree, odds, replaced):
+    """Return the same, with fifty digits, once for all scales and numbers of views."""
+    if replaced:
+        d, total = int(degree), mpmath.fsum(units)
+        powers = [[(n / total) ** b / mpmath.factorial(b) for b in range(d + 1)] for n in units]
+        return [
+            (counts, mpmath.factorial(d) * mpmath.fprod(map(list.__getitem__, powers, counts)))
+            for counts in compositions(d, [d] * len(units))
+        ]
+    whole = list(map(int, units))
+    if degree is None:
+        chosen = itertools.product(*(range(n + 1) for n in whole))
+        q = mpmath.mpf(odds) / (1 + mpmath.mpf(odds))
+        powers = [q**b * (1 - q) ** (sum(whole) - b) for b in range(sum(whole) + 1)]
+    else:
+        chosen = compositions(int(degree), whole)
+        powers = {int(degree): 1 / mpmath.mpf(math.comb(sum(whole), int(degree)))}
+    return [
+        (counts, math.prod(map(math.comb, whole, counts)) * powers[sum(counts)])
+        for counts in chosen
+    ]
+
+
+@functools.cache
+def log_of(number):
+    return mpmath.log(number)
 
 
 def exact_row(draws, views, row, e):
@@ -76,7 +84,7 @@ def exact_row(draws, views, row, e):
             continue
         parts = [views * int(b) * x for b, x in zip(counts, each, strict=False)]
         total = own + sum(parts)
-        floor += chance * mpmath.log(own)
+        floor += chance * log_of(own)
         excess += chance * mpmath.log(total / own)
         softmax = [s + chance * part / total for s, part in zip(softmax, parts, strict=True)]
     return floor, excess, softmax

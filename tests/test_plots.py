@@ -518,17 +518,10 @@ def test_without_matplotlib_the_extra_is_named(draw, ten, monkeypatch):
     assert isinstance(caught.value, ImportError)
 
 
-def test_importing_screlax_its_plots_and_commands_loads_no_matplotlib():
+def test_importing_loads_no_matplotlib_and_drawing_and_saving_no_pyplot(tmp_path):
     code = (
-        "import sys, screlax, screlax.plots, screlax.cli; "
-        "assert not [m for m in sys.modules if m.startswith('matplotlib')]"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_drawing_and_saving_never_load_pyplot(tmp_path):
-    code = (
-        "import sys, screlax; from screlax import plots; "
+        "import sys, screlax, screlax.cli; from screlax import plots; "
+        "assert not [m for m in sys.modules if m.startswith('matplotlib')]; "
         "s = screlax.solve_relaxation([9, 3, 2], control=screlax.Ridge(0.1)); "
         f"plots.plot_solution(s).savefig({str(tmp_path / 'a.svg')!r}); "
         "assert 'matplotlib.pyplot' not in sys.modules"
