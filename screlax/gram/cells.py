@@ -99,6 +99,10 @@ class CellGram:
         """Return the Gram matrix multiplied by a number."""
         return CellGram(self.own * factor, self.pair * factor)
 
+    def plus(self, other: CellGram) -> CellGram:
+        """Return the sum of two, entry by entry."""
+        return CellGram(self.own + other.own, self.pair + other.pair)
+
     def leading(self, count: int) -> CellGram:
         """Return the Gram matrix of the first cells."""
         return CellGram(self.own[:count], self.pair[:count, :count])

@@ -277,6 +277,19 @@ def _blocks_and_margin(
     return slack_blocks(relaxation.cells, slack, spread), margin
 
 
+def stationary_multipliers(
+    relaxation: Program, slope: CellGram, linear: Vector | None, gram: CellGram
+) -> Vector:
+    """Return the control's multipliers that make the Lagrangian stationary along a Gram matrix.
+
+    `slope` is the gradient of the loss, `linear` are multipliers of linear constraints.
+    """
+    if linear is not None and relaxation.linear is not None:
+        slope = slope.plus(relaxation.linear.coefficients(linear))
+    along = products_by_cell(slope, gram)
+    return relaxation.control.multipliers(along, gram.own, relaxation.cells)
+
+
 def products_by_cell(slack: CellGram, gram: CellGram) -> Vector:
     """Return ⟨S, G⟩ cell by cell, shape (m,)."""
     return np.asarray(slack.own * gram.own + (slack.pair * gram.pair).sum(axis=1))

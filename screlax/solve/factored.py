@@ -122,7 +122,7 @@ class CellObjective:
     def change(self, at: CellPoint, step: Matrix) -> float:
         """See `FactoredObjective`."""
         first, second = self._bilinear(at.point, step), self.gram(step)
-        moved = CellGram(first.own + second.own, first.pair + second.pair)
+        moved = first.plus(second)
         if max(float(np.abs(moved.own).max()), float(np.abs(moved.pair).max())) > 1:
             return self.value(at.point + step) - self.value(at.point)
         return self.relaxation.change(at.softmax, moved)

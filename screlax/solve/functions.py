@@ -15,7 +15,7 @@ from ..problem.levels import lift_from_orbits
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
 from ..proof.dual import DualPoint, dual_from_orbits
-from ..proof.repair import products_by_cell
+from ..proof.repair import stationary_multipliers
 from .base import Candidate, SolverOptions
 from .cascade import Native
 
@@ -59,11 +59,6 @@ def _dual(problem: UFM, program: Program, gram: CellGram, free: Candidate) -> Du
     """Return the dual point of the optimum without functions: its softmax rows and multipliers."""
     own = dual_from_orbits(problem, program, free.duals[0]) if free.duals else DualPoint(None)
     at = program.loss.expand(gram)
-    slope = program.loss.gradient(at)
-    if own.linear is not None and program.linear is not None:
-        added = program.linear.coefficients(own.linear)
-        slope = CellGram(slope.own + added.own, slope.pair + added.pair)
-    along = products_by_cell(slope, gram)
-    multipliers = program.control.multipliers(along, gram.own, program.cells)
+    multipliers = stationary_multipliers(program, program.loss.gradient(at), own.linear, gram)
     rows = None if program.loss.softmax_rows is None else at
     return replace(own, rows=rows, multipliers=multipliers)

@@ -34,7 +34,7 @@ from ..certifiers import require_verifiable
 from ..dense import Proof
 from ..dual import DualPoint
 from ..prove import prove_gram
-from ..repair import products_by_cell
+from ..repair import stationary_multipliers
 from ..zero import is_zero
 from .balls import Bounds, balls, precision, rounded_down, rounded_up
 from .batches import BatchBounds
@@ -139,12 +139,7 @@ def _dense(problem: UFM, level: Level, known: Proof) -> Bounds:
     rows = loss.expand(gram) if dual.rows is None else dual.rows
     multipliers = dual.multipliers
     if multipliers is None:
-        slope = loss.gradient(rows)
-        if dual.linear is not None and program.linear is not None:
-            added = program.linear.coefficients(dual.linear)
-            slope = CellGram(slope.own + added.own, slope.pair + added.pair)
-        along = products_by_cell(slope, gram)
-        multipliers = program.control.multipliers(along, gram.own, program.cells)
+        multipliers = stationary_multipliers(program, loss.gradient(rows), dual.linear, gram)
     if not np.isfinite(multipliers).all():
         return arb.nan(), arb.nan(), False
     bounds = DenseBounds(loss, control, _parameter(problem), linear)

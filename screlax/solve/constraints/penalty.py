@@ -60,16 +60,14 @@ class LinearPenalty(AugmentedLoss):
 
     def gradient(self, at: LinearPoint) -> CellGram:
         """See `GramLoss.gradient`."""
-        slope, added = self.loss.gradient(at.loss), self.bounds.coefficients(at.multipliers)
-        return CellGram(slope.own + added.own, slope.pair + added.pair)
+        return self.loss.gradient(at.loss).plus(self.bounds.coefficients(at.multipliers))
 
     def curvature(self, at: LinearPoint, direction: CellGram) -> CellGram:
         """See `GramLoss.curvature`: σ where the penalty is in force."""
         curved = self.loss.curvature(at.loss, direction)
         active = (at.multipliers != 0) | (self.bounds.lower == self.bounds.upper)
         moved = np.where(active, self.stiffness * self.bounds.values(direction), 0.0)
-        added = self.bounds.coefficients(moved)
-        return CellGram(curved.own + added.own, curved.pair + added.pair)
+        return curved.plus(self.bounds.coefficients(moved))
 
     def change(self, at: LinearPoint, step: CellGram) -> float:
         """See `GramLoss.change`."""
