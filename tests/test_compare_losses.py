@@ -207,6 +207,20 @@ def test_all_refused_is_not_certified(tmp_path, capsys):
     assert "supcon refused: " in capsys.readouterr().out
 
 
+def test_a_refusal_is_one_clause_in_the_table_and_whole_in_its_column():
+    ridge = screlax.Ridge(0.01)
+    found = screlax.compare_losses([9, 5, 3], ridge, batches="shuffle:size=8")
+    refused = [row for row in found.rows if row["status"] == "refused"]
+    assert len(refused) >= 3
+    below = found.table().splitlines()[-len(refused) :]
+    for row, line in zip(refused, below, strict=True):
+        begin, clause = line.split(" refused: ")
+        assert begin == row["loss"]
+        assert row["reason"].startswith(clause)
+        assert 20 < len(clause) < min(100 + len(begin), len(row["reason"]))
+        assert ";" not in clause
+
+
 def test_a_single_class_has_no_cosines_and_no_frame():
     found = screlax.compare_losses([10], screlax.Sphere(1.0), losses=["supcon", "self-supervised"])
     assert [row["status"] for row in found.rows] == ["refused", "optimal"]

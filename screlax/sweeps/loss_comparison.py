@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,7 +209,8 @@ class LossComparison:
     def table(self) -> str:
         """Return the rows as text under a line that says what they have in common.
 
-        The reasons why a loss was refused, or is not certified, are at the end.
+        Why a loss was refused, in one clause, or is not certified is at the end; what to do about a
+        refusal is in the column reason.
 
         Examples
         --------
@@ -232,7 +234,8 @@ class LossComparison:
         for row in self.rows:
             if row["reason"]:
                 at = "" if row["imbalance"] is None else f" at imbalance {row['imbalance']:g}"
-                lines.append(one_line(f"{row['loss']} {row['status']}{at}: {row['reason']}"))
+                reason = _clause(row["reason"]) if row["status"] == REFUSED else row["reason"]
+                lines.append(one_line(f"{row['loss']} {row['status']}{at}: {reason}"))
         return "\n".join(dict.fromkeys(lines))
 
     def _repr_html_(self) -> str:
@@ -241,6 +244,11 @@ class LossComparison:
     def __repr__(self) -> str:
         said = ", ".join(f"{count} {status}" for status, count in sorted(self.counts.items()))
         return f"<LossComparison: {len(self.losses)} losses, {len(self.rows)} rows: {said}>"
+
+
+def _clause(reason: str) -> str:
+    """Return the first clause of a refusal: the rest explains it, and says what to do."""
+    return re.split(r"[;:] ", reason, maxsplit=1)[0]
 
 
 def control_in_words(row: Row) -> str:
