@@ -74,6 +74,16 @@ def test_other_losses_of_all_pairs(name):
     found = screlax.compare(in_chunks(rows), LABELS, solution, loss="samples", search=False).loss
     assert found.value == pytest.approx(expected.value, rel=1e-12)
     assert found.gap == pytest.approx(expected.gap, rel=1e-10)
+    assert found.relative_to_height == pytest.approx(expected.relative_to_height, rel=1e-9)
+    assert found.relative_to_height >= found.gap / found.optimal_height  # proved
+
+
+def test_a_height_that_is_all_rounding_bounds_nothing():
+    """Of values near the floor what is above it is a difference of equal numbers."""
+    rows, solution = drawn(0.0), solved(temperature=0.02, loss="supcon:class_weights=balanced")
+    found = screlax.compare(in_chunks(rows), LABELS, solution, loss="samples", search=False).loss
+    assert found.relative_to_height == np.inf
+    assert found.optimal_height < 1e-10
 
 
 @pytest.mark.parametrize("options", [{"normalize": True}, {"agreement": False}])
@@ -96,6 +106,8 @@ def test_a_collapsed_class_has_no_spread():
     found = screlax.compare(in_chunks(rows), LABELS, solution, search=False).loss
     assert found.height == pytest.approx(expected.height, rel=1e-13)
     assert found.gap == pytest.approx(expected.gap, rel=1e-10)
+    assert found.relative_to_height == pytest.approx(expected.relative_to_height, rel=1e-9)
+    assert found.relative_to_height >= found.gap / found.optimal_height  # proved
 
 
 def test_logits_beyond_the_range_of_the_exponential():

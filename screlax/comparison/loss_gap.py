@@ -54,8 +54,9 @@ class LossGap:
     relative_to_optimum : float
         gap/lower: the objective exceeds the optimum by at most this many times the optimum.
     relative_to_height : float
-        gap/optimal_height: the same of the heights. Infinite where nothing above the floor is
-        proved of the optimum.
+        gap/optimal_height: the same of the heights; of a loss whose heights are differences from
+        the floor, of the optimal height less their rounding errors. Infinite where nothing above
+        the floor is proved of the optimum.
     violation : float
         By how much, relative to the bound ρ, the squared norms given had to change to satisfy the
         control; zero for ridge.
@@ -122,6 +123,9 @@ def gap_above(
         )
     gap = max(difference, 0.0) + float(found.rounding)
     shares, has_height = floor >= 0, found.base == floor
+    above = optimal
+    if not has_height:  # by subtraction, whose rounding errors are those of the objective
+        above = solution.lower - floor - float(found.rounding) if math.isfinite(floor) else 0.0
     return LossGap(
         of=str(solution.problem.loss),
         level=level,
@@ -134,7 +138,7 @@ def gap_above(
         relative_to_spread=relative_gap(gap, value, floor),
         relative_gap=_ratio(gap, value if shares else 0.0),
         relative_to_optimum=_ratio(gap, solution.lower if shares else 0.0),
-        relative_to_height=_ratio(gap, optimal) if has_height else math.inf,
+        relative_to_height=_ratio(gap, above),
         violation=violation,
         reason=reason,
     )
