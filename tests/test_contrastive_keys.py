@@ -260,6 +260,9 @@ def test_soft_labels_that_do_not_fit_are_refused():
         contrastive_loss(H, soft_labels=-np.ones((20, 3)))
     with pytest.raises(InvalidInputError, match="list of 20 sets"):
         contrastive_loss(H, soft_labels=[{1}] * 19 + [2])
+    means = {"keys": H[:3], "key_labels": np.eye(3)}  # prototypes with terms of their own
+    with pytest.raises(InvalidInputError, match="soft labels have no classes"):
+        contrastive_loss(H, soft_labels=np.ones((20, 3)), loss="prototypes", **means)
     weighted = losses.SupCon(class_weights={0: 1.0})
     of_classes = ["class-averaged", "soft-targets:epsilon=0.1", weighted, "negatives-only",
                   "supcon:class_weights=balanced"]  # fmt: skip

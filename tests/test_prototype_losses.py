@@ -233,3 +233,13 @@ def test_keys_without_gradient_are_refused():
 def test_losses_without_terms_are_refused(loss, message):
     with pytest.raises(InvalidInputError, match=message):
         UFM([5, 3], Sphere(1.0), loss=loss)
+
+
+def test_class_means_as_prototypes_add_no_embeddings():
+    """Then a class of one sample has no anchor, and classes of one size stay one orbit."""
+    problem = UFM.from_pairs([5, 3, 1], [10**6, 2, 7], Sphere(1.0), loss=Prototypes())
+    assert problem.points.orbits == 3
+    found = Prototypes().of_embeddings().class_terms(problem.class_sizes)
+    expected = SupCon().class_terms(problem.class_sizes)
+    for name in ("anchors", "own", "pair", "embeddings"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name))
