@@ -169,6 +169,29 @@ def test_the_table_is_searched_sorted_and_turned_by_pages(browser):
 
 
 @pytest.mark.slow
+def test_arrow_keys_read_off_a_chart_from_left_to_right(browser):
+    from selenium.webdriver.common.keys import Keys
+
+    chart, points = browser.execute_script("""
+      const svg = document.querySelector("svg[id^=chart][tabindex='0']");
+      svg.focus();
+      return [svg.id, JSON.parse(document.getElementById("data").textContent)[svg.id].points];
+    """)
+    in_order = [said for _, _, said in sorted(points, key=lambda one: (one[0], -(one[1] or 0)))]
+    place = f".readout[data-of={chart}]"
+    for key, wanted in (
+        (Keys.HOME, in_order[0]),
+        (Keys.ARROW_LEFT, in_order[0]),
+        (Keys.ARROW_RIGHT, in_order[1]),
+        (Keys.END, in_order[-1]),
+        (Keys.ARROW_RIGHT, in_order[-1]),
+        (Keys.ARROW_LEFT, in_order[-2]),
+    ):
+        press(browser, key)
+        assert texts(browser, place) == [wanted]
+
+
+@pytest.mark.slow
 def test_the_pointer_reads_off_charts_and_heat_maps(browser):
     for selector, said in (("[id^=map]", "cosine "), ("[id^=chart]", " samples")):
         browser.execute_script(

@@ -1,4 +1,4 @@
-// What the pointer reads off a chart or a heat map; keyboards have the table beside each.
+// What pointer and arrow keys read off a chart, and the pointer off a heat map; all have a table beside.
 function readoutOf(place) {
   return document.querySelector(`.readout[data-of="${CSS.escape(place)}"]`);
 }
@@ -20,18 +20,30 @@ function markOn(svg) {
 
 function readPoints(svg, points, say) {
   const mark = markOn(svg), { height } = svg.viewBox.baseVal;
+  const inOrder = [...points].sort((one, other) => one[0] - other[0] || other[1] - one[1]);
+  let place = -1;
+  const read = ([at, up, said]) => {
+    say(said);
+    mark.setAttribute("d", up === null ? `M${at} 28V${height - 46}` : `M${at - 6} ${up}a6 6 0 1 0 12 0a6 6 0 1 0 -12 0`);
+  };
   svg.addEventListener("pointermove", (event) => {
     const [x, y] = inDrawing(svg, event);
-    let best = points[0], least = Infinity;
-    for (const point of points) {
+    let least = Infinity;
+    for (const [number, point] of inOrder.entries()) {
       const away = Math.hypot(point[0] - x, point[1] === null ? 0 : point[1] - y);
-      if (away < least) [best, least] = [point, away];
+      if (away < least) [place, least] = [number, away];
     }
-    say(best[2]);
-    const [at, up] = best;
-    mark.setAttribute("d", up === null ? `M${at} 28V${height - 46}` : `M${at - 6} ${up}a6 6 0 1 0 12 0a6 6 0 1 0 -12 0`);
+    read(inOrder[place]);
   });
-  svg.addEventListener("pointerleave", () => mark.removeAttribute("d"));
+  svg.tabIndex = 0;
+  svg.addEventListener("keydown", (event) => {
+    const last = inOrder.length - 1;
+    const to = { ArrowLeft: Math.max(place - 1, 0), ArrowRight: Math.min(place + 1, last), Home: 0, End: last }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    read(inOrder[(place = to)]);
+  });
+  for (const gone of ["pointerleave", "blur"]) svg.addEventListener(gone, () => mark.removeAttribute("d"));
 }
 
 function entriesOf(map) {
