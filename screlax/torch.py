@@ -4,6 +4,18 @@
 >>> import screlax.torch
 >>> print(screlax.torch.ContrastiveLoss(temperature=0.2, normalize=True))
 ContrastiveLoss(supcon, temperature=0.2, normalize=True)
+
+From a run to its verdict: the loss says of which problem the training is, and a network is set
+against the optimum of that.
+
+>>> criterion = screlax.torch.ContrastiveLoss("supcon:views=2", temperature=0.2, normalize=True)
+>>> labels = torch.tensor([0] * 40 + [1] * 20 + [2] * 4)
+>>> problem = criterion.problem(labels.bincount(), batches="shuffle:size=16")
+>>> solution = screlax.solve_relaxation(problem)
+>>> network = torch.nn.Linear(3, 8)  # in place of one that has been trained
+>>> features = network(torch.nn.functional.one_hot(labels).float())
+>>> screlax.compare(features, labels, solution, normalize=True).verdict.case
+'unfinished'
 """
 
 from typing import TYPE_CHECKING, Any

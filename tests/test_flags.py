@@ -107,6 +107,15 @@ def test_no_temperature_is_searched_where_the_loss_decides_nothing():
     assert "temperature" not in [one.name for one in found.flags]
 
 
+def test_a_distance_that_norms_make_says_so_in_the_verdict():
+    solution = solved()
+    features = np.linspace(1.0, 4.0, len(LABELS))[:, None] * solution.prototypes(6)[LABELS]
+    found = compare(features, LABELS, solution)
+    assert found.verdict.case == "beyond"
+    assert found.verdict.sentence.endswith(flag(found, "norms").sentence)
+    assert compare(features, LABELS, solution, normalize=True).verdict.case == "reached"
+
+
 def test_norms_that_are_not_those_of_the_control():
     solution = solved()
     rows = noisy(solution) * np.linspace(0.5, 3, 44)[:, None]

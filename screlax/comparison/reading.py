@@ -109,6 +109,9 @@ def read_out(
         flags += flags_of_chunks(problem, statistics, given.together)
     parts = loss, decision, split, drawn
     verdict = verdict_of(Recipe.of(solution), distance, *parts)
+    if verdict.case == "beyond":  # the distance is of norms that the excess is not of
+        for flag in flags:
+            verdict = verdict.also(flag.sentence) if flag.name == "norms" else verdict
     if within.reason:
         verdict = verdict.also(
             f"The optimum is one under constraints: {within.reason}; take the optimum of "

@@ -125,7 +125,8 @@ class ContrastiveLoss(torch.nn.Module):  # type: ignore[misc]
     Parameters
     ----------
     loss, normalize
-        As for `contrastive_loss`.
+        As for `contrastive_loss`. Class weights "balanced" are those of the labels of each batch;
+        for those of the data set give a mapping from label to weight.
     temperature : float, or torch.nn.Parameter to learn it
     **options
         Further options of `contrastive_loss`: ``reduction``, ``base_temperature``, ``n_jobs`` ….
@@ -211,6 +212,13 @@ class ContrastiveLoss(torch.nn.Module):  # type: ignore[misc]
         InvalidInputError
             If the loss, its options, or control and normalisation have no such problem; the message
             says what would have one.
+
+        Notes
+        -----
+        With one view some embeddings of a batch have no positive. The expected mean over those
+        that have one, the default, is exact and slow: 7 s for batches of 64 of five classes of 60
+        and five of 6, against 0.05 s with ``mean_over="all"``, as SupContrast has it. The optima
+        are 0.0007 apart there.
 
         Examples
         --------

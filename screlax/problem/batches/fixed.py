@@ -42,6 +42,9 @@ class FixedBatches(Batches):
     classes : array-like of int, shape (n,), optional
         Class number of every sample; `UFM.from_labels` fills it in. By default samples are in class
         order.
+    mean_over : {"all", "anchors"}, default "all"
+        Whether the mean of a batch is over all its embeddings, or those with a positive, which
+        are fewer with one view. Keyword only.
 
     Raises
     ------

@@ -40,6 +40,9 @@ class RandomBatches(Batches):
         B, samples in a batch, at most n.
     drop_last : bool, default False
         Whether the last batch is left out where n is no multiple of B.
+    mean_over : {"all", "anchors"}, default "all"
+        Whether the mean of a batch is over all its embeddings, or those with a positive, which
+        are fewer with one view. Keyword only.
 
     Examples
     --------
@@ -113,6 +116,9 @@ class WeightedBatches(Batches):
         B, samples in a batch.
     class_shares : "balanced", array-like of shape (k,), mapping or Series, default "balanced"
         π_c > 0, proportional to how often samples of class c are drawn; "balanced" is alike.
+    mean_over : {"all", "anchors"}, default "all"
+        Whether the mean of a batch is over all its embeddings, or those with a positive, which
+        are fewer with one view. Keyword only.
 
     Examples
     --------
@@ -185,6 +191,9 @@ class ClassBatches(Batches):
     small_classes : {"repeat", "cap"}, default "repeat"
         Of a class with fewer than K samples, draw some of them again, so that it has K in the
         batch and even a class of one sample has positives; or take all that it has.
+    mean_over : {"all", "anchors"}, default "all"
+        Whether the mean of a batch is over all its embeddings, or those with a positive, which
+        are fewer with one view. Keyword only.
 
     Examples
     --------
@@ -270,6 +279,9 @@ class PoissonBatches(Batches):
     ----------
     rate : float
         q, between 0 and 1.
+    mean_over : {"all", "anchors"}, default "all"
+        Whether the mean of a batch is over all its embeddings, or those with a positive, which
+        are fewer with one view. Keyword only.
 
     Examples
     --------
