@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from loss_reference import unit
 
-from screlax.samples import kernels, supcon_loss, supcon_loss_and_grad
+from screlax import contrastive_loss_and_grad
+from screlax.samples import kernels, rows, supcon_loss, supcon_loss_and_grad
 from screlax.samples.kernels.contrast import fastest_exponential, needs_shift
 from screlax.samples.kernels.tiling import Panel, rounds
 from screlax.samples.workers import Workers, thread_count
@@ -53,6 +54,17 @@ def test_items_in_chunks_of_which_the_last_is_smaller_are_as_by_themselves():
         expected_loss, expected = supcon_loss_and_grad(item, y)
         np.testing.assert_allclose(loss, expected_loss, rtol=1e-14)
         np.testing.assert_allclose(gradient, expected, atol=1e-14 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_rows_in_blocks_of_which_the_last_is_smaller_are_as_at_once(normalize, monkeypatch):
+    H, y = 1.5 * unit(np.random.default_rng(2), 50, 6), np.arange(50) % 7
+    at_once = contrastive_loss_and_grad(H, y, normalize=normalize)
+    monkeypatch.setattr(rows, "_BLOCK_ENTRIES", 16 * 6)
+    in_blocks = contrastive_loss_and_grad(H, y, normalize=normalize)
+    for name in ("loss", "gradient", "temperature"):
+        found, expected = getattr(in_blocks, name), getattr(at_once, name)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
 
 
 def panel(start, count):

@@ -115,6 +115,7 @@ def test_a_file_without_them_is_read(solution, tmp_path):
         {"iterations": 2.5},
         {"gap": "small"},
         {"cones": {"s": ["3"]}},
+        {"cones": {"s": [3, "4"]}},
         {"cones": [3]},
         {"rows": True},
     ],

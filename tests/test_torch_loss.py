@@ -75,6 +75,14 @@ def test_every_item_of_a_batch_has_its_own_factor():
     assert torch.autograd.gradcheck(value, (rows, tau))
 
 
+def test_labels_of_items_may_be_a_list_of_tensors():
+    rows = data(12)[0].detach().reshape(2, 6, 4)
+    labels = torch.tensor([[0, 0, 1, 1, 2, 2], [0, 1, 0, 1, 0, 1]])
+    found = trained.contrastive_loss(rows, list(labels))
+    assert torch.equal(found, trained.contrastive_loss(rows, labels))
+    assert found[0] == trained.contrastive_loss(rows[0], labels[0])
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_it_is_the_loss_that_torch_differentiates(dtype):
     rows, labels = data(40, dtype=dtype)
