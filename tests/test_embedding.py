@@ -236,3 +236,10 @@ def test_what_truncation_costs_is_the_objective_of_what_is_left():
             y = np.repeat(np.arange(4), [9, 6, 4, 3])
             gap = screlax.compare(found.vectors[y], y, solution).loss
             assert found.value_lost == pytest.approx(gap.value - solution.value, rel=1e-6), control
+
+
+def test_embeddings_are_indexed_as_their_vectors():
+    found = recover_embeddings(np.diag([4.0, 1.0]))
+    assert len(found) == 2
+    assert np.array_equal(found[[1, 0, 0]], found.vectors[[1, 0, 0]])
+    assert found[0, 0] == found.vectors[0, 0]

@@ -252,6 +252,11 @@ def test_with_a_ridge_classes_merge_at_zero_alone():
     between = minority_collapse(UFM([20, 5, 5], Ridge(2.01)))
     assert between.merged == ()
     assert not between.is_proved
+    assert "would merge from 2 to 2.069 on" in str(between)
+    assert "below the first number" in str(between)
+    alone = str(minority_collapse(UFM([20, 7, 5], Ridge(1.9))))  # which shows one number only
+    assert "below the first number" not in alone
+    assert "classes of one size, which might share a mean below that, there are none" in alone
 
 
 def test_an_own_weight_above_that_of_others_lowers_what_is_proved():

@@ -2,8 +2,10 @@
 
 import ast
 import importlib
+import inspect
 import subprocess
 import sys
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,15 @@ def test_public_modules_are_there_without_importing_them(door):
     code = f"import screlax; print(screlax.{door}.__all__)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == str(importlib.import_module(f"screlax.{door}").__all__)
+
+
+def test_signatures_are_as_they_are_written():
+    for module in (screlax, screlax.geometry, screlax.plots):
+        things = [getattr(module, name) for name in module.__all__]
+        for thing in things:
+            if inspect.isfunction(thing) or is_dataclass(thing):
+                # else help() shows a union of numpy's private types
+                assert "_typing" not in str(inspect.signature(thing)), thing
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -280,6 +280,22 @@ def test_interruption_keeps_what_is_finished():
     assert caught.value.table.values_equal(sweep(POINTS[:3]))
 
 
+def test_a_single_worker_tells_each_point_as_it_is_finished(tmp_path):
+    points, seen = grid([[3, 2]], ridge=np.linspace(0.1, 1.0, 33).tolist()), []
+
+    def look(report):
+        seen.append((report.done, len(list(tmp_path.rglob("*.json")))))
+
+    sweep(points, cache=tmp_path, progress=look)
+    assert seen == [(done, done) for done in range(1, 34)]
+
+
+def test_a_loss_without_batches_is_to_have_a_grid_of_its_own():
+    losses = ["supcon", "soft-targets:epsilon=0.1"]
+    with pytest.raises(InvalidInputError, match=r"class means; leave one of them out, or give"):
+        grid([[5, 2]], sphere=1, loss=losses, batches="shuffle:size=4")
+
+
 def test_values_equal_sees_the_last_bit_and_ignores_timings():
     table = sweep(POINTS[:2])
     first, second = (dict(row) for row in table.rows)

@@ -1,5 +1,7 @@
 """From a Gram matrix to embeddings: H with HHᵀ = G, by symmetric eigendecomposition."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +22,7 @@ from .nonnegative import nonnegative_factor
 @short_repr
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """Embeddings recovered from a Gram matrix; `numpy.asarray` gives the vectors.
+    """Embeddings recovered from a Gram matrix; `numpy.asarray` and indexing give the vectors.
 
     Attributes
     ----------
@@ -56,6 +58,13 @@ class Embeddings:
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         return self.vectors if dtype is None else self.vectors.astype(dtype)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return rows or entries of `vectors`, as that is indexed."""
+        return self.vectors[index]
+
+    def __len__(self) -> int:
+        return len(self.vectors)
 
 
 def recover_embeddings(

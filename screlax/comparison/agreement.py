@@ -1,5 +1,7 @@
 """Nearest-class-mean agreement, a second pass over the embeddings."""
 
+from __future__ import annotations
+
 import operator
 from dataclasses import dataclass
 from typing import Any

@@ -1,5 +1,7 @@
 """`compare`: how close embeddings, of a network or of any other origin, are to the optimum."""
 
+from __future__ import annotations
+
 import logging
 import math
 from collections.abc import Hashable, Sequence

@@ -1,5 +1,7 @@
 """Which λ, or ρ, would explain the embeddings: the regularised optimum nearest to them."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace

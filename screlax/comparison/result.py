@@ -1,5 +1,7 @@
 """What a comparison found: numbers, per-class arrays, and both as text or JSON-ready data."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass

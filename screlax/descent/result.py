@@ -1,5 +1,7 @@
 """What descent on the embeddings found, and how far from the global optimum that provably is."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Second-order check of embeddings: global, strict saddle, spurious, or not stationary."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,5 +1,7 @@
 """`solve_nonconvex`: run descent from several starts and prove how far each run got."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

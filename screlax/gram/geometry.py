@@ -4,6 +4,8 @@ Distances are taken after rotation and scale, which no loss sees, are taken out:
 matrices, or between embeddings of one dimension after the best rotation (Procrustes).
 """
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg

@@ -1,5 +1,7 @@
 """The result of a landscape survey."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,5 +1,7 @@
 """`survey_landscape`: descend from many starts in several dimensions and judge every end."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterable
 from itertools import islice

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from ..io.shown import html_text
@@ -60,7 +61,7 @@ def table(
         tag(
             "tr",
             tag("th", row[0], scope="row") if named else None,
-            *(tag("td", cell) for cell in (row[1:] if named else row)),
+            *(tag("td", cell, class_=_unbroken(cell)) for cell in (row[1:] if named else row)),
         )
         for row in rows
     )
@@ -71,6 +72,11 @@ def table(
         tag("tbody", *body),
     )
     return tag("div", inside, class_="scroll", role="group", tabindex=0, aria_label=caption)
+
+
+def _unbroken(cell: object) -> str | None:
+    """Return the class of a number with an exponent, at whose sign browsers would break it."""
+    return "unbroken" if re.fullmatch(r"(< )?[\d.]+e[-+]\d+", str(cell)) else None
 
 
 def details(summary: str, *inside: object, is_open: bool = False) -> Markup:

@@ -401,9 +401,9 @@ class Solution:
     def embeddings(self, dim: int | None = None, *, truncate: bool = False) -> Embeddings:
         """Return one optimal embedding per class, rows in class order, shape (k, dim).
 
-        Every sample of a class has its class's embedding: index with `problem.class_index(labels)`.
-        So has every view of a sample, and every prototype that is tied to its class. Where classes
-        do not collapse (`collapses`) these are the class means.
+        Every sample of a class has its class's embedding, and so have its views and the prototypes
+        tied to the class: index with ``problem.class_index(labels)``. Where classes do not collapse
+        (`collapses`), these are the class means.
 
         Parameters
         ----------
@@ -412,10 +412,25 @@ class Solution:
         truncate : bool, default False
             Allow a dimension below the rank; `value_lost` of the result is what it costs.
 
+        Returns
+        -------
+        Embeddings
+            Its `vectors` are the array, which `numpy.asarray` and indexing give too.
+
         Raises
         ------
         EmbeddingDimensionError
             If `dim` is below the rank; states both and what truncating would cost.
+
+        Examples
+        --------
+        >>> import screlax
+        >>> solution = screlax.solve_relaxation({"cat": 50, "dog": 5}, screlax.Sphere(1.0))
+        >>> index = solution.problem.class_index(["dog", "cat", "dog"])
+        >>> solution.embeddings()[index].round(6) + 0.0
+        array([[-1.],
+               [ 1.],
+               [-1.]])
         """
         if isinstance(self.point_gram, LogitGram):
             return self._classifier_points(dim, truncate=truncate)[0]

@@ -1,5 +1,7 @@
 """Grids: every combination of some profiles, controls, temperatures and seeds, as a list."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -156,8 +158,8 @@ def _drawn(loss: Loss, batches: Batches | str) -> Loss:
         return loss.in_batches(batches)
     except InvalidInputError as error:
         raise type(error)(
-            f"loss {loss} with batches {batches}: {error} for this loss, by a grid of its own "
-            "(grids are lists, and can be added)"
+            f"loss {loss} with batches {batches}: {error}; leave one of them out, or give "
+            "this loss a grid (a sweep file) of its own, without batches"
         ) from None
 
 

@@ -1,5 +1,7 @@
 """One point of a sweep: everything that determines a problem and how it is solved."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from dataclasses import dataclass, field

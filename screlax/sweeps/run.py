@@ -1,5 +1,7 @@
 """`sweep`: hand the points that are not in the cache to joblib, and put the table together."""
 
+from __future__ import annotations
+
 import contextlib
 import logging
 import sys

@@ -90,7 +90,8 @@ class ParallelRun(Generic[Task, Outcome]):
             size = workers = 1
             try:
                 workers = self._workers()
-                size = max(1, min(largest, len(self._waiting) // (_BATCHES_PER_WORKER * workers)))
+                size = min(largest, len(self._waiting) // (_BATCHES_PER_WORKER * workers))
+                size = max(1, size) if workers > 1 else 1  # alone, each is seen as it is finished
                 yield from self._run(list(self._waiting), size)
             except (_NoWorkers, TimeoutError):  # a cluster without workers is a time-out
                 if self._away_from is None:

@@ -30,6 +30,7 @@ from .result import CollapseThreshold, MinorityCollapse
 from .vanishing import vanishing_embeddings
 
 BY_MULTIPLIERS = "proved apart below the first number, and merged at zero from the second on"
+BY_ZERO = "by formula; classes of one size, which might share a mean below that, there are none"
 BY_OPPOSITE_POINTS = "full minority collapse, all on one point opposite the largest: by formula"
 NEVER = "full minority collapse, all on one point opposite the largest, occurs at no ρ: by formula"
 
@@ -79,7 +80,8 @@ def _of_penalty(problem: UFM, terms: ClassTerms) -> MinorityCollapse:
         )
         for orbit in np.flatnonzero(copies > 1).tolist()
     )
-    return MinorityCollapse(problem, thresholds, True, zero, None, BY_MULTIPLIERS)
+    basis = BY_MULTIPLIERS if thresholds else BY_ZERO
+    return MinorityCollapse(problem, thresholds, True, zero, None, basis)
 
 
 def _apart_below(terms: ClassTerms, copies: Vector) -> Vector:
