@@ -131,6 +131,7 @@ _MADE_BY = {
     "Solution": "solve_relaxation and Solution.load return them",
     "Comparison": "compare returns them",
     "Design": "design returns them",
+    "ClassStatistics": "class_statistics returns them",
 }
 """Where objects of a kind come from."""
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import screlax
-from screlax import Sphere, plots
+from screlax import Sphere, geometry, plots
 from screlax.errors import InvalidInputError, ScrelaxError
 from screlax.report import write_report
 
@@ -23,6 +23,7 @@ OTHERS = {
     "dims": [1],
     "embeddings": np.eye(2),
     "imbalance": 2.0,
+    "count": 5,
     "labels": LABELS,
     "largest": 4,
     "multiplicities": [1],
@@ -30,7 +31,11 @@ OTHERS = {
     "path": "p.html",
     "per_class": 3,
     "size": 3,
+    "number": np.array([0, 1]),
+    "second": np.eye(2),
     "smallest": 2,
+    "statistics": geometry.class_statistics(np.eye(2), [0, 1]),
+    "weights": np.eye(2),
     "solution": SOLUTION,
     "temperature": 0.5,
 }
@@ -39,6 +44,8 @@ OTHERS = {
 RESULTS = {
     *("BatchFloor", "Certificate", "CollapseThreshold", "Comparison", "ConeProgram", "ControlFit"),
     *("Design", "Determinacy", "Embeddings", "LossComparison", "LossGradient", "MaxMarginLimit"),
+    *("CentredMetrics", "ClassStatistics", "ClassifierMetrics", "CollapseMetrics", "FrameMetrics"),
+    *("DualityMetrics", "PenaltyGradient", "SizeGroups"),
     *("MinorityCollapse", "NonconvexResult", "SecondOrder", "Solution", "SweepPoint", "Landscape"),
 }
 """Made by functions: what they hold is not checked once more."""
@@ -51,6 +58,8 @@ def public():
             yield name, one
     for name in plots.__all__:
         yield f"plots.{name}", getattr(plots, name)
+    for name in sorted({*geometry.__all__} - RESULTS):
+        yield f"geometry.{name}", getattr(geometry, name)
     yield "report.write_report", write_report
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_kind
+from ..io.arrays import as_embeddings
 from ..types import Matrix, Vector
 from .blocks import blocks, working_type
 from .rows import HeldRows, Rows
@@ -56,7 +58,10 @@ def nearest_mean_agreement(
     >>> nearest_mean_agreement(rows, number, class_statistics(rows, number))
     0.875
     """
-    return agreement_of(HeldRows(embeddings), number, statistics, normalize=normalize)
+    check_kind(statistics, ClassStatistics, "statistics")
+    return agreement_of(
+        HeldRows(as_embeddings(embeddings)), number, statistics, normalize=normalize
+    )
 
 
 def agreement_of(

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_kind
 from ..gram.geometry import angles_between, gram_distance
+from ..io.arrays import as_embeddings
 from ..io.tables import text_lines
 from ..short_repr import short_repr
 from ..types import Matrix, Vector
@@ -200,9 +202,9 @@ def classifier_metrics(
     >>> round(classifier_metrics(rows, number, statistics, weights, bias).accuracy, 6)
     0.666667
     """
-    return classifier_metrics_of(
-        HeldRows(embeddings), number, statistics, weights, bias, normalize=normalize
-    )
+    check_kind(statistics, ClassStatistics, "statistics")
+    rows = HeldRows(as_embeddings(embeddings))
+    return classifier_metrics_of(rows, number, statistics, weights, bias, normalize=normalize)
 
 
 def classifier_metrics_of(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..gram.geometry import cosines_of
+from ..io.arrays import as_embeddings
 from ..short_repr import short_repr
 from ..types import Matrix, Vector
 
@@ -87,6 +88,7 @@ def frame_metrics(vectors: Matrix, gram: Matrix | None = None) -> FrameMetrics:
     >>> found.orthogonal_distance, found.equinorm, round(found.angular_similarity, 6)
     (0.0, 0.0, 0.5)
     """
+    vectors = as_embeddings(vectors)
     gram = vectors @ vectors.T if gram is None else gram
     k = len(gram)
     norms = np.sqrt(np.diagonal(gram))

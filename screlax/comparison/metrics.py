@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_kind
 from ..io.tables import text_lines
 from ..short_repr import short_repr
 from ..types import Matrix, Vector
@@ -148,6 +149,7 @@ def collapse_metrics(statistics: ClassStatistics) -> CollapseMetrics:
     >>> round(metrics.within_between, 6)
     0.0
     """
+    check_kind(statistics, ClassStatistics, "statistics")
     present = statistics.present
     counts, means = statistics.counts[present], statistics.means[present]
     traces = statistics.within_traces[present]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInputError
+from ..io.arrays import as_embeddings
 from ..problem.labels import label_array
 from ..samples.layout import encode
 from ..short_repr import short_repr
@@ -170,6 +171,7 @@ def class_statistics(
     >>> found.names, found.means.tolist()
     (('cat', 'dog'), [[2.0, 0.0], [0.0, 2.0]])
     """
+    embeddings = as_embeddings(embeddings)
     names, numbers = _classes(labels, classes, len(embeddings))
     features = embeddings.shape[1]
     found: dict[int, Accumulator] = {}

@@ -100,6 +100,12 @@ def cosines_of(
            [-0.5,  1. ]])
     """
     if norms is None:
+        products = np.asarray(products)
+        if products.ndim != 2 or products.shape[0] != products.shape[1]:
+            raise InvalidInputError(
+                f"a Gram matrix has as many rows as columns, got shape {products.shape}; of other "
+                "inner products give the norms"
+            )
         norms = np.sqrt(np.diagonal(products))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(products / np.outer(norms, norms if others is None else others))
