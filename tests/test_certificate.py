@@ -25,7 +25,7 @@ from screlax.problem.levels import lift_from_orbits, quotient_to_orbits
 from screlax.problem.losses.rows_minorant import relative_entropy
 from screlax.problem.losses.softmax_rows import RowWeights
 from screlax.problem.program import Program, build_program
-from screlax.proof.dense import Proof, certify, dual_bound
+from screlax.proof.dense import Proof, certify, dual_bound, duality_gap
 from screlax.proof.dual import DualPoint
 from screlax.proof.repair import repair_dual, repair_primal
 
@@ -386,6 +386,32 @@ def test_repair_changes_nothing_that_is_feasible(case, seed):
     assert primal.smallest >= -1e-12 * sum(case.sizes) * np.abs(gram).max() / case.temperature
     repaired = primal.gram.pair * case.temperature
     assert np.abs(repaired - gram).max() <= 1e-11 * np.abs(gram).max()
+
+
+@pytest.mark.parametrize("batches", [None, "shuffle:size=4", "poisson:rate=0.3"])
+@pytest.mark.parametrize("control", [Ridge(0.3), Sphere(1.0)])
+def test_the_bound_term_by_term_is_the_value_less_the_gap(control, batches):
+    vectors = np.random.default_rng(0).standard_normal((3, 3))
+    relaxation = build_program(UFM([5, 4, 3], control, batches=batches), Level.CLASSES)
+    gram = repair_primal(relaxation, CellGram.from_matrix(vectors @ vectors.T)).gram
+    loss = relaxation.loss
+    dual = repair_dual(relaxation, loss.minorant(gram, loss.expand(gram)), gram)
+    assert dual.is_proved
+    value = loss.value(gram) + float(relaxation.penalty @ gram.own)
+    gap, rounding = duality_gap(relaxation, dual, gram)
+    direct, error = dual_bound(relaxation, dual)
+    assert gap > 0.1
+    assert rounding + error <= 1e-11 * value
+    assert abs(value - gap - direct) <= rounding + error + 1e-14 * value
+
+
+def test_a_direct_bound_that_is_no_number_proves_nothing(monkeypatch):
+    monkeypatch.setattr("screlax.proof.dense.dual_bound", lambda *_: (np.nan, np.nan))
+    relaxation = build_program(UFM([9, 5, 3], Ridge(0.3)), Level.CLASSES)
+    gram = CellGram.from_matrix(np.array([[2.0, 0.1, 0], [0.1, 1, 0], [0, 0, 3]]))
+    assert (
+        certify(relaxation, gram).certificate.lower < solve_relaxation([9, 5, 3], Ridge(0.3)).lower
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))

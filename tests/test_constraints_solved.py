@@ -1,5 +1,6 @@
 """Optima under constraints of one's own: closed forms, Clarabel, proofs, contradictions."""
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -293,6 +294,15 @@ def test_with_a_penalty_norms_beyond_all_use_are_no_solution():
     with pytest.raises(InvalidInputError, match="of a mean squared norm below") as caught:
         solve_relaxation([50, 20, 5], Ridge(0.1), constraints=own)
     assert all(one.name in str(caught.value) for one in own)
+
+
+def test_norms_that_constraints_take_are_no_contradiction_of_a_penalty():
+    """Five classes whose inner products are −2 have squared norms of 8, which a ridge lets them."""
+    pairs = itertools.combinations(range(5), 2)
+    own = [Linear({pair: 1.0}, upper=-2.0) for pair in pairs]
+    program = build_program(UFM([3] * 5, Ridge(0.1), constraints=own), Level.CLASSES)
+    near = CellGram(np.full(5, 0.1), np.eye(5) / 10)
+    assert contradiction(program, np.ones(10), near) is None
 
 
 def test_constraints_of_a_contradiction_are_named_the_most_important_first():

@@ -49,7 +49,7 @@ def own_errors(
     """Return the errors of the entries of rows of G, and of −Σ v_c' pair_cc'/v_c, both (B, m).
 
     Centres are rounded sums of log v, β/2 and −log u; the sum of the products is rounded, and may
-    be interpolated. The zero matrix is exact.
+    be interpolated.
     """
     sizes = np.abs(state.log_slack) + np.abs(state.log_normalizer) / 2
     sizes = sizes + np.abs(np.log(equations.pair))
@@ -58,7 +58,5 @@ def own_errors(
     bend = np.abs(bend + (weight * moments.centre).sum(axis=1, keepdims=True))
     around = sizes * moments.total + (weight * sizes).sum(axis=1, keepdims=True) + bend
     entry = 2 * UNIT * (sizes + sizes.max(axis=1, keepdims=True))
-    level = state.log_normalizer == state.log_normalizer[:, :1]
-    zero = (level & (moments.centre == 0)).all(axis=1, keepdims=True)
-    rounded = np.where(zero, 0.0, sum_error(moments.interpolation) * around / moments.slack)
+    rounded = sum_error(moments.interpolation) * around / moments.slack
     return entry, rounded + product_left_out(moments)
