@@ -328,8 +328,11 @@ def collect_leaks():
     gc.collect()
 
 
-def _pad(path, name: str, size: int) -> None:
-    """Add or replace a member by one of that many zeros, which take next to nothing on the disk."""
+def _pad(path, name: str, size: int, written: int | None = None) -> None:
+    """Add or replace a member by one of that many zeros, which take next to nothing on the disk.
+
+    Where fewer are written, its entry in the archive says that there are that many.
+    """
     arrays = {key: value for key, value in contents(path).items() if f"{key}.npy" != name}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, value in arrays.items():
@@ -337,15 +340,16 @@ def _pad(path, name: str, size: int) -> None:
             np.save(sink, value)
             archive.writestr(f"{key}.npy", sink.getvalue())
         with archive.open(name, "w", force_zip64=True) as sink:
-            for _ in range(size >> 20):
+            for _ in range((written or size) >> 20):
                 sink.write(bytes(1 << 20))
+        archive.getinfo(name).file_size = size
 
 
 @pytest.mark.parametrize(
     "name", ["extra.npy", "own.npy", "record.npy", "distinct_sizes.npy", "pair_upper.npy"]
 )
 def test_a_member_that_is_too_large_is_refused_before_it_is_read(saved, monkeypatch, name):
-    _pad(saved, name, 300 << 20)
+    _pad(saved, name, 300 << 20, None if name == "extra.npy" else 1 << 20)  # one takes a second
     assert saved.stat().st_size < 1 << 20
     monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("read"))
     with pytest.raises(FileFormatError, match=rf"{name} in it would unpack to 314,572,800 bytes"):
