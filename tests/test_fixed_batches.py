@@ -506,3 +506,8 @@ def test_large_data_are_taken_batch_by_batch():
     assert solution.status == "optimal"
     assert len(solution.components) == 20
     assert solution.certificate.relative_gap < 1e-12
+
+
+def test_weights_that_leave_no_loss_are_refused():
+    with pytest.raises(InvalidInputError, match="loss is zero everywhere"):
+        UFM(SIZES, Sphere(1.0), loss=SupCon(class_weights=[0, 0, 0]), batches=GLUED)

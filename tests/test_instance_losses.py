@@ -1,5 +1,6 @@
 """SupCon with SimCLR, and SimCLR alone: thresholds of the collapse, simplexes, closed forms."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -13,6 +14,7 @@ from screlax.gram.cells import CellGram, Level
 from screlax.losses import InstanceMix, SelfSupervised, SupCon
 from screlax.problem.losses.registry import check_loss, loss_of_record
 from screlax.problem.program import build_program
+from screlax.solution.verify import verified
 
 CONTROLS = [Sphere(1.0), Ball(1.5), Budget(0.8), Ridge(0.2)]
 every_control = pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
@@ -132,6 +134,17 @@ def test_squared_norms_are_those_of_class_means_and_the_variability_within(loss)
     solution = solve_relaxation(UFM(sizes, Sphere(1.0), 0.4, loss=loss))
     means = sizes @ np.diagonal(solution.class_gram) / sizes.sum()
     assert 0.1 < solution.within_class_variability == pytest.approx(1 - means, abs=1e-9)
+
+
+def test_samples_that_are_too_far_apart_for_the_sphere_are_refused():
+    solution = solve_relaxation(UFM([9, 3, 2], Sphere(1.0), 0.4, loss=InstanceMix(0.9)))
+    gram = solution.point_gram
+    assert verified(solution.problem, gram, None, None)[0].proves(1e-7)
+    for factor in (0.9, 1.1):
+        wrong = dataclasses.replace(gram, apart=factor * gram.apart)
+        with pytest.raises(ValueError, match="is not feasible"):
+            verified(solution.problem, wrong, None, None)
+    assert not dataclasses.replace(gram, apart=np.nan * gram.apart).is_finite()
 
 
 def test_zero_is_optimal_from_the_threshold_of_samples_on():

@@ -420,3 +420,11 @@ def test_losses_of_rows_are_right_beside_rows_of_another_size(outside):
     expected = np.logaddexp(np.log(own), outside)
     assert found[:4] == pytest.approx(expected, rel=1e-14)
     assert found[4:] == pytest.approx([np.exp(-50.0), 40.0], rel=1e-14)
+
+
+@pytest.mark.parametrize("control", [Ball(1.0), Sphere(1.0)])
+@pytest.mark.parametrize("sizes", [[5, 5], [9, 4]])
+def test_two_classes_opposite_each_other_are_proved(sizes, control):
+    """Where V − 2v vanishes, so that their centres move in a way of their own."""
+    equations = equations_for(UFM(sizes, control, 0.5))
+    assert prove(equations, solve_slack_vector(equations).state).certificate().proves(1e-13)
