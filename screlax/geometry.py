@@ -6,8 +6,9 @@ from .comparison.centred import CentredMetrics
 from .comparison.chunked_statistics import class_statistics_chunked
 from .comparison.classifier import ClassifierMetrics, DualityMetrics, classifier_metrics
 from .comparison.frame import FrameMetrics, frame_metrics
-from .comparison.gram_penalty import PenaltyGradient, gram_penalty_and_grad
+from .comparison.gram_penalty import gram_penalty_and_grad
 from .comparison.metrics import CollapseMetrics, collapse_metrics
+from .comparison.penalty_gradient import PenaltyGradient
 from .comparison.size_groups import SizeGroups
 from .comparison.statistics import ClassStatistics, class_statistics
 from .comparison.tracker import GeometryTracker

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-# annotations are types here, which tools read of a named tuple
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,33 +14,9 @@ from ..optional import require_memory
 from ..problem.label_files import as_labels
 from ..samples.positives import class_sums
 from ..samples.rows import Rows
-from ..short_repr import short_repr
 from ..solution.solution import Solution
 from ..types import Matrix
-
-
-@short_repr
-class PenaltyGradient(NamedTuple):
-    """A penalty and its derivative.
-
-    Attributes
-    ----------
-    value : float
-    gradient : ndarray
-        By the embeddings, in their shape and precision.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import screlax
-    >>> solution = screlax.solve_relaxation([3, 3], screlax.Sphere(1.0))
-    >>> value, gradient = screlax.geometry.gram_penalty_and_grad(np.eye(2), [0, 1], solution)
-    >>> round(value, 6), gradient.shape
-    (0.585786, (2, 2))
-    """
-
-    value: float
-    gradient: NDArray[Any]
+from .penalty_gradient import PenaltyGradient
 
 
 def gram_penalty_and_grad(

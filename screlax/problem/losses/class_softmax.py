@@ -14,7 +14,7 @@ import dataclasses
 from abc import abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class ClassSoftmax(Loss):
         scikit-learn's of that name: all classes weigh the same, n/k. Keyword only.
     """
 
-    class_weights: Any = field(default=None, kw_only=True)
+    class_weights: object = field(default=None, kw_only=True)
     per_class_options: ClassVar[tuple[str, ...]] = ("class_weights",)
 
     def __post_init__(self) -> None:
