@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked import LIBRARIES, Forks
 
 from benchmarks.evidence.tables import cells, places_of, table_at, tables_of, unmarked
 
@@ -23,20 +24,56 @@ TABLES = {(place.command, place.number): table_at(TEXT, place) for place in plac
 
 SMALLER = {
     "all.py": "--only losses_by_imbalance --results .",
-    "attack.py": "--kinds comparisons",  # test_attack.py makes all kinds of attacks
+    "attack.py": "--kinds constraints",  # test_attack.py makes all kinds of attacks
     "conic.py": "--time-limit 1",
+    "constraints.py": "--problems 1",
     "bench": "--quick --set balanced --method native",
     "landscape": "--starts 1",
 }
 """What makes a command small that `--quick` leaves long, or that does not know it."""
 
 
-def run(command, folder, **environment):
-    """Run in another folder; the package is found by what the command does itself."""
-    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return subprocess.run(
-        command, cwd=folder, env=clean | environment, capture_output=True, text=True, timeout=300
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory):
+    found = Forks(tmp_path_factory.mktemp("forks"), *LIBRARIES)
+    yield found
+    found.end()
+
+
+@pytest.fixture(scope="module")
+def forks_of_the_package(tmp_path_factory):
+    """Refuse in no time; that scripts find the package is seen where they are run."""
+    needs_no_extra = ("screlax.solve.solve", "screlax.plots", "screlax.bench.provenance")
+    folder = tmp_path_factory.mktemp("forks")
+    found = Forks(folder, *LIBRARIES, *needs_no_extra, path=str(ROOT))
+    yield found
+    found.end()
+
+
+@pytest.fixture
+def run(forks, tmp_path):
+    """Run a script in another folder; the package is found by what the script does itself."""
+    return lambda name, *arguments: forks.run(
+        ROOT / "benchmarks" / name, *arguments, folder=tmp_path
     )
+
+
+@pytest.fixture
+def refuse(forks_of_the_package, tmp_path):
+    """Run a script that refuses what it is given: what it says, after it has done nothing."""
+
+    def refuse(name, *arguments, without=""):
+        script, before = ROOT / "benchmarks" / name, set(tmp_path.iterdir())
+        done = forks_of_the_package.run(script, *arguments, folder=tmp_path, without=without)
+        if not without and "is not installed" in done.stderr:
+            pytest.skip(done.stderr.strip())
+        assert (done.returncode, done.stdout) == (2, "")
+        assert set(tmp_path.iterdir()) == before
+        assert done.stderr.startswith(f"{name}: ")
+        assert done.stderr.count("\n") == 1
+        return done.stderr.removeprefix(f"{name}: ")
+
+    return refuse
 
 
 def plain(command):
@@ -78,10 +115,8 @@ def check_suite(command, printed):
 
 
 @pytest.mark.parametrize("command", SCRIPTS)
-def test_a_script_runs_small(command, tmp_path):
-    name, *arguments = words(command)
-    script = ROOT / "benchmarks" / name
-    done = run([sys.executable, str(script), *arguments, "--quick"], tmp_path)
+def test_a_script_runs_small(command, run):
+    done = run(*words(command), "--quick")
     missing = re.fullmatch(r".*needs (\w+), which is not installed: (.*)\n", done.stderr)
     if done.returncode == 2 and missing and importlib.util.find_spec(missing[1]) is None:
         pytest.skip(f"needs {missing[1]}: {missing[2]}")
@@ -94,7 +129,10 @@ def test_a_command_runs_small(command, tmp_path):
     name, *arguments = words(command.partition(">")[0])
     (tmp_path / "FILE.csv").write_text("30\n20\n5\n")
     screlax = [sys.executable, "-m", "screlax", name, *arguments]
-    done = run(screlax, tmp_path, PYTHONPATH=str(ROOT))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        screlax, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") > 5
     check_suite(command, done.stdout)
@@ -122,14 +160,9 @@ def test_every_script_is_named_with_its_command():
 @pytest.mark.parametrize(
     "command", ["landscape.py --out", "native.py --plot", "trained_network.py --figure"]
 )
-def test_a_picture_without_a_folder_is_refused_before_any_work(command, tmp_path):
-    name, option = command.split()
-    script = ROOT / "benchmarks" / name
-    done = run([sys.executable, str(script), option, "absent/picture.png"], tmp_path)
-    if "is not installed" in done.stderr:
-        pytest.skip(done.stderr.strip())
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"{name}: no folder absent to write picture.png in\n"
+def test_a_picture_without_a_folder_is_refused_before_any_work(command, refuse):
+    said = refuse(*command.split(), "absent/picture.png")
+    assert said == "no folder absent to write picture.png in\n"
 
 
 @pytest.mark.parametrize("name", ["native.py", "conic.py"])
@@ -141,37 +174,19 @@ def test_a_picture_without_a_folder_is_refused_before_any_work(command, tmp_path
         ("bad", "'many' is no"),
     ],
 )
-def test_counts_that_cannot_be_read_are_said_in_a_line(name, folder, message, tmp_path):
+def test_counts_that_cannot_be_read_are_said_in_a_line(name, folder, message, refuse, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "counts.csv").write_text("30\nmany\n5\n")
-    script = ROOT / "benchmarks" / name
-    done = run([sys.executable, str(script), "--counts-dir", folder], tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"{name}: ")
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert message in refuse(name, "--counts-dir", folder)
 
 
-def test_counts_of_a_folder_take_the_place_of_the_profiles(tmp_path):
+def test_counts_of_a_folder_take_the_place_of_the_profiles(run, tmp_path):
     (tmp_path / "my own.csv").write_text("30\n20\n5\n")
-    script = ROOT / "benchmarks" / "conic.py"
-    done = run([sys.executable, str(script), "--counts-dir", ".", "--time-limit", "1"], tmp_path)
+    done = run("conic.py", "--counts-dir", ".", "--time-limit", "1")
     assert done.returncode == 0, done.stderr
     assert "| my own (k=3, m=3) |" in done.stdout
     assert "covtype" not in done.stdout
-
-
-WITHOUT = """
-import runpy, sys
-from pathlib import Path
-script, module, *arguments = sys.argv[1:]
-sys.modules[module] = None
-sys.path.insert(0, str(Path(script).parent))
-sys.argv = [script, *arguments]
-runpy.run_path(script, run_name="__main__")
-"""
-"""Runs a script as if a module were not installed."""
 
 
 @pytest.mark.parametrize(
@@ -196,12 +211,6 @@ runpy.run_path(script, run_name="__main__")
         ("trained_network.py", "torch", "networks"),
     ],
 )
-def test_a_missing_extra_is_said_in_a_line(command, module, extra, tmp_path):
-    name, *arguments = command.split()
-    script = ROOT / "benchmarks" / name
-    done = run([sys.executable, "-c", WITHOUT, str(script), module, *arguments], tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        f"{name}: needs {module}, which is not installed: pip install '{ROOT}[{extra}]'\n"
-    )
-    assert not list(tmp_path.iterdir())
+def test_a_missing_extra_is_said_in_a_line(command, module, extra, refuse):
+    said = refuse(*command.split(), without=module)
+    assert said == f"needs {module}, which is not installed: pip install '{ROOT}[{extra}]'\n"
