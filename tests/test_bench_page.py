@@ -200,8 +200,10 @@ def test_what_changed_since_an_earlier_run(now, said, is_worse):
     )
     back, _ = changes(then, results(replace(NATIVE, **now)))
     assert [one.is_worse for one in back] == ([] if said is None else [False])
-    text = changes_table(found, shared, "before").caption
-    assert f"{len(found)} are worse" in text
+    table = changes_table(found, shared, "before")
+    assert f"{len(found)} are worse" in table.caption
+    for page in (markdown(then, {}, [table]), html(then, {}, [table])):
+        assert ("what changed" in page) == bool(found)  # no table without rows
 
 
 @pytest.fixture

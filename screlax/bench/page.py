@@ -53,7 +53,11 @@ def markdown(results: Results, conditions: Mapping[str, str], before: Sequence[S
     parts += [markdown_text(rules(results))]
     for shown in (*before, *tables(results, conditions), problems):
         lines = "\n".join(markdown_lines(shown.header, shown.rows))
-        parts += [f"## {shown.title}", markdown_text(shown.caption), lines]
+        parts += [
+            f"## {shown.title}",
+            markdown_text(shown.caption),
+            *([lines] if shown.rows else []),
+        ]
     parts += [f"## {_REASONS}", _numbered(reasons)]
     parts += [f"## {_TROUBLE}", _listed(trouble(results))]
     return "\n\n".join(parts) + "\n"
@@ -141,7 +145,7 @@ def _section(shown: Shown) -> str:
     )
     said = f'<p class="caption">{caption}</p>'
     if not shown.is_long:
-        return f"<section><h2>{title}</h2>{said}{table}</section>"
+        return f"<section><h2>{title}</h2>{said}{table if shown.rows else ''}</section>"
     search = (
         '<p hidden><label>Search <input id="search" type="search" '
         'placeholder="words, such as: native batches" /></label> <span id="shown" role="status">'
