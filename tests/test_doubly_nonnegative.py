@@ -126,6 +126,7 @@ def test_a_cycle_of_targets_is_not_tight_and_not_called_so(solved):
     assert min(ends) > solution.value * (1 + 4e-3)
     assert solution.status == "optimal"  # of the relaxation, a bound for embeddings
     assert not solution.is_tight
+    assert solution.tightness_in_words.startswith("no nonnegative ones are known")
     with pytest.raises(InvalidInputError, match="no nonnegative embeddings"):
         solution.embeddings()
 

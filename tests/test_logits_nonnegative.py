@@ -117,6 +117,7 @@ def test_every_profile_is_proved(
     assert solution.certificate.proves(1e-9)
     assert solution.recheck(level="classes").proves(1e-9)
     if bounded:
+        assert solution.certificate.slack_min_eigenvalue == 0  # the price is what it lacks
         assert np.trace(solution.class_gram) == pytest.approx(number * len(counts), rel=1e-9)
         assert np.trace(solution.classifier_gram) == pytest.approx(len(counts), rel=1e-9)
 
