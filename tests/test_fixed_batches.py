@@ -33,6 +33,7 @@ from screlax.losses import ClassAveraged, InstanceMix, NegativesOnly, Queue, Sup
 from screlax.problem.batches.pieces import pieces_of
 from screlax.problem.losses.registry import check_loss, loss_of_record
 from screlax.problem.program import build_program
+from screlax.solution.components import components_in_words
 
 SIZES = (5, 3, 2)
 CLASSES = np.repeat(range(3), SIZES)
@@ -195,6 +196,14 @@ def test_one_batch_of_everything_is_the_loss_of_all_samples(control, times):
     (component,) = solution.components
     assert distance_of_grams(component.class_gram, whole.class_gram) < 1e-6
     assert solution.left_open == whole.left_open
+
+
+def test_every_component_is_named_with_its_optimum():
+    solution = solve_relaxation(UFM(SIZES, Sphere(1.0), 0.7, batches=APART))
+    first, *lines = components_in_words(solution.components, solution.problem.samples)
+    assert first.startswith(f"{len(solution.components)} components")
+    for component, line in zip(solution.components, lines, strict=False):
+        assert line == f"{component}, optimum {component.upper:.10g}"
 
 
 def test_class_means_of_a_component_are_means_of_its_samples():

@@ -252,6 +252,11 @@ def test_the_problem_of_a_training_has_its_mean_over_all_batches(options):
     assert mean == pytest.approx(expected, rel=1e-9)
 
 
+def test_features_that_are_not_normalised_have_the_control_that_is_given():
+    problem = trained.ContrastiveLoss(temperature=0.4).problem([5, 5], control=screlax.Ridge(0.1))
+    assert (problem.control, problem.temperature) == (screlax.Ridge(0.1), 0.4)
+
+
 @pytest.mark.parametrize(
     ("options", "wanted", "message"),
     [

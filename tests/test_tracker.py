@@ -33,6 +33,18 @@ def test_batches_are_the_whole_epoch():
     assert tracker.statistics is None
 
 
+def test_every_view_is_an_embedding_of_the_class_of_its_sample():
+    solution = screlax.solve_relaxation(
+        [9, 6, 3], control=screlax.Sphere(1.0), loss="supcon:views=2"
+    )
+    H, y, _ = batches(n=40, d=6)
+    tracker = screlax.GeometryTracker(solution=solution)
+    tracker.update(H.reshape(40, 2, 3), y)
+    expected = class_statistics(H.reshape(80, 3), np.repeat(y, 2))
+    np.testing.assert_array_equal(tracker.statistics.counts, expected.counts)
+    np.testing.assert_allclose(tracker.statistics.means, expected.means, rtol=1e-12)
+
+
 def test_distance_from_the_optimum():
     solution = screlax.solve_relaxation([9, 6, 3], control=screlax.Ridge(0.1), temperature=0.5)
     tracker = screlax.GeometryTracker(solution=solution)
