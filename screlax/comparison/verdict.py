@@ -18,7 +18,7 @@ _ABOUT = 1.1
 """Factor by which distances may exceed what an excess allows to second order."""
 
 
-NOT_TRAINED = "not trained to the end, or kept from it"
+NOT_TRAINED = "not trained to the end, kept from it, or trained by another loss or sampler"
 
 _MOSTLY = 0.5
 """Share of the excess below which that of the class means is said apart."""
