@@ -25,6 +25,12 @@ class Parser(argparse.ArgumentParser):
         usage = f"usage: {self.prog} …; {self.prog} --help tells what it takes\n"
         self.exit(2, f"{usage}{self.prog}: error: {told}\n")
 
+    def of_command(self, name: str) -> "Parser":
+        """Return the parser of a command."""
+        commands = next(a for a in self._actions if isinstance(a, argparse._SubParsersAction))
+        found: Parser = commands.choices[name]
+        return found
+
     def _spelled(self, message: str) -> str:
         """Add the option or choice that was meant."""
         chosen = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)

@@ -43,7 +43,7 @@ COMMANDS = {
 """Every command, and what it does in one line."""
 
 
-def build_parser(loaded: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
+def build_parser(loaded: Collection[str] = COMMANDS) -> Parser:
     """Return the parser of all commands, with the options of those that are to be loaded."""
     parser = Parser(
         prog="screlax",
@@ -90,7 +90,11 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     if named:
         load_installed()
     load_modules(modules)
-    return build_parser(named).parse_args(wanted)
+    parser = build_parser(named)
+    options, unknown = parser.parse_known_args(wanted)
+    if unknown:  # said by the command, whose help has what it takes
+        parser.of_command(options.command).error(f"unrecognized arguments: {' '.join(unknown)}")
+    return options
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
