@@ -186,8 +186,9 @@ class Loss:
             decision(2e-3, 0.05),
             GapSplit(1.0, 8.0, 1.0, ""),
             "unfinished",
-            "80% of it by angles between class means: not trained to the end, kept from it, or trained by "
-            "another loss or sampler; it allows 0.05 (an orthogonal frame would have no more)",
+            "80% of it by angles between class means: not trained to the end, kept from it, or "
+            "trained by another loss or sampler; it allows 0.05 (an orthogonal frame would have no "
+            "more)",
         ),
         (0.01, decision(1e-6, math.nan, (), "too many"), None, "measured", "not known: too many"),
     ],
