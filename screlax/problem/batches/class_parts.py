@@ -12,7 +12,9 @@ relative to F, which may be beyond double precision, and differences are taken w
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +62,8 @@ class ClassParts:
         Whether a class adds to Y once.
     lonely : ndarray of bool, shape (m,)
         Whether a single sample of the class is no anchor.
+    subtracted : bool, default False
+        Whether what no class is in is subtracted, so that small logarithms matter.
     """
 
     units: Vector
@@ -67,6 +71,7 @@ class ClassParts:
     replaced: bool
     averaged: bool
     lonely: NDArray[np.bool_]
+    subtracted: bool = False
 
     def at(self, z: Array, y: Array, s: Array) -> Evaluated:
         """Evaluate at z, y (…, 1) and s (…, m)."""
@@ -77,7 +82,7 @@ class ClassParts:
         """Return log f at s = 0, and how much more it is at s, with its digits where s is small."""
         drawn, alone = self._drawn(z, y)
         growth, first = np.expm1(-s), self.units * self._phi(drawn)
-        start, whole, beside = _added(first, alone)
+        start, whole, beside = _added(first, alone, digits=self.averaged)
         if self.averaged:
             lost = np.where(start.real > -_LOST, start, 0.0)
             ratio = growth * np.where(start.real > -_LOST, -expm1_of(-lost), np.inf)
@@ -95,10 +100,25 @@ class ClassParts:
         drawn = z * np.where(self.samples_each == 1, y, y**self.samples_each)
         return drawn, np.where(self.lonely, self.units * z * (1 - y), 0.0)
 
-    def reach(self, z: Array, y: Array, s: Array) -> Array:
-        """Return how many units a class has in the mean where it has several, at real z."""
+    def of(self, index: Any) -> ClassParts:
+        """Return those of some orbits."""
+        return dataclasses.replace(
+            self,
+            units=self.units[index],
+            samples_each=self.samples_each[index],
+            lonely=self.lonely[index],
+        )
+
+    def drawn_apart(self, z: Array, y: Array, s: Array) -> tuple[Array, Array]:
+        """Return the share of F in f at real z, and the variance of units in F."""
         drawn = self._drawn(z, y)[0]
-        return np.asarray(self.units * self._mean(drawn if self.averaged else drawn * np.exp(-s)))
+        inside = drawn if self.averaged else drawn * np.exp(-s)
+        mean, log = self._mean(inside), self.units * self._phi(inside)
+        variance = self.units * (mean if self.replaced else mean * (1 - mean))
+        if not (self.averaged or self.lonely.any()):
+            return np.ones(1), variance
+        log = log - s if self.averaged else log
+        return np.minimum(np.exp(log - self.at(z, y, s).log), 1.0), variance
 
     def _each(self, drawn: Array, alone: Array, s: Array) -> Evaluated:
         """Evaluate where each unit adds s."""
@@ -108,7 +128,7 @@ class ClassParts:
         variance = mean if self.replaced else mean * (1 - mean_unit)
         if not self.lonely.any():
             return Evaluated(log, mean, variance, mean)
-        total, whole, beside = _added(log, alone * x)
+        total, whole, beside = _added(log, alone * x, digits=self.subtracted)
         share = 1 / (whole + beside)
         one = (mean * whole + beside) * share
         two = ((variance + mean * mean) * whole + beside) * share
@@ -149,11 +169,18 @@ class ClassParts:
         return np.asarray(self.units * np.where(small, near, far))
 
 
-def _added(log: Array, beside: Array) -> tuple[Array, Array, Array]:
-    """Return log(e^log + beside), and the two of them over a number that keeps them in bounds."""
+def _added(log: Array, beside: Array, *, digits: bool) -> tuple[Array, Array, Array]:
+    """Return log(e^log + beside), and the two of them over a number that keeps them in bounds.
+
+    Its error is that of a sum of logarithms, absolute, or where `digits` are kept relative.
+    """
     scale = np.where((log.real > 0) | (beside == 0), log, 0.0)
     whole = np.exp(log - scale)
     rest = beside * np.exp(-np.where(beside == 0, 0.0, scale))
-    near = np.where(whole == 1, rest, 0.0)
-    total = scale + np.where(whole == 1, log1p_of(near), np.log(whole + rest))
+    total = scale + np.log(whole + rest)
+    if digits:
+        small = log.real < 1
+        less = expm1_of(np.where(small, log, 0.0)) + beside
+        near = small & (np.abs(less) < 0.5)
+        total = np.where(near, log1p_of(np.where(near, less, 0.0)), total)
     return total, whole, rest

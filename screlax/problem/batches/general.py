@@ -9,8 +9,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -19,44 +17,13 @@ from numpy.typing import NDArray
 from ...gram.rounding import UNIT
 from ...types import Matrix, Vector
 from ..losses.batch_terms import BatchTerms
-from .class_parts import ClassParts, Evaluated
-from .draws import Array, Draws
+from .anchor_rule import anchor_rule
+from .class_parts import ClassParts
+from .draws import Draws
 from .exponential_sum import ExponentialSum, exponential_sum, require_range
 from .general_moments import GeneralMoments
+from .general_row import LOG_ACCURACY, GeneralRow
 from .joined_numbers import expm1_of, log1p_of
-
-_LOG_ACCURACY = 38.0
-"""−log of the tails that are left out of circles: 3e-17."""
-
-_FAR = 300.0
-"""Bound on log r."""
-
-_GAUSS = 24
-"""Up to twice this many anchors a Gauss rule of half as many nodes is exact for 1/A."""
-
-_ENTRIES = 1 << 20
-"""Complex numbers that are held at once, about."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Row:
-    """The generating function of one row at nodes (y, t, z), of shape (Y, K, L).
-
-    Attributes
-    ----------
-    z, y : ndarray, shape (Y, K, L, 1), (Y, 1, 1, 1)
-    parts : Evaluated
-        Of every other class, (Y, K, L, m).
-    logs : ndarray
-        Logarithm of all but other classes and `factor`.
-    factor : ndarray
-    """
-
-    z: Array
-    y: Array
-    parts: Evaluated
-    logs: Array
-    factor: Array
 
 
 class GeneralExpectation:
@@ -101,8 +68,9 @@ class GeneralExpectation:
         keys = terms.keys_of(len(units))
         self.keys, self.own_keys = copies * keys, keys[orbits]
         lonely = (draws.samples_each == 1) & (views == 1) & (keys == 0) & per_anchor
+        each, replaced, averaged = draws.samples_each, draws.replaced, terms.averaged
         self.parts = ClassParts(
-            units, draws.samples_each, draws.replaced, terms.averaged, np.asarray(lonely)
+            units, each, replaced, averaged, np.asarray(lonely), subtracted=not terms.has_own
         )
 
     @property
@@ -199,9 +167,11 @@ class GeneralExpectation:
 
     def _sums(self, row: int, e: Vector, rule: ExponentialSum) -> Vector:
         """Return E[1 e^{−t_k Y} w], shape (K,)."""
-        total = np.zeros(len(rule.nodes))
-        for at in self._nodes(row, rule, self._added(e), self.keys[row] @ e):
-            total += self._whole(row, at).real.sum(axis=(0, 2))
+        of, total = self._row(row, e, rule), np.zeros(len(rule.nodes))
+        for at in of.nodes():
+            parts = of.parts.at(at.z[:, None], at.y[:, None], of.decay(at))
+            found = at.weight * of.whole(parts.log @ of.copies, *of.beside(at)).real
+            total += np.bincount(at.term, found, minlength=len(total))
         return total
 
     def _excess(self, row: int, e: Vector) -> float:
@@ -209,57 +179,86 @@ class GeneralExpectation:
         if self._is_alone[row]:
             return 0.0
         rule, found = self._rule(row, e), 0.0
-        added, kept = self._added(e), rule.nodes * float(self.keys[row] @ e)
+        of = self._row(row, np.zeros_like(e), rule)
+        added, keys = self._added(e)[self._exist[row]], float(self.keys[row] @ e)
         over = rule.weights / rule.nodes
-        for at in self._nodes(row, rule, 0 * added, 0.0):
-            first, change = self.parts.changes(at.z, at.y, rule.nodes[:, None, None] * added)
-            change = change @ self.copies[row] - kept[:, None]
-            start = at.logs + first @ self.copies[row]
+        for at in of.nodes():
+            first, change = of.parts.changes(at.z[:, None], at.y[:, None], of.decay(at, added))
+            change = change @ of.copies - rule.nodes[at.term] * keys
+            logs, factor = of.beside(at)
+            start = logs + first @ of.copies
             far = change.real > 0.5
             near = -np.exp(start) * expm1_of(np.where(far, 0.0, change))
             away = np.exp(start) - np.exp(np.where(far, start + change, start))
-            lost = at.factor * np.where(far, away, near)
-            found += float(over @ lost.real.sum(axis=(0, 2)))
+            lost = factor * np.where(far, away, near)
+            found += float((over[at.term] * at.weight) @ lost.real)
         return found
-
-    def _whole(self, row: int, at: _Row) -> Array:
-        """Return the generating function; without the batches that have no negative."""
-        others = at.parts.log @ self.copies[row]
-        if self.terms.has_own:
-            return np.asarray(at.factor * np.exp(at.logs + others))
-        large = others.real > 0
-        ratio = expm1_of(np.where(large, -others, others))
-        signed = np.where(large, -ratio, ratio)
-        return np.asarray(at.factor * np.exp(at.logs + np.where(large, others, 0.0)) * signed)
 
     def _moments(
         self, row: int, e: Vector, *, second: bool = True
     ) -> tuple[Vector, Vector, Matrix]:
         """Return E[1 ∂Y w/Y], the diagonal and all of E[1 ∂Y ∂Yᵀ w/Y²], ∂ by log e."""
-        rule, added, copies = self._rule(row, e), self._added(e), self.copies[row]
-        keys = self.keys[row] * e
         softmax, diagonal = np.zeros(len(e)), np.zeros(len(e))
         matrix = np.zeros((len(e), len(e)))
         if self._is_alone[row]:
             return softmax, diagonal, matrix
-        for at in self._nodes(row, rule, added, float(self.keys[row] @ e)):
-            others = at.parts.log @ copies
-            terms = at.factor * np.exp(at.logs + others)
-            flat = (terms * rule.weights[:, None]).reshape(-1)
-            units = at.parts.mean.reshape(len(flat), -1)
-            left = np.where(units == 0, 0.0, added)  # of what is far, nothing at large nodes
-            mean = copies * left * units + keys
-            softmax += (flat @ mean).real
+        rule = self._rule(row, e)
+        of, keys, exist = self._row(row, e, rule), self.keys[row] * e, self._exist[row]
+        for at in of.nodes():
+            parts = of.parts.at(at.z[:, None], at.y[:, None], of.decay(at))
+            logs, factor = of.beside(at)
+            terms = at.weight * factor * np.exp(logs + parts.log @ of.copies)
+            left = np.where(
+                parts.mean == 0, 0.0, of.added
+            )  # of what is far, nothing at large nodes
+            mean = np.zeros((len(terms), len(e)), dtype=parts.mean.dtype) + keys
+            mean[:, exist] += of.copies * left * parts.mean
+            softmax += ((terms * rule.weights[at.term]) @ mean).real
             if not second:
                 continue
             # nodes are as large as Y is small: their squares overflow, unless with what adds
-            root = (np.sqrt(rule.weights) * np.sqrt(rule.nodes))[:, None]
-            scale = np.where(terms == 0, 0.0, root).reshape(-1, 1)
-            flat, mean = terms.reshape(-1), scale * mean
-            variance = copies * (scale * left) ** 2 * at.parts.variance.reshape(len(flat), -1)
-            diagonal += (flat @ variance).real
-            matrix += (mean.T @ (flat[:, None] * mean)).real
+            root = (np.sqrt(rule.weights) * np.sqrt(rule.nodes))[at.term]
+            scale = np.where(terms == 0, 0.0, root)[:, None]
+            variance = of.copies * (scale * left) ** 2 * parts.variance
+            diagonal[exist] += (terms @ variance).real
+            mean = scale * mean
+            matrix += (mean.T @ (terms[:, None] * mean)).real
         return softmax, diagonal, matrix + np.diag(diagonal)
+
+    @cached_property
+    def _exist(self) -> list[NDArray[np.int64]]:
+        """Orbits that have other classes, for each row."""
+        return [np.flatnonzero(copies) for copies in self.copies]
+
+    def _row(self, row: int, e: Vector, rule: ExponentialSum) -> GeneralRow:
+        """Return the generating function of a row at e."""
+        exist, one = self._exist[row], (np.ones(1), np.ones(1))
+        return GeneralRow(
+            self.draws.rows([row]),
+            self.views,
+            self.terms,
+            self.parts.of(exist),
+            self.copies[row, exist],
+            float(self.own_keys[row]),
+            bool(self._needed[row]),
+            self._anchor_rule(row) if self.per_anchor else one,
+            anchor_rule(1, int(self.most)) if self.terms.shared else one,
+            rule.nodes,
+            self._added(e)[exist],
+            float(self.keys[row] @ e),
+            float(self._log_normalizer[row]),
+        )
+
+    def _anchor_rule(self, row: int) -> tuple[Vector, Vector]:
+        """Return y and weights of a rule for 1/A of every A that can be."""
+        exist, alone = self._exist[row], 1 + float(self.draws.own_fixed[row])
+        least = alone + float(self._needed[row])
+        if self.draws.degree is not None:
+            lonely = self.parts.lonely
+            each = self.draws.samples_each[exist][~lonely[exist]]
+            kept = max(self.draws.degree - float(self.copies[row] @ lonely), 0.0)
+            least = max(least, alone + kept * (float(each.min()) if len(each) else 1.0))
+        return anchor_rule(int(least), int(max(self.most, least)))
 
     def _rule(self, row: int, e: Vector) -> ExponentialSum:
         """Return a rule for every Y from that of e = 0, or the least one there is, to e."""
@@ -278,134 +277,6 @@ class GeneralExpectation:
             least = float(each.min())
         require_range(least, max(top, least))
         return exponential_sum(least, max(top, least))
-
-    @cached_property
-    def _anchor_rule(self) -> tuple[Vector, Vector]:
-        """Return y and weights of a rule ∫ y^{A−1} dy = 1/A; y = 1 where w = 1."""
-        if not (self.per_anchor or self.terms.shared):
-            return np.ones(1), np.ones(1)
-        if self.most <= 2 * _GAUSS:
-            places, weights = np.polynomial.legendre.leggauss(max(1, math.ceil(self.most / 2)))
-            return (places + 1) / 2, weights / 2
-        rule = exponential_sum(1.0, self.most)
-        y = np.exp(-rule.nodes)
-        kept = y > 0
-        return y[kept], rule.weights[kept] * y[kept]
-
-    def _nodes(self, row: int, rule: ExponentialSum, added: Vector, keys: float) -> Iterator[_Row]:
-        """Yield the generating function at nodes, some y at a time.
-
-        Parameters
-        ----------
-        row : int
-        rule : ExponentialSum
-        added : ndarray, shape (m,)
-            What units add to Y.
-        keys : float
-            What keys of other classes add.
-        """
-        every_y, every_weight = self._anchor_rule if self.per_anchor else (np.ones(1), np.ones(1))
-        step = max(1, _ENTRIES // (40 * len(rule.nodes) * len(added)))
-        decay = rule.nodes[:, None, None] * added
-        for first in range(0, len(every_y), step):
-            y = every_y[first : first + step, None, None, None]
-            weight = every_weight[first : first + step, None, None]
-            z, circle = self._circle(row, rule, y, added)
-            parts = self.parts.at(z[..., None], y, decay)
-            own = self._shared if self.terms.shared else self._own
-            logs, factor = own(row, z, y[..., 0], rule.nodes[:, None])
-            logs = logs - rule.nodes[:, None] * keys - self._log_normalizer[row]
-            if self.draws.degree is not None:
-                logs = logs - self.draws.degree * np.log(z)
-            yield _Row(z[..., None], y, parts, logs, factor * circle * weight)
-
-    def _shared(self, row: int, z: Array, y: Array, t: Array) -> tuple[Array, Array]:
-        """Return the part of the anchor's class where its anchors share a mass of one."""
-        places, weights = self._anchor_rule
-        found = [self._own(row, z, np.full_like(y, place), t) for place in places]
-        logs = found[int(places.argmax())][0]
-        pairs = zip(weights, found, strict=True)
-        return logs, np.asarray(sum(w * f * np.exp(of - logs) for w, (of, f) in pairs))
-
-    def _own(self, row: int, z: Array, y: Array, t: Array) -> tuple[Array, Array]:
-        """Return the part of the anchor's class: logarithm and a factor, (Y, K, L)."""
-        draws, has_own = self.draws, self.terms.has_own and not self.terms.averaged
-        fixed = draws.own_fixed[row]
-        always = self.views * fixed + self.views - 1 + self.own_keys[row] if has_own else 0.0
-        if self.terms.averaged:
-            always = 1.0
-        x = np.exp(-t * self.views) if has_own else np.ones_like(t)
-        drawn = z * x * y
-        logs = draws.own_units[row] * (drawn if draws.replaced else log1p_of(drawn))
-        start = fixed * np.log(y) - t * always
-        if not self._needed[row]:
-            return logs + start, np.ones(1)
-        large = logs.real > 0
-        ratio = expm1_of(np.where(large, -logs, logs))
-        return np.where(large, logs, 0.0) + start, np.where(large, -ratio, ratio)
-
-    def _circle(
-        self, row: int, rule: ExponentialSum, y: Array, added: Vector
-    ) -> tuple[Array, Vector]:
-        """Return z on circles through saddle points, (Y, K, L), and the weights of the rule."""
-        draws, shape = self.draws, (len(y), len(rule.nodes), 1)
-        if draws.degree is None:
-            return np.full(shape, draws.odds), np.ones(1)
-        if draws.degree == 0:
-            return np.ones(shape), np.ones(1)
-        total = float(draws.everything[row])
-        wanted = draws.degree if draws.replaced else min(draws.degree, total - 0.3)
-        low, high = np.full(shape, -_FAR), np.full(shape, _FAR)
-        for _ in range(40):
-            middle = (low + high) / 2
-            above = self._units(row, np.exp(middle), y, rule, added) > wanted
-            low, high = np.where(above, low, middle), np.where(above, middle, high)
-            if (high - low).max() < 0.01:
-                break
-        radius = np.exp(np.minimum(high, _FAR))
-        count = self._count(row, radius, y, rule, added)
-        angles = (np.arange(count) + 0.5) * math.pi / count
-        return radius * np.exp(1j * angles), np.full(count, 1.0 / count)
-
-    def _units(
-        self, row: int, radius: Array, y: Array, rule: ExponentialSum, added: Vector
-    ) -> Array:
-        """Return the mean number of units that are drawn at real z, (Y, K, 1)."""
-        draws, has_own = self.draws, self.terms.has_own and not self.terms.averaged
-        decay = rule.nodes[:, None, None] * added
-        with np.errstate(over="ignore", invalid="ignore"):
-            units = self.parts.at(radius[..., None], y, decay).units @ self.copies[row]
-            x = np.exp(-rule.nodes[:, None] * self.views) if has_own else 1.0
-            drawn = radius * x * y[..., 0]
-            own = draws.own_units[row] * (drawn if draws.replaced else drawn / (1 + drawn))
-            if self._needed[row]:  # at least one
-                logs = draws.own_units[row] * (drawn if draws.replaced else np.log1p(drawn))
-                own = np.where(logs > 0, own / -np.expm1(-np.maximum(logs, 1e-300)), 1.0)
-            found = units + own
-        return np.where(np.isfinite(found), found, np.inf)
-
-    def _count(self, row: int, radius: Array, y: Array, rule: ExponentialSum, added: Vector) -> int:
-        """Return how many nodes half a circle takes.
-
-        The number of units is one of independent draws, whose tail Bennett's inequality bounds;
-        a class that is there or not, and brings its units together, may be a tail of its own.
-        """
-        draws, near = self.draws, math.exp(0.05)
-        more, less = (
-            self._units(row, radius * factor, y, rule, added) for factor in (near, 1 / near)
-        )
-        spread = (more - less)[np.isfinite(more)] / 0.1
-        variance = max(float(spread.max(initial=0.0)), 1e-3)
-        count = _nodes_of(variance) + 4.0
-        if self.terms.averaged or self.parts.lonely.any() or self.parts.samples_each.max() > 1:
-            decay = rule.nodes[:, None, None] * added
-            largest = self.parts.reach(radius[..., None], y, decay)
-            reach = float(np.where(self.copies[row] > 0, largest, 0.0).max())
-            count += reach + 9 * math.sqrt(reach) + 10
-        if not draws.replaced:  # a polynomial: more nodes than coefficients on either side
-            degree = float(draws.degree or 0.0)
-            count = min(count, max(degree, float(draws.everything[row]) - degree) + 1)
-        return math.ceil(count / 2)
 
     @cached_property
     def _log_normalizer(self) -> Vector:
@@ -437,7 +308,7 @@ class GeneralExpectation:
 
 def _nodes_of(variance: float) -> float:
     """Return how many nodes leave out tails of no account, by Bennett's inequality."""
-    tail = _LOG_ACCURACY + 0.5 * math.log(2 * math.pi * max(variance, 1.0))
+    tail = LOG_ACCURACY + 0.5 * math.log(2 * math.pi * max(variance, 1.0))
     count = 2.0
     while variance * _bennett(count / variance) < tail:
         count *= 1.05

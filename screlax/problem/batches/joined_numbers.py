@@ -7,26 +7,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import complex_numbers as parts
+from .complex_numbers import circle
 
 
 def log1p_of(z: NDArray[Any]) -> NDArray[Any]:
     """Return log(1 + z)."""
-    return _joined(parts.log1p_of(_split(z)))
+    if not np.iscomplexobj(z):
+        return np.asarray(np.log1p(z))
+    found, x, y = np.empty(z.shape, dtype=complex), z.real, z.imag
+    found.real = np.log1p(x * (2 + x) + y * y) / 2
+    found.imag = np.arctan2(y, 1 + x)
+    return found
 
 
 def expm1_of(z: NDArray[Any]) -> NDArray[Any]:
     """Return e^z − 1."""
-    return _joined(parts.expm1_of(_split(z)))
-
-
-def _split(z: NDArray[Any]) -> parts.Parts:
-    return np.stack([z.real, z.imag]) if np.iscomplexobj(z) else np.asarray(z)[None]
-
-
-def _joined(z: parts.Parts) -> NDArray[Any]:
-    if len(z) == 1:
-        return np.asarray(z[0])
-    found = np.empty(z.shape[1:], dtype=complex)
-    found.real, found.imag = z
+    grown = np.expm1(z.real)
+    if not np.iscomplexobj(z):
+        return np.asarray(grown)
+    found = np.empty(z.shape, dtype=complex)
+    (turned, sine), size = circle(z.imag), grown + 1
+    found.real, found.imag = grown - size * turned, size * sine
     return found

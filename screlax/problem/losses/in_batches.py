@@ -38,8 +38,7 @@ class InBatches(Loss):
     not that of the loss of all samples. A batch of all samples is that loss. With
     mean_over="anchors" of the sampler, V n × the expected mean over the anchors that are in a
     batch: the same where all of its embeddings always are, else exact by a second generating
-    variable, which is slow: a second for each evaluation with ten classes and batches of 32, ten
-    with 128. What is printed of the loss says which.
+    variable, which is slower. What is printed of the loss says which.
 
     Parameters
     ----------
