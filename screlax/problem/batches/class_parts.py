@@ -21,10 +21,16 @@ from numpy.typing import NDArray
 
 from ...types import Vector
 from .draws import Array
-from .joined_numbers import expm1_of, log1p_of
+from .joined_numbers import expm1_of, log1p_of, log_of
 
 _LOST = 30.0
 """Logarithms this large leave nothing of one."""
+
+_NOTHING = 700.0
+"""−log of what is nothing beside any batch."""
+
+_CANCELS = 0.1
+"""Where less is left of one than this, a sum with one loses its digits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +97,20 @@ class ClassParts:
             ratio = (whole * expm1_of(grown) + beside * growth) / (whole + beside)
         else:
             return start, self._growth(drawn, growth)
-        small = np.abs(ratio) < 0.5
-        near = log1p_of(np.where(small, ratio, 0.0))
-        return start, near if small.all() else np.where(small, near, self.at(z, y, s).log - start)
+        far = ~((np.abs(1 + ratio) > _CANCELS) & np.isfinite(ratio))
+        change, rows = log1p_of(np.where(far, 0.0, ratio)), np.flatnonzero(far.any(axis=-1))
+        if len(rows):
+            away = self.at(z[rows], y[rows], s[rows]).log - start[rows]
+            change[rows] = np.where(far[rows], away, change[rows])
+        return start, change
 
     def _drawn(self, z: Array, y: Array) -> tuple[Array, Array]:
         """Return w and c."""
-        drawn = z * np.where(self.samples_each == 1, y, y**self.samples_each)
-        return drawn, np.where(self.lonely, self.units * z * (1 - y), 0.0)
+        one = (self.samples_each == 1).all()
+        drawn = z * y if one else z * y**self.samples_each
+        if not self.lonely.any():
+            return drawn, np.zeros(1)
+        return drawn, self.units * self.lonely * (z * (1 - y))
 
     def of(self, index: Any) -> ClassParts:
         """Return those of some orbits."""
@@ -144,7 +156,7 @@ class ClassParts:
         near = small & (np.abs(less) < 0.5)
         rest = alone * x - np.expm1(-s)
         direct = np.exp(np.where(large, 0.0, above)) + rest * np.exp(np.where(large, -above, 0.0))
-        log = np.where(large, above, 0.0) + np.log(direct)
+        log = np.where(large, above, 0.0) + log_of(direct)
         log = np.where(near, log1p_of(np.where(near, less, 0.0)), log)
         mean = -expm1_of(-log)
         inside = self.units * self._mean(drawn) * np.exp(above - log) + alone * x * np.exp(-log)
@@ -161,12 +173,12 @@ class ClassParts:
         moved = self._mean(drawn) * growth
         if self.replaced:
             return np.asarray(self.units * moved)
-        small = np.abs(moved) < 0.5
-        near = log1p_of(np.where(small, moved, 0.0))
-        if small.all():
-            return np.asarray(self.units * near)
-        far = log1p_of(drawn * (1 + growth)) - log1p_of(drawn)
-        return np.asarray(self.units * np.where(small, near, far))
+        far = np.abs(1 + moved) < _CANCELS
+        change, rows = log1p_of(np.where(far, 0.0, moved)), np.flatnonzero(far.any(axis=-1))
+        if len(rows):
+            away = log1p_of(drawn[rows] * (1 + growth[rows])) - log1p_of(drawn[rows])
+            change[rows] = np.where(far[rows], away, change[rows])
+        return np.asarray(self.units * change)
 
 
 def _added(log: Array, beside: Array, *, digits: bool) -> tuple[Array, Array, Array]:
@@ -174,10 +186,12 @@ def _added(log: Array, beside: Array, *, digits: bool) -> tuple[Array, Array, Ar
 
     Its error is that of a sum of logarithms, absolute, or where `digits` are kept relative.
     """
-    scale = np.where((log.real > 0) | (beside == 0), log, 0.0)
-    whole = np.exp(log - scale)
-    rest = beside * np.exp(-np.where(beside == 0, 0.0, scale))
-    total = scale + np.log(whole + rest)
+    large = log.real > 0
+    power = np.where(large, -log, log)
+    np.maximum(power.real, -_NOTHING, out=power.real)
+    size = np.exp(power)
+    whole, rest = np.where(large, 1.0, size), np.where(large, beside * size, beside)
+    total = np.where(large, log, 0.0) + log_of(whole + rest)
     if digits:
         small = log.real < 1
         less = expm1_of(np.where(small, log, 0.0)) + beside

@@ -49,7 +49,7 @@ _TILTS = np.array([0.7, 1.0, 1.4])
 _ANGLES = np.arange(1, 17) * (math.pi / 16)
 """Where circles may end."""
 
-_ENTRIES = 1 << 17
+_ENTRIES = 1 << 14
 """Classes at nodes that are evaluated at once, about."""
 
 
