@@ -80,14 +80,6 @@ def test_a_worker_killed_in_mid_sweep_costs_nothing(client, serial, tmp_path):
     assert [report.done for report in reports] == list(range(1, len(POINTS) + 1))
 
 
-def test_a_point_that_kills_every_worker_it_gets_is_a_row(client, serial):
-    with joblib.parallel_config(backend="dask"):
-        table = sweep([*POINTS[:6], poison(), *POINTS[6:12]])
-    assert table.counts == {"optimal": 12, "failed": 1}
-    assert table["status"][6] == "failed"
-    assert "the worker process dies on this point" in table["error"][6]
-
-
 def test_a_point_over_its_time_limit_is_a_row_and_its_process_is_gone(client, serial, tmp_path):
     file = tmp_path / "pid"
     workers = client.run(os.getpid)
@@ -97,3 +89,12 @@ def test_a_point_over_its_time_limit_is_a_row_and_its_process_is_gone(client, se
     assert table["value"][:3] == serial["value"][:3]
     wait_for_end(int(file.read_text()))
     assert client.run(os.getpid) == workers  # none of the workers had to die for it
+
+
+def test_a_point_that_kills_every_worker_it_gets_is_a_row(client, serial):
+    """The last one: on a busy machine a nanny gives up on a worker that is too slow to start."""
+    with joblib.parallel_config(backend="dask"):
+        table = sweep([*POINTS[:6], poison(), *POINTS[6:12]])
+    assert table.counts == {"optimal": 12, "failed": 1}
+    assert table["status"][6] == "failed"
+    assert "the worker process dies on this point" in table["error"][6]
