@@ -18,11 +18,11 @@ from ...gram.rounding import UNIT
 from ...types import Matrix, Vector
 from ..losses.batch_terms import BatchTerms
 from .anchor_rule import anchor_rule
-from .class_parts import ClassParts
-from .draws import Draws
+from .class_parts import ClassParts, Evaluated
+from .draws import Array, Draws
 from .exponential_sum import ExponentialSum, exponential_sum, require_range
 from .general_moments import GeneralMoments
-from .general_row import LOG_ACCURACY, GeneralRow
+from .general_row import LOG_ACCURACY, GeneralRow, Points
 from .joined_numbers import expm1_of, log1p_of
 
 
@@ -168,21 +168,26 @@ class GeneralExpectation:
     def _sums(self, row: int, e: Vector, rule: ExponentialSum) -> Vector:
         """Return E[1 e^{−t_k Y} w], shape (K,)."""
         of, total = self._row(row, e, rule), np.zeros(len(rule.nodes))
-        for at in of.nodes():
+        over = rule.weights / np.where(rule.nodes > 0, rule.nodes, 1.0)
+
+        def whole(at: Points) -> Array:
             parts = of.parts.at(at.z[:, None], at.y[:, None], of.decay(at))
-            found = at.weight * of.whole(parts.log @ of.copies, *of.beside(at)).real
-            total += np.bincount(at.term, found, minlength=len(total))
+            return of.whole(parts.log @ of.copies, *of.beside(at))
+
+        for at in of.nodes(lambda at: over[at.term] * whole(at)):
+            total += np.bincount(at.term, at.weight * whole(at).real, minlength=len(total))
         return total
 
     def _excess(self, row: int, e: Vector) -> float:
         """Return the loss less that at e = 0, of the same circles."""
         if self._is_alone[row]:
             return 0.0
-        rule, found = self._rule(row, e), 0.0
+        rule = self._rule(row, e)
         of = self._row(row, np.zeros_like(e), rule)
         added, keys = self._added(e)[self._exist[row]], float(self.keys[row] @ e)
         over = rule.weights / rule.nodes
-        for at in of.nodes():
+
+        def lost(at: Points) -> Array:
             first, change = of.parts.changes(at.z[:, None], at.y[:, None], of.decay(at, added))
             change = change @ of.copies - rule.nodes[at.term] * keys
             logs, factor = of.beside(at)
@@ -190,9 +195,9 @@ class GeneralExpectation:
             far = change.real > 0.5
             near = -np.exp(start) * expm1_of(np.where(far, 0.0, change))
             away = np.exp(start) - np.exp(np.where(far, start + change, start))
-            lost = factor * np.where(far, away, near)
-            found += float((over[at.term] * at.weight) @ lost.real)
-        return found
+            return np.asarray(over[at.term] * factor * np.where(far, away, near))
+
+        return math.fsum(at.weight @ lost(at).real for at in of.nodes(lost))
 
     def _moments(
         self, row: int, e: Vector, *, second: bool = True
@@ -204,15 +209,24 @@ class GeneralExpectation:
             return softmax, diagonal, matrix
         rule = self._rule(row, e)
         of, keys, exist = self._row(row, e, rule), self.keys[row] * e, self._exist[row]
-        for at in of.nodes():
+
+        def evaluated(at: Points) -> tuple[Array, Array, Array, Evaluated]:
             parts = of.parts.at(at.z[:, None], at.y[:, None], of.decay(at))
             logs, factor = of.beside(at)
-            terms = at.weight * factor * np.exp(logs + parts.log @ of.copies)
-            left = np.where(
-                parts.mean == 0, 0.0, of.added
-            )  # of what is far, nothing at large nodes
-            mean = np.zeros((len(terms), len(e)), dtype=parts.mean.dtype) + keys
+            terms = factor * np.exp(logs + parts.log @ of.copies)
+            # of what is far, nothing is left at large nodes
+            left = np.where(parts.mean == 0, 0.0, of.added)
+            mean = np.zeros((len(at.y), len(e)), dtype=parts.mean.dtype) + keys
             mean[:, exist] += of.copies * left * parts.mean
+            return terms, left, mean, parts
+
+        def moved(at: Points) -> Array:
+            terms, _, mean, _ = evaluated(at)
+            return np.asarray(rule.weights[at.term] * terms * mean.sum(axis=1))
+
+        for at in of.nodes(moved):
+            terms, left, mean, parts = evaluated(at)
+            terms = at.weight * terms
             softmax += ((terms * rule.weights[at.term]) @ mean).real
             if not second:
                 continue

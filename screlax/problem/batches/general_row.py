@@ -14,7 +14,7 @@ whose units are drawn each for itself, in number with a variance v, and all of w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,24 +138,36 @@ class GeneralRow:
         scale, met = _less_one(others)
         return np.asarray(factor * met * np.exp(logs + scale))
 
-    def nodes(self) -> Iterator[Points]:
-        """Yield nodes, some at a time."""
+    def nodes(self, terms: Callable[[Points], Array]) -> Iterator[Points]:
+        """Yield nodes, some at a time, for the sum of the real parts of some terms.
+
+        Parameters
+        ----------
+        terms : callable
+            Of nodes, (M,). At real z they are not negative, and say how much of the sum comes from
+            each circle.
+        """
         places, weights = self.anchors
         term = np.tile(np.arange(len(self.t)), len(places))
         y, weight = np.repeat(places, len(self.t)), np.repeat(weights, len(self.t))
         z = np.full(len(y), self.draws.odds if self.draws.degree is None else 1.0)
         points = Points(y, term, z, weight)
         if self.draws.degree:
-            points = self._on_circles(points)
+            points = self._on_circles(points, terms)
         step = max(1, _ENTRIES // max(len(self.added), 1))
         for first in range(0, len(points.y), step):
             yield points.at(slice(first, first + step))
 
-    def _on_circles(self, circles: Points) -> Points:
+    def _on_circles(self, circles: Points, terms: Callable[[Points], Array]) -> Points:
         """Return nodes on circles, one for each y and t."""
         log_radius, variance = self._radii(circles)
         circles = Points(circles.y, circles.term, np.exp(log_radius), circles.weight)
         needed = LOG_ACCURACY + 0.5 * np.log(2 * math.pi * np.maximum(variance, 1.0))
+        size = circles.weight * np.abs(terms(circles))
+        if size.sum() > 0:
+            needed += np.log(np.maximum(size / size.sum() * len(size), _LEAST))
+        seen = needed > 0  # elsewhere, next to nothing comes from the whole circle
+        circles, variance, needed = circles.at(seen), variance[seen], needed[seen]
         halves = self._halves(circles, variance, needed)
         last = self._last_angles(circles, needed)
         kept = np.clip(np.ceil(last * halves / math.pi), 1, halves).astype(np.int64)
