@@ -15,6 +15,7 @@ from ..equations.slack_vector import why_not
 from ..gram.cells import CellGram, Level
 from ..gram.curve import AnyGram, SlackVectorGram
 from ..optional import require_memory
+from ..problem.batches.base import OF_ALL
 from ..problem.levels import lift_from_orbits
 from ..problem.program import Program, build_program
 from ..problem.ufm import UFM
@@ -162,8 +163,11 @@ def _in_batches(problem: UFM, level: Level, options: SolverOptions, start: float
         if root is None or not root.gram.is_finite():
             continue
         near = root.gram
-        if root.converged and _is_tight(prover.gram(near, Level.ORBITS).certificate):
-            return _result(problem, level, near, root.steps, "slack-vector Newton", start)
+        if not root.converged:
+            continue
+        proof = prover.gram(near, Level.ORBITS)
+        if _is_tight(proof.certificate):
+            return _result(problem, level, proof.gram, root.steps, "slack-vector Newton", start)
     return _descend(problem, level, options, near, start)
 
 
@@ -171,11 +175,20 @@ def _starts_in_batches(problem: UFM, options: SolverOptions) -> Iterator[CellGra
     """Yield optima of losses near an expected one, nearest first."""
     mean = start_at_mean(problem)
     if mean is not None:
-        yield mean
+        yield _nearer(problem, mean)
     if problem.points.distinct.max() > 1:  # else positives come from drawing a sample twice
         whole = _native_gram(replace(problem, loss=problem.loss.of_all_samples), options)
         if whole.is_finite():
             yield whole
+
+
+def _nearer(problem: UFM, gram: CellGram) -> CellGram:
+    """Return the optimum of the mean over all samples for one over anchors: near it, and quick."""
+    if problem.batches is None or not problem.batches.is_per_anchor:
+        return gram
+    over_all = replace(problem, loss=problem.loss.with_options(mean_over=OF_ALL))
+    root = solve_in_batches(build_program(over_all, Level.ORBITS), gram)
+    return root.gram if root is not None and root.converged else gram
 
 
 def _native_gram(problem: UFM, options: SolverOptions) -> CellGram:

@@ -88,7 +88,9 @@ def _start(setting: Setting, gram: CellGram) -> BatchState:
     face = Face.near(setting.cells, gram, _shared_slack(setting, both, diagonal))
     together = face.together | ((setting.copies > 1) & ~setting.anchored)
     face = Face(face.basis, face.weight, together)
-    return BatchState(setting.gram(gram.own, gram.pair, together), face, strength)
+    first = setting.gram(gram.own, gram.pair, together)
+    same = (first.own == gram.own).all() and (first.pair == gram.pair).all()
+    return BatchState(gram if same else first, face, strength)  # one that is evaluated already
 
 
 def _shared_slack(setting: Setting, both: Matrix, diagonal: Vector) -> Matrix:
