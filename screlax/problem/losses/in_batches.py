@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import InvalidInputError
 from ...gram.cells import Level
+from ..batches.averaged import AveragedExpectation
 from ..batches.base import Batches, Sampling, batches_named, batches_of_record, read_sampler
 from ..batches.expectation import Expectation
 from ..batches.general import GeneralExpectation
@@ -219,7 +220,8 @@ class InBatches(Loss):
         if terms.is_plain and not per_anchor:
             return Expectation(draws, self.view_count)
         others = (sizes.multiplicities - np.eye(sizes.orbits))[orbits]
-        return GeneralExpectation(
+        averaged = terms.averaged and not per_anchor
+        return (AveragedExpectation if averaged else GeneralExpectation)(
             draws,
             self.view_count,
             terms,
