@@ -136,14 +136,13 @@ class ClassParts:
         """Evaluate where each unit adds s."""
         x = np.exp(-s)
         log, mean_unit = self.units * self._phi(drawn * x), self._mean(drawn * x)
-        mean = self.units * mean_unit
-        variance = mean if self.replaced else mean * (1 - mean_unit)
+        mean, other = self.units * mean_unit, 1.0 if self.replaced else 1 - mean_unit
         if not self.lonely.any():
-            return Evaluated(log, mean, variance, mean)
+            return Evaluated(log, mean, mean * other, mean)
         total, whole, beside = _added(log, alone * x, digits=self.subtracted)
         share = 1 / (whole + beside)
-        one = (mean * whole + beside) * share
-        two = ((variance + mean * mean) * whole + beside) * share
+        whole, beside = whole * share * mean, beside * share
+        one, two = whole + beside, whole * (mean + other) + beside
         return Evaluated(total, one, two - one * one, one)
 
     def _once(self, drawn: Array, alone: Array, s: Array) -> Evaluated:
@@ -187,11 +186,12 @@ def _added(log: Array, beside: Array, *, digits: bool) -> tuple[Array, Array, Ar
     Its error is that of a sum of logarithms, absolute, or where `digits` are kept relative.
     """
     large = log.real > 0
-    power = np.where(large, -log, log)
+    power = log * np.where(large, -1.0, 1.0)
     np.maximum(power.real, -_NOTHING, out=power.real)
-    size = np.exp(power)
-    whole, rest = np.where(large, 1.0, size), np.where(large, beside * size, beside)
-    total = np.where(large, log, 0.0) + log_of(whole + rest)
+    whole = np.exp(power)
+    rest = beside * np.where(large, whole, 1.0)
+    np.copyto(whole, 1.0, where=large)
+    total = log * large + log_of(whole + rest)
     if digits:
         small = log.real < 1
         less = expm1_of(np.where(small, log, 0.0)) + beside

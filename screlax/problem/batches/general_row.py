@@ -43,9 +43,6 @@ _FLAT, _LEAST = 0.05, 1e-300
 _BESIDE = 2.0
 """More nodes, for derivatives: they count units, also those of tails."""
 
-_TILTS = np.array([0.7, 1.0, 1.4])
-"""Values of h that are tried, in those that Bennett's inequality suggests."""
-
 _ANGLES = np.arange(1, 17) * (math.pi / 16)
 """Where circles may end."""
 
@@ -236,13 +233,11 @@ class GeneralRow:
         """Return how many nodes half a circle takes, by Chernoff's bound on either side."""
         draws, degree = self.draws, float(self.draws.degree or 0.0)
         total = float(draws.everything[0])
-        tilt = np.log1p(units_beyond(variance, needed) / variance)
-        less, more = np.full((2, len(variance)), np.inf)
+        h = np.log1p(units_beyond(variance, needed) / variance)  # best where Bennett's bound is
         with np.errstate(divide="ignore", invalid="ignore"):  # nothing is left of the function
             start = self._log_size(circles) - needed
-            for h in np.outer(_TILTS, tilt):
-                more = np.fmin(more, (self._log_size(circles, h) - start) / h)
-                less = np.fmin(less, (self._log_size(circles, -h) - start) / h)
+            more = (self._log_size(circles, h) - start) / h
+            less = (self._log_size(circles, -h) - start) / h
         less, most = np.minimum(less, degree + 1), np.inf
         if not draws.replaced:  # a polynomial: more nodes than coefficients on either side
             more, most = np.minimum(more, total - degree + 1), max(degree, total - degree) + 1
