@@ -36,7 +36,7 @@ DRAWN, QUICK_DRAWN = 20_000, 200
 def problems(quick: bool, profile: str | None) -> Iterator[tuple[str, UFM]]:
     """Yield the problems of the table, by name of the profile."""
     samplers: dict[str, list[Batches]] = {
-        "step:10,80,10": [RandomBatches(64)],
+        "step:10,80,10": [RandomBatches(64), RandomBatches(64, mean_over="anchors")],
         "cifar10-lt:100": [
             RandomBatches(128, drop_last=True),
             WeightedBatches(128),
