@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy.special import comb
 
 from screlax import UFM, Sphere
 from screlax.gram.cells import Level
 from screlax.problem.batches.averaged import AveragedExpectation
 from screlax.problem.batches.general import GeneralExpectation
+from screlax.problem.batches.general_row import _shared_alone
+from screlax.problem.batches.joined_numbers import log1p_of
 from screlax.problem.program import build_program
 
 SIZES = [120, 40, 9, 9, 4, 1]
@@ -55,3 +58,17 @@ def test_a_mass_that_anchors_share_is_shared_on_common_circles():
 def test_no_difference_is_exactly_nothing():
     rows, _ = rows_of("shuffle:size=16")
     assert (rows.excess(np.zeros(rows.copies.shape)) == 0).all()
+
+
+@pytest.mark.parametrize("needed", [True, False])
+@pytest.mark.parametrize("units", [3, 49, 500])
+def test_the_own_part_of_a_shared_mass_is_its_integral(units, needed):
+    angle = np.array([0.0, 1.0, 2.5])
+    for mean in (0.25, 1.0, 5.0, 60.0):
+        z = mean / (units + 1) * np.exp(1j * angle)
+        scale, factor = _shared_alone((units + 1) * z, (units + 1) * log1p_of(z), needed=needed)
+        chosen = np.arange(float(needed), units + 1)
+        terms = [comb(units, chosen) / (chosen + 1) * of**chosen for of in z]
+        wanted = np.array([of.sum() for of in terms])
+        size = np.abs(terms[0]).sum()
+        assert (np.abs(np.exp(scale) * factor - wanted) <= 1e-14 * (5 + mean) * size).all()

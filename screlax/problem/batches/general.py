@@ -256,12 +256,18 @@ class GeneralExpectation:
             float(self.own_keys[row]),
             bool(self._needed[row]),
             self._anchor_rule(row) if self.per_anchor else one,
-            anchor_rule(1, int(self.most)) if self.terms.shared else one,
+            self._shared_rule_of(row) if self.terms.shared else one,
             rule.nodes,
             self._added(e)[exist],
             float(self.keys[row] @ e),
             float(self._log_normalizer[row]),
         )
+
+    def _shared_rule_of(self, row: int) -> tuple[Vector, Vector]:
+        """Return y and weights of a rule for 1/A of the anchors of the own class."""
+        draws = self.draws
+        own = np.inf if draws.replaced else 1 + float(draws.own_fixed[row] + draws.own_units[row])
+        return anchor_rule(1, int(min(self.most, own)))
 
     def _anchor_rule(self, row: int) -> tuple[Vector, Vector]:
         """Return y and weights of a rule for 1/A of every A that can be."""

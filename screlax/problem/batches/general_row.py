@@ -43,6 +43,9 @@ _FLAT, _LEAST = 0.05, 1e-300
 _BESIDE = 2.0
 """More nodes, for derivatives: they count units, also those of tails."""
 
+_APART = 0.25
+"""Mean number of samples from which on e^w − 1 − w loses nothing that matters."""
+
 _ANGLES = np.arange(1, 17) * (math.pi / 16)
 """Where circles may end."""
 
@@ -266,6 +269,12 @@ class GeneralRow:
 
     def _shared(self, z: Array, y: Array, t: Vector) -> tuple[Array, Array]:
         """Return the part of the anchor's class where its anchors share a mass of one."""
+        if self.terms.averaged and not self.draws.own_fixed[0]:
+            own = float(self.draws.own_units[0]) + (not self.draws.replaced)
+            if own * np.abs(z).min() > _APART:
+                logs = own * (z if self.draws.replaced else log1p_of(z))
+                scale, factor = _shared_alone(own * z, logs, needed=self.needed)
+                return scale - t, factor
         places, weights = self.shared
         found = [self._own(z, np.full_like(y, place), t) for place in places]
         logs = found[int(places.argmax())][0]
@@ -285,6 +294,17 @@ class GeneralRow:
             return logs + start, np.ones(1)
         scale, factor = _less_one(logs)
         return scale + start, factor
+
+
+def _shared_alone(drawn: Array, logs: Array, *, needed: bool) -> tuple[Array, Array]:
+    """Return scale and factor of ∫₀¹ F(y z) dy, less one where a positive is `needed`.
+
+    With w = (N + 1) z it is ((1 + z)^{N+1} − 1)/w, with replacement (e^w − 1)/w, w = N z.
+    """
+    large = logs.real > 0
+    size = np.exp(np.where(large, -logs, logs))
+    less = 1 + drawn if needed else 1.0
+    return np.where(large, logs, 0.0), np.where(large, 1 - size * less, size - less) / drawn
 
 
 def _given_one(units: Vector, logs: Vector) -> Vector:
