@@ -166,16 +166,19 @@ class GeneralExpectation:
         return chance * math.log(rule.least) + float(lost @ (rule.weights / rule.nodes))
 
     def _sums(self, row: int, e: Vector, rule: ExponentialSum) -> Vector:
-        """Return E[1 e^{−t_k Y} w], shape (K,)."""
-        of, total = self._row(row, e, rule), np.zeros(len(rule.nodes))
-        over = rule.weights / np.where(rule.nodes > 0, rule.nodes, 1.0)
+        """Return E[1 e^{−t_k Y} w], shape (K,), all of the circles of t = 0.
 
-        def whole(at: Points) -> Array:
-            parts = of.parts.at(at.z[:, None], at.y[:, None], of.decay(at))
-            return of.whole(parts.log @ of.copies, *of.beside(at))
-
-        for at in of.nodes(lambda at: over[at.term] * whole(at)):
-            total += np.bincount(at.term, at.weight * whole(at).real, minlength=len(total))
+        What they are less than there then has the digits that rounding of both would take; other
+        classes are the same for every t where e is zero.
+        """
+        start = ExponentialSum(np.zeros(1), np.ones(1))
+        first, of = self._row(row, np.zeros_like(e), start), self._row(row, e, rule)
+        total = np.zeros(len(rule.nodes))
+        for at in first.nodes(first.at):
+            every = at.with_every(len(total))
+            others = of.others(every) if e.any() else np.repeat(first.others(at), len(total))
+            found = every.weight * of.whole(others, *of.beside(every)).real
+            total += np.bincount(every.term, found, len(total))
         return total
 
     def _excess(self, row: int, e: Vector) -> float:

@@ -76,6 +76,11 @@ class Points:
         """Return some of them."""
         return Points(self.y[index], self.term[index], self.z[index], self.weight[index])
 
+    def with_every(self, terms: int) -> Points:
+        """Return each of them with every t."""
+        at = self.at(np.repeat(np.arange(len(self.y)), terms))
+        return Points(at.y, np.tile(np.arange(terms), len(self.y)), at.z, at.weight)
+
 
 @dataclass(frozen=True, eq=False)
 class GeneralRow:
@@ -137,6 +142,15 @@ class GeneralRow:
             return np.asarray(factor * np.exp(logs + others))
         scale, met = _less_one(others)
         return np.asarray(factor * met * np.exp(logs + scale))
+
+    def others(self, points: Points) -> Array:
+        """Return the logarithm of the part of other classes, (M,)."""
+        parts = self.parts.at(points.z[:, None], points.y[:, None], self.decay(points))
+        return np.asarray(parts.log @ self.copies)
+
+    def at(self, points: Points) -> Array:
+        """Return it at places, (M,)."""
+        return self.whole(self.others(points), *self.beside(points))
 
     def nodes(self, terms: Callable[[Points], Array]) -> Iterator[Points]:
         """Yield nodes, some at a time, for the sum of the real parts of some terms.
