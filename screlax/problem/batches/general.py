@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from functools import cached_property
 
@@ -186,8 +187,8 @@ class GeneralExpectation:
         if self._is_alone[row]:
             return 0.0
         rule = self._rule(row, e)
-        of = self._row(row, np.zeros_like(e), rule)
         added, keys = self._added(e)[self._exist[row]], float(self.keys[row] @ e)
+        of = dataclasses.replace(self._row(row, np.zeros_like(e), rule), also=added)
         over = rule.weights / rule.nodes
 
         def lost(at: Points) -> Array:

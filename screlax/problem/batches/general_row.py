@@ -106,6 +106,8 @@ class GeneralRow:
     keys : float
         What keys of other classes add.
     log_normalizer : float
+    also : ndarray, shape (m,), or None
+        Other such numbers, with which the function is evaluated on the same circles.
     """
 
     draws: Draws
@@ -121,6 +123,7 @@ class GeneralRow:
     added: Vector
     keys: float
     log_normalizer: float = 0.0
+    also: Vector | None = None
 
     def decay(self, points: Points, added: Vector | None = None) -> Array:
         """Return how much units decay by what they add to Y, (M, m)."""
@@ -265,14 +268,16 @@ class GeneralRow:
     def _last_angles(self, circles: Points, needed: Vector) -> Vector:
         """Return angles beyond which nothing is left of other classes, (M,)."""
         z, y = circles.z[:, None], circles.y[:, None]
-        share, variance = self.parts.drawn_apart(z, y, self.decay(circles))
+        both = [self.added] if self.also is None else [self.added, self.also]
+        apart = [self.parts.drawn_apart(z, y, self.decay(circles, added)) for added in both]
         low, high = np.zeros((2, len(needed)), dtype=np.int64)
         high += len(_ANGLES) - 1
         while (low < high).any():
             middle = (low + high) // 2
             far = 2 * np.sin(_ANGLES[middle] / 2) ** 2
             with np.errstate(divide="ignore"):
-                left = np.log1p(share * np.expm1(-variance * far[:, None])) @ self.copies
+                each = [np.log1p(b * np.expm1(-v * far[:, None])) @ self.copies for b, v in apart]
+            left = np.max(each, axis=0)
             low = np.where(left < -needed, low, np.minimum(middle + 1, high))
             high = np.where(left < -needed, middle, high)
         return np.asarray(_ANGLES[high])
