@@ -1,6 +1,6 @@
 """Embeddings in shards on two Dask workers: statistics, a comparison, the gradient, and a kill.
 
-    python benchmarks/compare_dask.py [--quick] [--rows 1000000] [--gradient 20000] [--blocks 64]
+    python benchmarks/compare_dask.py [--quick] [--rows 1000000] [--gradient 100000] [--blocks 64]
         [--scheduler tcp://HOST:PORT]
 
 Unit rows about 1000 class means, d = 128, single precision, .npy shards of 16,384 rows; the optimum
@@ -91,7 +91,8 @@ class Measured:
 
     def row(self, what: str, rows: int, off: str) -> None:
         """Print a row."""
-        print(f"| {what} | {rows:,} | {self.seconds:.1f} | {self.spent:.1f} | {self.megabytes:.0f} "
+        spent = "–" if math.isnan(self.spent) else f"{self.spent:.1f}"
+        print(f"| {what} | {rows:,} | {self.seconds:.1f} | {spent} | {self.megabytes:.0f} "
               f"| {4e-6 * rows * FEATURES:.0f} | {off} |", flush=True)  # fmt: skip
 
 
@@ -199,7 +200,7 @@ def main() -> None:
     """Print the table."""
     parser = script.make_parser(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--gradient", type=int, default=20_000)
+    parser.add_argument("--gradient", type=int, default=100_000)
     parser.add_argument("--blocks", type=int, default=64)
     parser.add_argument("--scheduler", metavar="ADDRESS")
     options = script.parse(parser, rows=3000, gradient=1000, blocks=1)
