@@ -122,7 +122,9 @@ class GeneralExpectation:
         """Largest error of each floor, shape (R,)."""
         if self.has_floor and self.terms.averaged:
             return np.zeros(len(self.copies))
-        return np.asarray(self.error * (self._chance + np.abs(self.floor)))
+        # what it is a difference of is rounded for every node of log Y, on either side of it
+        share = 4.0 if self.has_floor else 1.0
+        return np.asarray(self.error * (share * self._chance + np.abs(self.floor)))
 
     @cached_property
     def _chance(self) -> Vector:
