@@ -47,6 +47,21 @@ def test_what_circles_leave_out_is_below_rounding(size, monkeypatch):
     assert abs(found()[0] / value - 1) > 100 * unit
 
 
+@pytest.mark.parametrize("loss", ["class-averaged", "supcon"])
+def test_slopes_are_within_their_stated_error_wherever_the_terms_are(loss, monkeypatch):
+    """Slopes by a class that hardly is there rise faster along a circle than the value does."""
+    batches = RandomBatches(8, mean_over="anchors")
+    problem = UFM([8, 17, 2, 2, 1], Sphere(1.0), 0.2, loss=loss, batches=batches)
+    rows = build_program(problem, Level.ORBITS).loss.kinds[0].rows
+    rng = np.random.default_rng(1)
+    far = [rng.uniform(-30, 3) + 15 * rng.standard_normal(rows.copies.shape) for _ in range(40)]
+    found = [rows.moments(np.exp(each)).softmax for each in far]
+    monkeypatch.setattr("screlax.problem.batches.general_row.LOG_ACCURACY", 80.0)
+    for softmax, logs in zip(found, far, strict=True):
+        more = rows.moments(np.exp(logs)).softmax
+        assert (np.abs(softmax - more).sum(axis=1) <= rows.error * np.abs(more).sum(axis=1)).all()
+
+
 def test_an_optimum_is_certified_and_proved_again():
     solution, other = (
         solve_relaxation(UFM(SIZES, Sphere(1.0), 0.2, batches=RandomBatches(32, mean_over=of)))

@@ -241,13 +241,13 @@ class GeneralRow:
             others = _given_one(others, parts.log @ self.copies)
         return np.asarray(others + own)
 
-    def _log_size(self, circles: Points, log_scale: Vector | float = 0.0) -> Vector:
-        """Return the logarithm of the generating function at real z times e^{log_scale}, (M,)."""
+    def _log_size(self, circles: Points, log_scale: Vector | float = 0.0) -> tuple[Vector, Array]:
+        """Return the logarithm of it at real z times e^{log_scale}, (M,), and slopes over it."""
         points = Points(circles.y, circles.term, circles.z * np.exp(log_scale), circles.weight)
         parts = self.parts.at(points.z[:, None], points.y[:, None], self.decay(points))
         others, (logs, factor) = parts.log @ self.copies, self.beside(points)
         scale, met = (others, 1.0) if self.terms.has_own else _less_one(others)
-        return np.asarray(logs + scale + np.log(factor * met))
+        return np.asarray(logs + scale + np.log(factor * met)), parts.mean
 
     def _halves(self, circles: Points, variance: Vector, needed: Vector) -> NDArray[np.int64]:
         """Return how many nodes half a circle takes, by Chernoff's bound on either side."""
@@ -255,9 +255,13 @@ class GeneralRow:
         total = float(draws.everything[0])
         h = np.log1p(units_beyond(variance, needed) / variance)  # best where Bennett's bound is
         with np.errstate(divide="ignore", invalid="ignore"):  # nothing is left of the function
-            start = self._log_size(circles) - needed
-            more = (self._log_size(circles, h) - start) / h
-            less = (self._log_size(circles, -h) - start) / h
+            (start, here), (above, there) = self._log_size(circles), self._log_size(circles, h)
+            if self.parts.averaged:  # slopes by a class rise with the chance that it is there
+                above = above + np.log(
+                    np.divide(there, here, np.ones_like(here), where=here > 0).max(axis=1)
+                )
+            start = start - needed
+            more, less = (above - start) / h, (self._log_size(circles, -h)[0] - start) / h
         less, most = np.minimum(less, degree + 1), np.inf
         if not draws.replaced:  # a polynomial: more nodes than coefficients on either side
             more, most = np.minimum(more, total - degree + 1), max(degree, total - degree) + 1
