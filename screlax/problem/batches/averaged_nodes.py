@@ -13,12 +13,11 @@ turns: with b = x F/f at z = r, N units, and v their variance each, at the angle
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ...types import Matrix, Vector
+from .contour import on_half_circles
 from .draws import Array
 from .general_row import Points
 
@@ -64,9 +63,6 @@ def on_circles(
     enough = decay <= -needed[..., None]
     first = np.where(enough.any(axis=-1), enough.argmax(axis=-1), len(TURNS) - 1)
     last = 2 * np.arcsin(np.sqrt(TURNS[np.where(seen, first, 0).max(axis=0)]))
-    kept = np.clip(np.ceil(last * half / math.pi), 1, half).astype(np.int64)
-    kept[~seen.any(axis=0)] = 0
-    term = np.repeat(np.arange(len(radius)), kept)
-    place = np.arange(len(term)) - np.repeat(np.cumsum(kept) - kept, kept)
-    angle = (place + 0.5) * math.pi / half[term]
+    half[~seen.any(axis=0)] = 0
+    term, angle = on_half_circles(half, last)
     return points_at(term, radius[term] * np.exp(1j * angle), 1.0 / half[term])

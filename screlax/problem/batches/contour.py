@@ -167,11 +167,19 @@ def nodes_on(draws: Draws, log_radius: Vector, spread: Spread) -> Nodes:
     variance = np.where(spread.log_none < -needed - 2, spread.all, spread.others)
     farthest = np.sqrt(needed / np.maximum(2 * variance, 1e-300)).max(axis=0)
     last = 2 * np.arcsin(np.minimum(farthest, 1.0))
-    kept = np.clip(np.ceil(last * halves / math.pi).astype(np.int64), 1, halves)
-    term = np.repeat(np.arange(count), kept)
-    place = np.arange(len(term)) - np.repeat(np.cumsum(kept) - kept, kept)
-    angle = (place + 0.5) * math.pi / halves[term]  # never −1, where a factor may vanish
+    term, angle = on_half_circles(halves, last)
     return Nodes(term, log_radius[term], angle, 1 / halves[term])
+
+
+def on_half_circles(halves: NDArray[np.int64], last: Vector) -> tuple[NDArray[np.int64], Vector]:
+    """Return the circle and the angle of each node, up to about a last angle.
+
+    Half a circle has as many nodes as `halves` says, where that is zero none at all.
+    """
+    kept = np.minimum(np.maximum(np.ceil(last * halves / math.pi), 1), halves).astype(np.int64)
+    circle = np.repeat(np.arange(len(kept)), kept)
+    place = np.arange(len(circle)) - np.repeat(np.cumsum(kept) - kept, kept)
+    return circle, (place + 0.5) * math.pi / halves[circle]  # never −1: a factor may vanish there
 
 
 def _halves(draws: Draws, spread: Spread, needed: Matrix) -> NDArray[np.int64]:
@@ -184,7 +192,7 @@ def _halves(draws: Draws, spread: Spread, needed: Matrix) -> NDArray[np.int64]:
     return np.asarray(np.maximum(found, 1).astype(np.int64))
 
 
-def units_beyond(variance: Matrix, needed: Matrix) -> Matrix:
+def units_beyond(variance: Matrix | float, needed: Matrix | float) -> Matrix:
     """Return x such that x more units than the mean, or fewer, have a chance below e^{−needed}.
 
     Bennett's inequality: v h(x/v) ≥ needed, h(x) = (1 + x) log(1 + x) − x, by Newton's method from

@@ -20,6 +20,7 @@ from ...types import Matrix, Vector
 from ..losses.batch_terms import BatchTerms
 from .anchor_rule import anchor_rule
 from .class_parts import ClassParts, Evaluated
+from .contour import units_beyond
 from .draws import Array, Draws
 from .exponential_sum import ExponentialSum, exponential_sum, require_range
 from .general_moments import GeneralMoments
@@ -322,7 +323,8 @@ class GeneralExpectation:
         else:
             wanted = min(degree, total - 0.3)
             radius, variance = wanted / (total - wanted), wanted * (1 - wanted / total)
-        count = _nodes_of(variance)
+        tail = LOG_ACCURACY + 0.5 * math.log(2 * math.pi * max(variance, 1.0))
+        count = float(units_beyond(variance, tail))
         if not draws.replaced:
             count = min(count, max(degree, total - degree) + 1)
         half = math.ceil(count / 2)
@@ -330,16 +332,3 @@ class GeneralExpectation:
         logs = total * (z if draws.replaced else log1p_of(z)) - degree * np.log(z)
         peak = float(logs.real.max())
         return peak + math.log(float(np.exp(logs - peak).real.mean()))
-
-
-def _nodes_of(variance: float) -> float:
-    """Return how many nodes leave out tails of no account, by Bennett's inequality."""
-    tail = LOG_ACCURACY + 0.5 * math.log(2 * math.pi * max(variance, 1.0))
-    count = 2.0
-    while variance * _bennett(count / variance) < tail:
-        count *= 1.05
-    return count
-
-
-def _bennett(x: float) -> float:
-    return (1 + x) * math.log1p(x) - x

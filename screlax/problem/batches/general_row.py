@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ...types import Vector
 from ..losses.batch_terms import BatchTerms
 from .class_parts import ClassParts
-from .contour import units_beyond
+from .contour import on_half_circles, units_beyond
 from .draws import Array, Draws
 from .joined_numbers import expm1_of, log1p_of
 
@@ -187,11 +187,8 @@ class GeneralRow:
         circles, variance, needed = circles.at(seen), variance[seen], needed[seen]
         halves = self._halves(circles, variance, needed)
         last = self._last_angles(circles, needed)
-        kept = np.clip(np.ceil(last * halves / math.pi), 1, halves).astype(np.int64)
-        circle = np.repeat(np.arange(len(kept)), kept)
-        place = np.arange(len(circle)) - np.repeat(np.cumsum(kept) - kept, kept)
-        nodes, halves = circles.at(circle), halves[circle]
-        turn = np.exp(1j * math.pi * (place + 0.5) / halves)
+        circle, angle = on_half_circles(halves, last)
+        nodes, halves, turn = circles.at(circle), halves[circle], np.exp(1j * angle)
         return Points(nodes.y, nodes.term, nodes.z * turn, nodes.weight / halves)
 
     def _radii(self, circles: Points) -> tuple[Vector, Vector]:
